@@ -1,0 +1,60 @@
+# Everything runs in .venv, which the first target that needs it makes. It is enough to have make
+# and Python 3.11 or newer. A file .venv/.with-NAME says that the extra NAME is installed; it is
+# older than pyproject.toml or constraints.txt when it must be installed again.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help demo test lint docs bench clean
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo    install the package alone and run examples/demo.py"
+	@echo "make test    run the tests"
+	@echo "make lint    check style (ruff) and types (mypy)"
+	@echo "make docs    build the documentation into docs/_build/html"
+	@echo "make bench   run the benchmarks and rewrite benchmarks/results"
+	@echo "make clean   remove .venv, caches and built documentation"
+	@echo "PYTHON=...   the interpreter that .venv is made with (now: $(PYTHON))"
+
+demo: $(VENV)/.with-core
+	$(BIN)/python examples/demo.py
+
+test: $(VENV)/.with-test
+	$(BIN)/python -m pytest -q -n auto
+
+lint: $(VENV)/.with-lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+docs: $(VENV)/.with-docs
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	@echo "Built docs/_build/html/index.html"
+
+bench: $(VENV)/.with-bench
+	@set -e; for file in $$(grep -l __main__ benchmarks/*.py); do \
+	    name=benchmarks.$$(basename $$file .py); \
+	    echo "python -m $$name"; \
+	    $(BIN)/python -m $$name; \
+	done
+
+clean:
+	rm -rf $(VENV) build dist docs/_build docs/generated .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# -qq hides pip's progress and warnings, not its errors.
+$(VENV)/.with-%: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing vmfmix ($*) into $(VENV) ..."
+	@$(BIN)/python -m pip install -qq -c constraints.txt -e "$(if $(filter core,$*),.,.[$*])"
+	@touch $@
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo "vmfmix needs Python 3.11 or newer; '$(PYTHON)' is missing or older." \
+	         "Say which one to use: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+	    echo "$(PYTHON) cannot make a virtual environment; on Debian and Ubuntu," \
+	         "install python3-venv." >&2; exit 1; }

@@ -1,0 +1,105 @@
+"""Directive ``{benchmark-tables} NAME``: benchmarks/results/NAME.json as text and tables.
+
+The page is made from whatever stands in the JSON file, so a new benchmark needs no code here:
+
+* an object's plain values become one line of facts;
+* a list of flat objects becomes a table, one row each, with the union of their keys as columns;
+* an object of flat objects that share keys becomes the same table, named in its first column;
+* any other part comes below, under its name.
+"""
+
+import json
+from pathlib import Path
+
+from sphinx.util.docutils import SphinxDirective
+
+RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
+
+
+def to_markdown(value, title=""):
+    """Lines of Markdown for one value of a results file."""
+    name = f"**{_words(title)[:1].upper()}{_words(title)[1:]}.** " if title else ""
+    if _is_table(value):
+        return [name, "", *_table(value)]
+    if not isinstance(value, dict):
+        return [name + _cell(value), ""]
+    facts = {key: part for key, part in value.items() if _is_flat(part)}
+    parts = {key: part for key, part in value.items() if key not in facts}
+    line = "; ".join(f"{_words(key)}: {_cell(part)}" for key, part in facts.items())
+    lines = [name + line, ""]
+    if _are_alike(parts.values()):
+        return lines + _table([{"": _words(key), **part} for key, part in parts.items()])
+    return lines + [line for key, part in parts.items() for line in to_markdown(part, key)]
+
+
+def _is_flat(value):
+    """A value that fits into one cell: a scalar, or a list of scalars."""
+    return not isinstance(value, dict) and not (
+        isinstance(value, list) and any(isinstance(part, (dict, list)) for part in value)
+    )
+
+
+def _is_row(value):
+    return isinstance(value, dict) and all(_is_flat(part) for part in value.values())
+
+
+def _are_alike(parts):
+    """Several rows that share a column: one table rather than a heading for each."""
+    return len(parts) > 1 and all(map(_is_row, parts)) and bool(set.intersection(*map(set, parts)))
+
+
+def _is_table(value):
+    return isinstance(value, list) and bool(value) and all(_is_row(part) for part in value)
+
+
+def _table(rows):
+    """A pipe table with the union of the rows' keys as columns; numbers stand to the right."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    lines = ["| " + " | ".join(map(_words, columns)) + " |"]
+    lines.append("|" + "|".join(_alignment(row.get(c) for row in rows) for c in columns) + "|")
+    lines += ["| " + " | ".join(_cell(row.get(c)) for c in columns) + " |" for row in rows]
+    return [*lines, ""]
+
+
+def _alignment(values):
+    numeric = all(value is None or isinstance(value, (int, float)) for value in values)
+    return "---:" if numeric else "---"
+
+
+def _words(name):
+    return str(name).replace("_", " ").replace("|", "\\|")
+
+
+def _cell(value):
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.3g}" if 1e-3 <= abs(value) < 1e5 or value == 0 else f"{value:.1e}"
+    if isinstance(value, list):
+        return ", ".join(_cell(part) for part in value)
+    return str(value).replace("|", "\\|").replace("\n", " ")
+
+
+class BenchmarkTables(SphinxDirective):
+    """The tables of one results file, or one sentence where it has not been made yet."""
+
+    required_arguments = 1
+
+    def run(self):
+        """Nodes of the tables."""
+        name = self.arguments[0]
+        path = RESULTS / f"{name}.json"
+        self.env.note_dependency(str(path))
+        if not path.is_file():
+            text = f"No results yet: benchmarks/results/{name}.json is made by `make bench`."
+            return self.parse_text_to_nodes(text)
+        lines = to_markdown(json.loads(path.read_text(encoding="utf-8")))
+        return self.parse_text_to_nodes("\n".join(lines))
+
+
+def setup(app):
+    """Tell Sphinx of the directive."""
+    app.add_directive("benchmark-tables", BenchmarkTables)
+    return {"version": "1", "parallel_read_safe": True}

@@ -1,0 +1,67 @@
+"""Settings of the documentation; `make docs` builds it."""
+
+import re
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+
+import vmfmix
+
+project = "vmfmix"
+author = "the vmfmix developers"
+project_copyright = "2026, the vmfmix developers"
+version = release = vmfmix.__version__
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "myst_parser",
+    "numpydoc",
+    "benchmark_tables",  # docs/_ext
+]
+
+exclude_patterns = ["_build"]
+suppress_warnings = []
+
+myst_enable_extensions = ["amsmath", "dollarmath"]
+myst_heading_anchors = 3
+math_eqref_format = "({number})"
+
+templates_path = ["_templates"]
+autosummary_generate = True
+autodoc_typehints = "none"
+numpydoc_show_class_members = False
+numpydoc_xref_param_type = False
+
+html_theme = "pydata_sphinx_theme"
+html_title = "vmfmix"
+html_show_sourcelink = False
+html_theme_options = {
+    "navigation_with_keys": False,
+    "secondary_sidebar_items": ["page-toc"],
+    "footer_start": ["copyright"],
+    "footer_end": [],
+}
+# Only the reference has pages below it to navigate.
+html_sidebars = {
+    page: []
+    for page in (
+        *("index", "install", "quickstart", "mathematics", "performance"),
+        *("changelog", "contributing"),
+    )
+}
+
+
+def escape_fitted_names(app, what, name, obj, options, lines):
+    """Keep `(n_components_, n_features)` in a type from being read as a link to n_components."""
+    lines[:] = [
+        re.sub(r"(?<=\w)_(?=[,)])", r"\\_", line) if " of shape (" in line else line
+        for line in lines
+    ]
+
+
+def setup(app):
+    """Before numpydoc reads the docstrings."""
+    app.connect("autodoc-process-docstring", escape_fitted_names, priority=400)

@@ -1,0 +1,74 @@
+"""Who may know whom: the imports themselves are checked against the table of the rooms."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "vmfmix"
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+# room: the rooms it may import. A folder stands for all of its files.
+MAY_KNOW = {
+    "": set(),
+    "__main__": {"cli"},
+    "distribution": set(),
+    "statistics": {"distribution"},
+    "engines": {"statistics", "distribution"},
+    "merging": {"statistics", "distribution"},
+    "selection": {"statistics", "distribution"},
+    "seeding": {"statistics", "distribution"},
+    "em": {"engines", "merging", "selection", "seeding", "statistics", "distribution"},
+    "callbacks": set(),
+    "persistence": {"mixture"},  # when a model is loaded, not on import
+    "mixture": {
+        *("em", "engines", "merging", "selection", "seeding", "statistics", "distribution"),
+        *("callbacks", "persistence"),
+    },
+    "metrics": set(),
+    "datasets": {"distribution"},
+    "inspection": set(),
+    "plotting": {"inspection"},
+    "cli": {"mixture", "persistence", "metrics", "inspection", "plotting"},
+    "deep": {"statistics", "merging", "distribution"},
+}
+MAY_IMPORT_TORCH = {"engines.torch_device", "engines.collective"}
+
+
+def name_of(path):
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+def imports_of(path):
+    """Dotted names of everything a file imports, at its top or inside functions."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.name}: write imports in full, from vmfmix"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_rooms_know_only_whom_they_may(path):
+    name = name_of(path)
+    room = name.split(".")[0]
+    for imported in imports_of(path):
+        top, _, inner = imported.partition(".")
+        if top == "torch":
+            assert name in MAY_IMPORT_TORCH or room == "deep", f"{name} imports torch"
+        if top != "vmfmix" or inner == "__version__":
+            continue
+        assert inner.split(".")[0] in MAY_KNOW[room] | {room}, f"{name} imports {imported}"
+        if inner.startswith("engines.kernels"):
+            assert name == "engines.cpu", f"{name} imports the kernels"
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    heavy = {"torch", "numba", "sklearn", "numpy"}
+    code = f"import sys, vmfmix; dir(vmfmix); print(*{heavy} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []

@@ -1,0 +1,111 @@
+"""The EM loop: accumulate, maximise, stop."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from vmfmix.statistics import ConcentrationPrior, MixtureParameters, maximize
+
+# A component with less than this share of the rows explains nothing and is dropped.
+_EMPTY = 1e-10
+
+
+@dataclass
+class EMResult:
+    """Outcome of `fit`.
+
+    Parameters
+    ----------
+    parameters : MixtureParameters
+    prior : ConcentrationPrior or None
+    lower_bounds : list of float
+        Mean (penalised) log-likelihood per unit of weight before each M step, in nats.
+    converged : bool
+    """
+
+    parameters: MixtureParameters
+    prior: ConcentrationPrior | None = None
+    lower_bounds: list = field(default_factory=list)
+    converged: bool = False
+
+
+def fit(
+    engine,
+    parameters,
+    *,
+    concentration="tied",
+    hard=False,
+    max_iter=100,
+    tol=1e-4,
+    prior=None,
+    on_iteration=None,
+):
+    """Fit a von Mises-Fisher mixture by expectation maximisation.
+
+    Parameters
+    ----------
+    engine : Engine
+    parameters : MixtureParameters
+        Where to start. Components that come to own nothing are dropped.
+    concentration : "tied", "free" or float
+        See `vmfmix.statistics.maximize`.
+    hard : bool
+        Classification EM: each row counts for its most probable component alone.
+    max_iter : int
+        At most this many M steps.
+    tol : float
+        Stop when the lower bound changes by less, in nats per unit of weight.
+    prior : ConcentrationPrior, default=None
+        For "free", where a fit goes on; None: pooled from the first pass.
+    on_iteration : callable, default=None
+        Called with (iteration, lower_bound, n_components) after each E step; the fit stops when it
+        returns True.
+
+    Returns
+    -------
+    EMResult
+    """
+    if concentration == "free" and parameters.mean_concentrations is None:
+        statistics = _without_empty(engine.accumulate(parameters, hard=hard), parameters)
+        prior = prior or ConcentrationPrior.pooled(_own(statistics, parameters))
+        parameters = _maximize(statistics, parameters, concentration, prior)
+
+    result = EMResult(parameters, prior)
+    for iteration in range(max_iter):
+        statistics = engine.accumulate(parameters, hard=hard)
+        bound = _lower_bound(statistics, parameters, prior)
+        result.lower_bounds.append(bound)
+        stop = on_iteration is not None and on_iteration(iteration, bound, len(parameters.weights))
+        result.converged = iteration > 0 and abs(bound - result.lower_bounds[-2]) < tol
+        if stop or result.converged:
+            break
+        statistics = _without_empty(statistics, parameters)
+        parameters = _maximize(statistics, parameters, concentration, prior)
+        result.parameters = parameters
+    return result
+
+
+def _lower_bound(statistics, parameters, prior):
+    penalty = 0.0 if prior is None else prior.penalty(parameters)
+    return (statistics.log_likelihood - penalty) / statistics.weight
+
+
+def _maximize(statistics, parameters, concentration, prior):
+    return maximize(
+        statistics,
+        concentration=concentration,
+        prior=prior,
+        has_background=parameters.has_background,
+    )
+
+
+def _without_empty(statistics, parameters):
+    """Statistics of the components that own rows; a background may own none."""
+    keep = statistics.counts > _EMPTY * statistics.weight
+    keep[-1] |= parameters.has_background
+    return statistics.selected(keep)
+
+
+def _own(statistics, parameters):
+    """Statistics of the components that have a mean direction."""
+    return statistics.selected(slice(None, -1 if parameters.has_background else None))

@@ -1,0 +1,387 @@
+"""The engine for dense and CSR arrays in memory.
+
+A pass is cut into lanes of consecutive rows, and a lane into blocks. Threads take whole lanes; in a
+lane, a single-threaded BLAS product gives the scores of a block and one kernel turns them into
+responsibilities and sums. The lanes depend on the shape of the data alone and are added in order,
+so the result does not depend on the number of threads.
+"""
+
+import math
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import lru_cache
+
+import numpy as np
+import scipy.sparse as sp
+from threadpoolctl import ThreadpoolController
+
+from vmfmix.distribution import log_normalizer
+from vmfmix.engines import kernels
+from vmfmix.engines.base import Assignment, Engine
+from vmfmix.statistics import SufficientStatistics
+
+# Mass of the responsibilities that a row may lose to the cut-off, by precision.
+LOST_MASS = {np.dtype(np.float32): 1e-7, np.dtype(np.float64): 1e-12}
+
+# Lengths of rows whose products with a mean neither overflow nor vanish.
+_SHORTEST = {np.dtype(np.float32): 1e-18, np.dtype(np.float64): 1e-140}
+_LONGEST = {np.dtype(np.float32): 1e18, np.dtype(np.float64): 1e140}
+
+_SCORES_PER_BLOCK = 2**18
+_ROWS_PER_LANE = 1024
+_LANES = 32
+_BYTES_OF_SUMS = 2**26  # of all lanes together, where that leaves at least _FEWEST_LANES
+_FEWEST_LANES = 4
+_DENSE_SHARE = 1 / 8  # of responsibilities that matter, from which on a product beats a scatter
+
+
+class CPUEngine(Engine):
+    """Rows of a NumPy array or CSR matrix.
+
+    Parameters
+    ----------
+    X : ndarray or CSR matrix of shape (n_rows, n_features)
+        Finite. Scores of float64 rows are computed in float64, of all others in float32. A dense
+        array is never copied as a whole: blocks that are not C-contiguous, or of a shorter type
+        than float32, are converted one at a time.
+    sample_weight, center, block_size
+        See `vmfmix.engines.choose_engine`.
+    """
+
+    def __init__(self, X, *, sample_weight=None, center=None, block_size=None):
+        self.n_rows, self.n_features = X.shape
+        self.dtype = np.dtype(np.float64 if X.dtype == np.float64 else np.float32)
+        self._block_size = block_size
+        self._pool = ThreadPoolExecutor()  # its threads start when a pass needs them
+        self._rows = (_SparseRows if sp.issparse(X) else _DenseRows)(X, self.dtype)
+        lengths = self._rows.lengths(self._blocks(1))
+        extreme = ~((lengths > _SHORTEST[self.dtype]) & (lengths < _LONGEST[self.dtype]))
+        if extreme.any() and self._rows.rescale(np.flatnonzero(extreme)):
+            lengths = self._rows.lengths(self._blocks(1))
+        self._scale, self._shift = self._normalisation(lengths, center)
+        self._center = None if center is None else np.asarray(center, dtype=np.float64)
+        directed = self._scale > 0
+        self.n_zero_rows = int(self.n_rows - directed.sum())
+        self._weight = (
+            directed.astype(np.float64)
+            if sample_weight is None
+            else np.where(directed, sample_weight, 0.0)
+        )
+
+    def _normalisation(self, lengths, center):
+        """Row i is scale[i] x_i − shift[i] c; both are 0 where that has no direction."""
+        scale = np.divide(1.0, lengths, out=np.zeros_like(lengths), where=lengths > 0)
+        if center is None:
+            return scale, np.zeros(self.n_rows)
+        projections = np.concatenate(
+            [scores[:, 0] for _, scores in self._scores(center[np.newaxis].astype(self.dtype))]
+        )
+        squared = 1.0 - 2.0 * scale * projections + center @ center
+        # Below the rounding of the projection a difference is no direction.
+        directed = (scale > 0) & (squared > 16 * np.finfo(self.dtype).eps)
+        shift = np.zeros(self.n_rows)
+        shift[directed] = 1.0 / np.sqrt(squared[directed])
+        return scale * shift, shift
+
+    def accumulate(self, parameters, *, hard=False):  # noqa: D102
+        job = _Job(parameters, self._center, self.dtype, hard)
+        n_components = len(job.offsets)
+
+        def sum_lane(lane, scratch):
+            counts, squared_counts, shift_sums = np.zeros((3, n_components))
+            resultants = np.zeros((n_components, self.n_features))
+            log_likelihood = 0.0
+            for rows in self._blocks(n_components, *lane):
+                self._respond(job, rows, scratch)
+                scale, shift, weight = self._scale[rows], self._shift[rows], self._weight[rows]
+                sparse = scratch.responsibilities(rows.stop - rows.start)
+                kernels.add_moments(*sparse, weight, shift, counts, squared_counts, shift_sums)
+                self._rows.add_resultants(rows, weight * scale, sparse, scratch.scores, resultants)
+                log_likelihood += float(weight @ scratch.log_density[: len(weight)])
+            return counts, squared_counts, shift_sums, resultants, log_likelihood
+
+        lanes = self._run(sum_lane, n_components)
+        counts, squared_counts, shift_sums, resultants, log_likelihood = next(lanes)
+        for partial in lanes:
+            counts += partial[0]
+            squared_counts += partial[1]
+            shift_sums += partial[2]
+            resultants += partial[3]
+            log_likelihood += partial[4]
+        if self._center is not None:
+            resultants -= np.outer(shift_sums, self._center)
+        weight = float(self._weight.sum())
+        return SufficientStatistics(
+            counts=counts,
+            squared_counts=squared_counts,
+            resultants=resultants,
+            log_likelihood=log_likelihood + weight * log_normalizer(0.0, self.n_features),
+            weight=weight,
+        )
+
+    def assign(self, parameters):  # noqa: D102
+        job = _Job(parameters, self._center, self.dtype, hard=False)
+        n_components = len(job.offsets)
+        labels = np.empty(self.n_rows, np.int32)
+        probabilities = np.empty(self.n_rows)
+        log_densities = np.empty(self.n_rows)
+
+        def label_lane(lane, scratch):
+            for rows in self._blocks(n_components, *lane):
+                self._respond(job, rows, scratch)
+                size = rows.stop - rows.start
+                labels[rows] = scratch.best[:size]
+                log_densities[rows] = scratch.log_density[:size]
+                indptr, _, values = scratch.responsibilities(size)
+                probabilities[rows] = np.maximum.reduceat(values[: indptr[-1]], indptr[:-1])
+
+        for _ in self._run(label_lane, n_components):
+            pass
+        log_densities += log_normalizer(0.0, self.n_features)
+        return Assignment(labels, probabilities, log_densities)
+
+    def log_joint(self, parameters):  # noqa: D102
+        job = _Job(parameters, self._center, self.dtype, hard=False)
+        for rows, scores in self._scores(job.natural):
+            yield rows, self._affine(rows, scores, job.center_scores) + job.offsets
+
+    def cosines(self, directions):  # noqa: D102
+        center_scores = np.zeros(len(directions))
+        if self._center is not None:
+            center_scores = directions @ self._center
+        for rows, scores in self._scores(directions.astype(self.dtype)):
+            yield rows, self._affine(rows, scores, center_scores)
+
+    def sample(self, size, rng):  # noqa: D102
+        candidates = np.flatnonzero(self._weight > 0)
+        if size < len(candidates):
+            candidates = np.sort(rng.choice(candidates, size, replace=False))
+        rows = self._rows.take(candidates, self._scale[candidates])
+        if self._center is not None:
+            rows -= np.outer(self._shift[candidates], self._center)
+        return rows, self._weight[candidates]
+
+    def _affine(self, rows, scores, center_scores):
+        """Scores of the raw rows turned into scores of the unit rows, in float64."""
+        scale, shift = self._scale[rows, np.newaxis], self._shift[rows, np.newaxis]
+        return scale * scores - shift * center_scores
+
+    def _scores(self, natural):
+        """Iterate over (slice of rows, x_i·η_k); the same array is filled again and again."""
+        out = np.empty((self._rows_per_block(len(natural)), len(natural)), self.dtype)
+        prepared = self._rows.prepare(natural)
+        for rows in self._blocks(len(natural)):
+            scores = out[: rows.stop - rows.start]
+            self._rows.scores(rows, prepared, scores)
+            yield rows, scores
+
+    def _respond(self, job, rows, scratch):
+        """Fill the scratch with the responsibilities of a block."""
+        size = rows.stop - rows.start
+        scores = scratch.scores[:size]
+        self._rows.scores(rows, job.prepared(self._rows), scores)
+        kernels.responsibilities(
+            scores, self._scale[rows], self._shift[rows], job.center_scores, job.offsets,
+            job.cutoff, job.hard, scratch.indptr, scratch.indices, scratch.values,
+            scratch.best, scratch.log_density,
+        )  # fmt: skip
+
+    def _rows_per_block(self, n_components):
+        if self._block_size is not None:
+            return min(self._block_size, self.n_rows)
+        return min(max(_SCORES_PER_BLOCK // n_components, 256), 4096, self.n_rows)
+
+    def _blocks(self, n_components, start=0, stop=None):
+        stop = self.n_rows if stop is None else stop
+        step = self._rows_per_block(n_components)
+        return [slice(first, min(first + step, stop)) for first in range(start, stop, step)]
+
+    def _lanes(self, n_components):
+        """Bounds of the parts of a pass that are summed on their own, from the shape alone."""
+        bytes_of_a_lane = 8 * n_components * self.n_features
+        n_lanes = min(max(_BYTES_OF_SUMS // bytes_of_a_lane, _FEWEST_LANES), _LANES)
+        n_lanes = min(n_lanes, math.ceil(self.n_rows / _ROWS_PER_LANE))
+        bounds = np.linspace(0, self.n_rows, n_lanes + 1).astype(int).tolist()
+        return list(zip(bounds[:-1], bounds[1:], strict=True))
+
+    def _run(self, work, n_components):
+        """`work(lane, scratch)` for every lane, in threads; results in the order of the lanes."""
+        lanes = self._lanes(n_components)
+        results = [None] * len(lanes)
+        queue = iter(enumerate(lanes))
+        block = self._rows_per_block(n_components)
+
+        def take_lanes():
+            scratch = _Scratch(block, n_components, self.dtype)
+            for position, lane in queue:
+                results[position] = work(lane, scratch)
+
+        with _one_thread_in_blas() as n_threads:
+            helpers = [self._pool.submit(take_lanes) for _ in range(min(n_threads, len(lanes)) - 1)]
+            take_lanes()
+            for helper in helpers:
+                helper.result()
+        return iter(results)
+
+
+class _Job:
+    """Parameters in the form a pass needs them."""
+
+    def __init__(self, parameters, center, dtype, hard):
+        natural = parameters.natural
+        self.natural = natural.astype(dtype)
+        self.offsets = parameters.offsets
+        self.center_scores = np.zeros(len(natural)) if center is None else natural @ center
+        # The slack covers the rounding of the first look, which is in the precision of the scores.
+        self.cutoff = math.log(len(natural) / LOST_MASS[dtype]) + 0.01
+        self.hard = hard
+        self._prepared = None
+
+    def prepared(self, rows):
+        if self._prepared is None:
+            self._prepared = rows.prepare(self.natural)
+        return self._prepared
+
+
+class _Scratch:
+    """Arrays of one thread, filled anew for each block."""
+
+    def __init__(self, n_rows, n_components, dtype):
+        self.scores = np.empty((n_rows, n_components), dtype)
+        self.indptr = np.empty(n_rows + 1, np.int64)
+        self.indices = np.empty(n_rows * n_components, np.int32)
+        self.values = np.empty(n_rows * n_components)
+        self.best = np.empty(n_rows, np.int32)
+        self.log_density = np.empty(n_rows)
+
+    def responsibilities(self, size):
+        """The block's responsibilities as (indptr, indices, values)."""
+        return self.indptr[: size + 1], self.indices, self.values
+
+
+class _DenseRows:
+    """Blocks of a dense array of any float dtype and memory order."""
+
+    def __init__(self, X, dtype):
+        self._X = X
+        self._dtype = dtype
+
+    def _block(self, rows):
+        block = np.ascontiguousarray(self._X[rows], dtype=self._dtype).view()
+        block.flags.writeable = False  # one type for the kernels, whatever array came in
+        return block
+
+    def rescale(self, extreme):
+        """Bring the largest entry of these rows to 1, in a copy; False if they are all zeros."""
+        peaks = np.abs(self._X[extreme]).max(axis=1)
+        if not peaks.any():
+            return False
+        self._X = self._X.astype(self._dtype)
+        self._X[extreme] /= np.where(peaks > 0, peaks, 1)[:, np.newaxis]
+        return True
+
+    def lengths(self, blocks):
+        squared = np.empty(len(self._X))
+        for rows in blocks:
+            kernels.squared_norms(self._block(rows), squared[rows])
+        return np.sqrt(squared)
+
+    def prepare(self, natural):
+        return natural.T
+
+    def scores(self, rows, natural_t, out):
+        np.matmul(self._block(rows), natural_t, out=out)
+
+    def add_resultants(self, rows, row_weight, responsibilities, workspace, resultants):
+        block = self._block(rows)
+        n_rows, n_components = len(block), len(resultants)
+        n_stored = responsibilities[0][-1]
+        if n_stored > 2 * n_rows and n_stored > _DENSE_SHARE * n_rows * n_components:
+            dense = workspace[:n_rows]
+            kernels.fill_dense(row_weight, *responsibilities, dense)
+            resultants += dense.T @ block
+        else:
+            kernels.add_resultants(block, row_weight, *responsibilities, resultants)
+
+    def take(self, indices, scale):
+        return self._X[indices].astype(self._dtype) * scale[:, np.newaxis].astype(self._dtype)
+
+
+class _SparseRows:
+    """Blocks of a CSR matrix; never made dense."""
+
+    def __init__(self, X, dtype):
+        self._X = X
+        self._data = X.data.astype(dtype, copy=False)
+        self._dtype = dtype
+
+    def rescale(self, extreme):
+        """Bring the largest entry of these rows to 1, in a copy; False if they are all zeros."""
+        peaks = abs(self._X[extreme]).max(axis=1).toarray().ravel()
+        if not peaks.any():
+            return False
+        factors = np.ones(self._X.shape[0])
+        factors[extreme] = np.where(peaks > 0, peaks, 1)
+        self._data = self._data / np.repeat(factors, np.diff(self._X.indptr)).astype(self._dtype)
+        self._X = sp.csr_array((self._data, self._X.indices, self._X.indptr), self._X.shape)
+        return True
+
+    def lengths(self, blocks):
+        squared = np.empty(self._X.shape[0])
+        for rows in blocks:
+            kernels.squared_norms_csr(self._data, self._indptr(rows), squared[rows])
+        return np.sqrt(squared)
+
+    def _indptr(self, rows):
+        return self._X.indptr[rows.start : rows.stop + 1]
+
+    def prepare(self, natural):
+        return np.ascontiguousarray(natural.T)
+
+    def scores(self, rows, natural_t, out):
+        kernels.scores_csr(self._data, self._X.indices, self._indptr(rows), natural_t, out)
+
+    def add_resultants(self, rows, row_weight, responsibilities, workspace, resultants):
+        kernels.add_resultants_csr(
+            self._data, self._X.indices, self._indptr(rows), row_weight, *responsibilities, resultants
+        )
+
+    def take(self, indices, scale):
+        rows = self._X[indices]
+        rows.sort_indices()
+        return sp.diags_array(scale.astype(self._dtype)) @ rows
+
+
+@lru_cache(maxsize=1)
+def _blas():
+    return ThreadpoolController().select(user_api="blas")
+
+
+_blas_lock = threading.Lock()
+_blas_users = 0
+_blas_limit = None
+_blas_threads = 1
+
+
+@contextmanager
+def _one_thread_in_blas():
+    """Hold BLAS at one thread and give the number it had, which is how many threads we may start.
+
+    So OMP_NUM_THREADS, OPENBLAS_NUM_THREADS, joblib and threadpoolctl all decide it, as they do for
+    scikit-learn. Fits that run at the same time in several threads share the hold.
+    """
+    global _blas_users, _blas_limit, _blas_threads
+    with _blas_lock:
+        if _blas_users == 0:
+            _blas_threads = max((lib["num_threads"] for lib in _blas().info()), default=1)
+            _blas_limit = _blas().limit(limits=1)
+        _blas_users += 1
+        n_threads = _blas_threads
+    try:
+        yield n_threads
+    finally:
+        with _blas_lock:
+            _blas_users -= 1
+            if _blas_users == 0:
+                _blas_limit.restore_original_limits()

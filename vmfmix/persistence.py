@@ -1,0 +1,117 @@
+"""Fitted models as .npz files: arrays and one JSON text, no pickle.
+
+The file holds ``format`` (JSON: what this is, which parameters and scalar attributes), and one array
+for each array among the parameters (``parameter.<name>``) and fitted attributes (``fitted.<name>``).
+"""
+
+import json
+import os
+import tempfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+_FORMAT = 1
+
+
+def save(model, path):
+    """Write a fitted model; see `vmfmix.VMFMixture.save`.
+
+    Parameters
+    ----------
+    model : VMFMixture
+    path : str or path-like
+        The file appears only when it is complete.
+    """
+    from vmfmix import __version__
+
+    header = {"class": type(model).__name__, "format": _FORMAT, "vmfmix": __version__}
+    fitted = {
+        name: value
+        for name, value in vars(model).items()
+        if name.endswith("_") and not name.startswith("_")
+    }
+    arrays = {}
+    for kind, values in (("parameter", model.get_params()), ("fitted", fitted)):
+        header[kind] = {}
+        for name, value in values.items():
+            if isinstance(value, np.random.RandomState):
+                value = None  # a generator in the middle of its stream is not part of a model
+            if isinstance(value, (np.ndarray, list, tuple)):
+                value = np.asarray(value)
+                arrays[f"{kind}.{name}"] = value.astype(str) if value.dtype == object else value
+            else:
+                header[kind][name] = value.item() if isinstance(value, np.generic) else value
+    arrays["format"] = np.array(json.dumps(header))
+
+    path = Path(path)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            np.savez_compressed(file, **arrays)
+        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp makes files that only their owner reads
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def load(path):
+    """Read a model that `VMFMixture.save` wrote.
+
+    Parameters
+    ----------
+    path : str or path-like
+
+    Returns
+    -------
+    VMFMixture
+        Fitted, with the parameters and attributes it had.
+
+    Raises
+    ------
+    ValueError
+        If the file is not such a model, or was written by a later version of the format.
+
+    Examples
+    --------
+    >>> import os, tempfile, vmfmix
+    >>> from vmfmix.datasets import make_vmf_mixture
+    >>> X, _ = make_vmf_mixture(200, n_features=8, n_components=3, random_state=0)
+    >>> model = vmfmix.VMFMixture(n_components=3, random_state=0).fit(X)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "model.npz")
+    ...     model.save(path)
+    ...     again = vmfmix.load(path)
+    >>> bool((again.predict(X) == model.labels_).all())
+    True
+    """
+    from vmfmix.mixture import VMFMixture
+
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            arrays = dict(stored)
+        header = json.loads(str(arrays.pop("format")))
+    except (zipfile.BadZipFile, KeyError, TypeError, ValueError):
+        raise ValueError(f"{path} is not a vmfmix model; pass a file written by save().") from None
+    if header["format"] > _FORMAT:
+        raise ValueError(
+            f"{path} was written by vmfmix {header['vmfmix']}, whose format this version does not "
+            "know; upgrade vmfmix."
+        )
+    model = VMFMixture(**header["parameter"])
+    for name, value in header["fitted"].items():
+        setattr(model, name, value)
+    for name, value in arrays.items():
+        kind, name = name.split(".", 1)
+        if name == "feature_names_in_":
+            value = value.astype(object)
+        setattr(model, name, value)
+    return model
+
+
+def _umask():
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,180 @@
+"""Where EM starts: mean directions from spherical k-means++, from random rows or a random partition."""
+
+import numpy as np
+
+from vmfmix.statistics import MixtureParameters, maximize
+
+# Seeds are drawn from a sample of the rows, large enough that every cluster worth a seed is in it.
+_ROWS_PER_SEED = 50
+_FEWEST_ROWS = 10_000
+
+
+def seed_means(engine, n_components, init_params, rng):
+    """Mean directions to start from.
+
+    Parameters
+    ----------
+    engine : Engine
+    n_components : int
+        At most the number of rows with a direction and a positive weight.
+    init_params : {"k-means++", "random_from_data", "random"}
+        "k-means++": spherical k-means++; "random_from_data": distinct rows; "random": the mean
+        directions of a random partition, as near to each other as means can be.
+    rng : numpy.random.RandomState
+
+    Returns
+    -------
+    ndarray of shape (n_components, n_features), unit rows
+    """
+    rows, weights = engine.sample(max(_ROWS_PER_SEED * n_components, _FEWEST_ROWS), rng)
+    n_rows = rows.shape[0]
+    if n_components > n_rows:
+        raise ValueError(
+            f"n_components={n_components} is more than the {n_rows} rows of X that have a direction "
+            f"and a positive weight; pass at most {n_rows}."
+        )
+    rows, weights = _distinct(rows, weights)
+    if n_components > rows.shape[0]:  # copies serve as seeds that will come to own nothing
+        repeats = np.arange(n_components) % rows.shape[0]
+        rows, weights = rows[repeats], weights[repeats]
+    n_rows = rows.shape[0]
+    if init_params == "random":
+        partition = np.zeros((n_rows, n_components))
+        labels = rng.permutation(np.arange(n_rows) % n_components)
+        partition[np.arange(n_rows), labels] = weights
+        means = np.asarray(rows.T @ partition, dtype=np.float64).T
+    else:
+        if init_params == "k-means++":
+            chosen = spherical_kmeans_plusplus(rows, n_components, weights=weights, rng=rng)
+        else:
+            share = weights / weights.sum()
+            chosen = rng.choice(n_rows, n_components, replace=False, p=share)
+        means = rows[chosen]
+        means = np.asarray(means.toarray() if hasattr(means, "toarray") else means, np.float64)
+    lengths = np.linalg.norm(means, axis=1, keepdims=True)
+    return means / np.where(lengths > 0, lengths, 1.0)
+
+
+def _distinct(rows, weights):
+    """Distinct rows in an order of their own, with summed weights.
+
+    So the seeds do not depend on the order of the rows, and a row of weight 2 is a row given twice.
+    """
+    if isinstance(rows, np.ndarray):
+        keys = [row.tobytes() for row in rows]
+    else:
+        parts = zip(rows.indptr[:-1], rows.indptr[1:], strict=True)
+        keys = [
+            rows.indices[a:b].tobytes() + rows.data[a:b].tobytes() for a, b in parts
+        ]
+    order = sorted(range(len(keys)), key=keys.__getitem__)
+    is_new = [p == 0 or keys[order[p]] != keys[order[p - 1]] for p in range(len(order))]
+    order, first = np.array(order), np.flatnonzero(is_new)
+    return rows[order[first]], np.add.reduceat(weights[order], first)
+
+
+def spherical_kmeans_plusplus(rows, n_seeds, *, weights=None, rng=None):
+    """Choose rows far from each other: greedy k-means++ with the distance 1 − cosine.
+
+    The next seed is the best of 2 + log(n_seeds) rows drawn with probability proportional to
+    weight × distance to the nearest seed, where the best leaves the smallest sum of distances [1]_.
+    On unit rows 1 − cosine is half the squared Euclidean distance.
+
+    Parameters
+    ----------
+    rows : ndarray or CSR matrix of shape (n_rows, n_features)
+        Unit rows.
+    n_seeds : int
+        At most n_rows.
+    weights : ndarray of shape (n_rows,), default=None
+        Not negative, some positive; None: equal.
+    rng : numpy.random.RandomState, default=None
+        None: numpy's global one.
+
+    Returns
+    -------
+    ndarray of shape (n_seeds,)
+        Indices of distinct rows.
+
+    References
+    ----------
+    .. [1] D. Arthur, S. Vassilvitskii (2007). k-means++: the advantages of careful seeding. SODA.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from vmfmix.seeding import spherical_kmeans_plusplus
+    >>> rows = np.repeat(np.eye(3), 5, axis=0)
+    >>> chosen = spherical_kmeans_plusplus(rows, 3, rng=np.random.RandomState(0))
+    >>> sorted(int(label) for label in chosen // 5)
+    [0, 1, 2]
+    """
+    rng = np.random.mtrand._rand if rng is None else rng
+    n_rows = rows.shape[0]
+    weights = np.ones(n_rows) if weights is None else np.asarray(weights, dtype=np.float64)
+    n_trials = 2 + int(np.log(n_seeds))
+    noise = 64 * np.finfo(rows.dtype).eps  # a copy of a seed is not at a distance from it
+
+    def distances_to(candidates):
+        seeds = rows[candidates]
+        seeds = seeds.toarray() if hasattr(seeds, "toarray") else seeds
+        distances = 1.0 - seeds @ rows.T if isinstance(rows, np.ndarray) else 1.0 - (rows @ seeds.T).T
+        distances[distances < noise] = 0.0
+        return distances
+
+    chosen = np.empty(n_seeds, dtype=np.intp)
+    chosen[0] = rng.choice(n_rows, p=weights / weights.sum())
+    nearest = distances_to(chosen[:1])[0]
+    for position in range(1, n_seeds):
+        masses = np.cumsum(weights * nearest, dtype=np.float64)
+        if masses[-1] <= 0:  # fewer distinct rows than seeds: any rows will do
+            rest = np.setdiff1d(np.arange(n_rows), chosen[:position])
+            chosen[position:] = rng.choice(rest, n_seeds - position, replace=False)
+            break
+        draws = rng.uniform(size=n_trials) * masses[-1]
+        candidates = np.searchsorted(masses, draws, side="right").clip(max=n_rows - 1)
+        remaining = np.minimum(distances_to(candidates), nearest)
+        best = np.argmin(remaining @ weights)
+        chosen[position] = candidates[best]
+        nearest = remaining[best]
+    return chosen
+
+
+def starting_parameters(
+    engine, means, *, weights=None, concentrations=None, concentration="tied", has_background=False
+):
+    """Parameters around given mean directions; what is not given comes from a hard partition.
+
+    Parameters
+    ----------
+    engine : Engine
+    means : ndarray of shape (n_components, n_features)
+        Unit rows.
+    weights, concentrations : ndarray of shape (n_components,), default=None
+    concentration : "tied", "free" or float
+        As the fit will estimate it; "free" starts from one shared value.
+    has_background : bool
+        Add a uniform component that starts with as much weight as the others.
+
+    Returns
+    -------
+    MixtureParameters
+    """
+    n_components, dim = means.shape
+    if weights is None or concentrations is None:
+        equal = MixtureParameters(
+            np.full(n_components, 1 / n_components), means, np.ones(n_components)
+        )
+        estimate = maximize(
+            engine.accumulate(equal, hard=True),
+            concentration="tied" if concentration == "free" else concentration,
+        )
+        weights = np.maximum(estimate.weights, 1e-6) if weights is None else weights
+        concentrations = estimate.concentrations if concentrations is None else concentrations
+    if has_background:
+        weights = np.append(weights, weights.sum() / n_components)
+        means = np.vstack([means, np.eye(1, dim)])
+        concentrations = np.append(concentrations, 0.0)
+    return MixtureParameters(
+        weights / weights.sum(), means, concentrations, has_background=has_background
+    )
