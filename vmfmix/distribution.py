@@ -522,7 +522,8 @@ def concentration(mean_resultant_length, dim, *, one_minus_r=None):
         if not allowed.all():
             raise ValueError(
                 f"{name} holds {value[~allowed].flat[0]}; the mean of unit vectors has a length "
-                "between 0 and 1; divide each row by its length before averaging."
+                "between 0 and 1; divide each row by its length before averaging, and clip what "
+                "rounding leaves outside."
             )
     r = given.get("mean_resultant_length", 1.0 - given.get("one_minus_r", 0.0))
     a = given.get("one_minus_r", 1.0 - r)

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from vmfmix.statistics import ConcentrationPrior, MixtureParameters, maximize
 
 # A component with less than this share of the rows explains nothing and is dropped.

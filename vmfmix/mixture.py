@@ -120,10 +120,10 @@ class VMFMixture(
     probabilities_ : ndarray of shape (n_samples,)
         Posterior probability of that component.
     lower_bound_ : float
-        Mean log-likelihood per row (per unit of weight) before the last M step, in nats with respect
-        to surface measure. With ``concentration="free"``, a lower bound on the mean log-likelihood
-        with the mean directions integrated out; with ``assignment="hard"``, the classification
-        log-likelihood.
+        Mean log-likelihood per row (per unit of weight) before the last M step, in nats with
+        respect to surface measure. With ``concentration="free"``, a lower bound on the mean
+        log-likelihood with the mean directions integrated out; with ``assignment="hard"``, the
+        classification log-likelihood.
     lower_bounds_ : ndarray of shape (n_iterations,)
         The same for each iteration. It never falls.
     n_iter_ : int
@@ -141,8 +141,8 @@ class VMFMixture(
 
     Notes
     -----
-    A row of zeros has no direction: it has no influence on the fit and is labelled as a row at right
-    angles to all means would be. Responsibilities that together make up less than 1e-7 of a row
+    A row of zeros has no direction: it has no influence on the fit and is labelled as a row at
+    right angles to all means would be. Responsibilities that together make up less than 1e-7 of a row
     (float32; 1e-12 in float64) are taken as 0. `sample_weight` counts rows: weight 2 is the same
     as the row given twice. As many threads are used as NumPy's BLAS is set to.
 
@@ -486,7 +486,7 @@ class VMFMixture(
         rng = check_random_state(self.random_state)
         rng = np.random.default_rng(rng.randint(2**31 - 1, size=4))
         parameters = self._parameters()
-        sizes = rng.multinomial(n_samples, parameters.weights)
+        sizes = rng.multinomial(int(n_samples), parameters.weights)
         laws = zip(parameters.means, parameters.concentrations, sizes, strict=True)
         X = np.concatenate([distribution.sample(*law, rng=rng) for law in laws])
         return X, self._as_labels(np.repeat(np.arange(len(sizes), dtype=np.int32), sizes))
@@ -627,6 +627,7 @@ class VMFMixture(
 
     def _keep(self, result, engine):
         """Set the fitted attributes; components that own no row are dropped."""
+        self._state = result.parameters, result.prior  # where a warm start goes on
         parameters = result.parameters
         while True:
             assignment = engine.assign(parameters.plug_in)
@@ -636,7 +637,6 @@ class VMFMixture(
             if owns.all():
                 break
             parameters = parameters.selected(owns)
-        self._state = parameters, result.prior
 
         n_components = n_all - parameters.has_background
         self.n_components_ = n_components
@@ -661,8 +661,8 @@ class VMFMixture(
             )
         if not self.converged_ and self.max_iter > 1:
             warnings.warn(
-                f"EM did not converge within max_iter={self.max_iter} iterations. Increase max_iter "
-                "or tol.",
+                f"EM did not converge within max_iter={self.max_iter} iterations. Increase "
+                "max_iter or tol.",
                 ConvergenceWarning,
                 stacklevel=3,
             )
@@ -685,7 +685,7 @@ class VMFMixture(
         )
 
     def _warm_state(self):
-        """Parameters and prior of the last fit; of a loaded model, its parameters alone."""
+        """Parameters and prior at the end of the last fit; of a loaded model, without a prior."""
         return getattr(self, "_state", (self._parameters(), None))
 
     def _n_parameters(self):

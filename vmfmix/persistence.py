@@ -1,7 +1,7 @@
 """Fitted models as .npz files: arrays and one JSON text, no pickle.
 
-The file holds ``format`` (JSON: what this is, which parameters and scalar attributes), and one array
-for each array among the parameters (``parameter.<name>``) and fitted attributes (``fitted.<name>``).
+The file holds ``format`` (JSON: what this is, its parameters and scalar attributes) and one array for
+each array among the parameters (``parameter.<name>``) and fitted attributes (``fitted.<name>``).
 """
 
 import json
@@ -26,13 +26,13 @@ def save(model, path):
     """
     from vmfmix import __version__
 
-    header = {"class": type(model).__name__, "format": _FORMAT, "vmfmix": __version__}
+    header: dict = {"class": type(model).__name__, "format": _FORMAT, "vmfmix": __version__}
     fitted = {
         name: value
         for name, value in vars(model).items()
         if name.endswith("_") and not name.startswith("_")
     }
-    arrays = {}
+    arrays: dict = {}
     for kind, values in (("parameter", model.get_params()), ("fitted", fitted)):
         header[kind] = {}
         for name, value in values.items():
@@ -104,7 +104,7 @@ def load(path):
     for name, value in header["fitted"].items():
         setattr(model, name, value)
     for name, value in arrays.items():
-        kind, name = name.split(".", 1)
+        name = name.partition(".")[2]
         if name == "feature_names_in_":
             value = value.astype(object)
         setattr(model, name, value)

@@ -1,4 +1,4 @@
-"""Where EM starts: mean directions from spherical k-means++, from random rows or a random partition."""
+"""Where EM starts: mean directions from spherical k-means++, random rows or a random partition."""
 
 import numpy as np
 
@@ -7,6 +7,8 @@ from vmfmix.statistics import MixtureParameters, maximize
 # Seeds are drawn from a sample of the rows, large enough that every cluster worth a seed is in it.
 _ROWS_PER_SEED = 50
 _FEWEST_ROWS = 10_000
+_CHUNK = 4096
+_SAME = 1e-9  # projections further apart cannot be those of equal rows
 
 
 def seed_means(engine, n_components, init_params, rng):
@@ -30,8 +32,8 @@ def seed_means(engine, n_components, init_params, rng):
     n_rows = rows.shape[0]
     if n_components > n_rows:
         raise ValueError(
-            f"n_components={n_components} is more than the {n_rows} rows of X that have a direction "
-            f"and a positive weight; pass at most {n_rows}."
+            f"n_components={n_components} is more than the {n_rows} rows of X that have a "
+            f"direction and a positive weight; pass at most {n_rows}."
         )
     rows, weights = _distinct(rows, weights)
     if n_components > rows.shape[0]:  # copies serve as seeds that will come to own nothing
@@ -59,18 +61,27 @@ def _distinct(rows, weights):
     """Distinct rows in an order of their own, with summed weights.
 
     So the seeds do not depend on the order of the rows, and a row of weight 2 is a row given twice.
+    The order is that of the projections on a fixed direction, which rounding hardly ever swaps.
     """
-    if isinstance(rows, np.ndarray):
-        keys = [row.tobytes() for row in rows]
-    else:
-        parts = zip(rows.indptr[:-1], rows.indptr[1:], strict=True)
-        keys = [
-            rows.indices[a:b].tobytes() + rows.data[a:b].tobytes() for a, b in parts
+    direction = np.random.RandomState(0).standard_normal(rows.shape[1])
+    projections = np.concatenate(
+        [
+            rows[start : start + _CHUNK].astype(np.float64) @ direction
+            for start in range(0, rows.shape[0], _CHUNK)
         ]
-    order = sorted(range(len(keys)), key=keys.__getitem__)
-    is_new = [p == 0 or keys[order[p]] != keys[order[p - 1]] for p in range(len(order))]
-    order, first = np.array(order), np.flatnonzero(is_new)
-    return rows[order[first]], np.add.reduceat(weights[order], first)
+    )
+    order = np.argsort(projections, kind="stable")
+    rows, weights, projections = rows[order], weights[order], projections[order]
+    is_new = np.ones(len(order), dtype=bool)
+    for i in np.flatnonzero(np.diff(projections) < _SAME) + 1:
+        is_new[i] = _differ(rows[i], rows[i - 1])
+    first = np.flatnonzero(is_new)
+    return rows[first], np.add.reduceat(weights, first)
+
+
+def _differ(row, other):
+    difference = row != other
+    return bool(difference.nnz if hasattr(difference, "nnz") else difference.any())
 
 
 def spherical_kmeans_plusplus(rows, n_seeds, *, weights=None, rng=None):
@@ -118,7 +129,9 @@ def spherical_kmeans_plusplus(rows, n_seeds, *, weights=None, rng=None):
     def distances_to(candidates):
         seeds = rows[candidates]
         seeds = seeds.toarray() if hasattr(seeds, "toarray") else seeds
-        distances = 1.0 - seeds @ rows.T if isinstance(rows, np.ndarray) else 1.0 - (rows @ seeds.T).T
+        distances = (
+            1.0 - seeds @ rows.T if isinstance(rows, np.ndarray) else 1.0 - (rows @ seeds.T).T
+        )
         distances[distances < noise] = 0.0
         return distances
 

@@ -165,7 +165,7 @@ class ConcentrationPrior:
 
     @classmethod
     def pooled(cls, statistics):
-        """Prior at the concentration shared by all components, their mean directions integrated out."""
+        """Prior at the concentration of all components, their mean directions integrated out."""
         lengths = np.linalg.norm(statistics.resultants, axis=1)
         dim = statistics.resultants.shape[1]
         (shared,) = _marginal_concentration(
@@ -174,10 +174,10 @@ class ConcentrationPrior:
         return cls(float(distribution.mean_resultant_length(shared, dim)))
 
     def penalty(self, parameters):
-        """What a lower bound on the marginal log-likelihood subtracts from the expected one, in nats.
+        """What the lower bound on the marginal log-likelihood subtracts from the expected one.
 
         Σ_k KL(q(μ_k) ‖ uniform) + a Σ_k KL(vMF(μ_k, κ_0) ‖ vMF(μ_k, κ_k)) with q(μ_k) the posterior
-        of the mean direction, κ_0 the pooled concentration and a the strength (docs: mathematics).
+        of the mean direction, κ_0 the pooled concentration and a the strength; in nats.
         """
         own = slice(None, -1 if parameters.has_background else None)
         dim = parameters.means.shape[1]
@@ -202,8 +202,9 @@ def maximize(statistics, *, concentration="tied", prior=None, has_background=Fal
     statistics : SufficientStatistics
         Every count must be positive (but that of a background).
     concentration : "tied", "free" or float, default="tied"
-        "tied": one κ with A(κ) = Σ_k ‖S_k‖ / Σ_k N_k. "free": a κ_k for each component that maximises
-        its likelihood with the mean direction integrated out, times the `prior`. A float: fixed.
+        "tied": one κ with A(κ) = Σ_k ‖S_k‖ / Σ_k N_k. "free": for each component the κ_k that
+        maximises its likelihood with the mean direction integrated out, times the `prior`.
+        A float: fixed.
     prior : ConcentrationPrior, default=None
         Needed by "free", and not used otherwise.
     has_background : bool, default=False

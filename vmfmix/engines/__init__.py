@@ -1,4 +1,4 @@
-"""Engines: the only rooms where rows of X are touched, and the one place that chooses among them."""
+"""Engines: the only rooms where rows of X are touched, and the one place that chooses one."""
 
 
 def choose_engine(X, *, sample_weight=None, center=None, block_size=None, device=None):

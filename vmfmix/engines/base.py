@@ -61,7 +61,7 @@ class Engine(ABC):
 
     @abstractmethod
     def log_joint(self, parameters):
-        """Iterate over (slice of rows, log π_k f_k(x_i) relative to uniform of shape (block, K))."""
+        """Iterate over (slice of rows, log π_k f_k(x_i) − log C(0) of shape (block, K))."""
 
     @abstractmethod
     def cosines(self, directions):

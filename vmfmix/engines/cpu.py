@@ -6,19 +6,17 @@ responsibilities and sums. The lanes depend on the shape of the data alone and a
 so the result does not depend on the number of threads.
 """
 
+import itertools
 import math
-import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from functools import lru_cache
 
 import numpy as np
 import scipy.sparse as sp
-from threadpoolctl import ThreadpoolController
 
 from vmfmix.distribution import log_normalizer
 from vmfmix.engines import kernels
 from vmfmix.engines.base import Assignment, Engine
+from vmfmix.engines.threads import one_thread_in_blas
 from vmfmix.statistics import SufficientStatistics
 
 # Mass of the responsibilities that a row may lose to the cut-off, by precision.
@@ -203,7 +201,7 @@ class CPUEngine(Engine):
         n_lanes = min(max(_BYTES_OF_SUMS // bytes_of_a_lane, _FEWEST_LANES), _LANES)
         n_lanes = min(n_lanes, math.ceil(self.n_rows / _ROWS_PER_LANE))
         bounds = np.linspace(0, self.n_rows, n_lanes + 1).astype(int).tolist()
-        return list(zip(bounds[:-1], bounds[1:], strict=True))
+        return list(itertools.pairwise(bounds))
 
     def _run(self, work, n_components):
         """`work(lane, scratch)` for every lane, in threads; results in the order of the lanes."""
@@ -217,7 +215,7 @@ class CPUEngine(Engine):
             for position, lane in queue:
                 results[position] = work(lane, scratch)
 
-        with _one_thread_in_blas() as n_threads:
+        with one_thread_in_blas() as n_threads:
             helpers = [self._pool.submit(take_lanes) for _ in range(min(n_threads, len(lanes)) - 1)]
             take_lanes()
             for helper in helpers:
@@ -344,44 +342,15 @@ class _SparseRows:
 
     def add_resultants(self, rows, row_weight, responsibilities, workspace, resultants):
         kernels.add_resultants_csr(
-            self._data, self._X.indices, self._indptr(rows), row_weight, *responsibilities, resultants
+            self._data,
+            self._X.indices,
+            self._indptr(rows),
+            row_weight,
+            *responsibilities,
+            resultants,
         )
 
     def take(self, indices, scale):
         rows = self._X[indices]
         rows.sort_indices()
         return sp.diags_array(scale.astype(self._dtype)) @ rows
-
-
-@lru_cache(maxsize=1)
-def _blas():
-    return ThreadpoolController().select(user_api="blas")
-
-
-_blas_lock = threading.Lock()
-_blas_users = 0
-_blas_limit = None
-_blas_threads = 1
-
-
-@contextmanager
-def _one_thread_in_blas():
-    """Hold BLAS at one thread and give the number it had, which is how many threads we may start.
-
-    So OMP_NUM_THREADS, OPENBLAS_NUM_THREADS, joblib and threadpoolctl all decide it, as they do for
-    scikit-learn. Fits that run at the same time in several threads share the hold.
-    """
-    global _blas_users, _blas_limit, _blas_threads
-    with _blas_lock:
-        if _blas_users == 0:
-            _blas_threads = max((lib["num_threads"] for lib in _blas().info()), default=1)
-            _blas_limit = _blas().limit(limits=1)
-        _blas_users += 1
-        n_threads = _blas_threads
-    try:
-        yield n_threads
-    finally:
-        with _blas_lock:
-            _blas_users -= 1
-            if _blas_users == 0:
-                _blas_limit.restore_original_limits()

@@ -42,7 +42,7 @@ def squared_norms_csr(data, indptr, out):
 
 @njit(nogil=True, cache=True, fastmath=_FASTMATH)
 def scores_csr(data, indices, indptr, natural_t, out):
-    """Scores of CSR rows against the natural parameters, given as (d, K) so that K is contiguous."""
+    """Scores of CSR rows against natural parameters given as (d, K), so that K is contiguous."""
     n_components = natural_t.shape[1]
     for i in range(indptr.shape[0] - 1):
         row = out[i]
@@ -57,7 +57,7 @@ def scores_csr(data, indices, indptr, natural_t, out):
 
 @njit(nogil=True, cache=True, fastmath=_FASTMATH)
 def _maximum(values, folded):
-    """Maximum of an even number of values: folding halves vectorises, a running maximum does not."""
+    """Maximum of an even number of values, by folding halves: a running one does not vectorise."""
     size = values.shape[0] // 2
     for k in range(size):
         other = values[k + size]

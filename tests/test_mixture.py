@@ -1,0 +1,545 @@
+"""VMFMixture as a scikit-learn user meets it."""
+
+import pickle
+import warnings
+
+import joblib
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import sklearn
+from scipy.stats import vonmises_fisher
+from sklearn.base import clone
+from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from tests import oracle
+from vmfmix import VMFMixture
+from vmfmix.datasets import load_snips, make_vmf_mixture
+from vmfmix.distribution import mean_resultant_length
+from vmfmix.metrics import clustering_accuracy
+from vmfmix.statistics import MixtureParameters
+
+
+@pytest.fixture(scope="module")
+def planted():
+    return make_vmf_mixture(900, 16, 4, concentration=60.0, random_state=0, return_parameters=True)
+
+
+@pytest.fixture(scope="module")
+def model(planted):
+    return VMFMixture(4, random_state=0).fit(planted[0])
+
+
+def truth_of(parameters):
+    """Arguments that start a fit from known parameters."""
+    return {
+        "n_components": len(parameters.weights),
+        "means_init": parameters.means,
+        "weights_init": parameters.weights,
+        "concentrations_init": parameters.concentrations,
+    }
+
+
+# --- what a fit gives -----------------------------------------------------------------------------
+
+
+def test_a_planted_mixture_is_found(planted, model):
+    _, y, truth = planted
+    assert clustering_accuracy(y, model.labels_) >= 0.99
+    order = (truth.means @ model.means_.T).argmax(axis=1)
+    np.testing.assert_allclose(model.weights_[order], np.bincount(y) / len(y), atol=0.01)
+    np.testing.assert_allclose(model.concentrations_, 60.0, rtol=0.1)
+    assert (truth.means * model.means_[order]).sum(axis=1).min() > 0.99
+
+
+def test_fitted_attributes(planted, model):
+    X = planted[0]
+    assert model.n_components_ == 4
+    assert model.means_.shape == (4, 16)
+    assert model.n_features_in_ == 16
+    assert model.weights_.sum() == pytest.approx(1)
+    assert model.labels_.dtype.kind == "i"
+    assert set(model.labels_) == set(range(4))
+    assert model.probabilities_.shape == (len(X),)
+    assert model.converged_
+    assert model.n_iter_ == len(model.lower_bounds_)
+    assert model.lower_bound_ == model.lower_bounds_[-1]
+    assert model.lower_bound_ == pytest.approx(model.score(X), abs=1e-3)
+    for name, value in vars(model).items():
+        if name.endswith("_") and not name.startswith("_"):
+            assert isinstance(value, (np.ndarray, np.generic, int, float, bool)), name
+
+
+@pytest.mark.parametrize("dim", [2, 3, 8, 16])
+@pytest.mark.parametrize("concentration", ["tied", "free"])
+def test_log_likelihood_is_that_of_scipy(dim, concentration):
+    X, _ = make_vmf_mixture(400, dim, 3, concentration=30.0, random_state=1)
+    model = VMFMixture(3, concentration=concentration, random_state=0).fit(X)
+    density = sum(
+        weight * vonmises_fisher(mean, kappa).pdf(X)
+        for weight, mean, kappa in zip(
+            model.weights_, model.means_, model.concentrations_, strict=True
+        )
+    )
+    np.testing.assert_allclose(model.score_samples(X), np.log(density), atol=1e-9)
+    assert model.score(X) == pytest.approx(np.log(density).mean())
+
+
+def test_methods_agree_with_each_other_and_the_oracle(planted, model):
+    X = planted[0]
+    parameters = MixtureParameters(model.weights_, model.means_, model.concentrations_)
+    probabilities = model.predict_proba(X)
+    np.testing.assert_allclose(probabilities, oracle.responsibilities(X, parameters), atol=1e-10)
+    np.testing.assert_array_equal(model.predict(X), model.labels_)
+    np.testing.assert_array_equal(probabilities.argmax(axis=1), model.labels_)
+    np.testing.assert_allclose(probabilities.max(axis=1), model.probabilities_, atol=1e-10)
+    np.testing.assert_allclose(model.score_samples(X), oracle.log_density(X, parameters))
+    np.testing.assert_allclose(model.transform(X), X @ model.means_.T, atol=1e-12)
+    again = clone(model)
+    np.testing.assert_array_equal(again.fit_predict(X), model.labels_)
+    np.testing.assert_array_equal(clone(model).fit_transform(X), model.transform(X))
+
+
+def test_information_criteria(planted, model):
+    X = planted[0]
+    log_likelihood = model.score_samples(X).sum()
+    n_parameters = 3 + 4 * 15 + 1
+    assert model.bic(X) == pytest.approx(-2 * log_likelihood + np.log(900) * n_parameters)
+    assert model.aic(X) == pytest.approx(-2 * log_likelihood + 2 * n_parameters)
+    r = model.predict_proba(X)
+    entropy = -(r * np.log(np.maximum(r, 1e-300))).sum()
+    assert model.icl(X) == pytest.approx(model.bic(X) + 2 * entropy)
+    free = VMFMixture(4, concentration="free", random_state=0).fit(X)
+    expected = -2 * free.score_samples(X).sum() + np.log(900) * (n_parameters + 3)
+    assert free.bic(X) == pytest.approx(expected)
+    fixed = VMFMixture(4, concentration=50.0, background=True, random_state=0).fit(X)
+    expected = -2 * fixed.score_samples(X).sum() + np.log(900) * n_parameters
+    assert fixed.bic(X) == pytest.approx(expected)
+
+
+def test_bic_finds_a_planted_number(planted):
+    bics = [
+        VMFMixture(k, n_init=3, random_state=0).fit(planted[0]).bic(planted[0])
+        for k in (2, 3, 4, 5, 6)
+    ]
+    assert np.argmin(bics) == 2
+
+
+def test_sample_follows_the_fitted_law(planted, model):
+    X, y = model.sample(20_000)
+    assert X.shape == (20_000, 16)
+    np.testing.assert_allclose(np.linalg.norm(X, axis=1), 1, atol=1e-12)
+    np.testing.assert_allclose(np.bincount(y) / len(y), model.weights_, atol=0.015)
+    for k in range(4):
+        resultant = X[y == k].mean(axis=0)
+        np.testing.assert_allclose(
+            resultant,
+            model.means_[k] * mean_resultant_length(model.concentrations_[k], 16),
+            atol=0.02,
+        )
+    again, _ = model.sample(20_000)
+    np.testing.assert_array_equal(X, again)
+    with pytest.raises(ValueError, match="n_samples=0 is not allowed"):
+        model.sample(0)
+
+
+# --- the choices ----------------------------------------------------------------------------------
+
+
+def test_free_concentrations_follow_the_widths_of_the_clusters():
+    X, y, truth = make_vmf_mixture(
+        4000, 32, 5, concentration=[30, 60, 120, 240, 480], random_state=2, return_parameters=True
+    )
+    free = VMFMixture(**truth_of(truth), concentration="free").fit(X)
+    tied = VMFMixture(**truth_of(truth)).fit(X)
+    np.testing.assert_allclose(free.concentrations_, truth.concentrations, rtol=0.1)
+    assert np.ptp(tied.concentrations_) == 0
+    assert free.score(X) > tied.score(X)
+    assert clustering_accuracy(y, free.labels_) > clustering_accuracy(y, tied.labels_)
+
+
+def test_a_fixed_concentration_is_kept(planted):
+    model = VMFMixture(4, concentration=12.5, random_state=0).fit(planted[0])
+    assert (model.concentrations_ == 12.5).all()
+
+
+def test_hard_assignment_is_spherical_kmeans_with_weights(planted):
+    X = planted[0]
+    model = VMFMixture(4, assignment="hard", random_state=0).fit(X)
+    sums = np.array([X[model.labels_ == k].sum(axis=0) for k in range(4)])
+    np.testing.assert_allclose(
+        model.means_, sums / np.linalg.norm(sums, axis=1, keepdims=True), atol=1e-12
+    )
+    np.testing.assert_allclose(model.weights_, np.bincount(model.labels_) / len(X))
+
+
+@pytest.mark.parametrize("concentration", ["tied", "free"])
+def test_background_takes_the_rows_that_belong_nowhere(concentration):
+    X, y = make_vmf_mixture(2000, 16, 4, concentration=100.0, background=0.15, random_state=0)
+    model = VMFMixture(
+        4, background=True, concentration=concentration, n_init=10, random_state=0
+    ).fit(X)
+    assert np.mean((model.labels_ == -1) == (y == -1)) > 0.98
+    assert clustering_accuracy(y[y >= 0], model.labels_[y >= 0]) > 0.98
+    assert model.background_weight_ == pytest.approx(0.15, abs=0.02)
+    assert model.weights_.sum() + model.background_weight_ == pytest.approx(1)
+    probabilities = model.predict_proba(X)
+    assert probabilities.shape == (2000, 5)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+    np.testing.assert_array_equal(model.predict(X), model.labels_)
+    assert (probabilities.argmax(axis=1) == 4).sum() == (model.labels_ == -1).sum()
+    _, drawn = model.sample(5000)
+    assert np.mean(drawn == -1) == pytest.approx(model.background_weight_, abs=0.02)
+
+
+def test_centering_takes_a_common_direction_out():
+    """Clusters that differ by little beside a strong common direction."""
+    X, y = make_vmf_mixture(1500, 64, 5, concentration=200.0, random_state=0)
+    X = X + 12.0 * np.eye(1, 64)
+    plain = VMFMixture(5, random_state=0).fit(X)
+    centred = VMFMixture(5, center=True, random_state=0).fit(X)
+    assert plain.score(X) != centred.score(X)
+    assert clustering_accuracy(y, centred.labels_) > 0.99
+    rows = X / np.linalg.norm(X, axis=1, keepdims=True)
+    np.testing.assert_allclose(centred.center_, rows.mean(axis=0), atol=1e-10)
+    moved = rows - centred.center_
+    moved /= np.linalg.norm(moved, axis=1, keepdims=True)
+    np.testing.assert_allclose(centred.transform(X), moved @ centred.means_.T, atol=1e-9)
+    np.testing.assert_array_equal(centred.predict(X), centred.labels_)
+    with pytest.raises(ValueError, match="center=True needs dense rows"):
+        VMFMixture(5, center=True).fit(sp.csr_array(X))
+
+
+def test_given_starts_are_used(planted):
+    X, _, truth = planted
+    model = VMFMixture(**truth_of(truth), max_iter=2).set_params(tol=1e9).fit(X)
+    np.testing.assert_array_equal(model.labels_, (X @ truth.means.T).argmax(axis=1))
+    scaled = VMFMixture(4, means_init=7 * truth.means).fit(X)
+    np.testing.assert_allclose(scaled.means_, VMFMixture(4, means_init=truth.means).fit(X).means_)
+
+
+@pytest.mark.filterwarnings("ignore:Number of clusters found")
+@pytest.mark.parametrize("init", ["k-means++", "random_from_data", "random"])
+def test_the_random_state_decides(planted, init):
+    first, again = (VMFMixture(4, init_params=init, random_state=3).fit(planted[0]) for _ in "ab")
+    np.testing.assert_array_equal(first.means_, again.means_)
+
+
+@pytest.mark.filterwarnings("ignore:Number of clusters found")
+def test_n_init_keeps_the_best():
+    X, _ = make_vmf_mixture(1000, 8, 10, concentration=80.0, random_state=1)
+    rng = np.random.RandomState(0)
+    singles = [
+        VMFMixture(10, init_params="random_from_data", random_state=rng).fit(X).lower_bound_
+        for _ in range(5)
+    ]
+    best = VMFMixture(
+        10, init_params="random_from_data", n_init=5, random_state=np.random.RandomState(0)
+    ).fit(X)
+    assert best.lower_bound_ == max(singles)
+    assert max(singles) > min(singles) + 1e-3
+
+
+@pytest.mark.filterwarnings("ignore:Number of clusters found")
+@pytest.mark.parametrize("concentration", ["tied", "free"])
+def test_warm_start_goes_on_and_the_bound_never_falls(planted, concentration):
+    X = planted[0]
+    model = VMFMixture(
+        6,
+        concentration=concentration,
+        max_iter=1,
+        warm_start=True,
+        init_params="random",
+        random_state=0,
+    )
+    bounds = [model.fit(X).lower_bound_ for _ in range(30)]
+    assert np.diff(bounds).min() >= -1e-10
+    assert bounds[-1] > bounds[0] + 1e-3
+    straight = VMFMixture(
+        6, concentration=concentration, max_iter=30, tol=0, init_params="random", random_state=0
+    )
+    with pytest.warns(ConvergenceWarning, match="max_iter=30"):
+        straight.fit(X)
+    np.testing.assert_allclose(bounds, straight.lower_bounds_, rtol=1e-9)
+
+
+# --- what goes in ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("concentration", ["tied", "free"])
+@pytest.mark.parametrize("assignment", ["soft", "hard"])
+def test_a_weight_is_a_number_of_copies(planted, concentration, assignment):
+    X, _, truth = planted
+    weight = np.random.RandomState(0).randint(0, 4, len(X))
+    options = dict(
+        n_components=4,
+        means_init=truth.means,
+        concentration=concentration,
+        assignment=assignment,
+        tol=1e-9,
+    )
+    weighted = VMFMixture(**options).fit(X, sample_weight=weight)
+    repeated = VMFMixture(**options).fit(np.repeat(X, weight, axis=0))
+    np.testing.assert_allclose(weighted.means_, repeated.means_, atol=1e-9)
+    np.testing.assert_allclose(weighted.weights_, repeated.weights_, atol=1e-9)
+    np.testing.assert_allclose(weighted.concentrations_, repeated.concentrations_, rtol=1e-8)
+    assert weighted.lower_bound_ == pytest.approx(repeated.lower_bound_, rel=1e-9)
+    assert weighted.score(X, sample_weight=weight) == pytest.approx(
+        repeated.score(np.repeat(X, weight, axis=0))
+    )
+
+
+def test_neither_copies_nor_the_order_of_rows_change_the_clusters(planted):
+    X = planted[0]
+    order = np.random.RandomState(1).permutation(len(X))
+    one = VMFMixture(7, random_state=0).fit(X)
+    ten = VMFMixture(7, random_state=0).fit(np.repeat(X, 10, axis=0))
+    shuffled = VMFMixture(7, random_state=0).fit(X[order])
+    np.testing.assert_array_equal(one.labels_, ten.labels_[::10])
+    np.testing.assert_array_equal(one.labels_[order], shuffled.labels_)
+
+
+@pytest.mark.parametrize(
+    "container", ["csr_array", "csr_matrix", "csc", "list", "fortran", "float16"]
+)
+def test_containers_give_the_same_labels(planted, model, container):
+    X = planted[0]
+    rows = {
+        "csr_array": sp.csr_array(X),
+        "csr_matrix": sp.csr_matrix(X),
+        "csc": sp.csc_array(X),
+        "list": X.tolist(),
+        "fortran": np.asfortranarray(X),
+        "float16": X.astype(np.float16),
+    }[container]
+    agreement = clustering_accuracy(model.labels_, VMFMixture(4, random_state=0).fit_predict(rows))
+    assert agreement >= 0.995
+
+
+def test_float32_stays_float32(planted):
+    X = planted[0].astype(np.float32)
+    model = VMFMixture(4, random_state=0).fit(X)
+    assert model.transform(X).dtype == np.float32
+    np.testing.assert_array_equal(model.predict(X), model.labels_)
+    for rows in (X[:1], X[5:50], X[::-1]):
+        expected = model.transform(X)[:, 0]
+        found = model.transform(rows)[:, 0]
+        assert np.isin(np.round(found, 4), np.round(expected, 4)).mean() > 0.98
+    np.testing.assert_array_equal(model.predict(X[::-1]), model.labels_[::-1])
+
+
+def test_torch_tensors_are_arrays_too(planted, model):
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    rows = torch.from_numpy(planted[0])
+    np.testing.assert_array_equal(VMFMixture(4, random_state=0).fit_predict(rows), model.labels_)
+
+
+def test_dataframes_give_feature_names(planted):
+    pd = pytest.importorskip("pandas")
+    X = planted[0]
+    frame = pd.DataFrame(X, columns=[f"e{j}" for j in range(16)])
+    model = VMFMixture(4, random_state=0).set_output(transform="pandas").fit(frame)
+    assert list(model.feature_names_in_) == list(frame.columns)
+    cosines = model.transform(frame)
+    assert list(cosines.columns) == [f"vmfmixture{k}" for k in range(4)]
+    np.testing.assert_allclose(cosines.to_numpy(), X @ model.means_.T)
+    with pytest.raises(ValueError, match="feature names should match"):
+        model.predict(frame.rename(columns={"e0": "other"}))
+
+
+def test_rows_of_zeros_are_named_once_and_left_out(planted):
+    X = planted[0]
+    with_zeros = np.vstack([X, np.zeros((5, 16))])
+    with pytest.warns(UserWarning, match="5 of the 905 rows of X have no direction"):
+        model = VMFMixture(4, random_state=0).fit(with_zeros)
+    plain = VMFMixture(4, random_state=0).fit(X)
+    np.testing.assert_array_equal(model.labels_[:900], plain.labels_)
+    np.testing.assert_allclose(model.weights_, plain.weights_)
+    assert (model.labels_ >= 0).all()
+    assert (model.transform(with_zeros)[-5:] == 0).all()
+
+
+def test_length_does_not_matter(planted, model):
+    X = planted[0]
+    lengths = np.random.RandomState(0).uniform(0.01, 100, (len(X), 1))
+    np.testing.assert_array_equal(
+        VMFMixture(4, random_state=0).fit_predict(lengths * X), model.labels_
+    )
+
+
+# --- what goes wrong ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"n_components": 0}, "'n_components' parameter"),
+        ({"n_components": 5000}, "n_components=5000 is more than the 900 rows"),
+        ({"n_components": 4, "concentration": -1.0}, "'concentration' parameter"),
+        ({"n_components": 4, "concentration": "tight"}, "'concentration' parameter"),
+        ({"n_components": 4, "assignment": "fuzzy"}, "'assignment' parameter"),
+        ({"n_components": 4, "means_init": np.eye(4)}, r"means_init has shape \(4, 4\)"),
+        ({"n_components": 4, "means_init": np.zeros((4, 16))}, "means_init has a row of zeros"),
+        ({"n_components": 4, "means_init": np.full((4, 16), np.nan)}, "means_init has NaN"),
+        ({"n_components": 4, "weights_init": [1.0, 1, 1, 1]}, "weights_init sums to 4"),
+        ({"n_components": 4, "weights_init": [2.0, -1, 0, 0]}, "weights_init has a negative"),
+        (
+            {"n_components": 4, "concentrations_init": [1.0]},
+            r"concentrations_init has shape \(1,\)",
+        ),
+    ],
+)
+def test_bad_arguments_are_named(planted, options, message):
+    with pytest.raises(ValueError, match=message):
+        VMFMixture(**options).fit(planted[0])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"n_components": "auto"},
+        {"n_components": 4, "merge": "likelihood"},
+        {"n_components": 4, "n_components_init": 12},
+        {"n_components": 4, "selection": "bic"},
+        {"n_components": 4, "device": "cuda"},
+    ],
+)
+def test_what_is_not_built_yet_says_so(planted, options):
+    with pytest.raises(NotImplementedError, match="not available yet"):
+        VMFMixture(**options).fit(planted[0])
+
+
+def test_bad_rows_are_refused(planted, model):
+    X = planted[0].copy()
+    with pytest.raises(ValueError, match="expecting 16 features"):
+        model.predict(X[:, :5])
+    with pytest.raises(NotFittedError):
+        VMFMixture(4).predict(X)
+    with pytest.raises(ValueError, match="minimum of 2 is required"):
+        VMFMixture(1).fit(X[:, :1])
+    with pytest.raises(ValueError, match="Negative values"):
+        VMFMixture(4).fit(X, sample_weight=np.full(900, -1.0))
+    X[3, 3] = np.nan
+    with pytest.raises(ValueError, match="contains NaN"):
+        VMFMixture(4).fit(X)
+
+
+def test_too_few_distinct_rows_is_a_warning():
+    X = np.repeat(np.eye(3), 10, axis=0)
+    with pytest.warns(ConvergenceWarning, match=r"Number of clusters found \(3\) is smaller"):
+        model = VMFMixture(5, random_state=0).fit(X)
+    assert model.n_components_ == 3
+    assert set(model.labels_) == {0, 1, 2}
+    assert model.weights_.sum() == pytest.approx(1)
+
+
+def test_max_iter_reached_is_a_warning(planted):
+    with pytest.warns(ConvergenceWarning, match="did not converge within max_iter=2"):
+        VMFMixture(9, max_iter=2, tol=0, random_state=0).fit(planted[0])
+
+
+# --- scikit-learn around it -----------------------------------------------------------------------
+
+
+def test_pickle_joblib_and_clone(planted, model, tmp_path):
+    X = planted[0]
+    joblib.dump(model, tmp_path / "model.joblib")
+    for copy in (pickle.loads(pickle.dumps(model)), joblib.load(tmp_path / "model.joblib")):
+        np.testing.assert_array_equal(copy.predict(X), model.labels_)
+    assert clone(model).get_params() == model.get_params()
+    assert not hasattr(clone(model), "means_")
+
+
+def test_in_a_pipeline(planted, model):
+    X = planted[0]
+    pipeline = make_pipeline(FunctionTransformer(lambda X: 3 * X), VMFMixture(4, random_state=0))
+    np.testing.assert_array_equal(pipeline.fit_predict(X), model.labels_)
+    np.testing.assert_array_equal(pipeline.predict(X), model.labels_)
+    assert pipeline.score(X) == pytest.approx(model.score(X))
+    assert pipeline[-1].get_feature_names_out().tolist() == [f"vmfmixture{k}" for k in range(4)]
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_grid_search_by_held_out_log_likelihood(planted, n_jobs):
+    """Held-out likelihood prefers one concentration for planted clusters of one width."""
+    search = GridSearchCV(
+        VMFMixture(random_state=0, n_init=3), {"n_components": [2, 3, 4]}, cv=3, n_jobs=n_jobs
+    )
+    search.fit(planted[0])
+    assert search.best_params_ == {"n_components": 4}
+    assert search.predict(planted[0]).shape == (900,)
+
+
+def test_metadata_routing_takes_sample_weight(planted):
+    X, y, _ = planted
+    weight = (y != 0).astype(float)
+    with sklearn.config_context(enable_metadata_routing=True):
+        mixture = VMFMixture(3, random_state=0).set_fit_request(sample_weight=True)
+        mixture = mixture.set_score_request(sample_weight=True)
+        pipeline = make_pipeline(FunctionTransformer(), mixture)
+        pipeline.fit(X, sample_weight=weight)
+    direct = VMFMixture(3, random_state=0).fit(X, sample_weight=weight)
+    np.testing.assert_array_equal(pipeline[-1].means_, direct.means_)
+
+
+def test_callbacks_are_told_of_every_iteration(planted):
+    pytest.importorskip("sklearn.callback", reason="scikit-learn 1.9 brought callbacks")
+
+    class Recorder:
+        def __init__(self):
+            self.tasks = []
+
+        def setup(self, estimator, context):
+            self.tasks.append("setup")
+
+        def teardown(self, estimator, context):
+            self.tasks.append("teardown")
+
+        def on_fit_task_begin(self, estimator, context):
+            pass
+
+        def on_fit_task_end(self, estimator, context):
+            self.tasks.append(context.task_name)
+            return self.tasks.count("iteration") == 3
+
+    recorder = Recorder()
+    model = VMFMixture(6, tol=0, random_state=0).set_callbacks(recorder)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(planted[0])
+    assert recorder.tasks == ["setup", *["iteration"] * 3, "initialization", "fit", "teardown"]
+    assert model.n_iter_ == 3
+
+
+def test_verbose_tells_what_happens(planted, capsys):
+    VMFMixture(4, random_state=0, n_init=2, verbose=2).fit(planted[0])
+    lines = capsys.readouterr().out.splitlines()
+    assert sum(line.startswith("Initialization") for line in lines) == 2
+    assert any("iteration 0: lower bound" in line for line in lines)
+
+
+def test_parameters_show_in_the_repr():
+    assert (
+        repr(VMFMixture(4, concentration="free"))
+        == "VMFMixture(concentration='free', n_components=4)"
+    )
+
+
+def test_on_real_sentences_it_does_at_least_as_well_as_kmeans():
+    snips = load_snips()
+    ours = [
+        clustering_accuracy(snips.target, VMFMixture(7, random_state=s).fit_predict(snips.data))
+        for s in range(5)
+    ]
+    kmeans = [
+        clustering_accuracy(
+            snips.target, KMeans(7, n_init=1, random_state=s).fit_predict(snips.data)
+        )
+        for s in range(5)
+    ]
+    assert np.mean(ours) > 0.8
+    assert np.mean(ours) > np.mean(kmeans) - 0.02

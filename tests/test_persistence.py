@@ -1,0 +1,101 @@
+"""Models as files."""
+
+import json
+
+import numpy as np
+import pytest
+
+import vmfmix
+from vmfmix import VMFMixture
+from vmfmix.datasets import make_vmf_mixture
+
+
+@pytest.fixture(scope="module")
+def rows():
+    return make_vmf_mixture(500, 12, 3, concentration=50.0, background=0.05, random_state=0)[0]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"concentration": "free", "background": True},
+        {"center": True, "concentration": 40.0},
+        {"means_init": np.eye(3, 12), "weights_init": np.array([0.2, 0.3, 0.5])},
+    ],
+)
+def test_a_model_comes_back_as_it_was(rows, tmp_path, options):
+    model = VMFMixture(3, random_state=0, **options).fit(rows)
+    model.save(tmp_path / "model.npz")
+    again = vmfmix.load(tmp_path / "model.npz")
+    assert type(again) is VMFMixture
+    assert repr(again) == repr(model)
+    fitted = {name for name in vars(model) if name.endswith("_") and not name.startswith("_")}
+    assert fitted == {name for name in vars(again) if name.endswith("_")}
+    for name in fitted:
+        np.testing.assert_array_equal(getattr(again, name), getattr(model, name))
+        assert type(getattr(again, name)) is type(getattr(model, name)), name
+    np.testing.assert_array_equal(again.predict(rows), model.labels_)
+    np.testing.assert_array_equal(again.predict_proba(rows), model.predict_proba(rows))
+
+
+def test_a_loaded_model_can_go_on(rows, tmp_path):
+    model = VMFMixture(3, concentration="free", random_state=0).fit(rows)
+    model.save(tmp_path / "model.npz")
+    again = vmfmix.load(tmp_path / "model.npz").set_params(warm_start=True).fit(rows)
+    assert again.lower_bound_ >= model.lower_bound_ - 1e-3
+    assert again.n_iter_ <= 5
+
+
+def test_feature_names_and_generators(rows, tmp_path):
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(rows, columns=[f"e{j}" for j in range(12)])
+    model = VMFMixture(3, random_state=np.random.RandomState(0)).fit(frame)
+    model.save(tmp_path / "model.npz")
+    again = vmfmix.load(tmp_path / "model.npz")
+    assert again.feature_names_in_.dtype == object
+    assert list(again.feature_names_in_) == list(frame.columns)
+    assert again.random_state is None
+    np.testing.assert_array_equal(again.predict(frame), model.labels_)
+
+
+def test_nothing_is_pickled_and_nothing_half_written(rows, tmp_path, monkeypatch):
+    model = VMFMixture(3, random_state=0).fit(rows)
+    path = tmp_path / "model.npz"
+    model.save(path)
+    before = path.read_bytes()
+    assert [file.name for file in tmp_path.iterdir()] == ["model.npz"]
+    with np.load(path, allow_pickle=False) as stored:
+        assert all(stored[name].dtype != object for name in stored)
+
+    def fail(*args, **kwargs):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(np, "savez_compressed", fail)
+    with pytest.raises(OSError, match="disk full"):
+        model.save(path)
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == ["model.npz"]
+
+
+def test_other_files_are_refused(rows, tmp_path):
+    path = tmp_path / "other.npz"
+    path.write_text("no archive")
+    with pytest.raises(ValueError, match="is not a vmfmix model"):
+        vmfmix.load(path)
+    np.savez(path, means=np.eye(3))
+    with pytest.raises(ValueError, match="is not a vmfmix model"):
+        vmfmix.load(path)
+    np.savez(path, format=np.array(json.dumps({"format": 99, "vmfmix": "9.0"})))
+    with pytest.raises(ValueError, match=r"written by vmfmix 9\.0"):
+        vmfmix.load(path)
+    with pytest.raises(FileNotFoundError):
+        vmfmix.load(tmp_path / "missing.npz")
+
+
+def test_only_fitted_models_are_saved(tmp_path):
+    from sklearn.exceptions import NotFittedError
+
+    with pytest.raises(NotFittedError):
+        VMFMixture(3).save(tmp_path / "model.npz")
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,26 @@
+"""scikit-learn's own checks."""
+
+import pytest
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from vmfmix import VMFMixture
+
+_NOT_A_CLASSIFIER = (
+    "the check asks predict_proba of whatever takes sparse rows for the 4 columns of a classifier; "
+    "no clusterer can pass it"
+)
+
+
+# The checks use few rows, some of them of zeros.
+@pytest.mark.filterwarnings("ignore:Number of clusters found")
+@pytest.mark.filterwarnings("ignore:.*rows of X have no direction")
+@parametrize_with_checks(
+    [VMFMixture(n_components=8)],
+    expected_failed_checks=lambda estimator: {
+        "check_estimator_sparse_array": _NOT_A_CLASSIFIER,
+        "check_estimator_sparse_matrix": _NOT_A_CLASSIFIER,
+    },
+    xfail_strict=True,
+)
+def test_scikit_learn(estimator, check):
+    check(estimator)

@@ -1,0 +1,352 @@
+"""Rows, texts and labels from files, and results into a folder, for the command line.
+
+What is wrong with a file or folder is said in one clear sentence. Nothing is ever unpickled.
+"""
+
+import contextlib
+import os
+import secrets
+import shutil
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+import scipy.sparse as sp
+
+__all__ = ["read_embeddings", "read_lines", "require_place", "results_folder"]
+
+_ROWS_PER_BLOCK = 8192
+
+
+def read_embeddings(path, array=None):
+    """Rows of numbers from a .npy, .npz or .parquet file.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A .npy file is opened, not read: its rows come from disk when they are used. A .npz file
+        holds arrays, or one sparse matrix that ``scipy.sparse.save_npz`` wrote. A .parquet file
+        holds a column of lists of equal length, or columns of numbers; it needs pyarrow.
+    array : str, default=None
+        Name of the array or column of lists. None: the only two-dimensional array, the only column
+        of lists, or all columns of numbers together.
+
+    Returns
+    -------
+    ndarray or CSR matrix of shape (n_rows, n_features)
+        Finite real numbers, at least one row of at least two.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it does not hold such rows.
+    """
+    path = Path(path)
+    readers = {".npy": _from_npy, ".npz": _from_npz, ".parquet": _from_parquet}
+    if path.suffix.lower() not in readers:
+        raise ValueError(f"{path} is not named .npy, .npz or .parquet; give one of these files.")
+    _require_file(path)
+    rows = readers[path.suffix.lower()](path, array)
+    _require_rows(rows, path)
+    _require_finite(rows, path)
+    return rows
+
+
+def read_lines(path, n_rows):
+    """Lines of a text file that has one for each row.
+
+    Parameters
+    ----------
+    path : str or path-like
+        UTF-8.
+    n_rows : int
+        How many lines there must be.
+
+    Returns
+    -------
+    list of str
+        Without line ends.
+    """
+    _require_file(Path(path))
+    try:
+        with open(path, encoding="utf-8-sig") as file:  # drops a byte order mark
+            lines = [line.rstrip("\n") for line in file]
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} is not text in UTF-8; convert it first.") from None
+    if len(lines) != n_rows:
+        raise ValueError(
+            f"{path} has {len(lines)} lines and the embeddings have {n_rows} rows; "
+            "give one line for each row."
+        )
+    return lines
+
+
+def require_place(folder, names, *, overwrite=False):
+    """Refuse a folder that results cannot go to, before they are computed.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+    names : sequence of str
+        Files that may be written.
+    overwrite : bool, default=False
+        Whether such files may be there already.
+
+    Raises
+    ------
+    ValueError
+        If the folder is a file, is not writable, or has results in it.
+    """
+    if folder.suffix in {".npy", ".npz", ".csv"} and not folder.is_dir():
+        raise ValueError(f"--out {folder} looks like a file; give a folder.")
+    nearest = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not nearest.is_dir():
+        raise ValueError(f"--out {folder} cannot be made: {nearest} is a file; give a folder.")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise ValueError(
+            f"--out {folder} cannot be written: you may not write in {nearest}; "
+            "give another folder."
+        )
+    there = [name for name in names if (folder / name).exists()]
+    if there and not overwrite:
+        raise ValueError(
+            f"--out {folder} already has {_listed(there)}; give another folder, "
+            "or --overwrite to replace them."
+        )
+
+
+@contextlib.contextmanager
+def results_folder(folder, names):
+    """A folder to write in, whose files move to `folder` if nothing goes wrong, and else vanish.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Made if it is not there.
+    names : sequence of str
+        Files that may be written. Those not written are removed from `folder`, so that no result
+        of an earlier run stays beside the new ones.
+
+    Yields
+    ------
+    pathlib.Path
+    """
+    is_new = not folder.exists()
+    home = folder.absolute().parent if is_new else folder
+    home.mkdir(parents=True, exist_ok=True)
+    temporary = home / f".vmfmix-{secrets.token_hex(4)}"
+    try:
+        temporary.mkdir()
+        yield temporary
+        if is_new:
+            temporary.rename(folder)
+            return
+        for name in names:
+            if (temporary / name).exists():
+                (temporary / name).replace(folder / name)
+            else:
+                (folder / name).unlink(missing_ok=True)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _require_file(path):
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder; give a file.")
+    if not path.exists():
+        raise FileNotFoundError(f"there is no file {path}; check the name.")
+
+
+def _from_npy(path, array):
+    if array is not None:
+        raise ValueError(f"{path} holds a single array without a name; leave out --array.")
+    try:
+        return np.lib.format.open_memmap(path, mode="r")
+    except ValueError as error:
+        if "Python objects" in str(error):
+            raise _objects(path) from None
+        raise ValueError(f"{path} is not a whole .npy file; write it with numpy.save.") from None
+
+
+def _from_npz(path, array):
+    with _opened_npz(path) as stored:
+        names = stored.files
+        if {"format", "shape", "data"} <= set(names):
+            return _from_sparse_npz(path, array)
+        if array is not None and array not in names:
+            raise _unknown(path, "array", array, names)
+        wanted = names if array is None else [array]
+        arrays = {name: _array_or_none(stored, name, path) for name in wanted}
+    if len(arrays) == 1:
+        (rows,) = arrays.values()
+        if rows is None:
+            raise _objects(path)
+        return rows
+    matrices = [values for values in arrays.values() if values is not None and values.ndim == 2]
+    if len(matrices) != 1:
+        raise ValueError(
+            f"{path} has {len(matrices)} two-dimensional arrays; choose one with --array from "
+            f"{_listed(names)}."
+        )
+    return matrices[0]
+
+
+def _opened_npz(path):
+    try:
+        stored = np.load(path, allow_pickle=False)
+    except (EOFError, ValueError, zipfile.BadZipFile):
+        stored = None
+    if not isinstance(stored, np.lib.npyio.NpzFile):
+        raise _not_npz(path)
+    return stored
+
+
+def _array_or_none(stored, name, path):
+    """The array, or None where only unpickling would give it."""
+    try:
+        return stored[name]
+    except (EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        if "allow_pickle" in str(error):
+            return None
+        raise _not_npz(path) from None
+
+
+def _from_sparse_npz(path, array):
+    if array is not None:
+        raise ValueError(f"{path} holds a single sparse matrix; leave out --array.")
+    try:
+        rows = sp.load_npz(path).tocsr()
+        rows.check_format(full_check=True)  # indices outside of the shape would crash the kernels
+    except (KeyError, NotImplementedError, TypeError, ValueError):
+        raise ValueError(
+            f"{path} is not a sparse matrix; write it with scipy.sparse.save_npz."
+        ) from None
+    return rows
+
+
+def _from_parquet(path, array):
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError:
+        raise ValueError(
+            f"reading {path} needs pyarrow, which is not installed; run 'pip install pyarrow'."
+        ) from None
+    try:
+        names, are_lists = _columns_of_rows(pq.read_schema(path), path, array)
+        columns = pq.read_table(path, columns=names).columns
+    except (pa.ArrowException, OSError):
+        raise ValueError(f"{path} is not a whole .parquet file.") from None
+    if are_lists:
+        return _from_lists(columns[0], names[0], path)
+    return np.column_stack([column.to_numpy() for column in columns])
+
+
+def _columns_of_rows(schema, path, array):
+    """Names of the columns to read, and whether it is one column of lists."""
+    lists = [field.name for field in schema if _is_list_of_numbers(field.type)]
+    if array is not None:
+        if array not in lists:
+            raise _unknown(path, "column of lists of numbers", array, lists)
+        return [array], True
+    if len(lists) > 1:
+        raise ValueError(
+            f"{path} has {len(lists)} columns of lists of numbers; choose one with --array from "
+            f"{_listed(lists)}."
+        )
+    if lists:
+        return lists, True
+    numbers = [field.name for field in schema if _is_number(field.type)]
+    if not numbers:
+        raise ValueError(f"{path} has no column of numbers or of lists of numbers.")
+    return numbers, False
+
+
+def _is_number(kind):
+    import pyarrow as pa
+
+    return pa.types.is_floating(kind) or pa.types.is_integer(kind)
+
+
+def _is_list_of_numbers(kind):
+    import pyarrow as pa
+
+    is_list = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
+    return any(check(kind) for check in is_list) and _is_number(kind.value_type)
+
+
+def _from_lists(column, name, path):
+    """A column of lists as rows. An empty place in a list becomes NaN, an empty list a length 0."""
+    import pyarrow.compute as pc
+
+    lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy()
+    if len(lengths) == 0:
+        return np.empty((0, 0))
+    others = np.flatnonzero(lengths != lengths[0])
+    if others.size:
+        raise ValueError(
+            f"column '{name}' of {path} has lists of different lengths: {lengths[0]} in row 0, "
+            f"{lengths[others[0]]} in row {others[0]}; make them equally long."
+        )
+    values = [chunk.flatten().to_numpy(zero_copy_only=False) for chunk in column.chunks]
+    return np.concatenate(values).reshape(len(lengths), lengths[0])
+
+
+def _require_rows(rows, path):
+    if rows.dtype.hasobject:
+        raise _objects(path)
+    if rows.dtype.kind not in "fiu":
+        raise ValueError(f"{path} holds values of type {rows.dtype}; give real numbers.")
+    if rows.ndim != 2:
+        raise ValueError(
+            f"{path} holds an array of shape {rows.shape}; give two dimensions: "
+            "a row for each embedding."
+        )
+    if rows.shape[0] < 1 or rows.shape[1] < 2:
+        raise ValueError(
+            f"{path} holds {rows.shape[0]} rows of {rows.shape[1]} numbers; give at least one row, "
+            "and rows of at least 2."
+        )
+
+
+def _require_finite(rows, path):
+    bad = _rows_not_finite(rows)
+    if bad.size:
+        raise ValueError(
+            f"{bad.size} of the {rows.shape[0]} rows of {path} have NaN or infinity in them, first "
+            f"row {bad[0]} (counted from 0); repair these rows or leave them out."
+        )
+
+
+def _rows_not_finite(rows):
+    if sp.issparse(rows):
+        places = np.flatnonzero(~np.isfinite(rows.data))
+        return np.unique(np.searchsorted(rows.indptr, places, side="right") - 1)
+    if rows.dtype.kind != "f":
+        return np.empty(0, dtype=int)
+    starts = range(0, len(rows), _ROWS_PER_BLOCK)
+    blocks = (np.isfinite(rows[start : start + _ROWS_PER_BLOCK]).all(axis=1) for start in starts)
+    return np.flatnonzero(~np.concatenate(list(blocks)))
+
+
+def _not_npz(path):
+    return ValueError(f"{path} is not a whole .npz file; write it with numpy.savez.")
+
+
+def _objects(path):
+    return ValueError(
+        f"{path} holds Python objects, which are not read because that could run any code; "
+        "save numbers, for example with numpy.save(path, numpy.stack(rows))."
+    )
+
+
+def _unknown(path, kind, name, names):
+    there = f"choose from {_listed(names)}" if names else "there is none at all"
+    return ValueError(f"{path} has no {kind} named '{name}'; {there}.")
+
+
+def _listed(names):
+    return ", ".join(names)
