@@ -142,8 +142,8 @@ class VMFMixture(
     Notes
     -----
     A row of zeros has no direction: it has no influence on the fit and is labelled as a row at
-    right angles to all means would be. Responsibilities that together make up less than 1e-7 of a row
-    (float32; 1e-12 in float64) are taken as 0. `sample_weight` counts rows: weight 2 is the same
+    right angles to all means would be. Responsibilities that together make up less than 1e-7 of a
+    row (float32; 1e-12 in float64) are taken as 0. `sample_weight` counts rows: weight 2 is the same
     as the row given twice. As many threads are used as NumPy's BLAS is set to.
 
     References

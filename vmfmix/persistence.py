@@ -1,7 +1,7 @@
 """Fitted models as .npz files: arrays and one JSON text, no pickle.
 
-The file holds ``format`` (JSON: what this is, its parameters and scalar attributes) and one array for
-each array among the parameters (``parameter.<name>``) and fitted attributes (``fitted.<name>``).
+The file holds ``format`` (JSON: what this is, its parameters and scalar attributes) and one array
+for each array among the parameters (``parameter.<name>``) and attributes (``fitted.<name>``).
 """
 
 import json
