@@ -6,15 +6,13 @@ shows as tables; the class has the shape asv expects.
 
 import argparse
 import json
-import os
-import platform
 import time
 from pathlib import Path
 
 import numpy as np
-import scipy
 from scipy.special import gammaln, ive
 
+from benchmarks import machine
 from vmfmix import distribution as vmf
 
 ROOT = Path(__file__).parents[1]
@@ -125,30 +123,13 @@ def accuracy():
     return report
 
 
-def machine():
-    """Versions and the processor, as far as the system tells."""
-    cpu = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        lines = info.read_text(encoding="utf-8").splitlines()
-        cpu = next((line.split(":", 1)[1].strip() for line in lines if "model name" in line), cpu)
-    return {
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "scipy": scipy.__version__,
-        "system": platform.system(),
-        "cpu": cpu,
-        "cores": os.cpu_count(),
-        "threads": 1,  # nothing here is threaded
-    }
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, default=RESULTS)
     output = parser.parse_args().output
     results = {
-        **machine(),
+        **machine.describe(),
+        "threads": 1,  # nothing here is threaded
         "concentrations": "1000, log-uniform between 0.1 and 1e4",
         "scipy_ive_alone": "one Bessel function (A takes two), returning early where it is 0",
         "nanoseconds_per_evaluation": [{"dim": dim, **nanoseconds(dim)} for dim in DIMS],

@@ -26,8 +26,8 @@ LOST_MASS = {np.dtype(np.float32): 1e-7, np.dtype(np.float64): 1e-12}
 _SHORTEST = {np.dtype(np.float32): 1e-18, np.dtype(np.float64): 1e-140}
 _LONGEST = {np.dtype(np.float32): 1e18, np.dtype(np.float64): 1e140}
 
-_SCORES_PER_BLOCK = 2**18
-_ROWS_PER_LANE = 1024
+_SCORES_PER_BLOCK = 2**21  # at most
+_ROWS_PER_LANE = 3072  # at least
 _LANES = 32
 _BYTES_OF_SUMS = 2**26  # of all lanes together, where that leaves at least _FEWEST_LANES
 _FEWEST_LANES = 4
@@ -181,14 +181,16 @@ class CPUEngine(Engine):
         self._rows.scores(rows, job.prepared(self._rows), scores)
         kernels.responsibilities(
             scores, self._scale[rows], self._shift[rows], job.center_scores, job.offsets,
-            job.cutoff, job.hard, scratch.indptr, scratch.indices, scratch.values,
-            scratch.best, scratch.log_density,
+            job.cutoff, job.hard, scratch.row, scratch.row_bits,
+            scratch.indptr, scratch.indices, scratch.values, scratch.best, scratch.log_density,
         )  # fmt: skip
 
     def _rows_per_block(self, n_components):
         if self._block_size is not None:
             return min(self._block_size, self.n_rows)
-        return min(max(_SCORES_PER_BLOCK // n_components, 256), 4096, self.n_rows)
+        # Large enough for the product and for Python's share, small enough for the caches.
+        n_rows = min(max(2**16 // n_components, 1024), 4096)
+        return min(n_rows, max(_SCORES_PER_BLOCK // n_components, 256), self.n_rows)
 
     def _blocks(self, n_components, start=0, stop=None):
         stop = self.n_rows if stop is None else stop
@@ -247,6 +249,8 @@ class _Scratch:
 
     def __init__(self, n_rows, n_components, dtype):
         self.scores = np.empty((n_rows, n_components), dtype)
+        self.row = np.empty(n_components + 1, dtype)
+        self.row_bits = self.row.view(np.int32 if dtype == np.float32 else np.int64)
         self.indptr = np.empty(n_rows + 1, np.int64)
         self.indices = np.empty(n_rows * n_components, np.int32)
         self.values = np.empty(n_rows * n_components)

@@ -15,7 +15,6 @@ from numba import njit
 # Sums may be reordered and NaN is excluded at the door; infinities (an empty component's log
 # weight) are not.
 _FASTMATH = {"nnan", "nsz", "reassoc", "contract"}
-STRIDE = 32  # scores looked at together before any of them is looked at alone
 
 
 @njit(nogil=True, cache=True, fastmath=_FASTMATH)
@@ -56,40 +55,44 @@ def scores_csr(data, indices, indptr, natural_t, out):
 
 
 @njit(nogil=True, cache=True, fastmath=_FASTMATH)
-def _maximum(values, folded):
-    """Maximum of an even number of values, by folding halves: a running one does not vectorise."""
-    size = values.shape[0] // 2
-    for k in range(size):
-        other = values[k + size]
-        folded[k] = values[k] if values[k] > other else other
-    while size > 1:
-        half = (size + 1) // 2
-        for k in range(size - half):
-            other = folded[k + half]
-            folded[k] = folded[k] if folded[k] > other else other
-        size = half
-    return folded[0]
+def _write_maximum(bits):
+    """Put the maximum of all numbers but the last in the place of the last.
+
+    The numbers are floating-point, given as integers of the same bits: a maximum of integers
+    vectorises, one of floating-point numbers does not. Where the sign bit is set, flipping the
+    others makes the order of the integers that of the numbers.
+    """
+    last = 8 * bits.itemsize - 1
+    other_bits = bits.dtype.type(~(np.int64(1) << last))
+    highest = bits.dtype.type(~other_bits)
+    for k in range(bits.shape[0] - 1):
+        sign = bits.dtype.type(bits[k] >> last)
+        highest = max(highest, bits.dtype.type(bits[k] ^ (sign & other_bits)))
+    bits[-1] = highest ^ (bits.dtype.type(highest >> last) & other_bits)
 
 
 @njit(nogil=True, cache=True, fastmath=_FASTMATH)
-def _find_near_maximum(row, margin, folded, found, n_found):
-    """Append to `found` the positions of all entries within `margin` of the row's maximum."""
-    threshold = row.dtype.type(_maximum(row, folded) - margin)
-    for start in range(0, row.shape[0], STRIDE):
-        hits = np.int32(0)
-        for k in range(STRIDE):
-            hits += np.int32(1) if row[start + k] >= threshold else np.int32(0)
-        if hits:
-            for k in range(start, start + STRIDE):
-                if row[k] >= threshold:
-                    found[n_found] = k
-                    n_found += 1
+def _find_at_least(threshold, row, found, n_found):
+    """Append to `found` the positions of all entries but the last that reach the threshold."""
+    hits = np.int32(0)
+    position = np.int32(0)
+    for k in range(row.shape[0] - 1):
+        reached = row[k] >= threshold
+        hits += np.int32(1) if reached else np.int32(0)
+        position += np.int32(k) if reached else np.int32(0)
+    if hits == 1:  # the usual case, found without a branch
+        found[n_found] = position
+        return n_found + 1
+    for k in range(row.shape[0] - 1):
+        if row[k] >= threshold:
+            found[n_found] = k
+            n_found += 1
     return n_found
 
 
 @njit(nogil=True, cache=True, fastmath=_FASTMATH)
 def responsibilities(
-    scores, scale, shift, center_scores, offsets, cutoff, hard,
+    scores, scale, shift, center_scores, offsets, cutoff, hard, row, row_bits,
     indptr, indices, values, best, log_density,
 ):  # fmt: skip
     """Responsibilities of a block of rows in CSR form; those below the cut-off are never formed.
@@ -106,14 +109,13 @@ def responsibilities(
         In nats below the maximum of the row.
     hard : bool
         Give each row to its best component alone.
+    row, row_bits : work, shape (K + 1,)
+        An array in the dtype of the scores, and the same memory as integers.
     indptr, indices, values : output, shapes (n + 1,), (n K,), (n K,)
     best, log_density : output, shape (n,)
         The most probable component; log Σ_k exp(log joint), or its maximum if `hard`.
     """
     n_rows, n_components = scores.shape
-    padded = (n_components + STRIDE - 1) // STRIDE * STRIDE
-    row = np.full(padded, -np.inf, scores.dtype)
-    folded = np.empty(padded, scores.dtype)
     rough_center_scores = center_scores.astype(scores.dtype)
     rough_offsets = offsets.astype(scores.dtype)
 
@@ -123,8 +125,9 @@ def responsibilities(
         b = scores.dtype.type(shift[i])
         for k in range(n_components):
             row[k] = a * scores[i, k] - b * rough_center_scores[k] + rough_offsets[k]
+        _write_maximum(row_bits)
         first = indptr[i]
-        last = _find_near_maximum(row, cutoff, folded, indices, first)
+        last = _find_at_least(scores.dtype.type(row[-1] - cutoff), row, indices, first)
 
         winner = first
         for p in range(first, last):

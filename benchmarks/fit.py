@@ -1,0 +1,178 @@
+"""Quality and time of whole fits at the true number of clusters, beside what people use instead.
+
+``VMFMIX_DATA=folder python -m benchmarks.fit [--sets NAME ...] [--seeds N] [--output FILE]``
+
+Every method gets the same unit rows in float32, the true number of classes and the same seeds; the
+methods take turns, so that a drift of the machine meets all of them. Labels are used for scoring
+alone. The results file holds each run, and the mean and standard deviation over the seeds.
+"""
+
+import argparse
+import json
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.mixture import GaussianMixture
+
+from benchmarks import machine
+from benchmarks.labelled_sets import text_sets
+from vmfmix import VMFMixture
+from vmfmix.metrics import clustering_report
+
+RESULTS = Path(__file__).parent / "results" / "fit.json"
+SCORES = {"ACC": "accuracy", "NMI": "normalized_mutual_info", "ARI": "adjusted_rand"}
+
+
+def vmfmix(**options):
+    return lambda X, k, seed: VMFMixture(k, random_state=seed, **options).fit_predict(X)
+
+
+def kmeans(n_init):
+    return lambda X, k, seed: KMeans(k, n_init=n_init, random_state=seed).fit_predict(X)
+
+
+def gaussian_mixture(X, k, seed):
+    model = GaussianMixture(k, covariance_type="spherical", random_state=seed)
+    return model.fit_predict(X)
+
+
+def faiss_kmeans(X, k, seed):
+    import faiss
+
+    model = faiss.Kmeans(
+        X.shape[1],
+        k,
+        niter=100,
+        spherical=True,
+        seed=seed + 1,
+        min_points_per_centroid=1,
+        max_points_per_centroid=len(X),  # its default drops rows above 256 per centroid
+    )
+    model.train(X)
+    return model.index.search(X, 1)[1][:, 0]
+
+
+def chemomae_mixture(X, k, seed):
+    import torch
+    from chemomae.clustering import VMFMixture as ChemomaeMixture
+
+    model = ChemomaeMixture(n_components=k, d=X.shape[1], device="cpu", random_state=seed)
+    rows = torch.from_numpy(X)
+    model.fit(rows)
+    return model.predict(rows).numpy()
+
+
+METHODS = {
+    "vmfmix tied": vmfmix(),
+    "vmfmix tied, n_init=10": vmfmix(n_init=10),
+    "vmfmix free": vmfmix(concentration="free"),
+    "vmfmix hard": vmfmix(assignment="hard"),
+    "KMeans n_init=1": kmeans(1),
+    "KMeans n_init=10": kmeans(10),
+    "GaussianMixture spherical": gaussian_mixture,
+    "faiss spherical": faiss_kmeans,
+    "chemomae VMFMixture": chemomae_mixture,
+}
+
+
+class Fit:
+    """Whole fits on the bundled sentences, in the shape asv expects."""
+
+    params = list(METHODS)
+    param_names = ("method",)
+
+    def setup(self, method):
+        ((_, self.X, y),) = text_sets(["snips7"])
+        self.k = len(np.unique(y))
+        METHODS[method](self.X, self.k, 0)  # compiled, and loaded into the caches
+
+    def time_fit(self, method):
+        METHODS[method](self.X, self.k, 0)
+
+
+def run(X, y, method, seed):
+    """One fit: seconds and scores."""
+    k = len(np.unique(y))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        start = time.perf_counter()
+        labels = METHODS[method](X, k, seed)
+        seconds = time.perf_counter() - start
+    report = clustering_report(y, labels)
+    return {"seconds": seconds, **{name: report[key] for name, key in SCORES.items()}}
+
+
+def summarise(runs):
+    """Mean ± standard deviation of the scores and median time over the seeds."""
+    row = {
+        name: f"{np.mean([r[name] for r in runs]):.3f} ± {np.std([r[name] for r in runs]):.3f}"
+        for name in SCORES
+    }
+    return {**row, "seconds": round(float(np.median([r["seconds"] for r in runs])), 3)}
+
+
+def measure(names, n_seeds):
+    """All runs: {set: {method: [run, ...]}}, printed as they come."""
+    runs = {}
+    for name, X, y in text_sets(names):
+        runs[name] = {method: [] for method in METHODS}
+        for method in METHODS:  # what is compiled or loaded on first use is not part of a fit
+            METHODS[method](X[:500], 3, 0)
+        for seed in range(n_seeds):
+            for method in METHODS:
+                runs[name][method].append(run(X, y, method, seed))
+        for method in METHODS:
+            print(f"{name:16} {method:26} {summarise(runs[name][method])}", flush=True)
+    return runs
+
+
+def tables(runs):
+    """The results file's tables: one over all sets, and one for each set."""
+    overall = []
+    for method in METHODS:
+        means = {
+            score: np.mean([[r[score] for r in of_set[method]] for of_set in runs.values()])
+            for score in SCORES
+        }
+        ratios = [
+            np.median([r["seconds"] for r in of_set[method]])
+            / np.median([r["seconds"] for r in of_set["KMeans n_init=1"]])
+            for of_set in runs.values()
+        ]
+        overall.append(
+            {
+                "method": method,
+                **{score: round(float(mean), 3) for score, mean in means.items()},
+                "time / KMeans n_init=1": round(float(np.median(ratios)), 2),
+            }
+        )
+    by_set = {
+        name: [{"method": method, **summarise(of_set[method])} for method in METHODS]
+        for name, of_set in runs.items()
+    }
+    return {"mean_over_sets": overall, **by_set}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sets", nargs="*", help="names of sets; default: all there are")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--output", type=Path, default=RESULTS)
+    options = parser.parse_args()
+    runs = measure(options.sets, options.seeds)
+    results = {
+        **machine.describe("scikit-learn", "numba", "faiss-cpu", "chemomae", "torch"),
+        "seeds": options.seeds,
+        **tables(runs),
+    }
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(results, indent=1, ensure_ascii=False)
+    options.output.write_text(text + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+"""What a measurement was made on, for the results files."""
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from threadpoolctl import threadpool_info
+
+
+def describe(*packages):
+    """Versions of Python and of packages, the processor, and the threads of NumPy's BLAS."""
+    import numpy  # so that its BLAS is loaded and can be asked
+
+    assert numpy
+    return {
+        "python": platform.python_version(),
+        **{package: _version(package) for package in ("numpy", "scipy", *packages)},
+        "system": platform.system(),
+        "cpu": _cpu(),
+        "cores": os.cpu_count(),
+        "threads": max((lib["num_threads"] for lib in threadpool_info()), default=1),
+        "blas_kernels": next(
+            (lib.get("architecture", "") for lib in threadpool_info() if lib["user_api"] == "blas"),
+            "",
+        ),
+    }
+
+
+def _version(package):
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _cpu():
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        for line in info.read_text(encoding="utf-8").splitlines():
+            if "model name" in line:
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
