@@ -60,7 +60,6 @@ def statistics(X, parameters, *, sample_weight=None, center=None, hard=False):
     )
     return SufficientStatistics(
         counts=weight @ r,
-        squared_counts=weight @ r**2,
         resultants=(r * weight[:, np.newaxis]).T @ rows,
         log_likelihood=float(weight @ score),
         weight=float(weight.sum()),

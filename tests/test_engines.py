@@ -41,9 +41,6 @@ def assert_same_statistics(found, expected, tolerance):
     scale = expected.weight
     np.testing.assert_allclose(found.counts, expected.counts, atol=tolerance * scale, rtol=0)
     np.testing.assert_allclose(
-        found.squared_counts, expected.squared_counts, atol=tolerance * scale, rtol=0
-    )
-    np.testing.assert_allclose(
         found.resultants, expected.resultants, atol=tolerance * scale, rtol=0
     )
     assert found.log_likelihood == pytest.approx(expected.log_likelihood, rel=tolerance)

@@ -293,6 +293,16 @@ def test_a_weight_is_a_number_of_copies(planted, concentration, assignment):
     )
 
 
+@pytest.mark.parametrize("concentration", ["tied", "free"])
+def test_weights_that_sum_to_one_are_relative(planted, concentration):
+    X = planted[0]
+    plain = VMFMixture(4, concentration=concentration, random_state=0).fit(X)
+    weighted = VMFMixture(4, concentration=concentration, random_state=0)
+    weighted.fit(X, sample_weight=np.full(len(X), 1 / len(X)))
+    np.testing.assert_allclose(weighted.concentrations_, plain.concentrations_, rtol=1e-9)
+    np.testing.assert_array_equal(weighted.labels_, plain.labels_)
+
+
 def test_neither_copies_nor_the_order_of_rows_change_the_clusters(planted):
     X = planted[0]
     order = np.random.RandomState(1).permutation(len(X))

@@ -14,7 +14,6 @@ def statistics_of(X, labels, weight=None):
     r = np.eye(labels.max() + 1)[labels]
     return SufficientStatistics(
         counts=weight @ r,
-        squared_counts=weight @ r**2,
         resultants=(r * weight[:, np.newaxis]).T @ X,
         log_likelihood=0.0,
         weight=float(weight.sum()),

@@ -143,8 +143,7 @@ class VMFMixture(
     -----
     A row of zeros has no direction: it has no influence on the fit and is labelled as a row at
     right angles to all means would be. Responsibilities that together make up less than 1e-7 of a
-    row (float32; 1e-12 in float64) are taken as 0. `sample_weight` counts rows: weight 2 is the same
-    as the row given twice. As many threads are used as NumPy's BLAS is set to.
+    row (float32; 1e-12 in float64) are taken as 0. As many threads are used as NumPy's BLAS is set to.
 
     References
     ----------
@@ -247,7 +246,8 @@ class VMFMixture(
         y : Ignored
             There for scikit-learn's pipelines.
         sample_weight : array-like of shape (n_samples,), default=None
-            Not negative; None: every row counts as 1.
+            Not negative; None: every row counts as 1. Weight 2 is the same as the row given twice;
+            weights with a mean below 1 are scaled to the mean 1.
 
         Returns
         -------
@@ -270,6 +270,11 @@ class VMFMixture(
             sample_weight = _check_sample_weight(
                 sample_weight, X, dtype=np.float64, ensure_non_negative=True
             )
+            if not sample_weight.any():
+                raise ValueError("sample_weight has only zeros; give some row a positive weight.")
+            # Numbers of copies are 1 or more on average; anything less is relative.
+            mean_weight = sample_weight[sample_weight > 0].mean()
+            sample_weight = sample_weight / min(mean_weight, 1.0)
         progress = self._init_callback_context(max_subtasks=self.n_init)
         progress.call_on_fit_task_begin(
             estimator=self, X=X, y=y, metadata={"sample_weight": sample_weight}

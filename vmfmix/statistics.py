@@ -21,8 +21,6 @@ class SufficientStatistics:
     ----------
     counts : ndarray of shape (n_components,)
         Σ_i w_i r_ik.
-    squared_counts : ndarray of shape (n_components,)
-        Σ_i w_i r_ik²; ``counts**2 / squared_counts`` is the effective number of rows.
     resultants : ndarray of shape (n_components, n_features)
         Σ_i w_i r_ik x_i.
     log_likelihood : float
@@ -33,7 +31,6 @@ class SufficientStatistics:
     """
 
     counts: np.ndarray
-    squared_counts: np.ndarray
     resultants: np.ndarray
     log_likelihood: float
     weight: float
@@ -41,7 +38,6 @@ class SufficientStatistics:
     def __add__(self, other):
         return SufficientStatistics(
             self.counts + other.counts,
-            self.squared_counts + other.squared_counts,
             self.resultants + other.resultants,
             self.log_likelihood + other.log_likelihood,
             self.weight + other.weight,
@@ -51,7 +47,6 @@ class SufficientStatistics:
         """Statistics of the same rows with all weights multiplied by `factor`."""
         return SufficientStatistics(
             self.counts * factor,
-            self.squared_counts * factor,
             self.resultants * factor,
             self.log_likelihood * factor,
             self.weight * factor,
@@ -62,7 +57,6 @@ class SufficientStatistics:
         return replace(
             self,
             counts=self.counts[keep],
-            squared_counts=self.squared_counts[keep],
             resultants=self.resultants[keep],
         )
 
@@ -72,14 +66,12 @@ class SufficientStatistics:
         Parameters
         ----------
         groups : ndarray of shape (n_components,), int
-            New number of each component, from 0 without gaps. The counts and resultants are then
-            those of the merged components; the squared counts are exact where no row is shared.
+            New number of each component, from 0 without gaps.
         """
         indicator = np.equal.outer(np.arange(groups.max() + 1), groups).astype(float)
         return replace(
             self,
             counts=indicator @ self.counts,
-            squared_counts=indicator @ self.squared_counts,
             resultants=indicator @ self.resultants,
         )
 

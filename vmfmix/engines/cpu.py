@@ -87,32 +87,30 @@ class CPUEngine(Engine):
         n_components = len(job.offsets)
 
         def sum_lane(lane, scratch):
-            counts, squared_counts, shift_sums = np.zeros((3, n_components))
+            counts, shift_sums = np.zeros((2, n_components))
             resultants = np.zeros((n_components, self.n_features))
             log_likelihood = 0.0
             for rows in self._blocks(n_components, *lane):
                 self._respond(job, rows, scratch)
                 scale, shift, weight = self._scale[rows], self._shift[rows], self._weight[rows]
                 sparse = scratch.responsibilities(rows.stop - rows.start)
-                kernels.add_moments(*sparse, weight, shift, counts, squared_counts, shift_sums)
+                kernels.add_counts(*sparse, weight, shift, counts, shift_sums)
                 self._rows.add_resultants(rows, weight * scale, sparse, scratch.scores, resultants)
                 log_likelihood += float(weight @ scratch.log_density[: len(weight)])
-            return counts, squared_counts, shift_sums, resultants, log_likelihood
+            return counts, shift_sums, resultants, log_likelihood
 
         lanes = self._run(sum_lane, n_components)
-        counts, squared_counts, shift_sums, resultants, log_likelihood = next(lanes)
+        counts, shift_sums, resultants, log_likelihood = next(lanes)
         for partial in lanes:
             counts += partial[0]
-            squared_counts += partial[1]
-            shift_sums += partial[2]
-            resultants += partial[3]
-            log_likelihood += partial[4]
+            shift_sums += partial[1]
+            resultants += partial[2]
+            log_likelihood += partial[3]
         if self._center is not None:
             resultants -= np.outer(shift_sums, self._center)
         weight = float(self._weight.sum())
         return SufficientStatistics(
             counts=counts,
-            squared_counts=squared_counts,
             resultants=resultants,
             log_likelihood=log_likelihood + weight * log_normalizer(0.0, self.n_features),
             weight=weight,

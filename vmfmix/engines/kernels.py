@@ -154,14 +154,13 @@ def responsibilities(
 
 
 @njit(nogil=True, cache=True, fastmath=_FASTMATH)
-def add_moments(indptr, indices, values, weight, shift, counts, squared_counts, shift_sums):
-    """Add Σ w r, Σ w r² and Σ w r shift of a block to the rows of the components."""
+def add_counts(indptr, indices, values, weight, shift, counts, shift_sums):
+    """Add Σ w r and Σ w r shift of a block to the rows of the components."""
     for i in range(indptr.shape[0] - 1):
         for p in range(indptr[i], indptr[i + 1]):
             k = indices[p]
             mass = weight[i] * values[p]
             counts[k] += mass
-            squared_counts[k] += mass * values[p]
             shift_sums[k] += mass * shift[i]
 
 
