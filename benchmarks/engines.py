@@ -52,12 +52,15 @@ class SoftPass:
 
 
 def measure(shape, repeats):
-    """Medians of the pass, of the product, and of the ratio of each pass to the product beside it."""
+    """Medians of the pass, the product, and the ratio of each pass to the product before it."""
     benchmark = SoftPass()
     benchmark.setup(shape)
     seconds = {"pass": [], "product": []}
     for repeat in range(repeats + 1):
-        for name, method in (("product", benchmark.time_product), ("pass", benchmark.time_soft_pass)):
+        for name, method in (
+            ("product", benchmark.time_product),
+            ("pass", benchmark.time_soft_pass),
+        ):
             start = time.perf_counter()
             method(shape)
             if repeat:
@@ -71,7 +74,9 @@ def measure(shape, repeats):
         "product ms": round(1e3 * float(np.median(seconds["product"])), 1),
         "pass ms": round(1e3 * float(np.median(seconds["pass"])), 1),
         "pass / product": round(float(np.median(ratios)), 2),
-        "lower and upper quartile": ", ".join(f"{q:.2f}" for q in np.quantile(ratios, [0.25, 0.75])),
+        "lower and upper quartile": ", ".join(
+            f"{q:.2f}" for q in np.quantile(ratios, [0.25, 0.75])
+        ),
     }
 
 

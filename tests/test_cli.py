@@ -38,9 +38,6 @@ def folder(tmp_path, monkeypatch, rows):
     return tmp_path
 
 
-# np.load does, of a damaged archive; Python shows that warning in development mode only.
-leaves_a_file_open = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-
 FIT = ["fit", "rows.npy", "--n-components", "3"]
 COMMON = {"labels.npy", "probabilities.npy", "model.npz", "summary.csv"}
 
@@ -367,7 +364,6 @@ def test_predict_refuses_rows_of_another_width(folder, capsys):
     assert "rows of 5 numbers" in error and "rows of 12" in error
 
 
-@leaves_a_file_open
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut", b"text", "npy", "npz", "sparse", "3"])
 def test_predict_refuses_what_is_no_model(folder, capsys, rows, content):
     with open("model.npz", "wb") as file:
@@ -384,7 +380,6 @@ def test_predict_refuses_what_is_no_model(folder, capsys, rows, content):
     assert "model.npz" in fails(capsys, "predict", "model.npz", "rows.npy")
 
 
-@leaves_a_file_open
 def test_predict_refuses_a_damaged_model(folder, capsys):
     assert main([*FIT, "--out", "out", "--quiet"]) == 0
     content = bytearray(Path("out/model.npz").read_bytes())

@@ -64,7 +64,7 @@ def test_planted_mixtures_are_recovered(dim, kappa, concentration, dtype):
         for seed in range(5)
     ]
     best = max(results, key=lambda result: result.lower_bounds[-1]).parameters
-    assert clustering_accuracy(y, engine.assign(best.plug_in).labels) >= 0.99
+    assert clustering_accuracy(y, engine.assign(best).labels) >= 0.99
     order = (truth.means @ best.means.T).argmax(axis=1)
     np.testing.assert_allclose(best.concentrations[order], kappa, rtol=0.2)
     np.testing.assert_allclose(best.weights[order], np.bincount(y) / len(y), atol=0.01)
@@ -129,6 +129,6 @@ def test_a_singleton_has_an_ordinary_concentration():
     result = em.fit(
         engine, starting_parameters(engine, means, concentration="free"), concentration="free"
     )
-    labels = engine.assign(result.parameters.plug_in).labels
+    labels = engine.assign(result.parameters).labels
     (alone,) = np.flatnonzero(np.bincount(labels) == 1)
     assert 20 < result.parameters.concentrations[alone] < 320

@@ -32,7 +32,9 @@ MAY_KNOW = {
     "datasets": {"distribution"},
     "inspection": set(),
     "plotting": {"inspection"},
-    "cli": {"mixture", "persistence", "metrics", "inspection", "plotting"},
+    "files": set(),
+    "summary": {"metrics"},
+    "cli": {"mixture", "persistence", "metrics", "inspection", "plotting", "files", "summary"},
     "deep": {"statistics", "merging", "distribution"},
 }
 MAY_IMPORT_TORCH = {"engines.torch_device", "engines.collective"}

@@ -63,9 +63,10 @@ def fit(
     -------
     EMResult
     """
-    if concentration == "free" and parameters.mean_concentrations is None:
+    if concentration == "free" and prior is None:
         statistics = _without_empty(engine.accumulate(parameters, hard=hard), parameters)
-        prior = prior or ConcentrationPrior.pooled(_own(statistics, parameters))
+        n_own = len(statistics.counts) - parameters.has_background
+        prior = ConcentrationPrior.pooled(statistics.selected(slice(n_own)))
         parameters = _maximize(statistics, parameters, concentration, prior)
 
     result = EMResult(parameters, prior)
@@ -84,8 +85,11 @@ def fit(
 
 
 def _lower_bound(statistics, parameters, prior):
-    penalty = 0.0 if prior is None else prior.penalty(parameters)
-    return (statistics.log_likelihood - penalty) / statistics.weight
+    bound = statistics.log_likelihood
+    if prior is not None:
+        concentrations, dim = parameters.concentrations[parameters.own], parameters.means.shape[1]
+        bound += prior.log_density(concentrations, dim).sum()
+    return float(bound / statistics.weight)
 
 
 def _maximize(statistics, parameters, concentration, prior):
@@ -102,8 +106,3 @@ def _without_empty(statistics, parameters):
     keep = statistics.counts > _EMPTY * statistics.weight
     keep[-1] |= parameters.has_background
     return statistics.selected(keep)
-
-
-def _own(statistics, parameters):
-    """Statistics of the components that have a mean direction."""
-    return statistics.selected(slice(None, -1 if parameters.has_background else None))

@@ -4,6 +4,7 @@ What is wrong with a file or folder is said in one clear sentence. Nothing is ev
 """
 
 import contextlib
+import csv
 import os
 import secrets
 import shutil
@@ -14,7 +15,14 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse as sp
 
-__all__ = ["read_embeddings", "read_lines", "require_place", "results_folder"]
+__all__ = [
+    "read_embeddings",
+    "read_lines",
+    "require_file",
+    "require_place",
+    "results_folder",
+    "write_csv",
+]
 
 _ROWS_PER_BLOCK = 8192
 
@@ -48,7 +56,7 @@ def read_embeddings(path, array=None):
     readers = {".npy": _from_npy, ".npz": _from_npz, ".parquet": _from_parquet}
     if path.suffix.lower() not in readers:
         raise ValueError(f"{path} is not named .npy, .npz or .parquet; give one of these files.")
-    _require_file(path)
+    require_file(path)
     rows = readers[path.suffix.lower()](path, array)
     _require_rows(rows, path)
     _require_finite(rows, path)
@@ -70,7 +78,7 @@ def read_lines(path, n_rows):
     list of str
         Without line ends.
     """
-    _require_file(Path(path))
+    require_file(path)
     try:
         with open(path, encoding="utf-8-sig") as file:  # drops a byte order mark
             lines = [line.rstrip("\n") for line in file]
@@ -82,6 +90,26 @@ def read_lines(path, n_rows):
             "give one line for each row."
         )
     return lines
+
+
+def require_file(path):
+    """Refuse what is no file.
+
+    Parameters
+    ----------
+    path : str or path-like
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is nothing.
+    ValueError
+        If there is a folder.
+    """
+    if os.path.isdir(path):
+        raise ValueError(f"{path} is a folder; give a file.")
+    if not os.path.exists(path):
+        raise FileNotFoundError(f"there is no file {path}; check the name.")
 
 
 def require_place(folder, names, *, overwrite=False):
@@ -153,11 +181,24 @@ def results_folder(folder, names):
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _require_file(path):
-    if path.is_dir():
-        raise ValueError(f"{path} is a folder; give a file.")
-    if not path.exists():
-        raise FileNotFoundError(f"there is no file {path}; check the name.")
+def write_csv(path, head, rows):
+    """Write a table, numbers with six digits.
+
+    Parameters
+    ----------
+    path : str or path-like
+    head : iterable of str
+        Names of the columns.
+    rows : iterable of iterables
+        None becomes an empty place.
+    """
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(head)
+        for row in rows:
+            writer.writerow(
+                f"{cell:.6g}" if isinstance(cell, (float, np.floating)) else cell for cell in row
+            )
 
 
 def _from_npy(path, array):
@@ -194,14 +235,17 @@ def _from_npz(path, array):
     return matrices[0]
 
 
+@contextlib.contextmanager
 def _opened_npz(path):
-    try:
-        stored = np.load(path, allow_pickle=False)
-    except (EOFError, ValueError, zipfile.BadZipFile):
-        stored = None
-    if not isinstance(stored, np.lib.npyio.NpzFile):
-        raise _not_npz(path)
-    return stored
+    with open(path, "rb") as file:  # np.load forgets to close a path that is no archive
+        try:
+            stored = np.load(file, allow_pickle=False)
+        except (EOFError, ValueError, zipfile.BadZipFile):
+            stored = None
+        if not isinstance(stored, np.lib.npyio.NpzFile):
+            raise _not_npz(path)
+        with stored:
+            yield stored
 
 
 def _array_or_none(stored, name, path):

@@ -55,9 +55,10 @@ class VMFMixture(
     concentration : {"tied", "free"} or float, default="tied"
         "tied": one concentration for all components; the labels are then close to those of
         spherical k-means, and on text embeddings this is usually the best choice. "free": one for
-        each component, estimated with the mean direction integrated out and shrunk towards the
-        pooled one by two pseudo-rows, so that neither small components nor duplicates drive it to
-        infinity; the better choice where clusters differ in width. A float: fixed.
+        each component, corrected for the chance agreement of a component's rows with their own mean
+        and shrunk towards the pooled one by two pseudo-rows, so that neither small components nor
+        copies of a row drive it to infinity; the better choice where clusters differ in width.
+        A float: fixed.
     background : bool, default=False
         Add a uniform component. Rows that it owns are labelled -1.
     center : bool, default=False
@@ -121,9 +122,9 @@ class VMFMixture(
         Posterior probability of that component.
     lower_bound_ : float
         Mean log-likelihood per row (per unit of weight) before the last M step, in nats with
-        respect to surface measure. With ``concentration="free"``, a lower bound on the mean
-        log-likelihood with the mean directions integrated out; with ``assignment="hard"``, the
-        classification log-likelihood.
+        respect to surface measure. With ``concentration="free"`` the log prior of the
+        concentrations is added; with ``assignment="hard"`` it is the classification
+        log-likelihood.
     lower_bounds_ : ndarray of shape (n_iterations,)
         The same for each iteration. It never falls.
     n_iter_ : int
@@ -143,7 +144,8 @@ class VMFMixture(
     -----
     A row of zeros has no direction: it has no influence on the fit and is labelled as a row at
     right angles to all means would be. Responsibilities that together make up less than 1e-7 of a
-    row (float32; 1e-12 in float64) are taken as 0. As many threads are used as NumPy's BLAS is set to.
+    row (float32; 1e-12 in float64) are taken as 0. As many threads are used as NumPy's BLAS is
+    set to.
 
     References
     ----------
@@ -635,7 +637,7 @@ class VMFMixture(
         self._state = result.parameters, result.prior  # where a warm start goes on
         parameters = result.parameters
         while True:
-            assignment = engine.assign(parameters.plug_in)
+            assignment = engine.assign(parameters)
             n_all = len(parameters.weights)
             owns = np.bincount(assignment.labels, minlength=n_all) > 0
             owns[-1] |= parameters.has_background

@@ -8,6 +8,7 @@ import json
 import os
 import tempfile
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -89,17 +90,7 @@ def load(path):
     """
     from vmfmix.mixture import VMFMixture
 
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = dict(stored)
-        header = json.loads(str(arrays.pop("format")))
-    except (zipfile.BadZipFile, KeyError, TypeError, ValueError):
-        raise ValueError(f"{path} is not a vmfmix model; pass a file written by save().") from None
-    if header["format"] > _FORMAT:
-        raise ValueError(
-            f"{path} was written by vmfmix {header['vmfmix']}, whose format this version does not "
-            "know; upgrade vmfmix."
-        )
+    header, arrays = _read(path)
     model = VMFMixture(**header["parameter"])
     for name, value in header["fitted"].items():
         setattr(model, name, value)
@@ -109,6 +100,25 @@ def load(path):
             value = value.astype(object)
         setattr(model, name, value)
     return model
+
+
+def _read(path):
+    """The header and the other arrays of a model file."""
+    try:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as stored:
+            arrays = dict(stored)
+        header = json.loads(str(arrays.pop("format")))
+        version, written_by = header["format"], header["vmfmix"]
+    except (EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile, zlib.error):
+        raise ValueError(
+            f"{path} is not a vmfmix model, or damaged; pass a file written by save()."
+        ) from None
+    if version > _FORMAT:
+        raise ValueError(
+            f"{path} was written by vmfmix {written_by}, whose format this version does not know; "
+            "upgrade vmfmix."
+        )
+    return header, arrays
 
 
 def _umask():

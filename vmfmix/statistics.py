@@ -88,9 +88,6 @@ class MixtureParameters:
         Mean directions, unit rows.
     concentrations : ndarray of shape (n_components,)
         At least 0; a component of concentration 0 is uniform.
-    mean_concentrations : ndarray of shape (n_components,) or None
-        How sharply each mean direction is known: the concentration of its posterior vMF law.
-        None: exactly.
     has_background : bool
         Whether the last component is the uniform background, whose concentration stays 0.
     """
@@ -98,17 +95,17 @@ class MixtureParameters:
     weights: np.ndarray
     means: np.ndarray
     concentrations: np.ndarray
-    mean_concentrations: np.ndarray | None = None
     has_background: bool = False
 
     @property
+    def own(self):
+        """Slice of the components that have a mean direction: all but a background."""
+        return slice(None, len(self.weights) - self.has_background)
+
+    @property
     def natural(self):
-        """κ_k E[μ_k], the coefficients of x in the expected log density, shape (K, d)."""
-        slopes = self.concentrations
-        if self.mean_concentrations is not None:
-            dim = self.means.shape[1]
-            slopes = slopes * distribution.mean_resultant_length(self.mean_concentrations, dim)
-        return slopes[:, np.newaxis] * self.means
+        """κ_k μ_k, the coefficients of x in the log density, shape (K, d)."""
+        return self.concentrations[:, np.newaxis] * self.means
 
     @property
     def offsets(self):
@@ -120,21 +117,14 @@ class MixtureParameters:
             self.concentrations, dim, relative_to="uniform"
         )
 
-    @property
-    def plug_in(self):
-        """The same mixture with its mean directions taken as known."""
-        return replace(self, mean_concentrations=None)
-
     def selected(self, keep):
         """Mixture of some of the components, with weights that sum to 1 again."""
         weights = self.weights[keep]
-        spread = self.mean_concentrations
         return replace(
             self,
             weights=weights / weights.sum(),
             means=self.means[keep],
             concentrations=self.concentrations[keep],
-            mean_concentrations=None if spread is None else spread[keep],
         )
 
 
@@ -142,50 +132,71 @@ class MixtureParameters:
 class ConcentrationPrior:
     """Pseudo-rows that every component with a concentration of its own has seen before its rows.
 
-    They shrink the concentrations towards a pooled one and keep them finite where rows coincide.
+    The conjugate prior exp(s κ − m Φ(κ)) with m pseudo-rows of resultant length s. They shrink each
+    concentration towards a pooled one, keep it finite where rows coincide, and take off what a
+    resultant is too long by, since its rows agree with their own sum by chance.
 
     Parameters
     ----------
     mean_resultant_length : float
-        Mean resultant length of the pseudo-rows, below 1.
-    strength : float, default=2.0
-        Their number.
+        A(κ_0) of the pooled concentration κ_0, from 0 to below 1.
+    count : float, default=2.0
+        m.
     """
 
     mean_resultant_length: float
-    strength: float = 2.0
+    count: float = 2.0
+
+    @property
+    def resultant_length(self):
+        """s = m A − δ with δ the excess of the length of a resultant at the pooled A.
+
+        E ‖S‖² = N² A² + N (1 − A²) for any law of mean resultant length A, so E ‖S‖ exceeds N A
+        by (1 − A²) / (2 A) where N A² is large. δ is at most 1 + A (m − 1)/2: a single row, whose
+        resultant has the length 1 whatever the law, is left with no less than A / 2.
+        """
+        length, count = self.mean_resultant_length, self.count
+        most = 1.0 + 0.5 * length * (count - 1.0)
+        excess = min((1.0 - length**2) / (2.0 * length), most) if length > 0 else most
+        return count * length - excess
 
     @classmethod
     def pooled(cls, statistics):
-        """Prior at the concentration of all components, their mean directions integrated out."""
-        lengths = np.linalg.norm(statistics.resultants, axis=1)
-        dim = statistics.resultants.shape[1]
-        (shared,) = _marginal_concentration(
-            lengths[np.newaxis], statistics.counts[np.newaxis], cls(0.0, strength=0.0), dim
-        )
-        return cls(float(distribution.mean_resultant_length(shared, dim)))
+        """Prior at the mean cosine between different rows of the same component.
 
-    def penalty(self, parameters):
-        """What the lower bound on the marginal log-likelihood subtracts from the expected one.
-
-        Σ_k KL(q(μ_k) ‖ uniform) + a Σ_k KL(vMF(μ_k, κ_0) ‖ vMF(μ_k, κ_k)) with q(μ_k) the posterior
-        of the mean direction, κ_0 the pooled concentration and a the strength; in nats.
+        Σ_k (‖S_k‖² − N_k) / Σ_k (N_k² − N_k) estimates A² without bias whatever the law. Where no
+        component has two rows, all rows are taken together.
         """
-        own = slice(None, -1 if parameters.has_background else None)
-        dim = parameters.means.shape[1]
-        concentrations = parameters.concentrations[own]
+        squares = np.square(statistics.resultants).sum(axis=1)
+        counts = statistics.counts
+        several = counts > 1.0
+        if not several.any():
+            squares = np.square(statistics.resultants.sum(axis=0)).sum(keepdims=True)
+            counts = counts.sum(keepdims=True)
+            several = counts > 1.0
+        pairs = (counts**2 - counts)[several].sum()
+        mean_cosine = (squares - counts)[several].sum() / pairs if pairs > 0 else 0.0
+        return cls(float(np.sqrt(np.clip(mean_cosine, 0.0, 1.0 - _SMALLEST_DISPERSION))))
+
+    def concentrations(self, lengths, counts, dim):
+        """Most probable concentrations: A(κ_k) = (‖S_k‖ + s) / (N_k + m), or 0 if negative."""
+        dispersion = (counts - lengths + self.count - self.resultant_length) / (counts + self.count)
+        dispersion = np.clip(dispersion, _SMALLEST_DISPERSION, 1.0)
+        return distribution.concentration(None, dim, one_minus_r=dispersion)
+
+    def log_density(self, concentrations, dim):
+        """Log of the prior density of each concentration relative to that of the pooled one."""
         pooled = distribution.concentration(self.mean_resultant_length, dim)
-        gap = (
-            distribution.log_normalizer(pooled, dim, relative_to="uniform")
-            - distribution.log_normalizer(concentrations, dim, relative_to="uniform")
-            - self.mean_resultant_length * (concentrations - pooled)
+        phi, phi_pooled = (
+            -distribution.log_normalizer(kappa, dim, relative_to="uniform")
+            for kappa in (concentrations, pooled)
         )
-        directions = distribution.kl_from_uniform(parameters.mean_concentrations[own], dim)
-        return float(directions.sum() + self.strength * gap.sum())
+        gain = self.resultant_length * (concentrations - pooled)
+        return gain - self.count * (phi - phi_pooled)
 
 
 def maximize(statistics, *, concentration="tied", prior=None, has_background=False):
-    """M step: the parameters that maximise the expected log-likelihood of the statistics.
+    """M step: the parameters that maximise the expected (penalised) log-likelihood.
 
     With N_k the counts and S_k the resultants, π_k = N_k / Σ N and μ_k = S_k / ‖S_k‖ [1]_.
 
@@ -194,9 +205,8 @@ def maximize(statistics, *, concentration="tied", prior=None, has_background=Fal
     statistics : SufficientStatistics
         Every count must be positive (but that of a background).
     concentration : "tied", "free" or float, default="tied"
-        "tied": one κ with A(κ) = Σ_k ‖S_k‖ / Σ_k N_k. "free": for each component the κ_k that
-        maximises its likelihood with the mean direction integrated out, times the `prior`.
-        A float: fixed.
+        "tied": one κ with A(κ) = Σ_k ‖S_k‖ / Σ_k N_k. "free": for each component the most
+        probable κ_k under the `prior`. A float: fixed.
     prior : ConcentrationPrior, default=None
         Needed by "free", and not used otherwise.
     has_background : bool, default=False
@@ -219,84 +229,18 @@ def maximize(statistics, *, concentration="tied", prior=None, has_background=Fal
     means[lengths == 0, 0] = 1.0  # any direction serves where the rows have none in common
 
     concentrations = np.zeros(n_components)
-    mean_concentrations = None
     if concentration == "tied":
         shared = lengths[own].sum() / max(counts[own].sum(), np.finfo(float).tiny)
         concentrations[own] = distribution.concentration(
             min(shared, 1.0 - _SMALLEST_DISPERSION), dim
         )
     elif concentration == "free":
-        concentrations[own] = _marginal_concentration(
-            lengths[own, np.newaxis], counts[own, np.newaxis], prior, dim
-        )
-        mean_concentrations = concentrations * lengths
+        concentrations[own] = prior.concentrations(lengths[own], counts[own], dim)
     else:
         concentrations[own] = concentration
     return MixtureParameters(
         weights=counts / counts.sum(),
         means=means,
         concentrations=concentrations,
-        mean_concentrations=mean_concentrations,
         has_background=has_background,
     )
-
-
-def _marginal_concentration(lengths, counts, prior, dim):
-    """Concentrations most likely when the mean directions are integrated out.
-
-    Maximises Σ_m [Φ(κ R_m) − N_m Φ(κ)] + a (κ r_0 − Φ(κ)), the log-likelihood of resultant lengths
-    R_m of N_m rows under uniformly distributed mean directions [1]_ plus a pseudo-rows of mean
-    resultant length r_0. Unlike the maximum over κ and μ together, which takes the rows' chance
-    agreement with their own mean for concentration, it is nearly unbiased from two rows on.
-
-    Parameters
-    ----------
-    lengths, counts : ndarray of shape (n, m)
-        R and N: each of the n concentrations is shared by m components.
-    prior : ConcentrationPrior
-
-    Returns
-    -------
-    ndarray of shape (n,)
-
-    References
-    ----------
-    .. [1] G. Schou (1978). Estimation of the concentration parameter in von Mises-Fisher
-       distributions. Biometrika 65, 369-377.
-    """
-    a, r_0 = prior.strength, prior.mean_resultant_length
-    total = counts.sum(axis=1) + a
-    complement = (counts - lengths).sum(axis=1) + a * (1.0 - r_0)
-    complement = np.maximum(complement, _SMALLEST_DISPERSION * total)
-
-    # The derivative, written in 1 − A so that it keeps its digits at high concentrations.
-    def derivative(kappa):
-        spread = distribution.mean_resultant_length(
-            kappa[:, np.newaxis] * lengths, dim, complement=True
-        )
-        own = distribution.mean_resultant_length(kappa, dim, complement=True)
-        return total * own - (lengths * spread).sum(axis=1) - complement
-
-    def curvature(kappa):
-        spread = distribution.mean_resultant_length_derivative(kappa[:, np.newaxis] * lengths, dim)
-        own = distribution.mean_resultant_length_derivative(kappa, dim)
-        return (lengths**2 * spread).sum(axis=1) - total * own
-
-    # At most the joint maximum likelihood; zero where the rows agree no more than by chance.
-    upper = distribution.concentration(None, dim, one_minus_r=np.minimum(complement / total, 1.0))
-    lower = np.zeros_like(upper)
-    random = (a * r_0 == 0) & ((lengths**2).sum(axis=1) <= counts.sum(axis=1))
-    kappa = 0.5 * upper
-    for _ in range(100):
-        slope = derivative(kappa)
-        lower = np.where(slope > 0, kappa, lower)
-        upper = np.where(slope > 0, upper, kappa)
-        bend = curvature(kappa)
-        newton = kappa - slope / np.where(bend < 0, bend, -np.inf)
-        inside = (bend < 0) & (newton > lower) & (newton < upper)
-        following = np.where(inside, newton, 0.5 * (lower + upper))
-        settled = np.abs(following - kappa) <= 1e-12 * kappa
-        kappa = following
-        if np.all(settled | random):
-            break
-    return np.where(random, 0.0, kappa)

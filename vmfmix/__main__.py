@@ -1,0 +1,8 @@
+"""`python -m vmfmix` is the command `vmfmix`."""
+
+import sys
+
+from vmfmix.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())
