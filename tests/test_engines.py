@@ -218,6 +218,50 @@ def test_rows_of_extreme_length_keep_their_direction(container, dtype, factor):
     assert engine.n_zero_rows == 1
 
 
+@pytest.mark.parametrize("kappa", [1e4, 1e6, 1e8])
+def test_high_concentrations_are_computed_in_float64(kappa):
+    X, _, truth = make_vmf_mixture(
+        500, 3, 5, concentration=kappa, random_state=0, return_parameters=True
+    )
+    X = X.astype(np.float32)
+    parameters = MixtureParameters(truth.weights, truth.means, truth.concentrations)
+    expected = oracle.statistics(X, parameters)
+    engine = choose_engine(X)
+    assert_same_statistics(engine.accumulate(parameters), expected, 2e-3)
+    assert engine.accumulate(parameters).log_likelihood == pytest.approx(
+        expected.log_likelihood, abs=2e-3 * len(X)
+    )
+    r = oracle.responsibilities(X, parameters)
+    np.testing.assert_array_equal(engine.assign(parameters).labels, r.argmax(axis=1))
+    joint = np.concatenate([block for _, block in engine.log_joint(parameters)])
+    np.testing.assert_array_equal(joint.argmax(axis=1), r.argmax(axis=1))
+
+
+def test_entries_given_twice_are_added():
+    twice = sp.csr_array((np.ones(5), [0, 0, 1, 0, 1], [0, 3, 5]), (2, 2))
+    found = np.concatenate([block for _, block in choose_engine(twice).cosines(np.eye(2))])
+    np.testing.assert_allclose(found, oracle.unit_rows(np.array([[2.0, 1], [1, 1]])))
+    assert twice.nnz == 5
+
+
+def test_an_interrupted_pass_ends_soon(monkeypatch):
+    """Whoever starts no new lane leaves the others nothing to do."""
+    from vmfmix.engines import cpu
+
+    X, parameters = overlapping_mixture()
+    engine = choose_engine(np.repeat(X, 30, axis=0))
+    calls = []
+
+    def fail(*args):
+        calls.append(1)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cpu.kernels, "responsibilities", fail)
+    with pytest.raises(KeyboardInterrupt):
+        engine.accumulate(parameters)
+    assert len(calls) <= 2
+
+
 def test_a_row_at_the_centre_has_no_direction():
     X = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
     engine = choose_engine(X, center=np.array([0.0, 1.0]))

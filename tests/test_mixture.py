@@ -262,9 +262,69 @@ def test_warm_start_goes_on_and_the_bound_never_falls(planted, concentration):
     straight = VMFMixture(
         6, concentration=concentration, max_iter=30, tol=0, init_params="random", random_state=0
     )
-    with pytest.warns(ConvergenceWarning, match="max_iter=30"):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
         straight.fit(X)
-    np.testing.assert_allclose(bounds, straight.lower_bounds_, rtol=1e-9)
+    n = len(straight.lower_bounds_)
+    np.testing.assert_allclose(bounds[:n], straight.lower_bounds_, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"n_components": 5}, {"n_components": 3}, {"background": True}, {"center": True}, "features"],
+)
+def test_a_warm_start_needs_a_fit_of_the_same_kind(planted, changed):
+    X = planted[0]
+    model = VMFMixture(4, random_state=0, warm_start=True).fit(X)
+    if changed == "features":
+        X = X[:, :10]
+    else:
+        model.set_params(**changed)
+    with pytest.raises(ValueError, match="warm_start=True cannot go on"):
+        model.fit(X)
+
+
+def test_a_warm_start_may_have_another_concentration(planted):
+    X, _, truth = planted
+    for first, second in [("free", "tied"), ("tied", "free"), ("free", 40.0), (40.0, "tied")]:
+        warm = VMFMixture(4, means_init=truth.means, concentration=first, warm_start=True).fit(X)
+        warm.set_params(concentration=second).fit(X)
+        cold = VMFMixture(4, means_init=truth.means, concentration=second).fit(X)
+        assert warm.lower_bound_ == pytest.approx(cold.lower_bound_, abs=1e-3)
+        np.testing.assert_allclose(warm.concentrations_, cold.concentrations_, rtol=1e-2)
+
+
+def test_what_was_fitted_counts_and_not_what_was_set_since(planted):
+    X = planted[0]
+    model = VMFMixture(4, random_state=0).fit(X)
+    labels = model.labels_
+    model.set_params(background=True, center=True)
+    np.testing.assert_array_equal(model.predict(X), labels)
+    model.set_params(n_init=10).fit(X)
+    assert model.predict_proba(X).shape == (900, model.n_components_ + 1)
+    model.set_params(background=False, center=False).fit(X)
+    assert not hasattr(model, "center_")
+    assert not hasattr(model, "background_weight_")
+    assert model.predict_proba(X).shape == (900, 4)
+
+
+def test_a_background_may_win_all_rows():
+    X, _ = make_vmf_mixture(500, 16, 1, concentration=0.0, random_state=0)
+    model = VMFMixture(1, concentration=200.0, assignment="hard", background=True, random_state=0)
+    with pytest.warns(ConvergenceWarning, match="All rows belong to the background"):
+        model.fit(X)
+    assert model.n_components_ == 0
+    assert (model.labels_ == -1).all()
+    assert model.transform(X).shape == (500, 0)
+    assert model.predict_proba(X).shape == (500, 1)
+
+
+@pytest.mark.parametrize("concentration", ["tied", "free"])
+def test_without_noise_the_background_stays_small(planted, concentration):
+    X, y, _ = planted
+    model = VMFMixture(4, background=True, concentration=concentration, random_state=0).fit(X)
+    assert np.mean(model.labels_ == -1) < 0.02
+    assert clustering_accuracy(y, model.labels_) > 0.97
 
 
 # --- what goes in ---------------------------------------------------------------------------------
@@ -396,7 +456,9 @@ def test_length_does_not_matter(planted, model):
         ({"n_components": 4, "means_init": np.zeros((4, 16))}, "means_init has a row of zeros"),
         ({"n_components": 4, "means_init": np.full((4, 16), np.nan)}, "means_init has NaN"),
         ({"n_components": 4, "weights_init": [1.0, 1, 1, 1]}, "weights_init sums to 4"),
-        ({"n_components": 4, "weights_init": [2.0, -1, 0, 0]}, "weights_init has a negative"),
+        ({"n_components": 4, "concentrations_init": [1.0, 1, 1, 1e13]}, "from 1 to 1e.13"),
+        ({"n_components": 4, "concentration": 1e13}, "'concentration' parameter"),
+        ({"n_components": 4, "weights_init": [2.0, -1, 0, 0]}, "weights_init has values from -1"),
         (
             {"n_components": 4, "concentrations_init": [1.0]},
             r"concentrations_init has shape \(1,\)",
@@ -423,6 +485,15 @@ def test_what_is_not_built_yet_says_so(planted, options):
         VMFMixture(**options).fit(planted[0])
 
 
+def test_rows_without_any_direction_are_refused():
+    with pytest.raises(ValueError, match=r"No row of X has a direction .*all are zeros\."):
+        VMFMixture(2).fit(np.zeros((5, 3)))
+    with pytest.raises(ValueError, match="equal to their mean, which center=True takes out"):
+        VMFMixture(1, center=True).fit(np.ones((5, 3)))
+    with pytest.raises(ValueError, match="n_components=3 is more than the 2 rows"):
+        VMFMixture(3, means_init=np.eye(3)).fit(np.eye(3), sample_weight=[1, 1, 0])
+
+
 def test_bad_rows_are_refused(planted, model):
     X = planted[0].copy()
     with pytest.raises(ValueError, match="expecting 16 features"):
@@ -433,6 +504,8 @@ def test_bad_rows_are_refused(planted, model):
         VMFMixture(1).fit(X[:, :1])
     with pytest.raises(ValueError, match="Negative values"):
         VMFMixture(4).fit(X, sample_weight=np.full(900, -1.0))
+    with pytest.raises(ValueError, match="sample_weight sums to inf"):
+        VMFMixture(4).fit(X, sample_weight=np.full(900, 1e307))
     X[3, 3] = np.nan
     with pytest.raises(ValueError, match="contains NaN"):
         VMFMixture(4).fit(X)

@@ -160,11 +160,18 @@ def test_the_background_keeps_concentration_zero(rows):
     assert tied == pytest.approx(own)
 
 
-def test_the_prior_is_relative_to_the_pooled_concentration(rows):
+def test_the_pooled_concentration_is_that_of_the_rows(rows):
     prior = ConcentrationPrior.pooled(statistics_of(*rows))
-    pooled = distribution.concentration(prior.mean_resultant_length, 12)
-    assert prior.log_density(pooled, 12) == 0
-    assert pooled == pytest.approx(20.0, rel=0.1)
+    assert distribution.concentration(prior.mean_resultant_length, 12) == pytest.approx(20, rel=0.1)
+
+
+@pytest.mark.parametrize("length", [0.0, 0.1, 0.5, 0.9, 0.999])
+def test_a_component_without_rows_costs_nothing(length):
+    """The prior density is relative to its maximum, where a component without rows is."""
+    prior = ConcentrationPrior(length)
+    empty = prior.concentrations(np.zeros(1), np.zeros(1), 12)
+    assert prior.log_density(empty, 12) == pytest.approx(0, abs=1e-9)
+    assert (prior.log_density(np.geomspace(1e-3, 1e6, 50), 12) <= 1e-9).all()
 
 
 def test_without_two_rows_in_a_component_all_rows_are_pooled(rows):

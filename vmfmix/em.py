@@ -19,12 +19,15 @@ class EMResult:
     lower_bounds : list of float
         Mean (penalised) log-likelihood per unit of weight before each M step, in nats.
     converged : bool
+    stopped : bool
+        By `on_iteration`.
     """
 
     parameters: MixtureParameters
     prior: ConcentrationPrior | None = None
     lower_bounds: list = field(default_factory=list)
     converged: bool = False
+    stopped: bool = False
 
 
 def fit(
@@ -52,7 +55,7 @@ def fit(
     max_iter : int
         At most this many M steps.
     tol : float
-        Stop when the lower bound changes by less, in nats per unit of weight.
+        Stop when the lower bound changes by no more, in nats per unit of weight.
     prior : ConcentrationPrior, default=None
         For "free", where a fit goes on; None: pooled from the first pass.
     on_iteration : callable, default=None
@@ -63,11 +66,16 @@ def fit(
     -------
     EMResult
     """
-    if concentration == "free" and prior is None:
-        statistics = _without_empty(engine.accumulate(parameters, hard=hard), parameters)
-        n_own = len(statistics.counts) - parameters.has_background
-        prior = ConcentrationPrior.pooled(statistics.selected(slice(n_own)))
-        parameters = _maximize(statistics, parameters, concentration, prior)
+    if concentration != "free":
+        prior = None
+    elif prior is None:
+        statistics = engine.accumulate(parameters, hard=True)
+        prior = ConcentrationPrior.pooled(statistics.selected(parameters.own))
+        parameters = _maximize(
+            _without_empty(statistics, parameters), parameters, concentration, prior
+        )
+    if not isinstance(concentration, str):
+        parameters = parameters.with_concentration(concentration)
 
     result = EMResult(parameters, prior)
     for iteration in range(max_iter):
@@ -75,8 +83,9 @@ def fit(
         bound = _lower_bound(statistics, parameters, prior)
         result.lower_bounds.append(bound)
         stop = on_iteration is not None and on_iteration(iteration, bound, len(parameters.weights))
-        result.converged = iteration > 0 and abs(bound - result.lower_bounds[-2]) < tol
-        if stop or result.converged:
+        result.converged = iteration > 0 and abs(bound - result.lower_bounds[-2]) <= tol
+        result.stopped = bool(stop)
+        if result.stopped or result.converged:
             break
         statistics = _without_empty(statistics, parameters)
         parameters = _maximize(statistics, parameters, concentration, prior)

@@ -24,7 +24,7 @@ from vmfmix import distribution, em, persistence
 from vmfmix.callbacks import CallbackSupportMixin, with_callbacks
 from vmfmix.engines import choose_engine
 from vmfmix.seeding import seed_means, starting_parameters
-from vmfmix.statistics import MixtureParameters
+from vmfmix.statistics import LARGEST_CONCENTRATION, MixtureParameters
 
 # Used as they are, without a copy; what is none of these becomes float64, the first.
 _DTYPES = [np.float64, np.float32, np.float16, np.int8, np.uint8]
@@ -45,7 +45,8 @@ class VMFMixture(
 
     with weights :math:`\pi_k`, unit mean directions :math:`\mu_k` and concentrations
     :math:`\kappa_k \ge 0`, fitted by expectation maximisation [1]_. Rows are divided by their
-    lengths; `X` is not copied. Memory beyond `X` is of the size of the parameters.
+    lengths. `X` is not copied; memory beyond it is a few numbers for each row, a few arrays of
+    ``n_components × n_features``, and a sample of 50 rows for each component.
 
     Parameters
     ----------
@@ -58,9 +59,10 @@ class VMFMixture(
         each component, corrected for the chance agreement of a component's rows with their own mean
         and shrunk towards the pooled one by two pseudo-rows, so that neither small components nor
         copies of a row drive it to infinity; the better choice where clusters differ in width.
-        A float: fixed.
+        A float, at most 1e12: fixed.
     background : bool, default=False
-        Add a uniform component. Rows that it owns are labelled -1.
+        Add a uniform component. Rows that it owns are labelled -1. It also takes clusters that got
+        no seed, so give it several starts, as with ``n_init=10``.
     center : bool, default=False
         Subtract the mean of the unit rows, and scale the rows to unit length again, before
         everything else. Helps where all embeddings share a strong common direction. Not for sparse
@@ -82,14 +84,14 @@ class VMFMixture(
     weights_init : array-like of shape (n_components,), default=None
         Weights to start from, summing to 1.
     concentrations_init : array-like of shape (n_components,), default=None
-        Concentrations to start from. What is not given comes from the partition of the rows
-        around the starting means.
+        Concentrations to start from, at most 1e12. What is not given comes from the
+        partition of the rows around the starting means.
     n_init : int, default=1
         Number of fits from different seeds; the one with the greatest `lower_bound_` is kept.
     max_iter : int, default=100
         Most EM iterations of one fit.
     tol : float, default=1e-4
-        EM stops when the lower bound gains less than this, in nats per row.
+        EM stops when the lower bound gains no more than this, in nats per row.
     device : None
         Reserved for other devices than the CPU, which are not available yet.
     block_size : int, default=None
@@ -121,8 +123,8 @@ class VMFMixture(
     probabilities_ : ndarray of shape (n_samples,)
         Posterior probability of that component.
     lower_bound_ : float
-        Mean log-likelihood per row (per unit of weight) before the last M step, in nats with
-        respect to surface measure. With ``concentration="free"`` the log prior of the
+        Mean log-likelihood per row (per unit of weight) in the last E step, in nats with respect to
+        surface measure. With ``concentration="free"`` the log prior of the
         concentrations is added; with ``assignment="hard"`` it is the classification
         log-likelihood.
     lower_bounds_ : ndarray of shape (n_iterations,)
@@ -142,9 +144,9 @@ class VMFMixture(
 
     Notes
     -----
-    A row of zeros has no direction: it has no influence on the fit and is labelled as a row at
-    right angles to all means would be. Responsibilities that together make up less than 1e-7 of a
-    row (float32; 1e-12 in float64) are taken as 0. As many threads are used as NumPy's BLAS is
+    A row of zeros has no direction: it has no influence on the fit, and is labelled and scored as a
+    row at right angles to all means would be. Responsibilities that together make up less than 1e-7
+    of a row (float32; 1e-12 in float64) are taken as 0. As many threads are used as NumPy's BLAS is
     set to.
 
     References
@@ -166,7 +168,10 @@ class VMFMixture(
 
     _parameter_constraints: dict = {
         "n_components": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
-        "concentration": [StrOptions({"tied", "free"}), Interval(Real, 0, None, closed="left")],
+        "concentration": [
+            StrOptions({"tied", "free"}),
+            Interval(Real, 0, LARGEST_CONCENTRATION, closed="both"),
+        ],
         "background": ["boolean"],
         "center": ["boolean"],
         "assignment": [StrOptions({"soft", "hard"})],
@@ -267,13 +272,18 @@ class VMFMixture(
             If `max_iter` was reached first, or components were dropped because they owned no rows.
         """
         self._refuse_what_is_not_available()
+        going_on = self.warm_start and hasattr(self, "means_")
+        if going_on:
+            self._require_same_shape(X)
         X = validate_data(self, X, accept_sparse="csr", dtype=_DTYPES, ensure_min_features=2)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(
                 sample_weight, X, dtype=np.float64, ensure_non_negative=True
             )
-            if not sample_weight.any():
-                raise ValueError("sample_weight has only zeros; give some row a positive weight.")
+            with np.errstate(over="ignore"):
+                total = sample_weight.sum()
+            if not 0.0 < total < np.inf:
+                raise ValueError(f"sample_weight sums to {total:g}; make it positive and finite.")
             # Numbers of copies are 1 or more on average; anything less is relative.
             mean_weight = sample_weight[sample_weight > 0].mean()
             sample_weight = sample_weight / min(mean_weight, 1.0)
@@ -281,9 +291,12 @@ class VMFMixture(
         progress.call_on_fit_task_begin(
             estimator=self, X=X, y=y, metadata={"sample_weight": sample_weight}
         )
+        for name in ("center_", "background_weight_"):  # of a fit with other parameters
+            self.__dict__.pop(name, None)
         if self.center:
             self.center_ = self._mean_row(X, sample_weight)
         engine = self._engine(X, sample_weight)
+        self._require_enough_rows(engine)
         if engine.n_zero_rows:
             warnings.warn(
                 f"{engine.n_zero_rows} of the {engine.n_rows} rows of X have no direction (all "
@@ -291,7 +304,7 @@ class VMFMixture(
                 UserWarning,
                 stacklevel=2,
             )
-        result = self._best_of_n_init(engine, progress)
+        result = self._best_of_n_init(engine, progress, going_on)
         self._keep(result, engine)
         progress.call_on_fit_task_end(
             estimator=self, X=X, y=y, metadata={"sample_weight": sample_weight}
@@ -413,7 +426,9 @@ class VMFMixture(
         """
         log_densities = self.score_samples(X)
         if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, log_densities[:, np.newaxis])
+            sample_weight = _check_sample_weight(
+                sample_weight, log_densities[:, np.newaxis], ensure_non_negative=True
+            )
         return float(np.average(log_densities, weights=sample_weight))
 
     def bic(self, X):
@@ -527,7 +542,7 @@ class VMFMixture(
         return choose_engine(
             X,
             sample_weight=sample_weight,
-            center=self.center_ if self.center else None,
+            center=getattr(self, "center_", None),
             block_size=self.block_size,
             device=self.device,
         )
@@ -549,15 +564,37 @@ class VMFMixture(
         statistics = engine.accumulate(whole, hard=True)
         return statistics.resultants[0] / max(statistics.weight, np.finfo(float).tiny)
 
-    def _best_of_n_init(self, engine, progress):
+    def _require_same_shape(self, X):
+        """A warm start needs a fit of the same kind to go on from."""
+        parameters, _, n_components = self._warm_state()
+        fitted = n_components, parameters.has_background, hasattr(self, "center_")
+        wanted = self.n_components, self.background, self.center
+        if fitted != wanted or np.shape(X)[-1] != self.n_features_in_:
+            raise ValueError(
+                "warm_start=True cannot go on from the last fit, which had other n_components, "
+                "background, center or features; set warm_start=False."
+            )
+
+    def _require_enough_rows(self, engine):
+        if engine.n_used_rows == 0:
+            centred = ", or equal to their mean, which center=True takes out" if self.center else ""
+            raise ValueError(
+                f"No row of X has a direction and a positive weight: all are zeros{centred}."
+            )
+        if self.n_components > engine.n_used_rows:
+            raise ValueError(
+                f"n_components={self.n_components} is more than the {engine.n_used_rows} rows of X "
+                f"that have a direction and a positive weight; pass at most {engine.n_used_rows}."
+            )
+
+    def _best_of_n_init(self, engine, progress, going_on):
         """The EM result with the greatest lower bound over `n_init` starts."""
         rng = check_random_state(self.random_state)
-        going_on = self.warm_start and hasattr(self, "means_")
         best = None
         for init in range(1 if going_on else self.n_init):
             task = progress.subcontext(task_name="initialization", max_subtasks=self.max_iter)
             task.call_on_fit_task_begin(estimator=self)
-            start, prior = self._warm_state() if going_on else (self._start(engine, rng), None)
+            start, prior = self._warm_state()[:2] if going_on else (self._start(engine, rng), None)
             result = em.fit(
                 engine,
                 start,
@@ -588,13 +625,18 @@ class VMFMixture(
         if means is None:
             means = seed_means(engine, self.n_components, self.init_params, rng)
         else:
-            lengths = np.linalg.norm(means, axis=1, keepdims=True)
-            if not lengths.all():
+            peaks = np.abs(means).max(axis=1, keepdims=True)
+            if not peaks.all():
                 raise ValueError("means_init has a row of zeros; give every mean a direction.")
-            means = means / lengths
+            means = means / peaks
+            means /= np.linalg.norm(means, axis=1, keepdims=True)
+        most = {"weights": 1.0, "concentrations": LARGEST_CONCENTRATION}
         for name, values in (("weights", weights), ("concentrations", concentrations)):
-            if values is not None and (values < 0).any():
-                raise ValueError(f"{name}_init has a negative value; pass values of at least 0.")
+            if values is not None and not ((values >= 0) & (values <= most[name])).all():
+                raise ValueError(
+                    f"{name}_init has values from {values.min():g} to {values.max():g}; make all "
+                    f"of them at least 0 and at most {most[name]:g}."
+                )
         if weights is not None and not np.isclose(weights.sum(), 1.0):
             raise ValueError(f"weights_init sums to {weights.sum():.6g}; make it sum to 1.")
         return starting_parameters(
@@ -634,7 +676,8 @@ class VMFMixture(
 
     def _keep(self, result, engine):
         """Set the fitted attributes; components that own no row are dropped."""
-        self._state = result.parameters, result.prior  # where a warm start goes on
+        # Where a warm start goes on.
+        self._state = result.parameters, result.prior, self.n_components
         parameters = result.parameters
         while True:
             assignment = engine.assign(parameters)
@@ -658,7 +701,14 @@ class VMFMixture(
         self.lower_bound_ = float(result.lower_bounds[-1])
         self.n_iter_ = len(result.lower_bounds)
         self.converged_ = bool(result.converged)
-        if n_components < self.n_components:
+        if n_components == 0:
+            warnings.warn(
+                "All rows belong to the background, and no cluster is left; pass background=False, "
+                "or a smaller concentration.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+        elif n_components < self.n_components:
             warnings.warn(
                 f"Number of clusters found ({n_components}) is smaller than "
                 f"n_components={self.n_components}: the others came to own no rows. There may be "
@@ -666,7 +716,7 @@ class VMFMixture(
                 ConvergenceWarning,
                 stacklevel=3,
             )
-        if not self.converged_ and self.max_iter > 1:
+        if not self.converged_ and not result.stopped and self.max_iter > 1:
             warnings.warn(
                 f"EM did not converge within max_iter={self.max_iter} iterations. Increase "
                 "max_iter or tol.",
@@ -676,13 +726,13 @@ class VMFMixture(
 
     def _as_labels(self, components):
         """Component numbers with the background, which comes last, as -1."""
-        if not self.background:
+        if not hasattr(self, "background_weight_"):
             return components
         return np.where(components == self.n_components_, np.int32(-1), components)
 
     def _parameters(self):
         """The fitted mixture as plain parameters."""
-        if not self.background:
+        if not hasattr(self, "background_weight_"):
             return MixtureParameters(self.weights_, self.means_, self.concentrations_)
         return MixtureParameters(
             np.append(self.weights_, self.background_weight_),
@@ -692,13 +742,13 @@ class VMFMixture(
         )
 
     def _warm_state(self):
-        """Parameters and prior at the end of the last fit; of a loaded model, without a prior."""
-        return getattr(self, "_state", (self._parameters(), None))
+        """Parameters, prior and asked number of components of the last fit, or what a file kept."""
+        return getattr(self, "_state", (self._parameters(), None, self.n_components))
 
     def _n_parameters(self):
         """Number of free parameters of the mixture."""
         n_concentrations = {"tied": 1, "free": self.n_components_}.get(self.concentration, 0)
-        n_weights = self.n_components_ - 1 + self.background
+        n_weights = self.n_components_ - 1 + hasattr(self, "background_weight_")
         return n_weights + n_concentrations + self.means_.shape[0] * (self.means_.shape[1] - 1)
 
     @property

@@ -5,8 +5,7 @@ for each array among the parameters (``parameter.<name>``) and attributes (``fit
 """
 
 import json
-import os
-import tempfile
+import secrets
 import zipfile
 import zlib
 from pathlib import Path
@@ -42,20 +41,25 @@ def save(model, path):
             if isinstance(value, (np.ndarray, list, tuple)):
                 value = np.asarray(value)
                 arrays[f"{kind}.{name}"] = value.astype(str) if value.dtype == object else value
-            else:
+            elif value is None or isinstance(value, (bool, int, float, str, np.generic)):
                 header[kind][name] = value.item() if isinstance(value, np.generic) else value
+            else:
+                raise ValueError(
+                    f"{name}={value!r} cannot be saved without pickle; make it an array, a number, "
+                    "a string or None."
+                )
     arrays["format"] = np.array(json.dumps(header))
 
-    path = Path(path)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    path = Path(path).resolve()  # a link stays a link
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"There is no folder {path.parent}; make it first.")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with open(temporary, "xb") as file:
             np.savez_compressed(file, **arrays)
-        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp makes files that only their owner reads
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def load(path):
@@ -91,7 +95,8 @@ def load(path):
     from vmfmix.mixture import VMFMixture
 
     header, arrays = _read(path)
-    model = VMFMixture(**header["parameter"])
+    model = VMFMixture()
+    model.set_params(**header["parameter"])
     for name, value in header["fitted"].items():
         setattr(model, name, value)
     for name, value in arrays.items():
@@ -119,9 +124,3 @@ def _read(path):
             "upgrade vmfmix."
         )
     return header, arrays
-
-
-def _umask():
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

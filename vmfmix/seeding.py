@@ -1,12 +1,14 @@
 """Where EM starts: mean directions from spherical k-means++, random rows or a random partition."""
 
 import numpy as np
+import scipy.sparse as sp
 
 from vmfmix.statistics import MixtureParameters, maximize
 
 # Seeds are drawn from a sample of the rows, large enough that every cluster worth a seed is in it.
 _ROWS_PER_SEED = 50
 _FEWEST_ROWS = 10_000
+_BACKGROUND = 0.01  # weight that a background starts with
 _CHUNK = 4096
 _SAME = 1e-9  # projections further apart cannot be those of equal rows
 
@@ -18,7 +20,7 @@ def seed_means(engine, n_components, init_params, rng):
     ----------
     engine : Engine
     n_components : int
-        At most the number of rows with a direction and a positive weight.
+        At most ``engine.n_used_rows``.
     init_params : {"k-means++", "random_from_data", "random"}
         "k-means++": spherical k-means++; "random_from_data": distinct rows; "random": the mean
         directions of a random partition, as near to each other as means can be.
@@ -29,22 +31,15 @@ def seed_means(engine, n_components, init_params, rng):
     ndarray of shape (n_components, n_features), unit rows
     """
     rows, weights = engine.sample(max(_ROWS_PER_SEED * n_components, _FEWEST_ROWS), rng)
-    n_rows = rows.shape[0]
-    if n_components > n_rows:
-        raise ValueError(
-            f"n_components={n_components} is more than the {n_rows} rows of X that have a "
-            f"direction and a positive weight; pass at most {n_rows}."
-        )
     rows, weights = _distinct(rows, weights)
     if n_components > rows.shape[0]:  # copies serve as seeds that will come to own nothing
         repeats = np.arange(n_components) % rows.shape[0]
         rows, weights = rows[repeats], weights[repeats]
     n_rows = rows.shape[0]
     if init_params == "random":
-        partition = np.zeros((n_rows, n_components))
         labels = rng.permutation(np.arange(n_rows) % n_components)
-        partition[np.arange(n_rows), labels] = weights
-        means = np.asarray(rows.T @ partition, dtype=np.float64).T
+        partition = sp.csr_array((weights, labels, np.arange(n_rows + 1)), (n_rows, n_components))
+        means = partition.T @ rows
     else:
         if init_params == "k-means++":
             chosen = spherical_kmeans_plusplus(rows, n_components, weights=weights, rng=rng)
@@ -52,7 +47,7 @@ def seed_means(engine, n_components, init_params, rng):
             share = weights / weights.sum()
             chosen = rng.choice(n_rows, n_components, replace=False, p=share)
         means = rows[chosen]
-        means = np.asarray(means.toarray() if hasattr(means, "toarray") else means, np.float64)
+    means = np.asarray(means.toarray() if sp.issparse(means) else means, np.float64)
     lengths = np.linalg.norm(means, axis=1, keepdims=True)
     return means / np.where(lengths > 0, lengths, 1.0)
 
@@ -74,14 +69,19 @@ def _distinct(rows, weights):
     rows, weights, projections = rows[order], weights[order], projections[order]
     is_new = np.ones(len(order), dtype=bool)
     for i in np.flatnonzero(np.diff(projections) < _SAME) + 1:
-        is_new[i] = _differ(rows[i], rows[i - 1])
+        is_new[i] = _differ(rows, i, i - 1)
     first = np.flatnonzero(is_new)
     return rows[first], np.add.reduceat(weights, first)
 
 
-def _differ(row, other):
-    difference = row != other
-    return bool(difference.nnz if hasattr(difference, "nnz") else difference.any())
+def _differ(rows, i, j):
+    if not sp.issparse(rows):
+        return bool((rows[i] != rows[j]).any())
+    mine, others = (slice(*rows.indptr[k : k + 2]) for k in (i, j))
+    return not (
+        np.array_equal(rows.indices[mine], rows.indices[others])
+        and np.array_equal(rows.data[mine], rows.data[others])
+    )
 
 
 def spherical_kmeans_plusplus(rows, n_seeds, *, weights=None, rng=None):
@@ -128,7 +128,7 @@ def spherical_kmeans_plusplus(rows, n_seeds, *, weights=None, rng=None):
 
     def distances_to(candidates):
         seeds = rows[candidates]
-        seeds = seeds.toarray() if hasattr(seeds, "toarray") else seeds
+        seeds = seeds.toarray() if sp.issparse(seeds) else seeds
         distances = (
             1.0 - seeds @ rows.T if isinstance(rows, np.ndarray) else 1.0 - (rows @ seeds.T).T
         )
@@ -167,7 +167,8 @@ def starting_parameters(
     concentration : "tied", "free" or float
         As the fit will estimate it; "free" starts from one shared value.
     has_background : bool
-        Add a uniform component that starts with as much weight as the others.
+        Add a uniform component, which starts with little weight: it grows faster than clusters that
+        lost their rows to it come back.
 
     Returns
     -------
@@ -185,7 +186,7 @@ def starting_parameters(
         weights = np.maximum(estimate.weights, 1e-6) if weights is None else weights
         concentrations = estimate.concentrations if concentrations is None else concentrations
     if has_background:
-        weights = np.append(weights, weights.sum() / n_components)
+        weights = np.append(weights, _BACKGROUND * weights.sum())
         means = np.vstack([means, np.eye(1, dim)])
         concentrations = np.append(concentrations, 0.0)
     return MixtureParameters(

@@ -9,8 +9,11 @@ import numpy as np
 
 from vmfmix import distribution
 
-# A concentration is kept finite where all rows of a component coincide.
-_SMALLEST_DISPERSION = 1e-12
+# Where all rows of a component coincide, its concentration is kept finite, and so small that
+# float64 still tells κ x·μ from κ to 2e-4 nats.
+LARGEST_CONCENTRATION = 1e12
+_LONGEST = 1.0 - 1e-12  # mean resultant length of a prior
+_FEWEST_PAIRS = 20.0  # of rows, ordered, from which a pooled concentration is estimated
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,12 @@ class MixtureParameters:
         """Slice of the components that have a mean direction: all but a background."""
         return slice(None, len(self.weights) - self.has_background)
 
+    def with_concentration(self, kappa):
+        """The same mixture with this concentration for all components but a background."""
+        concentrations = np.zeros_like(self.concentrations)
+        concentrations[self.own] = kappa
+        return replace(self, concentrations=concentrations)
+
     @property
     def natural(self):
         """κ_k μ_k, the coefficients of x in the log density, shape (K, d)."""
@@ -164,35 +173,40 @@ class ConcentrationPrior:
     def pooled(cls, statistics):
         """Prior at the mean cosine between different rows of the same component.
 
-        Σ_k (‖S_k‖² − N_k) / Σ_k (N_k² − N_k) estimates A² without bias whatever the law. Where no
-        component has two rows, all rows are taken together.
+        Σ_k (‖S_k‖² − N_k) / Σ_k (N_k² − N_k) estimates A² without bias whatever the law, if each
+        row belongs to one component. Where that leaves hardly a pair of rows, all rows are taken
+        together.
+
+        Parameters
+        ----------
+        statistics : SufficientStatistics
+            Of a hard assignment.
         """
         squares = np.square(statistics.resultants).sum(axis=1)
         counts = statistics.counts
-        several = counts > 1.0
-        if not several.any():
+        pairs = np.maximum(counts**2 - counts, 0.0)
+        if pairs.sum() < _FEWEST_PAIRS:
             squares = np.square(statistics.resultants.sum(axis=0)).sum(keepdims=True)
             counts = counts.sum(keepdims=True)
-            several = counts > 1.0
-        pairs = (counts**2 - counts)[several].sum()
-        mean_cosine = (squares - counts)[several].sum() / pairs if pairs > 0 else 0.0
-        return cls(float(np.sqrt(np.clip(mean_cosine, 0.0, 1.0 - _SMALLEST_DISPERSION))))
+            pairs = np.maximum(counts**2 - counts, 0.0)
+        mean_cosine = (squares - counts)[pairs > 0].sum() / max(pairs.sum(), 1.0)
+        return cls(float(np.sqrt(np.clip(mean_cosine, 0.0, _LONGEST))))
 
     def concentrations(self, lengths, counts, dim):
         """Most probable concentrations: A(κ_k) = (‖S_k‖ + s) / (N_k + m), or 0 if negative."""
         dispersion = (counts - lengths + self.count - self.resultant_length) / (counts + self.count)
-        dispersion = np.clip(dispersion, _SMALLEST_DISPERSION, 1.0)
-        return distribution.concentration(None, dim, one_minus_r=dispersion)
+        dispersion = np.clip(dispersion, 0.0, 1.0)
+        kappa = distribution.concentration(None, dim, one_minus_r=dispersion)
+        return np.minimum(kappa, LARGEST_CONCENTRATION)
 
     def log_density(self, concentrations, dim):
-        """Log of the prior density of each concentration relative to that of the pooled one."""
-        pooled = distribution.concentration(self.mean_resultant_length, dim)
-        phi, phi_pooled = (
+        """Log of the prior density of each concentration relative to its maximum, so at most 0."""
+        mode = distribution.concentration(max(self.resultant_length / self.count, 0.0), dim)
+        phi, phi_mode = (
             -distribution.log_normalizer(kappa, dim, relative_to="uniform")
-            for kappa in (concentrations, pooled)
+            for kappa in (concentrations, mode)
         )
-        gain = self.resultant_length * (concentrations - pooled)
-        return gain - self.count * (phi - phi_pooled)
+        return self.resultant_length * (concentrations - mode) - self.count * (phi - phi_mode)
 
 
 def maximize(statistics, *, concentration="tied", prior=None, has_background=False):
@@ -231,9 +245,8 @@ def maximize(statistics, *, concentration="tied", prior=None, has_background=Fal
     concentrations = np.zeros(n_components)
     if concentration == "tied":
         shared = lengths[own].sum() / max(counts[own].sum(), np.finfo(float).tiny)
-        concentrations[own] = distribution.concentration(
-            min(shared, 1.0 - _SMALLEST_DISPERSION), dim
-        )
+        kappa = distribution.concentration(min(shared, 1.0), dim)
+        concentrations[own] = min(kappa, LARGEST_CONCENTRATION)
     elif concentration == "free":
         concentrations[own] = prior.concentrations(lengths[own], counts[own], dim)
     else:

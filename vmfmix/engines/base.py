@@ -41,15 +41,20 @@ class Engine(ABC):
     ----------
     n_rows, n_features : int
     dtype : numpy dtype
-        float32 or float64, in which scores are computed. Sums are float64.
+        float64 for float64 rows, float32 for all others. Scores are computed in it, but in float64
+        where concentrations are so high that float32 would leave an error of 2e-3 nats. Sums are
+        float64.
     n_zero_rows : int
         Rows without a direction.
+    n_used_rows : int
+        Rows with a direction and a positive weight.
     """
 
     n_rows: int
     n_features: int
     dtype: np.dtype
     n_zero_rows: int
+    n_used_rows: int
 
     @abstractmethod
     def accumulate(self, parameters, *, hard=False):

@@ -8,7 +8,7 @@ so the result does not depend on the number of threads.
 
 import itertools
 import math
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import numpy as np
 import scipy.sparse as sp
@@ -16,11 +16,14 @@ import scipy.sparse as sp
 from vmfmix.distribution import log_normalizer
 from vmfmix.engines import kernels
 from vmfmix.engines.base import Assignment, Engine
+from vmfmix.engines.rows import DenseRows, SparseRows
 from vmfmix.engines.threads import one_thread_in_blas
 from vmfmix.statistics import SufficientStatistics
 
 # Mass of the responsibilities that a row may lose to the cut-off, by precision.
 LOST_MASS = {np.dtype(np.float32): 1e-7, np.dtype(np.float64): 1e-12}
+
+_MOST_ROUNDING = 2e-3  # nats, from which on a pass over float32 rows is made in float64
 
 # Lengths of rows whose products with a mean neither overflow nor vanish.
 _SHORTEST = {np.dtype(np.float32): 1e-18, np.dtype(np.float64): 1e-140}
@@ -31,7 +34,6 @@ _ROWS_PER_LANE = 3072  # at least
 _LANES = 32
 _BYTES_OF_SUMS = 2**26  # of all lanes together, where that leaves at least _FEWEST_LANES
 _FEWEST_LANES = 4
-_DENSE_SHARE = 1 / 8  # of responsibilities that matter, from which on a product beats a scatter
 
 
 class CPUEngine(Engine):
@@ -40,9 +42,8 @@ class CPUEngine(Engine):
     Parameters
     ----------
     X : ndarray or CSR matrix of shape (n_rows, n_features)
-        Finite. Scores of float64 rows are computed in float64, of all others in float32. A dense
-        array is never copied as a whole: blocks that are not C-contiguous, or of a shorter type
-        than float32, are converted one at a time.
+        Finite. Never copied as a whole: blocks that are not C-contiguous, or of another precision
+        than that of the pass, are converted one at a time.
     sample_weight, center, block_size
         See `vmfmix.engines.choose_engine`.
     """
@@ -52,11 +53,11 @@ class CPUEngine(Engine):
         self.dtype = np.dtype(np.float64 if X.dtype == np.float64 else np.float32)
         self._block_size = block_size
         self._pool = ThreadPoolExecutor()  # its threads start when a pass needs them
-        self._rows = (_SparseRows if sp.issparse(X) else _DenseRows)(X, self.dtype)
-        lengths = self._rows.lengths(self._blocks(1))
+        self._rows = SparseRows(X) if sp.issparse(X) else DenseRows(X)
+        lengths = self._rows.lengths(self._blocks(1), self.dtype)
         extreme = ~((lengths > _SHORTEST[self.dtype]) & (lengths < _LONGEST[self.dtype]))
-        if extreme.any() and self._rows.rescale(np.flatnonzero(extreme)):
-            lengths = self._rows.lengths(self._blocks(1))
+        if extreme.any() and self._rows.tame(np.flatnonzero(extreme)):
+            lengths = self._rows.lengths(self._blocks(1), self.dtype)
         self._scale, self._shift = self._normalisation(lengths, center)
         self._center = None if center is None else np.asarray(center, dtype=np.float64)
         directed = self._scale > 0
@@ -66,6 +67,7 @@ class CPUEngine(Engine):
             if sample_weight is None
             else np.where(directed, sample_weight, 0.0)
         )
+        self.n_used_rows = int((self._weight > 0).sum())
 
     def _normalisation(self, lengths, center):
         """Row i is scale[i] x_i − shift[i] c; both are 0 where that has no direction."""
@@ -99,7 +101,7 @@ class CPUEngine(Engine):
                 log_likelihood += float(weight @ scratch.log_density[: len(weight)])
             return counts, shift_sums, resultants, log_likelihood
 
-        lanes = self._run(sum_lane, n_components)
+        lanes = self._run(sum_lane, job)
         counts, shift_sums, resultants, log_likelihood = next(lanes)
         for partial in lanes:
             counts += partial[0]
@@ -132,7 +134,7 @@ class CPUEngine(Engine):
                 indptr, _, values = scratch.responsibilities(size)
                 probabilities[rows] = np.maximum.reduceat(values[: indptr[-1]], indptr[:-1])
 
-        for _ in self._run(label_lane, n_components):
+        for _ in self._run(label_lane, job):
             pass
         log_densities += log_normalizer(0.0, self.n_features)
         return Assignment(labels, probabilities, log_densities)
@@ -153,7 +155,7 @@ class CPUEngine(Engine):
         candidates = np.flatnonzero(self._weight > 0)
         if size < len(candidates):
             candidates = np.sort(rng.choice(candidates, size, replace=False))
-        rows = self._rows.take(candidates, self._scale[candidates])
+        rows = self._rows.take(candidates, self._scale[candidates], self.dtype)
         if self._center is not None:
             rows -= np.outer(self._shift[candidates], self._center)
         return rows, self._weight[candidates]
@@ -165,7 +167,7 @@ class CPUEngine(Engine):
 
     def _scores(self, natural):
         """Iterate over (slice of rows, x_i·η_k); the same array is filled again and again."""
-        out = np.empty((self._rows_per_block(len(natural)), len(natural)), self.dtype)
+        out = np.empty((self._rows_per_block(len(natural)), len(natural)), natural.dtype)
         prepared = self._rows.prepare(natural)
         for rows in self._blocks(len(natural)):
             scores = out[: rows.stop - rows.start]
@@ -203,23 +205,29 @@ class CPUEngine(Engine):
         bounds = np.linspace(0, self.n_rows, n_lanes + 1).astype(int).tolist()
         return list(itertools.pairwise(bounds))
 
-    def _run(self, work, n_components):
+    def _run(self, work, job):
         """`work(lane, scratch)` for every lane, in threads; results in the order of the lanes."""
+        n_components = len(job.offsets)
         lanes = self._lanes(n_components)
         results = [None] * len(lanes)
         queue = iter(enumerate(lanes))
         block = self._rows_per_block(n_components)
 
         def take_lanes():
-            scratch = _Scratch(block, n_components, self.dtype)
+            scratch = _Scratch(block, n_components, job.dtype)
             for position, lane in queue:
                 results[position] = work(lane, scratch)
 
         with one_thread_in_blas() as n_threads:
             helpers = [self._pool.submit(take_lanes) for _ in range(min(n_threads, len(lanes)) - 1)]
-            take_lanes()
-            for helper in helpers:
-                helper.result()
+            try:
+                take_lanes()
+                for helper in helpers:
+                    helper.result()
+            finally:  # after an error or Ctrl-C, nobody starts another lane
+                for _ in queue:
+                    pass
+                wait(helpers)
         return iter(results)
 
 
@@ -228,11 +236,14 @@ class _Job:
 
     def __init__(self, parameters, center, dtype, hard):
         natural = parameters.natural
-        self.natural = natural.astype(dtype)
+        # κ x·μ and log C(κ) cancel: what is rounded of the first is left over in nats.
+        rounding = np.finfo(dtype).eps * parameters.concentrations.max(initial=0.0)
+        self.dtype = dtype if rounding < _MOST_ROUNDING else np.dtype(np.float64)
+        self.natural = natural.astype(self.dtype)
         self.offsets = parameters.offsets
         self.center_scores = np.zeros(len(natural)) if center is None else natural @ center
         # The slack covers the rounding of the first look, which is in the precision of the scores.
-        self.cutoff = math.log(len(natural) / LOST_MASS[dtype]) + 0.01
+        self.cutoff = math.log(len(natural) / LOST_MASS[self.dtype]) + 0.01
         self.hard = hard
         self._prepared = None
 
@@ -258,101 +269,3 @@ class _Scratch:
     def responsibilities(self, size):
         """The block's responsibilities as (indptr, indices, values)."""
         return self.indptr[: size + 1], self.indices, self.values
-
-
-class _DenseRows:
-    """Blocks of a dense array of any float dtype and memory order."""
-
-    def __init__(self, X, dtype):
-        self._X = X
-        self._dtype = dtype
-
-    def _block(self, rows):
-        block = np.ascontiguousarray(self._X[rows], dtype=self._dtype).view()
-        block.flags.writeable = False  # one type for the kernels, whatever array came in
-        return block
-
-    def rescale(self, extreme):
-        """Bring the largest entry of these rows to 1, in a copy; False if they are all zeros."""
-        peaks = np.abs(self._X[extreme]).max(axis=1)
-        if not peaks.any():
-            return False
-        self._X = self._X.astype(self._dtype)
-        self._X[extreme] /= np.where(peaks > 0, peaks, 1)[:, np.newaxis]
-        return True
-
-    def lengths(self, blocks):
-        squared = np.empty(len(self._X))
-        for rows in blocks:
-            kernels.squared_norms(self._block(rows), squared[rows])
-        return np.sqrt(squared)
-
-    def prepare(self, natural):
-        return natural.T
-
-    def scores(self, rows, natural_t, out):
-        np.matmul(self._block(rows), natural_t, out=out)
-
-    def add_resultants(self, rows, row_weight, responsibilities, workspace, resultants):
-        block = self._block(rows)
-        n_rows, n_components = len(block), len(resultants)
-        n_stored = responsibilities[0][-1]
-        if n_stored > 2 * n_rows and n_stored > _DENSE_SHARE * n_rows * n_components:
-            dense = workspace[:n_rows]
-            kernels.fill_dense(row_weight, *responsibilities, dense)
-            resultants += dense.T @ block
-        else:
-            kernels.add_resultants(block, row_weight, *responsibilities, resultants)
-
-    def take(self, indices, scale):
-        return self._X[indices].astype(self._dtype) * scale[:, np.newaxis].astype(self._dtype)
-
-
-class _SparseRows:
-    """Blocks of a CSR matrix; never made dense."""
-
-    def __init__(self, X, dtype):
-        self._X = X
-        self._data = X.data.astype(dtype, copy=False)
-        self._dtype = dtype
-
-    def rescale(self, extreme):
-        """Bring the largest entry of these rows to 1, in a copy; False if they are all zeros."""
-        peaks = abs(self._X[extreme]).max(axis=1).toarray().ravel()
-        if not peaks.any():
-            return False
-        factors = np.ones(self._X.shape[0])
-        factors[extreme] = np.where(peaks > 0, peaks, 1)
-        self._data = self._data / np.repeat(factors, np.diff(self._X.indptr)).astype(self._dtype)
-        self._X = sp.csr_array((self._data, self._X.indices, self._X.indptr), self._X.shape)
-        return True
-
-    def lengths(self, blocks):
-        squared = np.empty(self._X.shape[0])
-        for rows in blocks:
-            kernels.squared_norms_csr(self._data, self._indptr(rows), squared[rows])
-        return np.sqrt(squared)
-
-    def _indptr(self, rows):
-        return self._X.indptr[rows.start : rows.stop + 1]
-
-    def prepare(self, natural):
-        return np.ascontiguousarray(natural.T)
-
-    def scores(self, rows, natural_t, out):
-        kernels.scores_csr(self._data, self._X.indices, self._indptr(rows), natural_t, out)
-
-    def add_resultants(self, rows, row_weight, responsibilities, workspace, resultants):
-        kernels.add_resultants_csr(
-            self._data,
-            self._X.indices,
-            self._indptr(rows),
-            row_weight,
-            *responsibilities,
-            resultants,
-        )
-
-    def take(self, indices, scale):
-        rows = self._X[indices]
-        rows.sort_indices()
-        return sp.diags_array(scale.astype(self._dtype)) @ rows
