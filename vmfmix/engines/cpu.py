@@ -189,6 +189,7 @@ class CPUEngine(Engine):
         if self._block_size is not None:
             return min(self._block_size, self.n_rows)
         # Large enough for the product and for Python's share, small enough for the caches.
+        n_components = max(n_components, 1)
         n_rows = min(max(2**16 // n_components, 1024), 4096)
         return min(n_rows, max(_SCORES_PER_BLOCK // n_components, 256), self.n_rows)
 
