@@ -169,7 +169,7 @@ def test_array_flavours_are_neither_copied_nor_compiled_again(tmp_path):
     X, parameters = overlapping_mixture()
     X = X.astype(np.float32)
     expected = choose_engine(X).accumulate(parameters)
-    n_compiled = len(kernels.add_resultants.signatures)
+    n_compiled = len(kernels.accumulate.signatures)
     np.save(tmp_path / "rows.npy", X)
     read_only = X.copy()
     read_only.flags.writeable = False
@@ -183,7 +183,7 @@ def test_array_flavours_are_neither_copied_nor_compiled_again(tmp_path):
         engine = choose_engine(flavour)
         assert engine._rows._X is flavour
         assert_same_statistics(engine.accumulate(parameters), expected, 1e-7)
-    assert len(kernels.add_resultants.signatures) == n_compiled
+    assert len(kernels.accumulate.signatures) == n_compiled
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.int8, np.uint8])
@@ -256,7 +256,7 @@ def test_an_interrupted_pass_ends_soon(monkeypatch):
         calls.append(1)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cpu.kernels, "responsibilities", fail)
+    monkeypatch.setattr(cpu.DenseRows, "accumulate", fail)
     with pytest.raises(KeyboardInterrupt):
         engine.accumulate(parameters)
     assert len(calls) <= 2

@@ -16,7 +16,7 @@ import scipy.sparse as sp
 from vmfmix.distribution import log_normalizer
 from vmfmix.engines import kernels
 from vmfmix.engines.base import Assignment, Engine
-from vmfmix.engines.rows import DenseRows, SparseRows
+from vmfmix.engines.rows import DenseRows, SparseRows, blocks
 from vmfmix.engines.threads import one_thread_in_blas
 from vmfmix.statistics import SufficientStatistics
 
@@ -29,8 +29,10 @@ _MOST_ROUNDING = 2e-3  # nats, from which on a pass over float32 rows is made in
 _SHORTEST = {np.dtype(np.float32): 1e-18, np.dtype(np.float64): 1e-140}
 _LONGEST = {np.dtype(np.float32): 1e18, np.dtype(np.float64): 1e140}
 
-_SCORES_PER_BLOCK = 2**21  # at most
-_ROWS_PER_LANE = 3072  # at least
+_ROWS_PER_BLOCK = 1024
+_FEWEST_ROWS_PER_BLOCK = 256
+_SCORES_PER_BLOCK = 2**21  # where that leaves at least the fewest rows
+_ROWS_PER_LANE = 4096  # at least
 _LANES = 32
 _BYTES_OF_SUMS = 2**26  # of all lanes together, where that leaves at least _FEWEST_LANES
 _FEWEST_LANES = 4
@@ -54,10 +56,10 @@ class CPUEngine(Engine):
         self._block_size = block_size
         self._pool = ThreadPoolExecutor()  # its threads start when a pass needs them
         self._rows = SparseRows(X) if sp.issparse(X) else DenseRows(X)
-        lengths = self._rows.lengths(self._blocks(1), self.dtype)
+        lengths = self._rows.lengths(self._rows_per_block(1), self.dtype)
         extreme = ~((lengths > _SHORTEST[self.dtype]) & (lengths < _LONGEST[self.dtype]))
         if extreme.any() and self._rows.tame(np.flatnonzero(extreme)):
-            lengths = self._rows.lengths(self._blocks(1), self.dtype)
+            lengths = self._rows.lengths(self._rows_per_block(1), self.dtype)
         self._scale, self._shift = self._normalisation(lengths, center)
         self._center = None if center is None else np.asarray(center, dtype=np.float64)
         directed = self._scale > 0
@@ -74,9 +76,8 @@ class CPUEngine(Engine):
         scale = np.divide(1.0, lengths, out=np.zeros_like(lengths), where=lengths > 0)
         if center is None:
             return scale, np.zeros(self.n_rows)
-        projections = np.concatenate(
-            [scores[:, 0] for _, scores in self._scores(center[np.newaxis].astype(self.dtype))]
-        )
+        column = self._rows.prepare(center[np.newaxis].astype(self.dtype))
+        projections = np.concatenate([scores[:, 0].copy() for _, scores in self._scores(column)])
         squared = 1.0 - 2.0 * scale * projections + center @ center
         # Below the rounding of the projection a difference is no direction.
         directed = (scale > 0) & (squared > 16 * np.finfo(self.dtype).eps)
@@ -85,23 +86,20 @@ class CPUEngine(Engine):
         return scale * shift, shift
 
     def accumulate(self, parameters, *, hard=False):  # noqa: D102
-        job = _Job(parameters, self._center, self.dtype, hard)
-        n_components = len(job.offsets)
+        mixture = self._mixture(parameters, hard)
+        n_components = len(mixture.offsets)
 
         def sum_lane(lane, scratch):
             counts, shift_sums = np.zeros((2, n_components))
             resultants = np.zeros((n_components, self.n_features))
+            sums = kernels.Sums(counts, shift_sums, resultants)
             log_likelihood = 0.0
-            for rows in self._blocks(n_components, *lane):
-                self._respond(job, rows, scratch)
-                scale, shift, weight = self._scale[rows], self._shift[rows], self._weight[rows]
-                sparse = scratch.responsibilities(rows.stop - rows.start)
-                kernels.add_counts(*sparse, weight, shift, counts, shift_sums)
-                self._rows.add_resultants(rows, weight * scale, sparse, scratch.scores, resultants)
-                log_likelihood += float(weight @ scratch.log_density[: len(weight)])
-            return counts, shift_sums, resultants, log_likelihood
+            for rows in self._rows.chunks(lane, len(scratch.scores), scratch.scores.dtype):
+                about = self._about(rows)
+                log_likelihood += self._rows.accumulate(rows, about, mixture, scratch, sums)
+            return *sums, log_likelihood
 
-        lanes = self._run(sum_lane, job)
+        lanes = self._run(sum_lane, mixture)
         counts, shift_sums, resultants, log_likelihood = next(lanes)
         for partial in lanes:
             counts += partial[0]
@@ -119,36 +117,32 @@ class CPUEngine(Engine):
         )
 
     def assign(self, parameters):  # noqa: D102
-        job = _Job(parameters, self._center, self.dtype, hard=False)
-        n_components = len(job.offsets)
+        mixture = self._mixture(parameters, hard=False)
         labels = np.empty(self.n_rows, np.int32)
-        probabilities = np.empty(self.n_rows)
-        log_densities = np.empty(self.n_rows)
+        probabilities, log_densities = np.empty((2, self.n_rows))
 
         def label_lane(lane, scratch):
-            for rows in self._blocks(n_components, *lane):
-                self._respond(job, rows, scratch)
-                size = rows.stop - rows.start
-                labels[rows] = scratch.best[:size]
-                log_densities[rows] = scratch.log_density[:size]
-                indptr, _, values = scratch.responsibilities(size)
-                probabilities[rows] = np.maximum.reduceat(values[: indptr[-1]], indptr[:-1])
+            for rows in blocks(lane, len(scratch.scores)):
+                scores = scratch.scores[: rows.stop - rows.start]
+                self._rows.write_scores(rows, mixture.natural_t, scores)
+                said = labels[rows], probabilities[rows], log_densities[rows]
+                kernels.assign(self._about(rows), mixture, scratch, *said)
 
-        for _ in self._run(label_lane, job):
+        for _ in self._run(label_lane, mixture):
             pass
         log_densities += log_normalizer(0.0, self.n_features)
         return Assignment(labels, probabilities, log_densities)
 
     def log_joint(self, parameters):  # noqa: D102
-        job = _Job(parameters, self._center, self.dtype, hard=False)
-        for rows, scores in self._scores(job.natural):
-            yield rows, self._affine(rows, scores, job.center_scores) + job.offsets
+        mixture = self._mixture(parameters, hard=False)
+        for rows, scores in self._scores(mixture.natural_t):
+            yield rows, self._affine(rows, scores, mixture.center_scores) + mixture.offsets
 
     def cosines(self, directions):  # noqa: D102
         center_scores = np.zeros(len(directions))
         if self._center is not None:
             center_scores = directions @ self._center
-        for rows, scores in self._scores(directions.astype(self.dtype)):
+        for rows, scores in self._scores(self._rows.prepare(directions.astype(self.dtype))):
             yield rows, self._affine(rows, scores, center_scores)
 
     def sample(self, size, rng):  # noqa: D102
@@ -165,57 +159,64 @@ class CPUEngine(Engine):
         scale, shift = self._scale[rows, np.newaxis], self._shift[rows, np.newaxis]
         return scale * scores - shift * center_scores
 
-    def _scores(self, natural):
+    def _scores(self, natural_t):
         """Iterate over (slice of rows, x_i·η_k); the same array is filled again and again."""
-        out = np.empty((self._rows_per_block(len(natural)), len(natural)), natural.dtype)
-        prepared = self._rows.prepare(natural)
-        for rows in self._blocks(len(natural)):
+        n_components = natural_t.shape[1]
+        n_block = self._rows_per_block(n_components)
+        out = np.empty((n_block, n_components), natural_t.dtype)
+        for rows in blocks((0, self.n_rows), n_block):
             scores = out[: rows.stop - rows.start]
-            self._rows.scores(rows, prepared, scores)
+            self._rows.write_scores(rows, natural_t, scores)
             yield rows, scores
 
-    def _respond(self, job, rows, scratch):
-        """Fill the scratch with the responsibilities of a block."""
-        size = rows.stop - rows.start
-        scores = scratch.scores[:size]
-        self._rows.scores(rows, job.prepared(self._rows), scores)
-        kernels.responsibilities(
-            scores, self._scale[rows], self._shift[rows], job.center_scores, job.offsets,
-            job.cutoff, job.hard, scratch.row, scratch.row_bits,
-            scratch.indptr, scratch.indices, scratch.values, scratch.best, scratch.log_density,
-        )  # fmt: skip
+    def _about(self, rows):
+        return kernels.AboutRows(self._scale[rows], self._shift[rows], self._weight[rows])
+
+    def _mixture(self, parameters, hard):
+        """Parameters in the form a pass needs them, and in the precision that it needs."""
+        natural = parameters.natural
+        # κ x·μ and log C(κ) cancel: what is rounded of the first is left over in nats.
+        rounding = np.finfo(self.dtype).eps * parameters.concentrations.max(initial=0.0)
+        dtype = self.dtype if rounding < _MOST_ROUNDING else np.dtype(np.float64)
+        center = np.zeros(self.n_features) if self._center is None else self._center
+        return kernels.Mixture(
+            natural_t=self._rows.prepare(natural.astype(dtype)),
+            # Not BLAS, whose threads would go on spinning while ours want to work.
+            center_scores=np.einsum("kd,d->k", natural, center),
+            offsets=parameters.offsets,
+            # The slack covers the rounding of the first look.
+            cutoff=math.log(len(natural) / LOST_MASS[dtype]) + 0.01,
+            hard=bool(hard),
+        )
 
     def _rows_per_block(self, n_components):
         if self._block_size is not None:
             return min(self._block_size, self.n_rows)
-        # Large enough for the product and for Python's share, small enough for the caches.
-        n_components = max(n_components, 1)
-        n_rows = min(max(2**16 // n_components, 1024), 4096)
-        return min(n_rows, max(_SCORES_PER_BLOCK // n_components, 256), self.n_rows)
-
-    def _blocks(self, n_components, start=0, stop=None):
-        stop = self.n_rows if stop is None else stop
-        step = self._rows_per_block(n_components)
-        return [slice(first, min(first + step, stop)) for first in range(start, stop, step)]
+        # Large enough for the product, small enough for the caches and for n_block × K numbers.
+        fitting = _SCORES_PER_BLOCK // max(n_components, 1)
+        return min(max(fitting, _FEWEST_ROWS_PER_BLOCK), _ROWS_PER_BLOCK, self.n_rows)
 
     def _lanes(self, n_components):
         """Bounds of the parts of a pass that are summed on their own, from the shape alone."""
         bytes_of_a_lane = 8 * n_components * self.n_features
         n_lanes = min(max(_BYTES_OF_SUMS // bytes_of_a_lane, _FEWEST_LANES), _LANES)
         n_lanes = min(n_lanes, math.ceil(self.n_rows / _ROWS_PER_LANE))
+        n_lanes = 2 ** int(math.log2(n_lanes))  # to come out even
         bounds = np.linspace(0, self.n_rows, n_lanes + 1).astype(int).tolist()
         return list(itertools.pairwise(bounds))
 
-    def _run(self, work, job):
+    def _run(self, work, mixture):
         """`work(lane, scratch)` for every lane, in threads; results in the order of the lanes."""
-        n_components = len(job.offsets)
+        n_components = len(mixture.offsets)
         lanes = self._lanes(n_components)
+        n_block = self._rows_per_block(n_components)
         results = [None] * len(lanes)
         queue = iter(enumerate(lanes))
-        block = self._rows_per_block(n_components)
 
         def take_lanes():
-            scratch = _Scratch(block, n_components, job.dtype)
+            scratch = kernels.Scratch.of(
+                n_block, n_components, self.n_features, mixture.natural_t.dtype
+            )
             for position, lane in queue:
                 results[position] = work(lane, scratch)
 
@@ -230,43 +231,3 @@ class CPUEngine(Engine):
                     pass
                 wait(helpers)
         return iter(results)
-
-
-class _Job:
-    """Parameters in the form a pass needs them."""
-
-    def __init__(self, parameters, center, dtype, hard):
-        natural = parameters.natural
-        # κ x·μ and log C(κ) cancel: what is rounded of the first is left over in nats.
-        rounding = np.finfo(dtype).eps * parameters.concentrations.max(initial=0.0)
-        self.dtype = dtype if rounding < _MOST_ROUNDING else np.dtype(np.float64)
-        self.natural = natural.astype(self.dtype)
-        self.offsets = parameters.offsets
-        self.center_scores = np.zeros(len(natural)) if center is None else natural @ center
-        # The slack covers the rounding of the first look, which is in the precision of the scores.
-        self.cutoff = math.log(len(natural) / LOST_MASS[self.dtype]) + 0.01
-        self.hard = hard
-        self._prepared = None
-
-    def prepared(self, rows):
-        if self._prepared is None:
-            self._prepared = rows.prepare(self.natural)
-        return self._prepared
-
-
-class _Scratch:
-    """Arrays of one thread, filled anew for each block."""
-
-    def __init__(self, n_rows, n_components, dtype):
-        self.scores = np.empty((n_rows, n_components), dtype)
-        self.row = np.empty(n_components + 1, dtype)
-        self.row_bits = self.row.view(np.int32 if dtype == np.float32 else np.int64)
-        self.indptr = np.empty(n_rows + 1, np.int64)
-        self.indices = np.empty(n_rows * n_components, np.int32)
-        self.values = np.empty(n_rows * n_components)
-        self.best = np.empty(n_rows, np.int32)
-        self.log_density = np.empty(n_rows)
-
-    def responsibilities(self, size):
-        """The block's responsibilities as (indptr, indices, values)."""
-        return self.indptr[: size + 1], self.indices, self.values

@@ -9,7 +9,11 @@ import scipy.sparse as sp
 
 from vmfmix.engines import kernels
 
-_DENSE_SHARE = 1 / 8  # of responsibilities that matter, from which on a product beats a scatter
+
+def blocks(bounds, size):
+    """Slices of at most `size` rows between two bounds."""
+    start, stop = bounds
+    return [slice(first, min(first + size, stop)) for first in range(start, stop, size)]
 
 
 def _fixed(array, dtype):
@@ -38,33 +42,32 @@ class DenseRows:
             block = block / self._peaks[rows, np.newaxis]
         return _fixed(block, dtype)
 
-    def lengths(self, blocks, dtype):
-        """Length of each row."""
+    def lengths(self, size, dtype):
+        """Length of each row, by blocks of `size`."""
         squared = np.empty(len(self._X))
-        for rows in blocks:
+        for rows in self.chunks((0, len(squared)), size, dtype):
             kernels.squared_norms(self._block(rows, dtype), squared[rows])
         return np.sqrt(squared)
 
     @staticmethod
     def prepare(natural):
-        """Natural parameters as `scores` wants them."""
-        return natural.T
+        """Natural parameters as the kernels want them."""
+        return np.asfortranarray(natural.T)
 
-    def scores(self, rows, natural_t, out):
+    def chunks(self, bounds, size, dtype):
+        """Slices of rows to work on: blocks only where they must be converted."""
+        X = self._X
+        ready = X.dtype == dtype and X.flags.c_contiguous and self._peaks is None
+        return blocks(bounds, bounds[1] if ready else size)
+
+    def write_scores(self, rows, natural_t, out):
         """Write x_i·η_k of a block, in the precision of `out`."""
         np.matmul(self._block(rows, out.dtype), natural_t, out=out)
 
-    def add_resultants(self, rows, row_weight, responsibilities, workspace, resultants):
-        """Add Σ_i r_ik row_weight_i x_i of a block, in the precision of `workspace`."""
-        block = self._block(rows, workspace.dtype)
-        n_rows, n_components = len(block), len(resultants)
-        n_stored = responsibilities[0][-1]
-        if n_stored > 2 * n_rows and n_stored > _DENSE_SHARE * n_rows * n_components:
-            dense = workspace[:n_rows]
-            kernels.fill_dense(row_weight, *responsibilities, dense)
-            resultants += dense.T @ block
-        else:
-            kernels.add_resultants(block, row_weight, *responsibilities, resultants)
+    def accumulate(self, rows, about, mixture, scratch, sums):
+        """Add the statistics of these rows to the sums; returns their log-likelihood."""
+        block = self._block(rows, mixture.natural_t.dtype)
+        return kernels.accumulate(block, about, mixture, scratch, sums)
 
     def take(self, indices, scale, dtype):
         """Some rows, each times its scale."""
@@ -98,27 +101,32 @@ class SparseRows:
         indptr = (bounds - bounds[0]).astype(np.int64)
         return _fixed(data, dtype), _fixed(self._X.indices[entries], None), indptr
 
-    def lengths(self, blocks, dtype):
-        """Length of each row."""
+    def lengths(self, size, dtype):
+        """Length of each row, by blocks of `size`."""
         squared = np.empty(self._X.shape[0])
-        for rows in blocks:
+        for rows in self.chunks((0, len(squared)), size, dtype):
             data, _, indptr = self._block(rows, dtype)
             kernels.squared_norms_csr(data, indptr, squared[rows])
         return np.sqrt(squared)
 
     @staticmethod
     def prepare(natural):
-        """Natural parameters as `scores` wants them."""
+        """Natural parameters as the kernels want them."""
         return np.ascontiguousarray(natural.T)
 
-    def scores(self, rows, natural_t, out):
-        """Write x_i·η_k of a block, in the precision of `out`."""
-        kernels.scores_csr(*self._block(rows, out.dtype), natural_t, out)
+    def chunks(self, bounds, size, dtype):
+        """Slices of rows to work on: blocks only where they must be converted."""
+        ready = self._X.dtype == dtype and self._peaks is None
+        return blocks(bounds, bounds[1] if ready else size)
 
-    def add_resultants(self, rows, row_weight, responsibilities, workspace, resultants):
-        """Add Σ_i r_ik row_weight_i x_i of a block, in the precision of `workspace`."""
-        block = self._block(rows, workspace.dtype)
-        kernels.add_resultants_csr(*block, row_weight, *responsibilities, resultants)
+    def write_scores(self, rows, natural_t, out):
+        """Write x_i·η_k of a block, in the precision of `out`."""
+        kernels.write_scores_csr(*self._block(rows, out.dtype), natural_t, out)
+
+    def accumulate(self, rows, about, mixture, scratch, sums):
+        """Add the statistics of these rows to the sums; returns their log-likelihood."""
+        block = self._block(rows, mixture.natural_t.dtype)
+        return kernels.accumulate_csr(*block, about, mixture, scratch, sums)
 
     def take(self, indices, scale, dtype):
         """Some rows, each times its scale."""
