@@ -157,6 +157,18 @@ def tables(runs):
     return {"mean_over_sets": overall, **by_set}
 
 
+def readme_table(results):
+    """The table over all sets as Markdown, for README.md."""
+    rows = results["mean_over_sets"]
+    names = list(rows[0])
+    lines = ["| " + " | ".join(names) + " |", "|---|" + "---:|" * (len(names) - 1)]
+    for row in rows:
+        name, *scores, ratio = row.values()
+        cells = [name, *(f"{score:.3f}" for score in scores), f"{ratio:.2f}"]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sets", nargs="*", help="names of sets; default: all there are")
@@ -172,6 +184,7 @@ def main():
     options.output.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(results, indent=1, ensure_ascii=False)
     options.output.write_text(text + "\n", encoding="utf-8")
+    print(readme_table(results))
 
 
 if __name__ == "__main__":

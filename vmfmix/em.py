@@ -65,6 +65,20 @@ def fit(
     Returns
     -------
     EMResult
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from vmfmix import em
+    >>> from vmfmix.datasets import make_vmf_mixture
+    >>> from vmfmix.engines import choose_engine
+    >>> from vmfmix.seeding import seed_means, starting_parameters
+    >>> X, _ = make_vmf_mixture(500, n_features=8, n_components=3, random_state=0)
+    >>> engine = choose_engine(X)
+    >>> means = seed_means(engine, 3, "k-means++", np.random.RandomState(0))
+    >>> result = em.fit(engine, starting_parameters(engine, means))
+    >>> result.converged, result.parameters.means.shape
+    (True, (3, 8))
     """
     if concentration != "free":
         prior = None

@@ -234,6 +234,19 @@ def maximize(statistics, *, concentration="tied", prior=None, has_background=Fal
     ----------
     .. [1] A. Banerjee, I. S. Dhillon, J. Ghosh, S. Sra (2005). Clustering on the unit hypersphere
        using von Mises-Fisher distributions. JMLR 6, 1345-1382.
+
+    Examples
+    --------
+    Two components with resultants of length 3 and 4, of 5 rows each, in 3 dimensions:
+
+    >>> import numpy as np
+    >>> from vmfmix.statistics import SufficientStatistics, maximize
+    >>> resultants = np.array([[3.0, 0, 0], [0, 0, 4.0]])
+    >>> parameters = maximize(SufficientStatistics(np.array([5.0, 5.0]), resultants, 0.0, 10.0))
+    >>> parameters.weights
+    array([0.5, 0.5])
+    >>> parameters.concentrations.round(3)  # A(κ) = 7 / 10
+    array([3.304, 3.304])
     """
     counts, resultants = statistics.counts, statistics.resultants
     n_components, dim = resultants.shape

@@ -18,6 +18,24 @@ def choose_engine(X, *, sample_weight=None, center=None, block_size=None, device
     Returns
     -------
     Engine
+
+    Raises
+    ------
+    NotImplementedError
+        For a `device`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from vmfmix.engines import choose_engine
+    >>> engine = choose_engine(np.array([[3.0, 4.0], [0.0, 0.0], [0.0, 2.0]]))
+    >>> engine.n_rows, engine.n_zero_rows
+    (3, 1)
+    >>> rows, cosines = next(engine.cosines(np.eye(2)))
+    >>> cosines.round(3)
+    array([[0.6, 0.8],
+           [0. , 0. ],
+           [0. , 1. ]])
     """
     if device is not None:
         raise NotImplementedError(
