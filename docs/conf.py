@@ -48,7 +48,7 @@ html_theme_options = {
 html_sidebars = {
     page: []
     for page in (
-        *("index", "install", "quickstart", "mathematics", "performance"),
+        *("index", "install", "quickstart", "guide", "mathematics", "performance"),
         *("changelog", "contributing"),
     )
 }

@@ -76,6 +76,8 @@ def _cell(value):
     if value is None:
         return ""
     if isinstance(value, float):
+        if 100 <= abs(value) < 1e5:
+            return f"{value:.0f}"
         return f"{value:.3g}" if 1e-3 <= abs(value) < 1e5 or value == 0 else f"{value:.1e}"
     if isinstance(value, list):
         return ", ".join(_cell(part) for part in value)
