@@ -1,6 +1,7 @@
 """VMFMixture as a scikit-learn user meets it."""
 
 import pickle
+import tracemalloc
 import warnings
 
 import joblib
@@ -439,6 +440,20 @@ def test_length_does_not_matter(planted, model):
     np.testing.assert_array_equal(
         VMFMixture(4, random_state=0).fit_predict(lengths * X), model.labels_
     )
+
+
+@pytest.mark.filterwarnings("ignore:EM did not converge")
+def test_memory_is_far_below_rows_times_components():
+    n, k = 200_000, 400
+    X = np.random.default_rng(0).standard_normal((n, 8), dtype=np.float32)
+    model = VMFMixture(k, init_params="random_from_data", max_iter=2, random_state=0)
+    model.fit(X[:1000])  # compiles
+    tracemalloc.start()
+    model.fit(X)
+    model.predict(X)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 0.3 * n * k * 4  # in float32; most of it is the scratch of each thread
 
 
 # --- what goes wrong ------------------------------------------------------------------------------
