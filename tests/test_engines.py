@@ -237,6 +237,38 @@ def test_high_concentrations_are_computed_in_float64(kappa):
     np.testing.assert_array_equal(joint.argmax(axis=1), r.argmax(axis=1))
 
 
+@pytest.mark.parametrize("container", [np.asarray, sp.csr_array])
+def test_a_row_of_zeros_changes_nothing_for_the_others(container):
+    X, _ = overlapping_mixture()
+    X[7] = 0
+    rows = choose_engine(container(X.astype(np.float32)))._rows
+    assert rows.chunks((0, 3000), 100, np.float32) == [slice(0, 3000)]
+
+
+def test_kernels_are_compiled_once_for_each_precision():
+    from vmfmix.engines import kernels
+
+    X, parameters = overlapping_mixture()
+    one = parameters.selected([0])
+    center = np.full(20, 0.01)
+    wide = sp.csr_array(X)
+    wide.indices, wide.indptr = wide.indices.astype(np.int64), wide.indptr.astype(np.int64)
+    for rows in (X, X.astype(np.float32), sp.csr_array(X), sp.csr_array(X, dtype=np.float32), wide):
+        for mixture in (parameters, one):
+            engine = choose_engine(rows)
+            engine.accumulate(mixture)
+            engine.assign(mixture)
+    choose_engine(X, center=center).accumulate(parameters)
+    assert len(kernels.accumulate.signatures) == 2
+    assert len(kernels.accumulate_csr.signatures) == 2
+
+
+def test_small_integers_do_not_overflow_where_entries_are_given_twice():
+    twice = sp.csr_array((np.array([100, 100, 1], np.int8), [0, 0, 1], [0, 3]), (1, 2))
+    found = np.concatenate([block for _, block in choose_engine(twice).cosines(np.eye(2))])
+    np.testing.assert_allclose(found, oracle.unit_rows([[200.0, 1]]), atol=1e-6)
+
+
 def test_entries_given_twice_are_added():
     twice = sp.csr_array((np.ones(5), [0, 0, 1, 0, 1], [0, 3, 5]), (2, 2))
     found = np.concatenate([block for _, block in choose_engine(twice).cosines(np.eye(2))])

@@ -86,6 +86,10 @@ def test_other_files_are_refused(rows, tmp_path):
     np.savez(path, means=np.eye(3))
     with pytest.raises(ValueError, match="is not a vmfmix model"):
         vmfmix.load(path)
+    for header in ({"format": 1, "vmfmix": "x"}, {"format": "a", "vmfmix": "x"}, 3):
+        np.savez(path, format=np.array(json.dumps(header)))
+        with pytest.raises(ValueError, match="is not a vmfmix model"):
+            vmfmix.load(path)
     np.savez(path, format=np.array(json.dumps({"format": 99, "vmfmix": "9.0"})))
     with pytest.raises(ValueError, match=r"written by vmfmix 9\.0"):
         vmfmix.load(path)

@@ -272,68 +272,8 @@ def _add_fit(parser):
     parser.set_defaults(command=_fit)
     _add_embeddings(parser, "embeddings", "EMBEDDINGS")
     parser.add_argument("--out", required=True, type=Path, metavar="FOLDER", help="where to write")
-    model = parser.add_argument_group("the mixture")
-    model.add_argument(
-        "--n-components",
-        type=_n_components,
-        default="auto",
-        metavar="N",
-        help="number of clusters, or 'auto' to let it be found (default: auto)",
-    )
-    model.add_argument(
-        "--concentration",
-        type=_concentration,
-        default="tied",
-        metavar="KIND",
-        help="how tight clusters are: 'tied', all the same; 'free', each its own; "
-        "or a number, the same for all and not fitted (default: tied)",
-    )
-    model.add_argument(
-        "--background",
-        action="store_true",
-        help="let rows that belong nowhere be background, labelled -1 (default: no)",
-    )
-    model.add_argument(
-        "--center",
-        action="store_true",
-        help="take out the direction that all rows share, before everything else (default: no)",
-    )
-    model.add_argument(
-        "--assignment",
-        choices=("soft", "hard"),
-        default="soft",
-        help="'soft': a row counts for every cluster by its probability; 'hard': for its most "
-        "probable cluster alone (default: soft)",
-    )
-    search = parser.add_argument_group("the search")
-    search.add_argument(
-        "--n-init",
-        type=_count,
-        default=1,
-        metavar="N",
-        help="number of different starts, of which the best result is kept (default: 1)",
-    )
-    search.add_argument(
-        "--max-iter",
-        type=_count,
-        default=100,
-        metavar="N",
-        help="most passes over the rows for each start (default: 100)",
-    )
-    search.add_argument(
-        "--tol",
-        type=_tolerance,
-        default=1e-4,
-        metavar="X",
-        help="stop when a pass improves the log-likelihood per row by less (default: 0.0001)",
-    )
-    search.add_argument(
-        "--random-state",
-        type=_seed,
-        default=0,
-        metavar="N",
-        help="determines the starts: the same number gives the same result (default: 0)",
-    )
+    _add_mixture(parser.add_argument_group("the mixture"))
+    _add_search(parser.add_argument_group("the search"))
     more = parser.add_argument_group("what is known of the rows")
     more.add_argument(
         "--texts",
@@ -346,6 +286,72 @@ def _add_fit(parser):
         help="one known label per line, as many as rows; used for nothing but scores",
     )
     _add_common(parser)
+
+
+def _add_mixture(group):
+    group.add_argument(
+        "--n-components",
+        type=_n_components,
+        default="auto",
+        metavar="N",
+        help="number of clusters; 'auto', the default, will let it be found, but is not there yet",
+    )
+    group.add_argument(
+        "--concentration",
+        type=_concentration,
+        default="tied",
+        metavar="KIND",
+        help="how tight clusters are: 'tied', all the same; 'free', each its own; "
+        "or a number, the same for all and not fitted (default: tied)",
+    )
+    group.add_argument(
+        "--background",
+        action="store_true",
+        help="let rows that belong nowhere be background, labelled -1 (default: no)",
+    )
+    group.add_argument(
+        "--center",
+        action="store_true",
+        help="take out the direction that all rows share, before everything else (default: no)",
+    )
+    group.add_argument(
+        "--assignment",
+        choices=("soft", "hard"),
+        default="soft",
+        help="'soft': a row counts for every cluster by its probability; 'hard': for its most "
+        "probable cluster alone (default: soft)",
+    )
+
+
+def _add_search(group):
+    group.add_argument(
+        "--n-init",
+        type=_count,
+        default=1,
+        metavar="N",
+        help="number of different starts, of which the best result is kept (default: 1)",
+    )
+    group.add_argument(
+        "--max-iter",
+        type=_count,
+        default=100,
+        metavar="N",
+        help="most passes over the rows for each start (default: 100)",
+    )
+    group.add_argument(
+        "--tol",
+        type=_tolerance,
+        default=1e-4,
+        metavar="X",
+        help="stop when a pass improves the log-likelihood per row by less (default: 0.0001)",
+    )
+    group.add_argument(
+        "--random-state",
+        type=_seed,
+        default=0,
+        metavar="N",
+        help="determines the starts: the same number gives the same result (default: 0)",
+    )
 
 
 def _add_predict(parser):

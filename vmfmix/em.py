@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 from vmfmix.statistics import ConcentrationPrior, MixtureParameters, maximize
 
-# A component with less than this share of the rows explains nothing and is dropped.
-_EMPTY = 1e-10
+# A component with less than this count explains nothing and is dropped.
+_EMPTY = 1e-100
 
 
 @dataclass
@@ -126,6 +126,6 @@ def _maximize(statistics, parameters, concentration, prior):
 
 def _without_empty(statistics, parameters):
     """Statistics of the components that own rows; a background may own none."""
-    keep = statistics.counts > _EMPTY * statistics.weight
+    keep = statistics.counts > _EMPTY
     keep[-1] |= parameters.has_background
     return statistics.selected(keep)

@@ -28,6 +28,7 @@ from vmfmix.statistics import LARGEST_CONCENTRATION, MixtureParameters
 
 # Used as they are, without a copy; what is none of these becomes float64, the first.
 _DTYPES = [np.float64, np.float32, np.float16, np.int8, np.uint8]
+_LARGEST_WEIGHT = 1e15
 
 
 class VMFMixture(
@@ -45,8 +46,8 @@ class VMFMixture(
 
     with weights :math:`\pi_k`, unit mean directions :math:`\mu_k` and concentrations
     :math:`\kappa_k \ge 0`, fitted by expectation maximisation [1]_. Rows are divided by their
-    lengths. `X` is not copied; memory beyond it is a few numbers for each row, a few arrays of
-    ``n_components × n_features``, and a sample of 50 rows for each component.
+    lengths. Dense `X` is not copied; memory beyond it is a few numbers for each row, a few arrays
+    of ``n_components × n_features``, and a sample of 50 rows for each component.
 
     Parameters
     ----------
@@ -85,7 +86,8 @@ class VMFMixture(
         Weights to start from, summing to 1.
     concentrations_init : array-like of shape (n_components,), default=None
         Concentrations to start from, at most 1e12. What is not given comes from the
-        partition of the rows around the starting means.
+        partition of the rows around the starting means. Concentrations that are then estimated
+        freely start from that partition, too.
     n_init : int, default=1
         Number of fits from different seeds; the one with the greatest `lower_bound_` is kept.
     max_iter : int, default=100
@@ -128,7 +130,7 @@ class VMFMixture(
         concentrations is added; with ``assignment="hard"`` it is the classification
         log-likelihood.
     lower_bounds_ : ndarray of shape (n_iterations,)
-        The same for each iteration. It never falls.
+        The same for each iteration. Beyond rounding it never falls.
     n_iter_ : int
         Number of EM iterations.
     converged_ : bool
@@ -273,29 +275,18 @@ class VMFMixture(
         """
         self._refuse_what_is_not_available()
         going_on = self.warm_start and hasattr(self, "means_")
-        if going_on:
-            self._require_same_shape(X)
+        n_features = getattr(self, "n_features_in_", None)
         X = validate_data(self, X, accept_sparse="csr", dtype=_DTYPES, ensure_min_features=2)
+        if going_on:
+            self._require_same_shape(n_features)
         if sample_weight is not None:
-            sample_weight = _check_sample_weight(
-                sample_weight, X, dtype=np.float64, ensure_non_negative=True
-            )
-            with np.errstate(over="ignore"):
-                total = sample_weight.sum()
-            if not 0.0 < total < np.inf:
-                raise ValueError(f"sample_weight sums to {total:g}; make it positive and finite.")
-            # Numbers of copies are 1 or more on average; anything less is relative.
-            mean_weight = sample_weight[sample_weight > 0].mean()
-            sample_weight = sample_weight / min(mean_weight, 1.0)
+            sample_weight = _checked_weight(sample_weight, X)
         progress = self._init_callback_context(max_subtasks=self.n_init)
         progress.call_on_fit_task_begin(
             estimator=self, X=X, y=y, metadata={"sample_weight": sample_weight}
         )
-        for name in ("center_", "background_weight_"):  # of a fit with other parameters
-            self.__dict__.pop(name, None)
-        if self.center:
-            self.center_ = self._mean_row(X, sample_weight)
-        engine = self._engine(X, sample_weight)
+        center = self._mean_row(X, sample_weight) if self.center else None
+        engine = self._engine(X, sample_weight, center)
         self._require_enough_rows(engine)
         if engine.n_zero_rows:
             warnings.warn(
@@ -305,7 +296,7 @@ class VMFMixture(
                 stacklevel=2,
             )
         result = self._best_of_n_init(engine, progress, going_on)
-        self._keep(result, engine)
+        self._keep(result, engine, center)
         progress.call_on_fit_task_end(
             estimator=self, X=X, y=y, metadata={"sample_weight": sample_weight}
         )
@@ -538,11 +529,11 @@ class VMFMixture(
                     f"next version; leave {name}={default!r}."
                 )
 
-    def _engine(self, X, sample_weight=None):
+    def _engine(self, X, sample_weight=None, center=None):
         return choose_engine(
             X,
             sample_weight=sample_weight,
-            center=getattr(self, "center_", None),
+            center=center,
             block_size=self.block_size,
             device=self.device,
         )
@@ -550,7 +541,7 @@ class VMFMixture(
     def _engine_for_new_rows(self, X):
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse="csr", dtype=_DTYPES, reset=False)
-        return self._engine(X)
+        return self._engine(X, center=getattr(self, "center_", None))
 
     def _mean_row(self, X, sample_weight):
         """Mean of the unit rows: the resultant of a single component, divided by its weight."""
@@ -564,12 +555,12 @@ class VMFMixture(
         statistics = engine.accumulate(whole, hard=True)
         return statistics.resultants[0] / max(statistics.weight, np.finfo(float).tiny)
 
-    def _require_same_shape(self, X):
+    def _require_same_shape(self, n_features):
         """A warm start needs a fit of the same kind to go on from."""
         parameters, _, n_components = self._warm_state()
         fitted = n_components, parameters.has_background, hasattr(self, "center_")
         wanted = self.n_components, self.background, self.center
-        if fitted != wanted or np.shape(X)[-1] != self.n_features_in_:
+        if fitted != wanted or n_features != self.n_features_in_:
             raise ValueError(
                 "warm_start=True cannot go on from the last fit, which had other n_components, "
                 "background, center or features; set warm_start=False."
@@ -674,7 +665,7 @@ class VMFMixture(
 
         return report
 
-    def _keep(self, result, engine):
+    def _keep(self, result, engine, center):
         """Set the fitted attributes; components that own no row are dropped."""
         # Where a warm start goes on.
         self._state = result.parameters, result.prior, self.n_components
@@ -688,6 +679,10 @@ class VMFMixture(
                 break
             parameters = parameters.selected(owns)
 
+        for name in ("center_", "background_weight_"):  # of a fit with other parameters
+            self.__dict__.pop(name, None)
+        if center is not None:
+            self.center_ = center
         n_components = n_all - parameters.has_background
         self.n_components_ = n_components
         self.weights_ = parameters.weights[:n_components]
@@ -760,3 +755,15 @@ class VMFMixture(
         tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _checked_weight(sample_weight, X):
+    """Weights of the rows as numbers of copies."""
+    weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    if not 0.0 < weight.max() <= _LARGEST_WEIGHT:
+        raise ValueError(
+            f"The largest sample_weight is {weight.max():g}; make it more than 0 and at most "
+            f"{_LARGEST_WEIGHT:g}."
+        )
+    # Numbers of copies are 1 or more on average; anything less is relative.
+    return weight / min(weight[weight > 0].mean(), 1.0)

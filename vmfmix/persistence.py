@@ -113,7 +113,9 @@ def _read(path):
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = dict(stored)
         header = json.loads(str(arrays.pop("format")))
-        version, written_by = header["format"], header["vmfmix"]
+        version, written_by = int(header["format"]), header["vmfmix"]
+        if version == _FORMAT:
+            header["parameter"], header["fitted"], arrays["fitted.means_"]  # all there
     except (EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile, zlib.error):
         raise ValueError(
             f"{path} is not a vmfmix model, or damaged; pass a file written by save()."

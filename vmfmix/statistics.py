@@ -12,7 +12,7 @@ from vmfmix import distribution
 # Where all rows of a component coincide, its concentration is kept finite, and so small that
 # float64 still tells κ x·μ from κ to 2e-4 nats.
 LARGEST_CONCENTRATION = 1e12
-_LONGEST = 1.0 - 1e-12  # mean resultant length of a prior
+_LARGEST_LENGTH = 1.0 - 1e-12  # mean resultant length of a prior
 _FEWEST_PAIRS = 20.0  # of rows, ordered, from which a pooled concentration is estimated
 
 
@@ -190,7 +190,7 @@ class ConcentrationPrior:
             counts = counts.sum(keepdims=True)
             pairs = np.maximum(counts**2 - counts, 0.0)
         mean_cosine = (squares - counts)[pairs > 0].sum() / max(pairs.sum(), 1.0)
-        return cls(float(np.sqrt(np.clip(mean_cosine, 0.0, _LONGEST))))
+        return cls(float(np.sqrt(np.clip(mean_cosine, 0.0, _LARGEST_LENGTH))))
 
     def concentrations(self, lengths, counts, dim):
         """Most probable concentrations: A(κ_k) = (‖S_k‖ + s) / (N_k + m), or 0 if negative."""

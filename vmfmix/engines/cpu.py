@@ -9,6 +9,7 @@ so the result does not depend on the number of threads.
 import itertools
 import math
 from concurrent.futures import ThreadPoolExecutor, wait
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -44,8 +45,8 @@ class CPUEngine(Engine):
     Parameters
     ----------
     X : ndarray or CSR matrix of shape (n_rows, n_features)
-        Finite. Never copied as a whole: blocks that are not C-contiguous, or of another precision
-        than that of the pass, are converted one at a time.
+        Finite. Dense rows are never copied as a whole: blocks that are not C-contiguous, or of
+        another precision than that of the pass, are converted one at a time.
     sample_weight, center, block_size
         See `vmfmix.engines.choose_engine`.
     """
@@ -55,7 +56,7 @@ class CPUEngine(Engine):
         self.dtype = np.dtype(np.float64 if X.dtype == np.float64 else np.float32)
         self._block_size = block_size
         self._pool = ThreadPoolExecutor()  # its threads start when a pass needs them
-        self._rows = SparseRows(X) if sp.issparse(X) else DenseRows(X)
+        self._rows: Any = SparseRows(X) if sp.issparse(X) else DenseRows(X)
         lengths = self._rows.lengths(self._rows_per_block(1), self.dtype)
         extreme = ~((lengths > _SHORTEST[self.dtype]) & (lengths < _LONGEST[self.dtype]))
         if extreme.any() and self._rows.tame(np.flatnonzero(extreme)):
@@ -76,11 +77,9 @@ class CPUEngine(Engine):
         scale = np.divide(1.0, lengths, out=np.zeros_like(lengths), where=lengths > 0)
         if center is None:
             return scale, np.zeros(self.n_rows)
-        column = self._rows.prepare(center[np.newaxis].astype(self.dtype))
-        projections = np.concatenate([scores[:, 0].copy() for _, scores in self._scores(column)])
-        squared = 1.0 - 2.0 * scale * projections + center @ center
-        # Below the rounding of the projection a difference is no direction.
-        directed = (scale > 0) & (squared > 16 * np.finfo(self.dtype).eps)
+        squared = self._rows.squared_distances(scale, center, self._rows_per_block(1))
+        # Below the rounding of a unit row a difference is no direction.
+        directed = (scale > 0) & (squared > 1e-24)
         shift = np.zeros(self.n_rows)
         shift[directed] = 1.0 / np.sqrt(squared[directed])
         return scale * shift, shift
@@ -124,7 +123,7 @@ class CPUEngine(Engine):
         def label_lane(lane, scratch):
             for rows in blocks(lane, len(scratch.scores)):
                 scores = scratch.scores[: rows.stop - rows.start]
-                self._rows.write_scores(rows, mixture.natural_t, scores)
+                self._rows.write_scores(rows, mixture.natural, scores)
                 said = labels[rows], probabilities[rows], log_densities[rows]
                 kernels.assign(self._about(rows), mixture, scratch, *said)
 
@@ -135,23 +134,29 @@ class CPUEngine(Engine):
 
     def log_joint(self, parameters):  # noqa: D102
         mixture = self._mixture(parameters, hard=False)
-        for rows, scores in self._scores(mixture.natural_t):
+        for rows, scores in self._scores(mixture.natural, len(mixture.offsets)):
             yield rows, self._affine(rows, scores, mixture.center_scores) + mixture.offsets
 
     def cosines(self, directions):  # noqa: D102
         center_scores = np.zeros(len(directions))
+        dtype = self.dtype
         if self._center is not None:
             center_scores = directions @ self._center
-        for rows, scores in self._scores(self._rows.prepare(directions.astype(self.dtype))):
+            dtype = np.dtype(np.float64)
+        natural = self._rows.prepare(directions.astype(dtype))
+        for rows, scores in self._scores(natural, len(directions)):
             yield rows, self._affine(rows, scores, center_scores)
 
     def sample(self, size, rng):  # noqa: D102
         candidates = np.flatnonzero(self._weight > 0)
         if size < len(candidates):
             candidates = np.sort(rng.choice(candidates, size, replace=False))
-        rows = self._rows.take(candidates, self._scale[candidates], self.dtype)
-        if self._center is not None:
-            rows -= np.outer(self._shift[candidates], self._center)
+        scale, shift = self._scale[candidates], self._shift[candidates]
+        if self._center is None:
+            rows = self._rows.take(candidates, scale, self.dtype)
+        else:
+            rows = self._rows.take(candidates, scale, np.float64)
+            rows = (rows - np.outer(shift, self._center)).astype(self.dtype)
         return rows, self._weight[candidates]
 
     def _affine(self, rows, scores, center_scores):
@@ -159,14 +164,13 @@ class CPUEngine(Engine):
         scale, shift = self._scale[rows, np.newaxis], self._shift[rows, np.newaxis]
         return scale * scores - shift * center_scores
 
-    def _scores(self, natural_t):
+    def _scores(self, natural, n_components):
         """Iterate over (slice of rows, x_i·η_k); the same array is filled again and again."""
-        n_components = natural_t.shape[1]
         n_block = self._rows_per_block(n_components)
-        out = np.empty((n_block, n_components), natural_t.dtype)
+        out = np.empty((n_block, n_components), natural.dtype)
         for rows in blocks((0, self.n_rows), n_block):
             scores = out[: rows.stop - rows.start]
-            self._rows.write_scores(rows, natural_t, scores)
+            self._rows.write_scores(rows, natural, scores)
             yield rows, scores
 
     def _about(self, rows):
@@ -175,12 +179,14 @@ class CPUEngine(Engine):
     def _mixture(self, parameters, hard):
         """Parameters in the form a pass needs them, and in the precision that it needs."""
         natural = parameters.natural
-        # κ x·μ and log C(κ) cancel: what is rounded of the first is left over in nats.
-        rounding = np.finfo(self.dtype).eps * parameters.concentrations.max(initial=0.0)
+        # κ x·μ and log C(κ) cancel, and so do a row and the centre near to it: what is rounded of
+        # the products is left over in nats.
+        magnification = self._shift.max(initial=1.0) * parameters.concentrations.max(initial=0.0)
+        rounding = np.finfo(self.dtype).eps * magnification
         dtype = self.dtype if rounding < _MOST_ROUNDING else np.dtype(np.float64)
         center = np.zeros(self.n_features) if self._center is None else self._center
         return kernels.Mixture(
-            natural_t=self._rows.prepare(natural.astype(dtype)),
+            natural=self._rows.prepare(natural.astype(dtype)),
             # Not BLAS, whose threads would go on spinning while ours want to work.
             center_scores=np.einsum("kd,d->k", natural, center),
             offsets=parameters.offsets,
@@ -215,7 +221,7 @@ class CPUEngine(Engine):
 
         def take_lanes():
             scratch = kernels.Scratch.of(
-                n_block, n_components, self.n_features, mixture.natural_t.dtype
+                n_block, n_components, self.n_features, mixture.natural.dtype
             )
             for position, lane in queue:
                 results[position] = work(lane, scratch)

@@ -26,8 +26,8 @@ class Mixture(NamedTuple):
 
     Parameters
     ----------
-    natural_t : ndarray of shape (d, K)
-        η_k as columns, in the dtype of the rows: Fortran-ordered for dense rows, C-ordered for CSR.
+    natural : ndarray of shape (K, d) for dense rows, (d, K) for CSR rows
+        η_k, C-ordered, in the precision of the pass.
     center_scores, offsets : ndarray of shape (K,), float64
     cutoff : float
         Components whose log joint lies more than this below the row's maximum are left out.
@@ -35,7 +35,7 @@ class Mixture(NamedTuple):
         Give each row to its best component alone.
     """
 
-    natural_t: np.ndarray
+    natural: np.ndarray
     center_scores: np.ndarray
     offsets: np.ndarray
     cutoff: float
@@ -106,6 +106,17 @@ def squared_norms(X, out):
 
 
 @njit(nogil=True, cache=True, fastmath=_FASTMATH)
+def squared_distances(X, scale, center, out):
+    """Squared distance of each scaled row of a dense block to the centre, in float64."""
+    for i in range(X.shape[0]):
+        total = 0.0
+        for j in range(X.shape[1]):
+            difference = scale[i] * X[i, j] - center[j]
+            total += difference * difference
+        out[i] = total
+
+
+@njit(nogil=True, cache=True, fastmath=_FASTMATH)
 def squared_norms_csr(data, indptr, out):
     """Squared length of each row of a CSR block, summed in float64."""
     for i in range(indptr.shape[0] - 1):
@@ -117,16 +128,16 @@ def squared_norms_csr(data, indptr, out):
 
 
 @njit(nogil=True, cache=True, fastmath=_FASTMATH)
-def write_scores_csr(data, indices, indptr, natural_t, out):
+def write_scores_csr(data, columns, indptr, natural, out):
     """Scores of CSR rows against natural parameters given as (d, K), so that K is contiguous."""
-    n_components = natural_t.shape[1]
+    n_components = natural.shape[1]
     for i in range(indptr.shape[0] - 1):
         row = out[i]
         for k in range(n_components):
             row[k] = 0
         for p in range(indptr[i], indptr[i + 1]):
             x = data[p]
-            column = natural_t[indices[p]]
+            column = natural[columns[p]]
             for k in range(n_components):
                 row[k] += x * column[k]
 
@@ -310,7 +321,7 @@ def accumulate(X, about, mixture, scratch, sums):
         rows = slice(start, min(start + n_block, X.shape[0]))
         block, size = X[rows], rows.stop - start
         scale, shift, weight = about.scale[rows], about.shift[rows], about.weight[rows]
-        np.dot(block, mixture.natural_t, scratch.scores[:size])
+        np.dot(block, mixture.natural.T, scratch.scores[:size])
         _respond(size, scale, shift, mixture, scratch)
         log_likelihood += _add_counts(size, weight, shift, scratch, sums)
         if scratch.indptr[size] > max(2.0, _DENSE_SHARE * n_components) * size:
@@ -330,7 +341,7 @@ def accumulate_csr(data, columns, indptr, about, mixture, scratch, sums):
         rows = slice(start, min(start + n_block, indptr.shape[0] - 1))
         bounds, size = indptr[start : rows.stop + 1], rows.stop - start
         scale, shift, weight = about.scale[rows], about.shift[rows], about.weight[rows]
-        write_scores_csr(data, columns, bounds, mixture.natural_t, scratch.scores)
+        write_scores_csr(data, columns, bounds, mixture.natural, scratch.scores)
         _respond(size, scale, shift, mixture, scratch)
         log_likelihood += _add_counts(size, weight, shift, scratch, sums)
         _add_rows_csr(data, columns, bounds, weight * scale, scratch, sums.resultants)

@@ -32,9 +32,11 @@ class DenseRows:
     def tame(self, extreme):
         """From now on divide these rows by their largest entry; False if they are all zeros."""
         peaks = np.abs(self._X[extreme].astype(np.float64)).max(axis=1)
+        if not peaks.any():
+            return False
         self._peaks = np.ones(len(self._X))
         self._peaks[extreme] = np.where(peaks > 0, peaks, 1.0)
-        return bool(peaks.any())
+        return True
 
     def _block(self, rows, dtype):
         block = self._X[rows]
@@ -52,7 +54,7 @@ class DenseRows:
     @staticmethod
     def prepare(natural):
         """Natural parameters as the kernels want them."""
-        return np.asfortranarray(natural.T)
+        return np.ascontiguousarray(natural)
 
     def chunks(self, bounds, size, dtype):
         """Slices of rows to work on: blocks only where they must be converted."""
@@ -60,13 +62,21 @@ class DenseRows:
         ready = X.dtype == dtype and X.flags.c_contiguous and self._peaks is None
         return blocks(bounds, bounds[1] if ready else size)
 
-    def write_scores(self, rows, natural_t, out):
+    def squared_distances(self, scale, center, size):
+        """Squared distance of each scaled row to the centre, by blocks of `size`."""
+        squared = np.empty(len(self._X))
+        for rows in blocks((0, len(squared)), size):
+            block = self._block(rows, np.float64)
+            kernels.squared_distances(block, scale[rows], center, squared[rows])
+        return squared
+
+    def write_scores(self, rows, natural, out):
         """Write x_i·η_k of a block, in the precision of `out`."""
-        np.matmul(self._block(rows, out.dtype), natural_t, out=out)
+        np.matmul(self._block(rows, out.dtype), natural.T, out=out)
 
     def accumulate(self, rows, about, mixture, scratch, sums):
         """Add the statistics of these rows to the sums; returns their log-likelihood."""
-        block = self._block(rows, mixture.natural_t.dtype)
+        block = self._block(rows, mixture.natural.dtype)
         return kernels.accumulate(block, about, mixture, scratch, sums)
 
     def take(self, indices, scale, dtype):
@@ -75,11 +85,11 @@ class DenseRows:
 
 
 class SparseRows:
-    """Rows of a CSR matrix; never made dense."""
+    """Rows of a CSR matrix; never made dense, and copied only to bring its entries in order."""
 
     def __init__(self, X):
         if not X.has_canonical_format:  # entries given twice add up, their squares do not
-            X = X.copy()
+            X = X.astype(np.float64 if X.dtype == np.float64 else np.float32, copy=True)
             X.sum_duplicates()
         self._X = X
         self._peaks = None
@@ -87,9 +97,11 @@ class SparseRows:
     def tame(self, extreme):
         """From now on divide these rows by their largest entry; False if they are all zeros."""
         peaks = abs(self._X[extreme].astype(np.float64)).max(axis=1).toarray().ravel()
+        if not peaks.any():
+            return False
         self._peaks = np.ones(self._X.shape[0])
         self._peaks[extreme] = np.where(peaks > 0, peaks, 1.0)
-        return bool(peaks.any())
+        return True
 
     def _block(self, rows, dtype):
         """The block as (data, columns, indptr)."""
@@ -99,7 +111,7 @@ class SparseRows:
         if self._peaks is not None:
             data = data / np.repeat(self._peaks[rows], np.diff(bounds))
         indptr = (bounds - bounds[0]).astype(np.int64)
-        return _fixed(data, dtype), _fixed(self._X.indices[entries], None), indptr
+        return _fixed(data, dtype), _fixed(self._X.indices[entries], np.int32), indptr
 
     def lengths(self, size, dtype):
         """Length of each row, by blocks of `size`."""
@@ -119,13 +131,13 @@ class SparseRows:
         ready = self._X.dtype == dtype and self._peaks is None
         return blocks(bounds, bounds[1] if ready else size)
 
-    def write_scores(self, rows, natural_t, out):
+    def write_scores(self, rows, natural, out):
         """Write x_i·η_k of a block, in the precision of `out`."""
-        kernels.write_scores_csr(*self._block(rows, out.dtype), natural_t, out)
+        kernels.write_scores_csr(*self._block(rows, out.dtype), natural, out)
 
     def accumulate(self, rows, about, mixture, scratch, sums):
         """Add the statistics of these rows to the sums; returns their log-likelihood."""
-        block = self._block(rows, mixture.natural_t.dtype)
+        block = self._block(rows, mixture.natural.dtype)
         return kernels.accumulate_csr(*block, about, mixture, scratch, sums)
 
     def take(self, indices, scale, dtype):
