@@ -166,6 +166,10 @@ class VMFMixture(
     (7, 384)
     >>> model.predict(snips.data[:3]) == model.labels_[:3]
     array([ True,  True,  True])
+    >>> model.predict_proba(snips.data).sum(axis=1).round(6).max()
+    np.float64(1.0)
+    >>> least_typical = model.score_samples(snips.data).argmin()
+    >>> model.save("model.npz")  # doctest: +SKIP
     """
 
     _parameter_constraints: dict = {

@@ -29,6 +29,16 @@ def seed_means(engine, n_components, init_params, rng):
     Returns
     -------
     ndarray of shape (n_components, n_features), unit rows
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from vmfmix.engines import choose_engine
+    >>> from vmfmix.seeding import seed_means
+    >>> engine = choose_engine(np.repeat(np.eye(3), 5, axis=0))
+    >>> means = seed_means(engine, 3, "k-means++", np.random.RandomState(0))
+    >>> means.sum(axis=0)
+    array([1., 1., 1.])
     """
     rows, weights = engine.sample(max(_ROWS_PER_SEED * n_components, _FEWEST_ROWS), rng)
     rows, weights = _distinct(rows, weights)
@@ -173,6 +183,15 @@ def starting_parameters(
     Returns
     -------
     MixtureParameters
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from vmfmix.engines import choose_engine
+    >>> from vmfmix.seeding import starting_parameters
+    >>> engine = choose_engine(np.repeat(np.eye(2), [3, 1], axis=0))
+    >>> starting_parameters(engine, np.eye(2), concentration=10.0).weights
+    array([0.75, 0.25])
     """
     n_components, dim = means.shape
     if weights is None or concentrations is None:

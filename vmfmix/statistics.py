@@ -31,6 +31,15 @@ class SufficientStatistics:
         Σ_i w_i max_k log(π_k f_k(x_i)).
     weight : float
         Σ_i w_i over the rows that have a direction.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from vmfmix.statistics import SufficientStatistics
+    >>> one = SufficientStatistics(np.array([2.0]), np.array([[1.0, 1.0]]), -1.5, 2.0)
+    >>> other = SufficientStatistics(np.array([1.0]), np.array([[0.0, 1.0]]), -0.5, 1.0)
+    >>> (one + other).resultants
+    array([[1., 2.]])
     """
 
     counts: np.ndarray
@@ -93,6 +102,15 @@ class MixtureParameters:
         At least 0; a component of concentration 0 is uniform.
     has_background : bool
         Whether the last component is the uniform background, whose concentration stays 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from vmfmix.statistics import MixtureParameters
+    >>> mixture = MixtureParameters(np.array([0.25, 0.75]), np.eye(2), np.array([5.0, 0.0]))
+    >>> mixture.natural
+    array([[5., 0.],
+           [0., 0.]])
     """
 
     weights: np.ndarray
@@ -151,6 +169,17 @@ class ConcentrationPrior:
         A(κ_0) of the pooled concentration κ_0, from 0 to below 1.
     count : float, default=2.0
         m.
+
+    Examples
+    --------
+    A single row gets less than the pooled concentration, fifty copies of it far more:
+
+    >>> import numpy as np
+    >>> from vmfmix.statistics import ConcentrationPrior
+    >>> prior = ConcentrationPrior(0.5)
+    >>> rows = np.array([1.0, 50.0])
+    >>> prior.concentrations(rows, rows, dim=100).round()
+    array([  50., 1446.])
     """
 
     mean_resultant_length: float
