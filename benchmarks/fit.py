@@ -9,6 +9,7 @@ alone. The results file holds each run, and the mean and standard deviation over
 
 import argparse
 import json
+import os
 import time
 import warnings
 from pathlib import Path
@@ -24,6 +25,7 @@ from vmfmix import VMFMixture
 from vmfmix.metrics import clustering_report
 
 RESULTS = Path(__file__).parent / "results" / "fit.json"
+RESULTS_OF_BUNDLED_SET = RESULTS.with_name("fit_bundled.json")  # where there are no other sets
 SCORES = {"ACC": "accuracy", "NMI": "normalized_mutual_info", "ARI": "adjusted_rand"}
 
 
@@ -173,7 +175,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sets", nargs="*", help="names of sets; default: all there are")
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--output", type=Path, default=RESULTS)
+    has_more = "VMFMIX_DATA" in os.environ
+    parser.add_argument(
+        "--output", type=Path, default=RESULTS if has_more else RESULTS_OF_BUNDLED_SET
+    )
     options = parser.parse_args()
     runs = measure(options.sets, options.seeds)
     results = {
