@@ -29,6 +29,7 @@ from vmfmix.statistics import LARGEST_CONCENTRATION, MixtureParameters
 # Used as they are, without a copy; what is none of these becomes float64, the first.
 _DTYPES = [np.float64, np.float32, np.float16, np.int8, np.uint8]
 _LARGEST_WEIGHT = 1e15
+_TIED_FIRST = 10  # iterations with one concentration before each component gets its own
 
 
 class VMFMixture(
@@ -59,7 +60,8 @@ class VMFMixture(
         spherical k-means, and on text embeddings this is usually the best choice. "free": one for
         each component, corrected for the chance agreement of a component's rows with their own mean
         and shrunk towards the pooled one by two pseudo-rows, so that neither small components nor
-        copies of a row drive it to infinity; the better choice where clusters differ in width.
+        copies of a row drive it to infinity; the better choice where clusters differ in width. Such
+        a fit begins with ten iterations of "tied", unless `concentrations_init` is given.
         A float, at most 1e12: fixed.
     background : bool, default=False
         Add a uniform component. Rows that it owns are labelled -1. It also takes clusters that got
@@ -86,8 +88,7 @@ class VMFMixture(
         Weights to start from, summing to 1.
     concentrations_init : array-like of shape (n_components,), default=None
         Concentrations to start from, at most 1e12. What is not given comes from the
-        partition of the rows around the starting means. Concentrations that are then estimated
-        freely start from that partition, too.
+        partition of the rows around the starting means.
     n_init : int, default=1
         Number of fits from different seeds; the one with the greatest `lower_bound_` is kept.
     max_iter : int, default=100
@@ -132,7 +133,7 @@ class VMFMixture(
     lower_bounds_ : ndarray of shape (n_iterations,)
         The same for each iteration. Beyond rounding it never falls.
     n_iter_ : int
-        Number of EM iterations.
+        Number of EM iterations, after those that a "free" fit begins with.
     converged_ : bool
         Whether `tol` was reached within `max_iter`.
     n_features_in_ : int
@@ -634,7 +635,7 @@ class VMFMixture(
                 )
         if weights is not None and not np.isclose(weights.sum(), 1.0):
             raise ValueError(f"weights_init sums to {weights.sum():.6g}; make it sum to 1.")
-        return starting_parameters(
+        start = starting_parameters(
             engine,
             means,
             weights=weights,
@@ -642,6 +643,11 @@ class VMFMixture(
             concentration=self.concentration,
             has_background=self.background,
         )
+        if self.concentration == "free" and concentrations is None:
+            # Widths of clusters are worth estimating once there are clusters.
+            hard = self.assignment == "hard"
+            start = em.fit(engine, start, hard=hard, max_iter=_TIED_FIRST, tol=self.tol).parameters
+        return start
 
     def _initial(self, name, shape):
         values = getattr(self, name)
