@@ -308,6 +308,7 @@ def test_a_warm_start_needs_a_fit_of_the_same_kind(planted, changed):
         model.set_params(**changed)
     with pytest.raises(ValueError, match="warm_start=True cannot go on"):
         model.fit(X)
+    model.set_params(n_components=4, background=False, center=False).fit(planted[0])
 
 
 def test_a_warm_start_may_have_another_concentration(planted):
@@ -498,7 +499,10 @@ def test_memory_is_far_below_rows_times_components():
         ({"n_components": 4, "weights_init": [1.0, 1, 1, 1]}, "weights_init sums to 4"),
         ({"n_components": 4, "concentrations_init": [1.0, 1, 1, 1e13]}, "from 1 to 1e.13"),
         ({"n_components": 4, "concentration": 1e13}, "'concentration' parameter"),
-        ({"n_components": 4, "weights_init": [2.0, -1, 0, 0]}, "weights_init has values from -1"),
+        (
+            {"n_components": 4, "weights_init": [2.0, -1, 0, 0]},
+            "weights_init has values from -1 to 2",
+        ),
         (
             {"n_components": 4, "concentrations_init": [1.0]},
             r"concentrations_init has shape \(1,\)",

@@ -23,7 +23,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from vmfmix import distribution, em, persistence
 from vmfmix.callbacks import CallbackSupportMixin, with_callbacks
 from vmfmix.engines import choose_engine
-from vmfmix.seeding import seed_means, starting_parameters
+from vmfmix.seeding import given_start, seed_means, starting_parameters
 from vmfmix.statistics import LARGEST_CONCENTRATION, MixtureParameters
 
 # Used as they are, without a copy; what is none of these becomes float64, the first.
@@ -280,10 +280,9 @@ class VMFMixture(
         """
         self._refuse_what_is_not_available()
         going_on = self.warm_start and hasattr(self, "means_")
-        n_features = getattr(self, "n_features_in_", None)
         X = validate_data(self, X, accept_sparse="csr", dtype=_DTYPES, ensure_min_features=2)
         if going_on:
-            self._require_same_shape(n_features)
+            self._require_same_shape(X)
         if sample_weight is not None:
             sample_weight = _checked_weight(sample_weight, X)
         progress = self._init_callback_context(max_subtasks=self.n_init)
@@ -555,17 +554,17 @@ class VMFMixture(
                 "center=True needs dense rows, and X is sparse; pass center=False, or reduce X "
                 "with sklearn.decomposition.TruncatedSVD first."
             )
-        engine = choose_engine(X, sample_weight=sample_weight, block_size=self.block_size)
+        engine = self._engine(X, sample_weight)
         whole = MixtureParameters(np.ones(1), np.eye(1, X.shape[1]), np.zeros(1))
         statistics = engine.accumulate(whole, hard=True)
         return statistics.resultants[0] / max(statistics.weight, np.finfo(float).tiny)
 
-    def _require_same_shape(self, n_features):
+    def _require_same_shape(self, X):
         """A warm start needs a fit of the same kind to go on from."""
         parameters, _, n_components = self._warm_state()
         fitted = n_components, parameters.has_background, hasattr(self, "center_")
         wanted = self.n_components, self.background, self.center
-        if fitted != wanted or n_features != self.n_features_in_:
+        if fitted != wanted or X.shape[1] != self.means_.shape[1]:
             raise ValueError(
                 "warm_start=True cannot go on from the last fit, which had other n_components, "
                 "background, center or features; set warm_start=False."
@@ -615,26 +614,15 @@ class VMFMixture(
 
     def _start(self, engine, rng):
         """Parameters to start from: those given, and what they leave open."""
-        means = self._initial("means_init", (self.n_components, engine.n_features))
-        weights = self._initial("weights_init", (self.n_components,))
-        concentrations = self._initial("concentrations_init", (self.n_components,))
+        means, weights, concentrations = given_start(
+            self.n_components,
+            engine.n_features,
+            means_init=self.means_init,
+            weights_init=self.weights_init,
+            concentrations_init=self.concentrations_init,
+        )
         if means is None:
             means = seed_means(engine, self.n_components, self.init_params, rng)
-        else:
-            peaks = np.abs(means).max(axis=1, keepdims=True)
-            if not peaks.all():
-                raise ValueError("means_init has a row of zeros; give every mean a direction.")
-            means = means / peaks
-            means /= np.linalg.norm(means, axis=1, keepdims=True)
-        most = {"weights": 1.0, "concentrations": LARGEST_CONCENTRATION}
-        for name, values in (("weights", weights), ("concentrations", concentrations)):
-            if values is not None and not ((values >= 0) & (values <= most[name])).all():
-                raise ValueError(
-                    f"{name}_init has values from {values.min():g} to {values.max():g}; make all "
-                    f"of them at least 0 and at most {most[name]:g}."
-                )
-        if weights is not None and not np.isclose(weights.sum(), 1.0):
-            raise ValueError(f"weights_init sums to {weights.sum():.6g}; make it sum to 1.")
         start = starting_parameters(
             engine,
             means,
@@ -648,17 +636,6 @@ class VMFMixture(
             hard = self.assignment == "hard"
             start = em.fit(engine, start, hard=hard, max_iter=_TIED_FIRST, tol=self.tol).parameters
         return start
-
-    def _initial(self, name, shape):
-        values = getattr(self, name)
-        if values is None:
-            return None
-        values = np.asarray(values, dtype=np.float64)
-        if values.shape != shape:
-            raise ValueError(f"{name} has shape {values.shape}; it must be {shape}.")
-        if not np.isfinite(values).all():
-            raise ValueError(f"{name} has NaN or infinity in it; make all values finite.")
-        return values
 
     def _reporter(self, task, init):
         """What happens after each E step: scikit-learn's callbacks, and a line if asked for."""

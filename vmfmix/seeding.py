@@ -3,7 +3,7 @@
 import numpy as np
 import scipy.sparse as sp
 
-from vmfmix.statistics import MixtureParameters, maximize
+from vmfmix.statistics import LARGEST_CONCENTRATION, MixtureParameters, maximize
 
 # Seeds are drawn from a sample of the rows, large enough that every cluster worth a seed is in it.
 _ROWS_PER_SEED = 50
@@ -161,6 +161,66 @@ def spherical_kmeans_plusplus(rows, n_seeds, *, weights=None, rng=None):
         chosen[position] = candidates[best]
         nearest = remaining[best]
     return chosen
+
+
+def given_start(
+    n_components, n_features, *, means_init=None, weights_init=None, concentrations_init=None
+):
+    """What a user gives to start from, checked.
+
+    Parameters
+    ----------
+    n_components, n_features : int
+    means_init : array-like of shape (n_components, n_features), default=None
+    weights_init, concentrations_init : array-like of shape (n_components,), default=None
+
+    Returns
+    -------
+    means, weights, concentrations : ndarray, float64, or None where nothing was given
+        The means have unit length.
+
+    Raises
+    ------
+    ValueError
+        For a wrong shape, a value that is not finite or out of its range, a mean of zeros, or
+        weights that do not sum to 1.
+
+    Examples
+    --------
+    >>> from vmfmix.seeding import given_start
+    >>> given_start(1, 2, means_init=[[3, 4]])
+    (array([[0.6, 0.8]]), None, None)
+    """
+    means = _checked("means_init", means_init, (n_components, n_features), -np.inf, np.inf)
+    weights = _checked("weights_init", weights_init, (n_components,), 0.0, 1.0)
+    concentrations = _checked(
+        "concentrations_init", concentrations_init, (n_components,), 0.0, LARGEST_CONCENTRATION
+    )
+    if means is not None:
+        peaks = np.abs(means).max(axis=1, keepdims=True)
+        if not peaks.all():
+            raise ValueError("means_init has a row of zeros; give every mean a direction.")
+        means = means / peaks  # so that no square overflows
+        means /= np.linalg.norm(means, axis=1, keepdims=True)
+    if weights is not None and not np.isclose(weights.sum(), 1.0):
+        raise ValueError(f"weights_init sums to {weights.sum():.6g}; make it sum to 1.")
+    return means, weights, concentrations
+
+
+def _checked(name, values, shape, least, most):
+    if values is None:
+        return None
+    values = np.asarray(values, dtype=np.float64)
+    if values.shape != shape:
+        raise ValueError(f"{name} has shape {values.shape}; it must be {shape}.")
+    if not np.isfinite(values).all():
+        raise ValueError(f"{name} has NaN or infinity in it; make all values finite.")
+    if values.min() < least or values.max() > most:
+        raise ValueError(
+            f"{name} has values from {values.min():g} to {values.max():g}; make all of them at "
+            f"least {least:g} and at most {most:g}."
+        )
+    return values
 
 
 def starting_parameters(
