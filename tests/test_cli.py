@@ -15,7 +15,9 @@ import vmfmix
 from vmfmix import VMFMixture
 from vmfmix.cli import main
 from vmfmix.datasets import make_vmf_mixture
+from vmfmix.merging import COSTS
 from vmfmix.metrics import clustering_report
+from vmfmix.selection import RULES
 
 ROOT = Path(__file__).parents[1]
 
@@ -86,15 +88,77 @@ def test_fit_writes_what_the_estimator_finds(folder, rows, capsys):
 
 def test_every_option_reaches_the_estimator(folder, capsys):
     options = "--concentration 20 --background --center --assignment hard --n-init 2 --max-iter 50"
-    options += " --tol 0.01 --random-state 7 --quiet"
+    options += " --tol 0.01 --random-state 7 --n-components-init 9 --merge icl --selection bic"
+    options += " --quiet"
     assert main([*FIT, "--out", "out", *options.split()]) == 0
     default = VMFMixture().get_params()
     given = vmfmix.load("out/model.npz").get_params()
     assert {name: value for name, value in given.items() if value != default[name]} == {
         **{"n_components": 3, "concentration": 20.0, "background": True, "center": True},
         **{"assignment": "hard", "n_init": 2, "max_iter": 50, "tol": 0.01, "random_state": 7},
+        **{"n_components_init": 9, "merge": "icl", "selection": "bic"},
     }
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("option", "values"),
+    [
+        ("merge", [*COSTS, "none"]),
+        ("selection", list(RULES)),
+        ("concentration", ["pooled", "tied", "free"]),
+    ],
+)
+def test_names_are_those_of_the_estimator(folder, option, values):
+    for value in values:
+        options = ["--n-components", "3" if value == "none" else "auto", f"--{option}", value]
+        assert main(["fit", "rows.npy", *options, "--out", "out", "--overwrite"]) == 0
+        given = vmfmix.load("out/model.npz").get_params()[option]
+        assert given == (None if value == "none" else value)
+
+
+def test_the_number_is_found_unless_it_is_given(folder, rows, capsys):
+    fit = ["fit", "rows.npy", "--out", "out", "--overwrite"]
+    assert main(fit) == 0
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    model = vmfmix.load("out/model.npz")
+    assert model.get_params() == VMFMixture(random_state=0).get_params()
+    expected = VMFMixture(random_state=0).fit(rows[0])
+    np.testing.assert_array_equal(np.load("out/labels.npy"), expected.labels_)
+    n_start = expected.merge_history_.n_components_init
+    assert captured.out.startswith(f"3 clusters (found by merging {n_start}) in 300 rows of 12 ")
+    assert main([*fit, "--n-components-init", "20"]) == 0
+    assert capsys.readouterr().out.startswith("3 clusters (found by merging 20) in 300 rows ")
+    assert main([*fit, "--n-components", "3", "--n-components-init", "20"]) == 0
+    assert capsys.readouterr().out.startswith("3 clusters in 300 rows ")
+
+
+def test_no_clusters_are_found_in_noise(folder, capsys):
+    np.save("rows.npy", np.random.default_rng(0).standard_normal((300, 12)))
+    assert main(["fit", "rows.npy", "--out", "out"]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.startswith("1 cluster (found by merging ")
+    assert captured.err.startswith("vmfmix: warning: No clusters were found")
+    assert captured.err.count("\n") == 1
+
+
+def test_nothing_to_merge(folder, capsys):
+    np.save("rows.npy", np.ones((20, 12)))
+    assert main(["fit", "rows.npy", "--out", "out"]) == 0
+    assert capsys.readouterr().out.startswith("1 cluster (found) in 20 rows of 12 numbers, ")
+
+
+def test_all_rows_are_background(folder, capsys):
+    np.save("rows.npy", np.random.default_rng(0).standard_normal((300, 12)))
+    options = ["--background", "--concentration", "200", "--texts", "texts.txt"]
+    assert main(["fit", "rows.npy", "--out", "out", *options]) == 0
+    assert set(np.load("out/labels.npy")) == {-1}
+    (row,) = table("out/summary.csv")
+    assert row["cluster"] == "-1" and row["size"] == "300"
+    captured = capsys.readouterr()
+    assert captured.out.startswith("0 clusters ") and "background" in captured.out
+    assert captured.err.startswith("vmfmix: warning: All rows belong to the background")
 
 
 def test_same_command_same_result(folder):
@@ -187,7 +251,7 @@ def test_labels_are_scored(folder, rows, capsys):
 
 
 def test_table_is_sorted_by_size_and_says_one_concentration_once(folder, rows, capsys):
-    assert main([*FIT, "--out", "out"]) == 0
+    assert main([*FIT, "--out", "out", "--concentration", "tied"]) == 0
     shown = capsys.readouterr().out
     title, _, head, *lines = shown.splitlines()
     kappa = vmfmix.load("out/model.npz").concentrations_[0]
@@ -195,15 +259,42 @@ def test_table_is_sorted_by_size_and_says_one_concentration_once(folder, rows, c
     assert "concentration" not in head
     sizes = [int(line.split()[1]) for line in lines[:3]]
     assert sizes == sorted(sizes, reverse=True) and sum(sizes) == 300
-    main([*FIT, "--out", "free", "--concentration", "free"])
-    assert "concentration" in capsys.readouterr().out.splitlines()[2]
+
+
+@pytest.mark.parametrize("kind", ["pooled", "free"])
+def test_concentrations_have_a_column_where_they_differ(folder, capsys, kind):
+    fit = [*FIT, "--overwrite", "--out", "out", "--concentration", kind]
+    assert main(fit) == 0  # rows of the same concentration
+    title, _, head, *_ = capsys.readouterr().out.splitlines()
+    values = vmfmix.load("out/model.npz").concentrations_
+    assert 1.0 < values.max() / values.min() < 1.05
+    assert f", concentration {values.min():.1f} to {values.max():.1f}, " in title
+    assert "concentration" not in head
+    X, _ = make_vmf_mixture(300, 12, 3, concentration=[40.0, 80.0, 160.0], random_state=0)
+    np.save("rows.npy", X)
+    assert main(fit) == 0
+    title, _, head, *lines = capsys.readouterr().out.splitlines()
+    assert "concentration" in head and "concentration" not in title
+    model = vmfmix.load("out/model.npz")
+    shown = {int(line.split()[0]): line.split()[3] for line in lines[:3]}
+    assert shown == {k: f"{value:.1f}" for k, value in enumerate(model.concentrations_)}
+
+
+def test_what_is_shown_keeps_to_a_narrow_terminal(folder, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    assert main(["fit", "rows.npy", "--out", "out", "--texts", "texts.txt"]) == 0
+    shown, _, _ = capsys.readouterr().out.rpartition("\n\n")
+    assert max(map(len, shown.splitlines())) <= 60
+    title = " ".join(shown.partition("\n\n")[0].split())
+    assert title.startswith("3 clusters (found by merging ") and title.endswith(" iterations")
 
 
 def test_warnings_are_one_line_each(folder, rows, capsys):
     X = rows[0].copy()
     X[5] = 0
     np.save("rows.npy", X)
-    assert main([*FIT, "--out", "out", "--max-iter", "2", "--quiet"]) == 0
+    options = ["--merge", "none", "--concentration", "tied", "--max-iter", "2", "--quiet"]
+    assert main([*FIT, "--out", "out", *options]) == 0
     captured = capsys.readouterr()
     assert captured.out == ""
     lines = captured.err.splitlines()
@@ -211,8 +302,9 @@ def test_warnings_are_one_line_each(folder, rows, capsys):
     assert "no direction" in lines[0] and "did not converge" in lines[1]
 
 
+@pytest.mark.parametrize("n_components", ["3", "auto"])
 @pytest.mark.parametrize("missing", ["nothing", "rich"])
-def test_progress_on_a_terminal_goes_to_stderr(folder, monkeypatch, missing):
+def test_progress_on_a_terminal_goes_to_stderr(folder, monkeypatch, rows, missing, n_components):
     class Terminal(io.StringIO):
         def isatty(self):
             return True
@@ -227,13 +319,17 @@ def test_progress_on_a_terminal_goes_to_stderr(folder, monkeypatch, missing):
     out, err = io.StringIO(), Terminal()
     monkeypatch.setattr(sys, "stdout", out)
     monkeypatch.setattr(sys, "stderr", err)
-    assert main([*FIT, "--out", "out"]) == 0
+    fit = ["fit", "rows.npy", "--n-components", n_components, "--out", "out", "--overwrite"]
+    assert main(fit) == 0
     assert "nitialization" in err.getvalue()
     assert out.getvalue().startswith("3 clusters")
     assert vmfmix.load("out/model.npz").verbose == 0
     err.truncate(0)
-    assert main([*FIT, "--out", "out", "--overwrite", "--quiet"]) == 0
+    assert main([*fit, "--quiet"]) == 0
     assert err.getvalue().strip("\0") == ""
+    np.save("rows.npy", np.vstack([rows[0], np.zeros(12)]))
+    assert main(fit) == 0
+    assert "vmfmix: warning: 1 of the 301 rows of X have no direction" in err.getvalue()
 
 
 # Where results go.
@@ -622,7 +718,13 @@ def test_a_row_without_a_label(folder, capsys):
         ([*FIT, "--out", "out", "--assignment", "firm"], "'firm'"),
         ([*FIT, "--out", "out", "--over"], "--over"),
         ([*FIT, "--out", "out", "--n-components", "301"], "at most 300"),
-        (["fit", "rows.npy", "--out", "out"], "n_components='auto' is not available yet"),
+        ([*FIT, "--out", "out", "--n-components-init", "0"], "'0' is not an integer of at least 1"),
+        ([*FIT, "--out", "out", "--n-components-init", "2"], "=2 is less than n_components=3"),
+        ([*FIT, "--out", "out", "--n-components-init", "301"], "=301 is more than the 300 rows"),
+        ([*FIT, "--out", "out", "--n-components-init", "9", "--merge", "none"], "where merging"),
+        (["fit", "rows.npy", "--out", "out", "--merge", "none"], "finds the number of clusters"),
+        ([*FIT, "--out", "out", "--merge", "ward"], "'ward' is not one of likelihood, icl, "),
+        ([*FIT, "--out", "out", "--selection", "best"], "'best'"),
     ],
 )
 def test_what_cannot_be_asked_for(folder, capsys, argv, said):

@@ -18,15 +18,19 @@ MAY_KNOW = {
     "distribution": {"expansion"},
     "statistics": {"distribution"},
     "engines": {"statistics", "distribution"},
+    "isotropy": set(),
     "merging": {"statistics", "distribution"},
-    "selection": {"statistics", "distribution"},
+    "path": {"merging", "isotropy", "statistics", "plotting"},  # plotting when it is asked to
+    "selection": {"path", "isotropy", "statistics", "distribution"},
     "seeding": {"statistics", "distribution"},
-    "em": {"engines", "merging", "selection", "seeding", "statistics", "distribution"},
+    "starting": {"path", "selection", "merging", "isotropy", "seeding", "engines", "statistics"},
+    "em": {"engines", "seeding", "statistics", "distribution"},
     "callbacks": set(),
-    "persistence": {"mixture"},  # when a model is loaded, not on import
+    "persistence": {"mixture", "path"},  # when a model is loaded, not on import
+    "fitting": {"em", "starting", "seeding", "callbacks", "statistics"},
     "mixture": {
-        *("em", "engines", "merging", "selection", "seeding", "statistics", "distribution"),
-        *("callbacks", "persistence"),
+        *("em", "fitting", "engines", "merging", "path", "selection", "statistics"),
+        *("distribution", "callbacks", "persistence"),
     },
     "metrics": set(),
     "datasets": {"distribution"},

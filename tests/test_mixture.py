@@ -13,6 +13,7 @@ from scipy.stats import vonmises_fisher
 from sklearn.base import clone
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.metrics import adjusted_rand_score
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -22,6 +23,7 @@ from vmfmix import VMFMixture
 from vmfmix.datasets import load_snips, make_vmf_mixture
 from vmfmix.distribution import mean_resultant_length
 from vmfmix.metrics import clustering_accuracy
+from vmfmix.path import MergeHistory
 from vmfmix.statistics import MixtureParameters
 
 
@@ -69,14 +71,17 @@ def test_fitted_attributes(planted, model):
     assert model.converged_
     assert model.n_iter_ == len(model.lower_bounds_)
     assert model.lower_bound_ == model.lower_bounds_[-1]
-    assert model.lower_bound_ == pytest.approx(model.score(X), abs=1e-3)
+    # The lower bound has the log prior of the concentrations in it.
+    assert model.score(X) - 0.05 < model.lower_bound_ < model.score(X) + 1e-3
+    assert 0.5 < model.isotropy_ <= 1.0
     for name, value in vars(model).items():
         if name.endswith("_") and not name.startswith("_"):
-            assert isinstance(value, (np.ndarray, np.generic, int, float, bool)), name
+            allowed = np.ndarray, np.generic, int, float, bool, MergeHistory
+            assert isinstance(value, allowed), name
 
 
 @pytest.mark.parametrize("dim", [2, 3, 8, 16])
-@pytest.mark.parametrize("concentration", ["tied", "free"])
+@pytest.mark.parametrize("concentration", ["tied", "free", "pooled"])
 def test_log_likelihood_is_that_of_scipy(dim, concentration):
     X, _ = make_vmf_mixture(400, dim, 3, concentration=30.0, random_state=1)
     model = VMFMixture(3, concentration=concentration, random_state=0).fit(X)
@@ -108,17 +113,17 @@ def test_methods_agree_with_each_other_and_the_oracle(planted, model):
 def test_information_criteria(planted, model):
     X = planted[0]
     log_likelihood = model.score_samples(X).sum()
-    n_parameters = 3 + 4 * 15 + 1
+    n_parameters = 3 + 4 * 15 + 4
     assert model.bic(X) == pytest.approx(-2 * log_likelihood + np.log(900) * n_parameters)
     assert model.aic(X) == pytest.approx(-2 * log_likelihood + 2 * n_parameters)
     r = model.predict_proba(X)
     entropy = -(r * np.log(np.maximum(r, 1e-300))).sum()
     assert model.icl(X) == pytest.approx(model.bic(X) + 2 * entropy)
-    free = VMFMixture(4, concentration="free", random_state=0).fit(X)
-    expected = -2 * free.score_samples(X).sum() + np.log(900) * (n_parameters + 3)
-    assert free.bic(X) == pytest.approx(expected)
+    tied = VMFMixture(4, concentration="tied", random_state=0).fit(X)
+    expected = -2 * tied.score_samples(X).sum() + np.log(900) * (n_parameters - 3)
+    assert tied.bic(X) == pytest.approx(expected)
     fixed = VMFMixture(4, concentration=50.0, background=True, random_state=0).fit(X)
-    expected = -2 * fixed.score_samples(X).sum() + np.log(900) * n_parameters
+    expected = -2 * fixed.score_samples(X).sum() + np.log(900) * (n_parameters - 3)
     assert fixed.bic(X) == pytest.approx(expected)
 
 
@@ -156,8 +161,10 @@ def test_free_concentrations_follow_the_widths_of_the_clusters():
         4000, 32, 5, concentration=[30, 60, 120, 240, 480], random_state=2, return_parameters=True
     )
     free = VMFMixture(**truth_of(truth), concentration="free").fit(X)
-    tied = VMFMixture(**truth_of(truth)).fit(X)
+    pooled = VMFMixture(**truth_of(truth)).fit(X)
+    tied = VMFMixture(**truth_of(truth), concentration="tied").fit(X)
     np.testing.assert_allclose(free.concentrations_, truth.concentrations, rtol=0.1)
+    np.testing.assert_allclose(pooled.concentrations_, truth.concentrations, rtol=0.35)
     assert np.ptp(tied.concentrations_) == 0
     assert free.score(X) > tied.score(X)
     assert clustering_accuracy(y, free.labels_) > clustering_accuracy(y, tied.labels_)
@@ -259,13 +266,9 @@ def test_the_random_state_decides(planted, init):
 def test_n_init_keeps_the_best():
     X, _ = make_vmf_mixture(1000, 8, 10, concentration=80.0, random_state=1)
     rng = np.random.RandomState(0)
-    singles = [
-        VMFMixture(10, init_params="random_from_data", random_state=rng).fit(X).lower_bound_
-        for _ in range(5)
-    ]
-    best = VMFMixture(
-        10, init_params="random_from_data", n_init=5, random_state=np.random.RandomState(0)
-    ).fit(X)
+    options = {"init_params": "random_from_data", "merge": None, "concentration": "tied"}
+    singles = [VMFMixture(10, random_state=rng, **options).fit(X).lower_bound_ for _ in range(5)]
+    best = VMFMixture(10, n_init=5, random_state=np.random.RandomState(0), **options).fit(X)
     assert best.lower_bound_ == max(singles)
     assert max(singles) > min(singles) + 1e-3
 
@@ -393,11 +396,13 @@ def test_weights_that_sum_to_one_are_relative(planted, concentration):
 def test_neither_copies_nor_the_order_of_rows_change_the_clusters(planted):
     X = planted[0]
     order = np.random.RandomState(1).permutation(len(X))
-    one = VMFMixture(7, random_state=0).fit(X)
-    ten = VMFMixture(7, random_state=0).fit(np.repeat(X, 10, axis=0))
-    shuffled = VMFMixture(7, random_state=0).fit(X[order])
-    np.testing.assert_array_equal(one.labels_, ten.labels_[::10])
-    np.testing.assert_array_equal(one.labels_[order], shuffled.labels_)
+    for options in ({"n_components": 7, "merge": None}, {"n_components": 7}, {}):
+        fresh = VMFMixture(concentration="tied", random_state=0, **options)
+        one = clone(fresh).fit(X)
+        ten = clone(fresh).fit(np.repeat(X, 10, axis=0))
+        shuffled = clone(fresh).fit(X[order])
+        np.testing.assert_array_equal(one.labels_, ten.labels_[::10])
+        np.testing.assert_array_equal(one.labels_[order], shuffled.labels_)
 
 
 @pytest.mark.parametrize(
@@ -514,19 +519,9 @@ def test_bad_arguments_are_named(planted, options, message):
         VMFMixture(**options).fit(planted[0])
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"n_components": "auto"},
-        {"n_components": 4, "merge": "likelihood"},
-        {"n_components": 4, "n_components_init": 12},
-        {"n_components": 4, "selection": "bic"},
-        {"n_components": 4, "device": "cuda"},
-    ],
-)
-def test_what_is_not_built_yet_says_so(planted, options):
+def test_what_is_not_built_yet_says_so(planted):
     with pytest.raises(NotImplementedError, match="not available yet"):
-        VMFMixture(**options).fit(planted[0])
+        VMFMixture(4, device="cuda").fit(planted[0])
 
 
 def test_rows_without_any_direction_are_refused():
@@ -567,6 +562,182 @@ def test_too_few_distinct_rows_is_a_warning():
 def test_max_iter_reached_is_a_warning(planted):
     with pytest.warns(ConvergenceWarning, match="did not converge within max_iter=2"):
         VMFMixture(9, max_iter=2, tol=0, random_state=0).fit(planted[0])
+
+
+# --- merging --------------------------------------------------------------------------------------
+
+
+def test_the_number_is_found(planted):
+    model = VMFMixture(random_state=0).fit(planted[0])
+    assert model.n_components_ == 4
+    history = model.merge_history_
+    assert history.n_components_init == 112  # an eighth of the rows
+    assert history.candidates[0] <= 112
+    assert history.candidates[-1] == 1
+    assert clustering_accuracy(planted[1], model.labels_) > 0.99
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_one_start_is_enough_in_high_dimension(seed):
+    kappa = np.random.RandomState(seed).uniform(100, 2000, 8)
+    X, y = make_vmf_mixture(2000, 768, 8, concentration=kappa, random_state=seed)
+    assert adjusted_rand_score(y, VMFMixture(8, random_state=seed).fit_predict(X)) == 1.0
+
+
+@pytest.mark.parametrize("merge", ["likelihood", "icl", "jeffreys", "cosine"])
+def test_every_cost_ends_with_the_number_wanted(planted, merge):
+    model = VMFMixture(4, merge=merge, random_state=0).fit(planted[0])
+    assert model.n_components_ == 4
+    assert model.merge_history_.n_components_init == 45  # a twentieth of the rows
+    assert clustering_accuracy(planted[1], model.labels_) > 0.99
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"merge": None},
+        {"means_init": np.eye(4, 16)},
+        {"weights_init": np.full(4, 0.25)},
+        {"n_components_init": 4},
+    ],
+)
+def test_nothing_is_merged_where_the_start_is_given(planted, options):
+    model = VMFMixture(4, random_state=0, **options).fit(planted[0])
+    assert model.n_components_ == 4
+    assert not hasattr(model, "merge_history_")
+
+
+def test_merging_starts_from_given_means(planted):
+    X = planted[0]
+    for options in ({"n_components": 4, "n_components_init": 30}, {}):
+        model = VMFMixture(means_init=X[:30], random_state=0, **options).fit(X)
+        assert model.merge_history_.n_components_init == 30
+        assert clustering_accuracy(planted[1], model.labels_) > 0.99
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"merge": None}, 'n_components="auto" finds the number of clusters by merging'),
+        ({"n_components": 4, "n_components_init": 3}, "n_components_init=3 is less than"),
+        ({"n_components": 4, "n_components_init": 9, "merge": None}, "merge=None forbids merging"),
+        ({"weights_init": np.full(4, 0.25)}, "weights_init cannot be given where"),
+        (
+            {"n_components": 2, "n_components_init": 4, "concentrations_init": np.ones(4)},
+            "concentrations_init cannot be given where",
+        ),
+        ({"n_components_init": 1000}, "n_components_init=1000 is more than the 900 rows"),
+        ({"n_components": 4, "n_components_init": 9, "means_init": np.eye(4, 16)}, "has shape"),
+        ({"merge": "ward"}, "'merge' parameter of VMFMixture must be"),
+        ({"selection": "elbow"}, "'selection' parameter of VMFMixture must be"),
+    ],
+)
+def test_what_cannot_be_merged_is_refused(planted, options, message):
+    with pytest.raises(ValueError, match=message):
+        VMFMixture(**options).fit(planted[0])
+
+
+def test_merge_to_cuts_the_same_fit_elsewhere(planted):
+    X = planted[0]
+    model = VMFMixture(random_state=0).fit(X)
+    finer, coarser = model.merge_to(9, X), model.merge_to(2, X)
+    assert (finer.n_components_, coarser.n_components_) == (9, 2)
+    assert model.n_components_ == 4  # as it was
+    np.testing.assert_array_equal(finer.labels_, finer.predict(X))
+    np.testing.assert_allclose(finer.predict_proba(X).max(axis=1), finer.probabilities_)
+    assert finer.lower_bound_ > model.score(X) > coarser.lower_bound_
+    again = model.merge_to(4, X)
+    assert adjusted_rand_score(again.labels_, model.labels_) > 0.99
+    unlabelled = model.merge_to(9)
+    assert not hasattr(unlabelled, "labels_")
+    np.testing.assert_array_equal(unlabelled.means_, finer.means_)
+    assert clone(finer).n_components == 9
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"concentration": "free"},
+        {"concentration": 40.0},
+        {"background": True, "concentration": "tied"},
+        {"center": True},
+        {"assignment": "hard"},
+    ],
+)
+def test_merge_to_keeps_what_the_fit_was_of(planted, options):
+    X = planted[0]
+    model = VMFMixture(random_state=0, **options).fit(X).merge_to(6, X)
+    assert model.n_components_ == 6
+    total = model.weights_.sum() + getattr(model, "background_weight_", 0.0)
+    assert total == pytest.approx(1.0)
+    assert np.isfinite(model.score(X))
+
+
+def test_merge_to_says_what_it_cannot_do(planted):
+    X = planted[0]
+    with pytest.raises(ValueError, match="Nothing was merged in this fit"):
+        VMFMixture(4, merge=None).fit(X).merge_to(3)
+    model = VMFMixture(4, random_state=0).fit(X)
+    with pytest.raises(ValueError, match="n_components=3 is not on the merge path, which has 4"):
+        model.merge_to(3)
+    with pytest.raises(ValueError, match=r"n_components=3\.0 is not allowed"):
+        model.merge_to(3.0)
+    with pytest.raises(NotFittedError):
+        VMFMixture().merge_to(3)
+
+
+def test_numbers_not_to_be_trusted_are_a_warning():
+    noise = np.random.RandomState(0).standard_normal((600, 20))
+    with pytest.warns(UserWarning, match="No clusters were found"):
+        model = VMFMixture(random_state=0).fit(noise)
+    assert model.n_components_ == 1
+    X, _ = make_vmf_mixture(2000, 64, 30, concentration=200.0, random_state=0)
+    with pytest.warns(UserWarning, match=r"found \(\d+\) is near the number .* \(32\)"):
+        VMFMixture(n_components_init=32, random_state=0).fit(X)
+    triples = np.repeat(np.eye(60), 3, axis=0) + 0.02 * np.random.RandomState(0).rand(180, 60)
+    with pytest.warns(UserWarning, match="have fewer than 4 rows"):
+        VMFMixture(n_components_init=120, random_state=0).fit(triples)
+
+
+def test_several_starts_keep_the_best_score(planted):
+    model = VMFMixture(n_init=3, random_state=0).fit(planted[0])
+    scores = dict(zip(model.merge_history_.candidates, model.merge_history_.scores))
+    single = VMFMixture(random_state=0).fit(planted[0]).merge_history_
+    assert scores[model.n_components_] >= single.scores.max()
+
+
+def test_a_pooled_fit_is_tied_or_free_as_the_rows_are():
+    """Von Mises-Fisher clusters have concentrations of their own; stretched ones share theirs."""
+    rng = np.random.RandomState(0)
+    kappa = [50, 100, 200, 400]
+    X, _ = make_vmf_mixture(2000, 48, 4, concentration=kappa, random_state=0)
+    model = VMFMixture(4, random_state=0).fit(X)
+    assert model.isotropy_ > 0.9
+    np.testing.assert_allclose(np.sort(model.concentrations_), kappa, rtol=0.25)
+    widths = np.repeat([0.1, 0.15, 0.2, 0.3], 500)[:, np.newaxis]
+    X = np.repeat(np.eye(4, 48), 500, axis=0)
+    X[:, 20:24] += widths * rng.standard_normal((2000, 4))
+    model = VMFMixture(4, random_state=0).fit(X)
+    assert model.isotropy_ < 0.15
+    assert np.ptp(model.concentrations_) < 0.2 * model.concentrations_.mean()
+
+
+def test_sparse_rows_are_merged_as_dense_ones(planted):
+    X = np.where(np.abs(planted[0]) < 0.05, 0.0, planted[0])
+    dense = VMFMixture(random_state=0).fit(X)
+    sparse = VMFMixture(random_state=0).fit(sp.csr_array(X))
+    assert sparse.n_components_ == dense.n_components_ == 4
+    assert adjusted_rand_score(dense.labels_, sparse.labels_) > 0.99
+
+
+@pytest.mark.parametrize("n_rows", [1, 2, 3, 5, 17])
+def test_few_rows(n_rows):
+    X = np.random.RandomState(0).standard_normal((n_rows, 6))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        model = VMFMixture(random_state=0).fit(X)
+    assert 1 <= model.n_components_ <= n_rows
+    assert set(model.labels_) == set(range(model.n_components_))
 
 
 # --- scikit-learn around it -----------------------------------------------------------------------
@@ -634,7 +805,8 @@ def test_callbacks_are_told_of_every_iteration(planted):
             return self.tasks.count("iteration") == 3
 
     recorder = Recorder()
-    model = VMFMixture(6, tol=0, random_state=0).set_callbacks(recorder)
+    model = VMFMixture(6, tol=0, merge=None, concentration="tied", random_state=0)
+    model.set_callbacks(recorder)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(planted[0])

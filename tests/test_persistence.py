@@ -32,6 +32,12 @@ def test_a_model_comes_back_as_it_was(rows, tmp_path, options):
     assert repr(again) == repr(model)
     fitted = {name for name in vars(model) if name.endswith("_") and not name.startswith("_")}
     assert fitted == {name for name in vars(again) if name.endswith("_")}
+    assert ("merge_history_" in fitted) == ("means_init" not in options)
+    if "merge_history_" in fitted:
+        fitted.remove("merge_history_")
+        for name, value in vars(model.merge_history_).items():
+            np.testing.assert_array_equal(getattr(again.merge_history_, name), value)
+        np.testing.assert_array_equal(again.merge_to(5).means_, model.merge_to(5).means_)
     for name in fitted:
         np.testing.assert_array_equal(getattr(again, name), getattr(model, name))
         assert type(getattr(again, name)) is type(getattr(model, name)), name

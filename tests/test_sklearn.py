@@ -15,9 +15,13 @@ _NOT_A_CLASSIFIER = (
 
 # The checks use few rows, some of them of zeros.
 @pytest.mark.filterwarnings("ignore:Number of clusters found")
+@pytest.mark.filterwarnings("ignore:EM did not converge")
+@pytest.mark.filterwarnings("ignore:No clusters were found")
+@pytest.mark.filterwarnings("ignore:The number of clusters found")
+@pytest.mark.filterwarnings("ignore:Most of the")
 @pytest.mark.filterwarnings("ignore:.*rows of X have no direction")
 @parametrize_with_checks(
-    [VMFMixture(n_components=8)],
+    [VMFMixture(n_components=8), VMFMixture(), VMFMixture(n_components=8, merge=None)],
     expected_failed_checks=lambda estimator: {
         "check_estimator_sparse_array": _NOT_A_CLASSIFIER,
         "check_estimator_sparse_matrix": _NOT_A_CLASSIFIER,

@@ -1,4 +1,9 @@
-"""scikit-learn's callbacks for fit, and their absence in versions before 1.9."""
+"""What is told of a fit while it runs: to scikit-learn's callbacks, on stdout, and to its history.
+
+scikit-learn has callbacks since version 1.9; before, nobody listens.
+"""
+
+import time
 
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
@@ -27,4 +32,57 @@ except ImportError:
         return method
 
 
-__all__ = ["CallbackSupportMixin", "with_callbacks"]
+__all__ = ["CallbackSupportMixin", "Reporter", "with_callbacks"]
+
+
+class Reporter:
+    """Told of one fit from one start; passes it on.
+
+    Parameters
+    ----------
+    estimator : VMFMixture
+    task : callback context
+        Of this fit.
+    init : int
+        Number of the start.
+    """
+
+    def __init__(self, estimator, task, init):
+        self._estimator, self._task, self._init = estimator, task, init
+        self._start = time.perf_counter()
+        self.iterations: list = []
+
+    def merging(self, n_components, log_likelihood):
+        """A step on the way from many components to few; returns whether somebody wants to stop."""
+        if self._estimator.verbose > 1:
+            print(
+                f"  Initialization {self._init}, merging: log-likelihood {log_likelihood:.6f}, "
+                f"{n_components} components"
+            )
+        return self._tell("merging", n_components, log_likelihood)
+
+    def iteration(self, iteration, bound, n_components):
+        """An EM iteration; returns whether somebody wants to stop."""
+        if self._estimator.verbose > 1:
+            print(
+                f"  Initialization {self._init}, iteration {iteration}: "
+                f"lower bound {bound:.6f}, {n_components} components"
+            )
+        return self._tell("iteration", n_components, bound)
+
+    def _tell(self, task_name, n_components, log_likelihood):
+        self.iterations.append((n_components, log_likelihood, time.perf_counter() - self._start))
+        step = self._task.subcontext(task_name=task_name)
+        step.call_on_fit_task_begin(estimator=self._estimator)
+        return step.call_on_fit_task_end(estimator=self._estimator)
+
+    def end(self, result, found=None):
+        """The end of this fit."""
+        if not self._estimator.verbose:
+            return
+        state = "converged" if result.converged else "did not converge"
+        merged = f"{found[0]} components merged to {found[1]}, " if found else ""
+        print(
+            f"Initialization {self._init}: {merged}{state} in {len(result.lower_bounds)} "
+            f"iterations, lower bound {result.lower_bounds[-1]:.6f}"
+        )

@@ -19,9 +19,14 @@ _FILES_OF_FIT = ("labels.npy", "probabilities.npy", "model.npz", "summary.csv", 
 _FILES_OF_PREDICT = ("labels.npy", "probabilities.npy")
 
 _PARAMETERS = (
-    *("n_components", "concentration", "background", "center", "assignment"),
+    *("n_components", "n_components_init", "merge", "selection"),
+    *("concentration", "background", "center", "assignment"),
     *("n_init", "max_iter", "tol", "random_state"),
 )
+# Said here again, as help loads nothing heavy.
+_MERGES = ("likelihood", "icl", "jeffreys", "cosine", "none")
+_SELECTIONS = ("auto", "persistence", "modularity", "silhouette", "stability", "icl", "bic")
+_CONCENTRATIONS = ("pooled", "tied", "free")
 
 _ABOUT = """\
 Cluster embeddings by direction, with mixtures of von Mises-Fisher distributions.
@@ -30,15 +35,15 @@ clusters that were found before."""
 
 _EXAMPLES = """\
 examples:
-  vmfmix fit embeddings.npy --n-components 7 --out clusters/
+  vmfmix fit embeddings.npy --out clusters/
   vmfmix fit embeddings.npy --n-components 7 --texts texts.txt --out clusters/
   vmfmix predict clusters/model.npz new.npy --out new-clusters/
 
 'vmfmix fit --help' and 'vmfmix predict --help' explain the options."""
 
 _ABOUT_FIT = """\
-Find clusters of embeddings and print what is in them. The folder that --out
-names will hold
+Find clusters of embeddings, and how many there are, and print what is in them.
+The folder that --out names will hold
 
   labels.npy         cluster of each row, counted from 0; -1: background
   probabilities.npy  probability that the row belongs to that cluster
@@ -49,8 +54,9 @@ names will hold
 
 _EXAMPLES_OF_FIT = """\
 examples:
+  vmfmix fit embeddings.npy --out clusters/
+  vmfmix fit embeddings.npy --texts texts.txt --out clusters/
   vmfmix fit embeddings.npy --n-components 7 --out clusters/
-  vmfmix fit embeddings.npy --n-components 7 --texts texts.txt --out clusters/
   vmfmix fit data.npz --array train --n-components 50 --n-init 5 --out train/
 
 The same command gives the same result, as --random-state is 0 unless it is set."""
@@ -272,6 +278,7 @@ def _add_fit(parser):
     parser.set_defaults(command=_fit)
     _add_embeddings(parser, "embeddings", "EMBEDDINGS")
     parser.add_argument("--out", required=True, type=Path, metavar="FOLDER", help="where to write")
+    _add_number(parser.add_argument_group("the number of clusters"))
     _add_mixture(parser.add_argument_group("the mixture"))
     _add_search(parser.add_argument_group("the search"))
     more = parser.add_argument_group("what is known of the rows")
@@ -288,21 +295,50 @@ def _add_fit(parser):
     _add_common(parser)
 
 
-def _add_mixture(group):
+def _add_number(group):
     group.add_argument(
         "--n-components",
         type=_n_components,
         default="auto",
         metavar="N",
-        help="number of clusters; 'auto', the default, will let it be found, but is not there yet",
+        help="number of clusters, or 'auto': start from many, merge them down to one, and keep the "
+        "number that --selection prefers (default: auto)",
     )
+    group.add_argument(
+        "--n-components-init",
+        type=_count,
+        metavar="N",
+        help="number of clusters that merging starts from (default: three times --n-components; "
+        "for 'auto' an eighth of the rows, at most 600)",
+    )
+    group.add_argument(
+        "--merge",
+        type=_merge,
+        default="likelihood",
+        metavar="COST",
+        help="which clusters are merged first: those whose union costs least 'likelihood', 'icl', "
+        "'jeffreys' divergence or 'cosine' distance; 'none': nothing is merged, and --n-components "
+        "must be given (default: likelihood)",
+    )
+    group.add_argument(
+        "--selection",
+        choices=_SELECTIONS,
+        default="auto",
+        metavar="RULE",
+        help="what 'auto' chooses the number by: 'auto', 'persistence', 'modularity', "
+        "'silhouette', 'stability', 'icl' or 'bic' (default: auto)",
+    )
+
+
+def _add_mixture(group):
     group.add_argument(
         "--concentration",
         type=_concentration,
-        default="tied",
+        default="pooled",
         metavar="KIND",
-        help="how tight clusters are: 'tied', all the same; 'free', each its own; "
-        "or a number, the same for all and not fitted (default: tied)",
+        help="how tight clusters are: 'pooled', each its own as far as the rows bear that out; "
+        "'tied', all the same; 'free', each its own; or a number, the same for all and not fitted "
+        "(default: pooled)",
     )
     group.add_argument(
         "--background",
@@ -336,7 +372,7 @@ def _add_search(group):
         type=_count,
         default=100,
         metavar="N",
-        help="most passes over the rows for each start (default: 100)",
+        help="most passes over the rows for each start, after merging (default: 100)",
     )
     group.add_argument(
         "--tol",
@@ -402,8 +438,15 @@ def _seed(text):
     return _integer(text, 0, "an integer from 0 to 4294967295", 2**32 - 1)
 
 
+def _merge(text):
+    if text not in _MERGES:
+        raise argparse.ArgumentTypeError(f"'{text}' is not one of {', '.join(_MERGES)}")
+    return None if text == "none" else text
+
+
 def _concentration(text):
-    return text if text in ("tied", "free") else _number(text, "'tied', 'free' or a number ≥ 0")
+    allowed = "'pooled', 'tied', 'free' or a number ≥ 0"
+    return text if text in _CONCENTRATIONS else _number(text, allowed)
 
 
 def _tolerance(text):

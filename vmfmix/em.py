@@ -39,6 +39,7 @@ def fit(
     max_iter=100,
     tol=1e-4,
     prior=None,
+    own_share=1.0,
     on_iteration=None,
 ):
     """Fit a von Mises-Fisher mixture by expectation maximisation.
@@ -58,6 +59,8 @@ def fit(
         Stop when the lower bound changes by no more, in nats per unit of weight.
     prior : ConcentrationPrior, default=None
         For "free", where a fit goes on; None: pooled from the first pass.
+    own_share : float, default=1.0
+        Of the concentration of a component, with that prior; see `ConcentrationPrior.pooled`.
     on_iteration : callable, default=None
         Called with (iteration, lower_bound, n_components) after each E step; the fit stops when it
         returns True.
@@ -84,7 +87,7 @@ def fit(
         prior = None
     elif prior is None:
         statistics = engine.accumulate(parameters, hard=True)
-        prior = ConcentrationPrior.pooled(statistics.selected(parameters.own))
+        prior = ConcentrationPrior.pooled(statistics.selected(parameters.own), own_share)
         parameters = _maximize(
             _without_empty(statistics, parameters), parameters, concentration, prior
         )

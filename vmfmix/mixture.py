@@ -4,6 +4,7 @@ The formulas are in `distribution` and `statistics`, the loop in `em`, the rows 
 """
 
 import warnings
+from copy import copy
 from numbers import Integral, Real
 
 import numpy as np
@@ -23,13 +24,22 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from vmfmix import distribution, em, persistence
 from vmfmix.callbacks import CallbackSupportMixin, with_callbacks
 from vmfmix.engines import choose_engine
-from vmfmix.seeding import given_start, seed_means, starting_parameters
-from vmfmix.statistics import LARGEST_CONCENTRATION, MixtureParameters
+from vmfmix.fitting import Fit, best_fit, merges, own_share
+from vmfmix.merging import COSTS
+from vmfmix.path import MergeHistory
+from vmfmix.selection import RULES
+from vmfmix.statistics import (
+    LARGEST_CONCENTRATION,
+    ConcentrationPrior,
+    MixtureParameters,
+    maximize,
+)
 
 # Used as they are, without a copy; what is none of these becomes float64, the first.
 _DTYPES = [np.float64, np.float32, np.float16, np.int8, np.uint8]
 _LARGEST_WEIGHT = 1e15
-_TIED_FIRST = 10  # iterations with one concentration before each component gets its own
+_NEAR_THE_START = 0.7  # share of the starting number from which on it may have been too small
+_TINY = 4  # rows
 
 
 class VMFMixture(
@@ -46,23 +56,28 @@ class VMFMixture(
     .. math:: p(x) = \sum_k \pi_k\, C_d(\kappa_k) \exp(\kappa_k\, \mu_k^\top x)
 
     with weights :math:`\pi_k`, unit mean directions :math:`\mu_k` and concentrations
-    :math:`\kappa_k \ge 0`, fitted by expectation maximisation [1]_. Rows are divided by their
+    :math:`\kappa_k \ge 0`, fitted by expectation maximisation [1]_. A fit begins with more
+    components than are wanted, merges those that explain the rows as well together, and so finds
+    good clusters from one start, and their number if it is not given. Rows are divided by their
     lengths. Dense `X` is not copied; memory beyond it is a few numbers for each row, a few arrays
-    of ``n_components × n_features``, and a sample of 50 rows for each component.
+    of ``n_components × n_features``, and a sample of at most 12 000 rows, or of 20 for each
+    component that merging starts from.
 
     Parameters
     ----------
     n_components : int or "auto", default="auto"
-        Number of components, at most the number of rows. "auto", which finds the number by merging,
-        is not available yet.
-    concentration : {"tied", "free"} or float, default="tied"
+        Number of components, at most the number of rows. "auto": found by merging components down
+        to one and keeping the number that `selection` prefers.
+    concentration : {"pooled", "tied", "free"} or float, default="pooled"
         "tied": one concentration for all components; the labels are then close to those of
-        spherical k-means, and on text embeddings this is usually the best choice. "free": one for
-        each component, corrected for the chance agreement of a component's rows with their own mean
-        and shrunk towards the pooled one by two pseudo-rows, so that neither small components nor
-        copies of a row drive it to infinity; the better choice where clusters differ in width. Such
-        a fit begins with ten iterations of "tied", unless `concentrations_init` is given.
-        A float, at most 1e12: fixed.
+        spherical k-means. "free": one for each component, corrected for the chance agreement of a
+        component's rows with their own mean and shrunk towards the pooled one by two pseudo-rows,
+        so that neither small components nor copies of a row drive it to infinity. "pooled": between
+        the two, as the rows are; see `isotropy_`. Where clusters scatter evenly in all directions,
+        as the model says, it is near "free", and where they scatter in few directions, as those of
+        text embeddings, it is near "tied", which is better there. "free" and "pooled" begin with at
+        most ten iterations of "tied", unless `concentrations_init` is given. A float, at most 1e12:
+        fixed.
     background : bool, default=False
         Add a uniform component. Rows that it owns are labelled -1. It also takes clusters that got
         no seed, so give it several starts, as with ``n_init=10``.
@@ -73,12 +88,28 @@ class VMFMixture(
     assignment : {"soft", "hard"}, default="soft"
         "soft": EM. "hard": classification EM, in which a row counts for its most probable component
         alone, as in spherical k-means.
-    n_components_init : None
-        Reserved for merging, which is not available yet.
-    merge : None
-        Reserved for merging, which is not available yet; None is EM with `n_components` components.
-    selection : "auto"
-        Reserved for merging, which is not available yet.
+    n_components_init : int, default=None
+        Number of components that merging starts from. None: three times `n_components`, and at
+        least a twentieth of the rows up to 150; for "auto" an eighth of the rows, at most 600.
+        (Copies of a row count once.) Merging cannot find more clusters than it starts from.
+    merge : {"likelihood", "icl", "jeffreys", "cosine"} or None, default="likelihood"
+        What two components cost to merge. "likelihood": loss of the classification log-likelihood
+        under one concentration, which is Ward's criterion on the sphere; the best on real
+        embeddings. "icl": the same with concentrations and weights of their own, in the effective
+        dimension of the clusters. "jeffreys": Jeffreys divergence. "cosine": cosine of the means.
+        The last two are blind to the sizes of clusters. None: nothing is merged, and EM runs with
+        `n_components` components. Nothing is merged either where a start is given, unless
+        `n_components_init` says from how many.
+    selection : {"auto", "persistence", "modularity", "silhouette", "stability", "icl", "bic"} or \
+            callable, default="auto"
+        Which number of components is kept with ``n_components="auto"``. "persistence": how long a
+        random walk between neighbouring rows remembers its cluster. "icl", "bic": likelihood
+        criteria; right for von Mises-Fisher clusters, several times too many on real embeddings.
+        "auto": "icl" if `isotropy_` says that it is right, otherwise "persistence" among the
+        numbers up to that of "icl". "modularity" of the partition on the graph of nearest
+        neighbours. "silhouette": simplified and leave-one-out. "stability": the largest number at
+        which paths from three seeds agree. A callable gets (rows, labels), as
+        `sklearn.metrics.calinski_harabasz_score`; the greatest value wins.
     init_params : {"k-means++", "random_from_data", "random"}, default="k-means++"
         How mean directions are seeded: spherical k-means++ on (a sample of) the rows, distinct
         random rows, or the mean directions of a random partition.
@@ -90,7 +121,9 @@ class VMFMixture(
         Concentrations to start from, at most 1e12. What is not given comes from the
         partition of the rows around the starting means.
     n_init : int, default=1
-        Number of fits from different seeds; the one with the greatest `lower_bound_` is kept.
+        Number of fits from different seeds; the one with the greatest `lower_bound_` is kept, with
+        ``n_components="auto"`` that with the best selection score. With merging, one is enough on
+        most data.
     max_iter : int, default=100
         Most EM iterations of one fit.
     tol : float, default=1e-4
@@ -117,6 +150,15 @@ class VMFMixture(
         Mean directions, unit rows.
     concentrations_ : ndarray of shape (n_components_,)
         Equal where `concentration="tied"`.
+    merge_history_ : MergeHistory
+        What was merged, at what cost, and the score of each number of components; only where
+        something was merged. ``merge_history_.plot()``, ``.plot_scores()`` and
+        ``.plot_dendrogram()`` draw it, and `merge_to` cuts it elsewhere.
+    isotropy_ : float
+        How evenly rows scatter within clusters: the effective dimension of their scatter as a share
+        of all directions along the sphere, from 0 to 1. 1 is what the model says; text embeddings
+        have 0.05 to 0.25. Only with ``concentration="pooled"``, where a component of mean size
+        takes the share ``isotropy_ ** 2`` of its concentration from its own rows.
     background_weight_ : float
         Weight of the uniform component; only with ``background=True``.
     center_ : ndarray of shape (n_features,)
@@ -127,13 +169,12 @@ class VMFMixture(
         Posterior probability of that component.
     lower_bound_ : float
         Mean log-likelihood per row (per unit of weight) in the last E step, in nats with respect to
-        surface measure. With ``concentration="free"`` the log prior of the
-        concentrations is added; with ``assignment="hard"`` it is the classification
-        log-likelihood.
+        surface measure. With "free" or "pooled" concentrations their log prior is added; with
+        ``assignment="hard"`` it is the classification log-likelihood.
     lower_bounds_ : ndarray of shape (n_iterations,)
         The same for each iteration. Beyond rounding it never falls.
     n_iter_ : int
-        Number of EM iterations, after those that a "free" fit begins with.
+        Number of EM iterations after merging, and after those with one concentration.
     converged_ : bool
         Whether `tol` was reached within `max_iter`.
     n_features_in_ : int
@@ -162,8 +203,10 @@ class VMFMixture(
     >>> from vmfmix import VMFMixture
     >>> from vmfmix.datasets import load_snips
     >>> snips = load_snips()
-    >>> model = VMFMixture(n_components=7, random_state=0).fit(snips.data)
-    >>> model.means_.shape
+    >>> model = VMFMixture(random_state=0).fit(snips.data)
+    >>> model.n_components_  # the sentences have 7 intents, of which two are much alike
+    6
+    >>> model.merge_to(7).means_.shape
     (7, 384)
     >>> model.predict(snips.data[:3]) == model.labels_[:3]
     array([ True,  True,  True])
@@ -176,18 +219,15 @@ class VMFMixture(
     _parameter_constraints: dict = {
         "n_components": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "concentration": [
-            StrOptions({"tied", "free"}),
+            StrOptions({"pooled", "tied", "free"}),
             Interval(Real, 0, LARGEST_CONCENTRATION, closed="both"),
         ],
         "background": ["boolean"],
         "center": ["boolean"],
         "assignment": [StrOptions({"soft", "hard"})],
         "n_components_init": [Interval(Integral, 1, None, closed="left"), None],
-        "merge": [StrOptions({"likelihood", "icl", "jeffreys", "cosine"}), None],
-        "selection": [
-            StrOptions({"auto", "modularity", "stability", "silhouette", "bic", "icl"}),
-            callable,
-        ],
+        "merge": [StrOptions(set(COSTS)), None],
+        "selection": [StrOptions(set(RULES)), callable],
         "init_params": [StrOptions({"k-means++", "random_from_data", "random"})],
         "means_init": ["array-like", None],
         "weights_init": ["array-like", None],
@@ -206,12 +246,12 @@ class VMFMixture(
         self,
         n_components="auto",
         *,
-        concentration="tied",
+        concentration="pooled",
         background=False,
         center=False,
         assignment="soft",
         n_components_init=None,
-        merge=None,
+        merge="likelihood",
         selection="auto",
         init_params="k-means++",
         means_init=None,
@@ -271,14 +311,18 @@ class VMFMixture(
         ------
         ValueError
             If `X` holds NaN or infinity, has fewer than 2 features or fewer rows with a direction
-            than `n_components`, or an initial value has the wrong shape.
+            than `n_components`, an initial value has the wrong shape, or parameters exclude each
+            other.
 
         Warns
         -----
         ConvergenceWarning
             If `max_iter` was reached first, or components were dropped because they owned no rows.
+        UserWarning
+            If "auto" found a number that may mean something else: one cluster, nearly as many as
+            merging started from, or mostly clusters of very few rows.
         """
-        self._refuse_what_is_not_available()
+        self._check_merging()
         going_on = self.warm_start and hasattr(self, "means_")
         X = validate_data(self, X, accept_sparse="csr", dtype=_DTYPES, ensure_min_features=2)
         if going_on:
@@ -299,8 +343,8 @@ class VMFMixture(
                 UserWarning,
                 stacklevel=2,
             )
-        result = self._best_of_n_init(engine, progress, going_on)
-        self._keep(result, engine, center)
+        last = self._last_fit() if going_on else None
+        self._keep(best_fit(self, engine, progress, last), engine, center)
         progress.call_on_fit_task_end(
             estimator=self, X=X, y=y, metadata={"sample_weight": sample_weight}
         )
@@ -508,6 +552,68 @@ class VMFMixture(
         X = np.concatenate([distribution.sample(*law, rng=rng) for law in laws])
         return X, self._as_labels(np.repeat(np.arange(len(sizes), dtype=np.int32), sizes))
 
+    def merge_to(self, n_components, X=None):
+        """The same fit cut at another number of components on its merge path.
+
+        Parameters
+        ----------
+        n_components : int
+            From 1 (with ``n_components="auto"``; otherwise from the number that was fitted) to
+            ``merge_history_.n_components_init``.
+        X : {array-like, CSR matrix} of shape (n_samples, n_features), default=None
+            Rows to label, in one pass; usually those of `fit`.
+
+        Returns
+        -------
+        VMFMixture
+            A fitted copy. Without `X` it has neither `labels_` nor `probabilities_`.
+
+        Raises
+        ------
+        ValueError
+            If that number is not on the path, or there is none because nothing was merged.
+
+        Examples
+        --------
+        >>> from vmfmix import VMFMixture
+        >>> from vmfmix.datasets import load_snips
+        >>> X = load_snips().data
+        >>> model = VMFMixture(random_state=0).fit(X)
+        >>> coarse = model.merge_to(3, X)
+        >>> coarse.n_components_, coarse.labels_.max()
+        (3, np.int32(2))
+        """
+        check_is_fitted(self)
+        if not isinstance(n_components, Integral):
+            raise ValueError(f"n_components={n_components!r} is not allowed; pass an integer.")
+        if not hasattr(self, "merge_history_"):
+            raise ValueError(
+                "Nothing was merged in this fit, so there is no merge path to cut; fit with "
+                'n_components="auto".'
+            )
+        statistics = self.merge_history_.statistics(n_components)
+        free = self.concentration in ("free", "pooled")
+        share = own_share(getattr(self, "isotropy_", None))
+        prior = ConcentrationPrior.pooled(statistics, share) if free else None
+        parameters = maximize(
+            statistics, concentration="free" if free else self.concentration, prior=prior
+        )
+        model = copy(self)
+        model.n_components = int(n_components)
+        for name in ("_state", "labels_", "probabilities_", "lower_bound_", "lower_bounds_"):
+            model.__dict__.pop(name, None)
+        model.n_iter_, model.converged_ = 0, False
+        model._keep_parameters(parameters)
+        if hasattr(self, "background_weight_"):
+            model.weights_ = model.weights_ * (1.0 - self.background_weight_)
+        if X is not None:
+            engine = model._engine_for_new_rows(X)
+            assignment = engine.assign(model._parameters())
+            model.labels_ = model._as_labels(assignment.labels)
+            model.probabilities_ = assignment.probabilities
+            model.lower_bound_ = float(assignment.log_densities.mean())
+        return model
+
     def save(self, path):
         """Write the fitted model to a file that `vmfmix.load` reads; no pickle is involved.
 
@@ -519,19 +625,31 @@ class VMFMixture(
         check_is_fitted(self)
         persistence.save(self, path)
 
-    def _refuse_what_is_not_available(self):
-        """Parameters of the public face whose rooms are not built yet."""
-        if self.n_components == "auto":
-            raise NotImplementedError(
-                "n_components='auto' is not available yet: finding the number of clusters by "
-                "merging comes with the next version; pass an integer."
+    def _check_merging(self):
+        """Parameters that exclude each other."""
+        fewest, most = self.n_components, self.n_components_init
+        if fewest == "auto" and self.merge is None:
+            raise ValueError(
+                'n_components="auto" finds the number of clusters by merging, and merge=None '
+                'forbids that; pass merge="likelihood", or an integer for n_components.'
             )
-        for name, default in (("merge", None), ("n_components_init", None), ("selection", "auto")):
-            if getattr(self, name) != default:
-                raise NotImplementedError(
-                    f"{name}={getattr(self, name)!r} is not available yet: merging comes with the "
-                    f"next version; leave {name}={default!r}."
-                )
+        if most is not None and fewest != "auto" and most < fewest:
+            raise ValueError(
+                f"n_components_init={most} is less than n_components={fewest}, and merging cannot "
+                "add components; pass more, or None."
+            )
+        if most is not None and self.merge is None and most != fewest:
+            raise ValueError(
+                f"n_components_init={most} is where merging starts, and merge=None forbids "
+                'merging; pass merge="likelihood", or n_components_init=None.'
+            )
+        if merges(self):
+            for name in ("weights_init", "concentrations_init"):
+                if getattr(self, name) is not None:
+                    raise ValueError(
+                        f"{name} cannot be given where components are merged first; pass "
+                        f"merge=None, or {name}=None."
+                    )
 
     def _engine(self, X, sample_weight=None, center=None):
         return choose_engine(
@@ -561,8 +679,9 @@ class VMFMixture(
 
     def _require_same_shape(self, X):
         """A warm start needs a fit of the same kind to go on from."""
-        parameters, _, n_components = self._warm_state()
-        fitted = n_components, parameters.has_background, hasattr(self, "center_")
+        last = self._last_fit()
+        found = last.n_components if self.n_components != "auto" else "auto"
+        fitted = found, last.result.parameters.has_background, hasattr(self, "center_")
         wanted = self.n_components, self.background, self.center
         if fitted != wanted or X.shape[1] != self.means_.shape[1]:
             raise ValueError(
@@ -576,128 +695,40 @@ class VMFMixture(
             raise ValueError(
                 f"No row of X has a direction and a positive weight: all are zeros{centred}."
             )
-        if self.n_components > engine.n_used_rows:
-            raise ValueError(
-                f"n_components={self.n_components} is more than the {engine.n_used_rows} rows of X "
-                f"that have a direction and a positive weight; pass at most {engine.n_used_rows}."
-            )
-
-    def _best_of_n_init(self, engine, progress, going_on):
-        """The EM result with the greatest lower bound over `n_init` starts."""
-        rng = check_random_state(self.random_state)
-        best = None
-        for init in range(1 if going_on else self.n_init):
-            task = progress.subcontext(task_name="initialization", max_subtasks=self.max_iter)
-            task.call_on_fit_task_begin(estimator=self)
-            start, prior = self._warm_state()[:2] if going_on else (self._start(engine, rng), None)
-            result = em.fit(
-                engine,
-                start,
-                concentration=self.concentration,
-                hard=self.assignment == "hard",
-                max_iter=self.max_iter,
-                tol=self.tol,
-                prior=prior,
-                on_iteration=self._reporter(task, init),
-            )
-            if best is None or result.lower_bounds[-1] > best.lower_bounds[-1]:
-                best = result
-            if self.verbose:
-                state = "converged" if result.converged else "did not converge"
-                print(
-                    f"Initialization {init}: {state} in {len(result.lower_bounds)} iterations, "
-                    f"lower bound {result.lower_bounds[-1]:.6f}"
+        for name in ("n_components", "n_components_init"):
+            wanted = getattr(self, name)
+            if isinstance(wanted, Integral) and wanted > engine.n_used_rows:
+                raise ValueError(
+                    f"{name}={wanted} is more than the {engine.n_used_rows} rows of X that have a "
+                    f"direction and a positive weight; pass at most {engine.n_used_rows}."
                 )
-            if task.call_on_fit_task_end(estimator=self):
-                break
-        return best
 
-    def _start(self, engine, rng):
-        """Parameters to start from: those given, and what they leave open."""
-        means, weights, concentrations = given_start(
-            self.n_components,
-            engine.n_features,
-            means_init=self.means_init,
-            weights_init=self.weights_init,
-            concentrations_init=self.concentrations_init,
-        )
-        if means is None:
-            means = seed_means(engine, self.n_components, self.init_params, rng)
-        start = starting_parameters(
-            engine,
-            means,
-            weights=weights,
-            concentrations=concentrations,
-            concentration=self.concentration,
-            has_background=self.background,
-        )
-        if self.concentration == "free" and concentrations is None:
-            # Widths of clusters are worth estimating once there are clusters.
-            hard = self.assignment == "hard"
-            start = em.fit(engine, start, hard=hard, max_iter=_TIED_FIRST, tol=self.tol).parameters
-        return start
-
-    def _reporter(self, task, init):
-        """What happens after each E step: scikit-learn's callbacks, and a line if asked for."""
-
-        def report(iteration, bound, n_components):
-            if self.verbose > 1:
-                print(
-                    f"  Initialization {init}, iteration {iteration}: "
-                    f"lower bound {bound:.6f}, {n_components} components"
-                )
-            step = task.subcontext(task_name="iteration")
-            step.call_on_fit_task_begin(estimator=self)
-            return step.call_on_fit_task_end(estimator=self)
-
-        return report
-
-    def _keep(self, result, engine, center):
+    def _keep(self, fit, engine, center):
         """Set the fitted attributes; components that own no row are dropped."""
-        # Where a warm start goes on.
-        self._state = result.parameters, result.prior, self.n_components
-        parameters = result.parameters
-        while True:
-            assignment = engine.assign(parameters)
-            n_all = len(parameters.weights)
-            owns = np.bincount(assignment.labels, minlength=n_all) > 0
-            owns[-1] |= parameters.has_background
-            if owns.all():
-                break
-            parameters = parameters.selected(owns)
-
-        for name in ("center_", "background_weight_"):  # of a fit with other parameters
+        result = fit.result
+        self._state = result.parameters, result.prior, fit.n_components
+        parameters, assignment = _owners(engine, result.parameters)
+        earlier = ["center_", "background_weight_"]
+        if not fit.goes_on:
+            earlier += ["isotropy_", "merge_history_"]
+        for name in earlier:
             self.__dict__.pop(name, None)
         if center is not None:
             self.center_ = center
-        n_components = n_all - parameters.has_background
-        self.n_components_ = n_components
-        self.weights_ = parameters.weights[:n_components]
-        self.means_ = parameters.means[:n_components]
-        self.concentrations_ = parameters.concentrations[:n_components]
-        if parameters.has_background:
-            self.background_weight_ = float(parameters.weights[-1])
+        self._keep_parameters(parameters)
         self.labels_ = self._as_labels(assignment.labels)
         self.probabilities_ = assignment.probabilities
         self.lower_bounds_ = np.array(result.lower_bounds)
         self.lower_bound_ = float(result.lower_bounds[-1])
         self.n_iter_ = len(result.lower_bounds)
         self.converged_ = bool(result.converged)
-        if n_components == 0:
-            warnings.warn(
-                "All rows belong to the background, and no cluster is left; pass background=False, "
-                "or a smaller concentration.",
-                ConvergenceWarning,
-                stacklevel=3,
+        if fit.isotropy is not None:
+            self.isotropy_ = fit.isotropy
+        if fit.merged:
+            self.merge_history_ = MergeHistory.of(
+                fit.merged.partitions, fit.iterations, fit.merged.scores, fit.merged.scale
             )
-        elif n_components < self.n_components:
-            warnings.warn(
-                f"Number of clusters found ({n_components}) is smaller than "
-                f"n_components={self.n_components}: the others came to own no rows. There may be "
-                "too few distinct rows in X; pass a smaller n_components, or another random_state.",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
+        self._warn_of_numbers(fit)
         if not self.converged_ and not result.stopped and self.max_iter > 1:
             warnings.warn(
                 f"EM did not converge within max_iter={self.max_iter} iterations. Increase "
@@ -705,6 +736,58 @@ class VMFMixture(
                 ConvergenceWarning,
                 stacklevel=3,
             )
+
+    def _keep_parameters(self, parameters):
+        own = parameters.own
+        self.weights_ = parameters.weights[own]
+        self.means_ = parameters.means[own]
+        self.concentrations_ = parameters.concentrations[own]
+        self.n_components_ = len(self.weights_)
+        if parameters.has_background:
+            self.background_weight_ = float(parameters.weights[-1])
+
+    def _warn_of_numbers(self, fit):
+        """Say where the number of clusters is not what was asked for, or not to be trusted."""
+        found, category = self.n_components_, ConvergenceWarning
+        wanted = fit.n_components if self.n_components == "auto" else self.n_components
+        start = fit.merged.partitions[0] if fit.merged else None
+        n_start, n_distinct = (start.n_components, len(start.labels)) if start else (0, 0)
+        if found == 0:
+            message = (
+                "All rows belong to the background, and no cluster is left; pass background=False, "
+                "or a smaller concentration."
+            )
+        elif found < wanted:
+            message = (
+                f"Number of clusters found ({found}) is smaller than the {wanted} that EM was to "
+                "find: the others came to own no rows. There may be too few distinct rows in X; "
+                "pass a smaller n_components, or another random_state."
+            )
+        elif self.n_components != "auto" or start is None:
+            return
+        elif found == 1 and n_start > 1:
+            category = UserWarning
+            message = (
+                "No clusters were found: one component describes the rows as well as several. If "
+                "you know that there are clusters, pass their number as n_components; "
+                "merge_history_.scores says what spoke against each number."
+            )
+        elif found >= _NEAR_THE_START * n_start and n_start < n_distinct // 2:
+            category = UserWarning
+            message = (
+                f"The number of clusters found ({found}) is near the number that merging started "
+                f"from ({n_start}), so there may be more; pass "
+                f"n_components_init={min(4 * n_start, n_distinct // 2)}."
+            )
+        elif np.median(np.bincount(self.labels_[self.labels_ >= 0])) < _TINY:
+            category = UserWarning
+            message = (
+                f"Most of the {found} clusters have fewer than {_TINY} rows. If that is not what "
+                "you look for, pass a smaller n_components, or use merge_to."
+            )
+        else:
+            return
+        warnings.warn(message, category, stacklevel=4)
 
     def _as_labels(self, components):
         """Component numbers with the background, which comes last, as -1."""
@@ -723,13 +806,18 @@ class VMFMixture(
             has_background=True,
         )
 
-    def _warm_state(self):
-        """Parameters, prior and asked number of components of the last fit, or what a file kept."""
-        return getattr(self, "_state", (self._parameters(), None, self.n_components))
+    def _last_fit(self):
+        """Where a warm start goes on: what the last fit left, or what a file kept of it."""
+        parameters, prior, n_components = getattr(
+            self, "_state", (self._parameters(), None, self.n_components)
+        )
+        result = em.EMResult(parameters, prior)
+        return Fit(result, n_components, getattr(self, "isotropy_", None), goes_on=True)
 
     def _n_parameters(self):
         """Number of free parameters of the mixture."""
-        n_concentrations = {"tied": 1, "free": self.n_components_}.get(self.concentration, 0)
+        own = self.n_components_
+        n_concentrations = {"tied": 1, "free": own, "pooled": own}.get(self.concentration, 0)
         n_weights = self.n_components_ - 1 + hasattr(self, "background_weight_")
         return n_weights + n_concentrations + self.means_.shape[0] * (self.means_.shape[1] - 1)
 
@@ -742,6 +830,17 @@ class VMFMixture(
         tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _owners(engine, parameters):
+    """Parameters of the components that own rows, or are a background, and the assignment."""
+    while True:
+        assignment = engine.assign(parameters)
+        owns = np.bincount(assignment.labels, minlength=len(parameters.weights)) > 0
+        owns[-1] |= parameters.has_background
+        if owns.all():
+            return parameters, assignment
+        parameters = parameters.selected(owns)
 
 
 def _checked_weight(sample_weight, X):

@@ -1,7 +1,8 @@
 """Fitted models as .npz files: arrays and one JSON text, no pickle.
 
 The file holds ``format`` (JSON: what this is, its parameters and scalar attributes) and one array
-for each array among the parameters (``parameter.<name>``) and attributes (``fitted.<name>``).
+for each array among the parameters (``parameter.<name>``) and attributes (``fitted.<name>``, and
+``fitted.merge_history_.<name>`` for those of the merge history).
 """
 
 import json
@@ -25,6 +26,7 @@ def save(model, path):
         The file appears only when it is complete.
     """
     from vmfmix import __version__
+    from vmfmix.path import MergeHistory
 
     header: dict = {"class": type(model).__name__, "format": _FORMAT, "vmfmix": __version__}
     fitted = {
@@ -38,7 +40,9 @@ def save(model, path):
         for name, value in values.items():
             if isinstance(value, np.random.RandomState):
                 value = None  # a generator in the middle of its stream is not part of a model
-            if isinstance(value, (np.ndarray, list, tuple)):
+            if isinstance(value, MergeHistory):
+                arrays |= {f"{kind}.{name}.{key}": part for key, part in vars(value).items()}
+            elif isinstance(value, (np.ndarray, list, tuple)):
                 value = np.asarray(value)
                 arrays[f"{kind}.{name}"] = value.astype(str) if value.dtype == object else value
             elif value is None or isinstance(value, (bool, int, float, str, np.generic)):
@@ -93,17 +97,24 @@ def load(path):
     True
     """
     from vmfmix.mixture import VMFMixture
+    from vmfmix.path import MergeHistory
 
     header, arrays = _read(path)
     model = VMFMixture()
     model.set_params(**header["parameter"])
     for name, value in header["fitted"].items():
         setattr(model, name, value)
+    history = {}
     for name, value in arrays.items():
-        name = name.partition(".")[2]
+        _, name, *part = name.split(".")
         if name == "feature_names_in_":
             value = value.astype(object)
-        setattr(model, name, value)
+        if part:
+            history[part[0]] = value
+        else:
+            setattr(model, name, value)
+    if history:
+        model.merge_history_ = MergeHistory(**history)
     return model
 
 

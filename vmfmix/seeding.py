@@ -40,8 +40,26 @@ def seed_means(engine, n_components, init_params, rng):
     >>> means.sum(axis=0)
     array([1., 1., 1.])
     """
-    rows, weights = engine.sample(max(_ROWS_PER_SEED * n_components, _FEWEST_ROWS), rng)
-    rows, weights = _distinct(rows, weights)
+    sample = engine.sample(max(_ROWS_PER_SEED * n_components, _FEWEST_ROWS), rng)
+    rows, weights = distinct_rows(*sample)
+    return means_from_rows(rows, weights, n_components, init_params, rng)
+
+
+def means_from_rows(rows, weights, n_components, init_params, rng):
+    """The same from distinct rows that are at hand.
+
+    Parameters
+    ----------
+    rows : ndarray or CSR matrix of shape (n_rows, n_features)
+        Distinct unit rows.
+    weights : ndarray of shape (n_rows,)
+    n_components, init_params, rng
+        As for `seed_means`, but there may be fewer rows than components.
+
+    Returns
+    -------
+    ndarray of shape (n_components, n_features), unit rows
+    """
     if n_components > rows.shape[0]:  # copies serve as seeds that will come to own nothing
         repeats = np.arange(n_components) % rows.shape[0]
         rows, weights = rows[repeats], weights[repeats]
@@ -62,11 +80,29 @@ def seed_means(engine, n_components, init_params, rng):
     return means / np.where(lengths > 0, lengths, 1.0)
 
 
-def _distinct(rows, weights):
+def distinct_rows(rows, weights):
     """Distinct rows in an order of their own, with summed weights.
 
-    So the seeds do not depend on the order of the rows, and a row of weight 2 is a row given twice.
-    The order is that of the projections on a fixed direction, which rounding hardly ever swaps.
+    So what is made of them does not depend on the order of the rows, and a row of weight 2 is a row
+    given twice. The order is that of the projections on a fixed direction, which rounding hardly
+    ever swaps.
+
+    Parameters
+    ----------
+    rows : ndarray or CSR matrix of shape (n_rows, n_features)
+    weights : ndarray of shape (n_rows,)
+
+    Returns
+    -------
+    rows : ndarray or CSR matrix of shape (n_distinct, n_features)
+    weights : ndarray of shape (n_distinct,)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from vmfmix.seeding import distinct_rows
+    >>> distinct_rows(np.eye(2)[[0, 1, 1]], np.ones(3))[1].sum()
+    np.float64(3.0)
     """
     direction = np.random.RandomState(0).standard_normal(rows.shape[1])
     projections = np.concatenate(

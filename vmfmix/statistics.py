@@ -6,6 +6,8 @@ Everything here is of the size of the components; the rows themselves stay in th
 from dataclasses import dataclass, replace
 
 import numpy as np
+import scipy.sparse as sp
+from scipy.special import xlogy
 
 from vmfmix import distribution
 
@@ -13,6 +15,7 @@ from vmfmix import distribution
 # float64 still tells κ x·μ from κ to 2e-4 nats.
 LARGEST_CONCENTRATION = 1e12
 _LARGEST_LENGTH = 1.0 - 1e-12  # mean resultant length of a prior
+_SMALLEST_SHARE = 1e-6  # smaller ones make no difference
 _FEWEST_PAIRS = 20.0  # of rows, ordered, from which a pooled concentration is estimated
 
 
@@ -80,7 +83,8 @@ class SufficientStatistics:
         groups : ndarray of shape (n_components,), int
             New number of each component, from 0 without gaps.
         """
-        indicator = np.equal.outer(np.arange(groups.max() + 1), groups).astype(float)
+        n_before = len(groups)
+        indicator = sp.csr_array((np.ones(n_before), (groups, np.arange(n_before))))
         return replace(
             self,
             counts=indicator @ self.counts,
@@ -199,7 +203,7 @@ class ConcentrationPrior:
         return count * length - excess
 
     @classmethod
-    def pooled(cls, statistics):
+    def pooled(cls, statistics, own_share=1.0):
         """Prior at the mean cosine between different rows of the same component.
 
         Σ_k (‖S_k‖² − N_k) / Σ_k (N_k² − N_k) estimates A² without bias whatever the law, if each
@@ -210,16 +214,21 @@ class ConcentrationPrior:
         ----------
         statistics : SufficientStatistics
             Of a hard assignment.
+        own_share : float, default=1.0
+            Share of its mean resultant length that a component of the mean count takes from its own
+            rows, from 0 to 1; 1: all but for two pseudo-rows.
         """
         squares = np.square(statistics.resultants).sum(axis=1)
         counts = statistics.counts
+        share = max(own_share, _SMALLEST_SHARE)
+        pseudo_rows = cls.count + counts.mean() * (1.0 - share) / share
         pairs = np.maximum(counts**2 - counts, 0.0)
         if pairs.sum() < _FEWEST_PAIRS:
             squares = np.square(statistics.resultants.sum(axis=0)).sum(keepdims=True)
             counts = counts.sum(keepdims=True)
             pairs = np.maximum(counts**2 - counts, 0.0)
         mean_cosine = (squares - counts)[pairs > 0].sum() / max(pairs.sum(), 1.0)
-        return cls(float(np.sqrt(np.clip(mean_cosine, 0.0, _LARGEST_LENGTH))))
+        return cls(float(np.sqrt(np.clip(mean_cosine, 0.0, _LARGEST_LENGTH))), pseudo_rows)
 
     def concentrations(self, lengths, counts, dim):
         """Most probable concentrations: A(κ_k) = (‖S_k‖ + s) / (N_k + m), or 0 if negative."""
@@ -236,6 +245,37 @@ class ConcentrationPrior:
             for kappa in (concentrations, mode)
         )
         return self.resultant_length * (concentrations - mode) - self.count * (phi - phi_mode)
+
+
+def classification_log_likelihood(counts, lengths, dim):
+    """Log-likelihood of rows and labels under one shared concentration, at its maximum.
+
+    n (ψ(R̄) + log C(0)) + Σ_k N_k log(N_k / n), with n = Σ_k N_k, R̄ = Σ_k ‖S_k‖ / n and ψ(A(κ))
+    the divergence of the law with concentration κ from the uniform one.
+
+    Parameters
+    ----------
+    counts, lengths : ndarray of shape (n_components,)
+        N_k, and the lengths ‖S_k‖ of the resultants, of a hard assignment.
+    dim : int
+
+    Returns
+    -------
+    float
+        In nats with respect to surface measure.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from vmfmix.statistics import classification_log_likelihood
+    >>> round(classification_log_likelihood(np.array([5.0]), np.array([0.0]), dim=3) / 5, 3)
+    -2.531
+    """
+    total = counts.sum()
+    length = min(lengths.sum() / total, _LARGEST_LENGTH)
+    explained = distribution.kl_from_uniform(distribution.concentration(length, dim), dim)
+    uniform = distribution.log_normalizer(0.0, dim)
+    return float(total * (explained + uniform) + xlogy(counts, counts / total).sum())
 
 
 def maximize(statistics, *, concentration="tied", prior=None, has_background=False):

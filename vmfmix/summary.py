@@ -1,6 +1,7 @@
 """What the command line says of a fit: its clusters as a table, typical texts, scores."""
 
 import shutil
+import textwrap
 
 import numpy as np
 
@@ -23,6 +24,7 @@ COLUMNS = (
 
 _ROWS_PER_BLOCK = 16384  # so that memory is not n_samples × n_components
 _WIDEST = 100
+_NEARLY_EQUAL = 1.05  # largest concentration over the smallest, up to which a range says enough
 _TEXTS = 3
 
 
@@ -40,6 +42,8 @@ def cosines_to_own_mean(model, X):
     ndarray of shape (n_samples,)
         NaN for rows of the background.
     """
+    if model.n_components_ == 0:  # all background
+        return np.full(len(model.labels_), np.nan)
     own = _by_blocks(model.transform, X, model.labels_)
     return np.where(model.labels_ >= 0, own, np.nan)
 
@@ -150,10 +154,12 @@ def table(model, clusters, texts=None):
     Returns
     -------
     str
-        As wide as the terminal, and at most 100 columns.
+        As wide as the terminal, and at most 100 columns. Concentrations have a column where they
+        differ by more than 5 %, and are named above it where they do not.
     """
     concentrations = [f"{value:.1f}" for value in model.concentrations_]
-    differ = len(set(concentrations)) > 1
+    shared = _range(model.concentrations_)
+    differ = shared is None
     head = ["cluster", "size", "share", *(["concentration"] if differ else []), "mean angle"]
     last = "most typical texts" if texts else "nearest other cluster (cosine)"
     lines = [[*head, last]]
@@ -173,32 +179,54 @@ def table(model, clusters, texts=None):
             lines.append([*cells, f"{row['nearest_cluster']} ({row['nearest_cosine']:.2f})"])
         else:
             lines.append([*cells, ""])
-    return f"{_title(model, None if differ else concentrations)}\n\n{_aligned(lines)}"
+    title = textwrap.fill(_title(model, shared), _width())
+    return f"{title}\n\n{_aligned(lines)}"
 
 
-def _title(model, concentrations):
-    """How many clusters of what, and their concentration if they have the same."""
+def _title(model, shared):
+    """How many clusters of what, how that number came about, and the concentration they share."""
     parts = [
-        f"{_counted(model.n_components_, 'cluster')} in {_counted(len(model.labels_), 'row')} of "
-        f"{model.n_features_in_} numbers",
-        *(f"concentration {value}" for value in (concentrations or [])[:1]),
+        f"{_counted(model.n_components_, 'cluster')}{_found(model)} in "
+        f"{_counted(len(model.labels_), 'row')} of {model.n_features_in_} numbers",
+        *([f"concentration {shared}"] if shared else []),
         f"{'converged' if model.converged_ else 'stopped'} after "
         f"{_counted(model.n_iter_, 'iteration')}",
     ]
     return ", ".join(parts)
 
 
+def _found(model):
+    """Where the number of clusters is from, unless it was given."""
+    if model.n_components != "auto":
+        return ""
+    n_start = model.merge_history_.n_components_init
+    return f" (found by merging {n_start})" if n_start > model.n_components_ else " (found)"
+
+
+def _range(concentrations):
+    """Nearly equal concentrations in words; None where they differ, or there are none."""
+    if len(concentrations) == 0:
+        return None
+    least, most = concentrations.min(), concentrations.max()
+    if f"{least:.1f}" == f"{most:.1f}":
+        return f"{least:.1f}"
+    return f"{least:.1f} to {most:.1f}" if most <= _NEARLY_EQUAL * least else None
+
+
 def _aligned(lines):
     """Cells in columns, right-aligned but the last one, which is cut where there is no room."""
     widths = [max(map(len, column)) for column in zip(*(line[:-1] for line in lines))]
-    width = min(_WIDEST, shutil.get_terminal_size((_WIDEST, 24)).columns)
-    room = max(20, width - sum(widths) - 2 * len(widths))
+    room = max(20, _width() - sum(widths) - 2 * len(widths))
     aligned = []
     for line in lines:
         cells = [cell.rjust(size) for cell, size in zip(line, widths)]
         last = line[-1] if len(line[-1]) <= room else line[-1][: room - 1].rstrip() + "…"
         aligned.append("  ".join([*cells, last]).rstrip())
     return "\n".join(aligned)
+
+
+def _width():
+    return max(20, min(_WIDEST, shutil.get_terminal_size((_WIDEST, 24)).columns))
 
 
 def scores(known, labels):

@@ -1,0 +1,159 @@
+"""Pictures for the documentation, drawn from the results files; nothing is measured here.
+
+``python -m benchmarks.figures [--results FOLDER] [--output FOLDER]`` writes
+
+* ``number_of_clusters.svg``: number of components in each iteration, from several starts;
+* ``quality.svg``: adjusted Rand index of whole fits at the true number of clusters;
+
+each if its results file is there.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+RESULTS = Path(__file__).parent / "results"
+PICTURES = Path(__file__).parents[1] / "docs" / "images"
+
+# Okabe and Ito's colours, which most eyes tell apart, from dark to light.
+METHODS = {
+    "vmfmix": "#0072B2",
+    "KMeans n_init=10": "#E69F00",
+    "GaussianMixture spherical": "#009E73",
+    "faiss spherical": "#BBBBBB",
+}
+AUTO_COLOUR = "#000000"
+START_COLOURS = ("#56B4E9", "#009E73", "#E69F00", "#D55E00")  # from few components to many
+STYLE = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 10,
+    "legend.frameon": False,
+    "svg.hashsalt": "vmfmix",  # the same file from the same numbers
+}
+
+
+def parts_of(history):
+    """Numbers of components on the way to the number kept, of the merges below it, and of EM.
+
+    A fit that finds its number merges down to one component, and goes on from where it cuts that
+    path: there the number of components rises, for once.
+    """
+    rise = next((i for i in range(1, len(history)) if history[i] > history[i - 1]), len(history))
+    path, em = history[:rise], history[rise:]
+    cut = next((i for i, number in enumerate(path) if em and number < em[0]), len(path))
+    return path[:cut], path[cut:], em
+
+
+def plot_histories(results):
+    """A small picture of each set: number of components against iteration from each start."""
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+    from matplotlib.ticker import NullFormatter, StrMethodFormatter
+
+    histories = results["histories"]
+    figure = Figure(figsize=(9, 3 + 2.5 * ((len(histories) - 1) // 2)), layout="constrained")
+    panels = figure.subplots(-(-len(histories) // 2), min(2, len(histories)), squeeze=False).flat
+    handles = {}
+    for axes, (name, of_set) in zip(panels, histories.items()):
+        true = of_set["K*"]
+        starts = {start: history for start, history in of_set.items() if start != "K*"}
+        colours = dict(zip((start for start in starts if start != "auto"), START_COLOURS))
+        found = sorted({history[-1] for history in starts.values()})
+        longest = 0
+        for start, history in starts.items():
+            colour = colours.get(start, AUTO_COLOUR)
+            path, below, em = parts_of(history)
+            kept = path + em
+            label = "vmfmix's own start" if start == "auto" else start.replace(" ", " × ")
+            width, order = (3.2, 2) if start == "auto" else (1.6, 3)  # seen below one like it
+            (handles[label],) = axes.plot(
+                range(1, len(kept) + 1), kept, color=colour, lw=width, zorder=order
+            )
+            iterations = range(len(path), len(path) + len(below) + 1)
+            axes.plot(iterations, path[-1:] + below, color=colour, lw=0.9, ls=":", alpha=0.8)
+            longest = max(longest, len(kept), len(path) + len(below))
+        label = "true number K*"
+        handles[label] = axes.axhline(true, color="#444444", lw=1, ls="--", zorder=1)
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:.0f}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
+        axes.set_xlim(0, longest + 1)
+        span = str(found[0]) if len(found) == 1 else f"{found[0]} to {found[-1]}"
+        axes.set_title(f"{name}: true {true}, found {span}", loc="left")
+        axes.set_ylabel("components")
+        axes.set_xlabel("iteration")
+    handles["merges below the number kept"] = Line2D([], [], color="#444444", lw=0.9, ls=":")
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4)
+    return figure
+
+
+def plot_quality(results):
+    """Bars of the adjusted Rand index by set, with standard deviations over the seeds."""
+    from matplotlib.figure import Figure
+
+    sets = {
+        name: {row["method"]: row["ARI"] for row in rows}
+        for name, rows in results.items()
+        if isinstance(rows, list) and name != "mean_over_sets"
+    }
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    axes = figure.subplots()
+    width = 0.8 / len(METHODS)
+    for i, (method, colour) in enumerate(METHODS.items()):
+        cells = [of_set[method].split(" ± ") for of_set in sets.values()]
+        axes.bar(
+            [place + (i - (len(METHODS) - 1) / 2) * width for place in range(len(sets))],
+            [float(mean) for mean, _ in cells],
+            width,
+            yerr=[float(deviation) for _, deviation in cells],
+            color=colour,
+            label=method,
+            edgecolor="white",
+            linewidth=0.5,
+            error_kw={"elinewidth": 0.9, "capsize": 1.5, "ecolor": "#333333"},
+        )
+    axes.set_xticks(range(len(sets)), sets, rotation=20)
+    axes.tick_params(axis="x", length=0)
+    axes.set_ylabel("adjusted Rand index")
+    axes.set_ylim(0, 1)
+    axes.margins(x=0.01)
+    axes.grid(axis="y", color="#DDDDDD", lw=0.6)
+    axes.set_axisbelow(True)
+    figure.legend(loc="outside upper center", ncols=len(METHODS))
+    return figure
+
+
+FIGURES = {"number_of_clusters": plot_histories, "quality": plot_quality}
+
+
+def draw(results, output):
+    """Write the pictures of the results files in one folder to another; returns their paths."""
+    import matplotlib
+
+    output.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for name, plot in FIGURES.items():
+        source = results / f"{name}.json"
+        if not source.is_file():
+            print(f"{source} is not there; python -m benchmarks.{name} makes it.")
+            continue
+        with matplotlib.rc_context(STYLE):
+            figure = plot(json.loads(source.read_text(encoding="utf-8")))
+            paths.append(output / f"{name}.svg")
+            figure.savefig(paths[-1], metadata={"Date": None})
+    return paths
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--output", type=Path, default=PICTURES)
+    options = parser.parse_args()
+    for path in draw(options.results, options.output):
+        print(path)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,189 @@
+"""From the parameters of an estimator and the rows in an engine to the best of its fits."""
+
+from dataclasses import dataclass, field
+from numbers import Real
+
+from sklearn.utils import check_random_state
+
+from vmfmix import em
+from vmfmix.callbacks import Reporter
+from vmfmix.seeding import given_start, seed_means, starting_parameters
+from vmfmix.starting import MergedStart, measured_isotropy, merged_start
+from vmfmix.statistics import maximize
+
+_TIED_FIRST = 10  # iterations with one concentration before each component gets its own
+
+
+@dataclass
+class Fit:
+    """One fit from one start.
+
+    Parameters
+    ----------
+    result : EMResult
+    n_components : int
+        That EM started with.
+    isotropy : float or None
+        Of a "pooled" fit; see `own_share`.
+    merged : MergedStart or None
+        Where components were merged.
+    iterations : list of (n_components, log_likelihood, seconds)
+    goes_on : bool
+        Whether it went on from an earlier fit.
+    """
+
+    result: em.EMResult
+    n_components: int
+    isotropy: float | None = None
+    merged: MergedStart | None = None
+    iterations: list = field(default_factory=list)
+    goes_on: bool = False
+
+    @property
+    def rank(self):
+        """Greater is better: the score of the number that was found, then the lower bound."""
+        return self.merged.score if self.merged else 0.0, self.result.lower_bounds[-1]
+
+
+def best_fit(settings, engine, progress, last=None):
+    """The best fit over ``settings.n_init`` starts, or the one that goes on from the last.
+
+    Parameters
+    ----------
+    settings : VMFMixture
+        Its parameters are read, and nothing is set.
+    engine : Engine
+    progress : callback context
+    last : Fit, default=None
+
+    Returns
+    -------
+    Fit
+    """
+    rng = check_random_state(settings.random_state)
+    best = None
+    for init in range(1 if last else settings.n_init):
+        task = progress.subcontext(task_name="initialization", max_subtasks=None)
+        task.call_on_fit_task_begin(estimator=settings)
+        reporter = Reporter(settings, task, init)
+        if last:
+            fit = _from(settings, engine, reporter, last, goes_on=True)
+        else:
+            fit = _from(settings, engine, reporter, _start(settings, engine, rng, reporter))
+        if best is None or fit.rank > best.rank:
+            best = fit
+        if task.call_on_fit_task_end(estimator=settings):
+            break
+    return best
+
+
+def _from(settings, engine, reporter, start, goes_on=False):
+    """Run EM to convergence."""
+    result = em.fit(
+        engine,
+        start.result.parameters,
+        # A pooled fit is a free one with a stronger prior.
+        concentration="free" if settings.concentration == "pooled" else settings.concentration,
+        hard=settings.assignment == "hard",
+        max_iter=settings.max_iter,
+        tol=settings.tol,
+        prior=start.result.prior,
+        own_share=own_share(start.isotropy),
+        on_iteration=reporter.iteration,
+    )
+    merged = start.merged
+    reporter.end(result, merged and (merged.partitions[0].n_components, start.n_components))
+    return Fit(
+        result, start.n_components, start.isotropy, merged, reporter.iterations, goes_on=goes_on
+    )
+
+
+def _start(settings, engine, rng, reporter):
+    """What EM starts from, as a fit without iterations: merged, seeded or given."""
+    merged = _merged(settings, engine, rng, reporter) if merges(settings) else None
+    shared = settings.concentration if isinstance(settings.concentration, Real) else "tied"
+    if merged:
+        cut = maximize(merged.statistics, concentration=shared)
+        means, weights, concentrations = cut.means, cut.weights, cut.concentrations
+    else:
+        means, weights, concentrations = given_start(
+            settings.n_components,
+            engine.n_features,
+            means_init=settings.means_init,
+            weights_init=settings.weights_init,
+            concentrations_init=settings.concentrations_init,
+        )
+        if means is None:
+            means = seed_means(engine, settings.n_components, settings.init_params, rng)
+    parameters = starting_parameters(
+        engine,
+        means,
+        weights=weights,
+        concentrations=concentrations,
+        concentration=shared,
+        has_background=settings.background,
+    )
+    if settings.concentration in ("free", "pooled") and concentrations is None:
+        # Widths of clusters are worth estimating once there are clusters.
+        parameters = em.fit(
+            engine,
+            parameters,
+            hard=settings.assignment == "hard",
+            max_iter=min(_TIED_FIRST, settings.max_iter),
+            tol=settings.tol,
+        ).parameters
+    isotropy = None
+    if settings.concentration == "pooled":
+        isotropy = merged.isotropy if merged else measured_isotropy(engine, parameters, rng)
+    n_components = merged.n_components if merged else settings.n_components
+    return Fit(em.EMResult(parameters), n_components, isotropy, merged)
+
+
+def merges(settings):
+    """Whether a fit begins with more components than it ends with."""
+    if settings.merge is None:
+        return False
+    if settings.n_components == "auto":
+        return True
+    if settings.n_components_init is not None:
+        return settings.n_components_init > settings.n_components
+    return settings.means_init is settings.weights_init is settings.concentrations_init is None
+
+
+def _merged(settings, engine, rng, reporter):
+    """The merge path and where it is cut."""
+    n_start, means = settings.n_components_init, settings.means_init
+    if means is not None:
+        n_start = len(means) if n_start is None else n_start
+        means, _, _ = given_start(n_start, engine.n_features, means_init=means)
+    return merged_start(
+        engine,
+        settings.n_components,
+        n_components_init=n_start,
+        means_init=means,
+        init_params=settings.init_params,
+        cost=settings.merge,
+        selection=settings.selection,
+        rng=rng,
+        report=reporter.merging,
+    )
+
+
+def own_share(isotropy):
+    """Share of its concentration that a component takes from its own rows.
+
+    Where rows scatter in all directions, as the model says, each component has a concentration of
+    its own. Where they scatter in few, as those of real embeddings do, differences between
+    concentrations mislead, and the common one is better.
+
+    Parameters
+    ----------
+    isotropy : float or None
+        See `vmfmix.isotropy.isotropy`; None: the fit is not pooled.
+
+    Returns
+    -------
+    float
+        From 0 to 1; see `vmfmix.statistics.ConcentrationPrior.pooled`.
+    """
+    return 1.0 if isotropy is None else isotropy**2

@@ -1,0 +1,335 @@
+"""The merge path: from many components to few, and what is remembered of it."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from vmfmix.isotropy import effective_dimension
+from vmfmix.merging import groups_after, merge_round
+from vmfmix.statistics import (
+    MixtureParameters,
+    SufficientStatistics,
+    classification_log_likelihood,
+)
+
+_FIRST_STEPS = 5  # before anything is merged
+_KEPT_IN_ROUND = 0.87  # share of the components that a round of merges leaves
+
+
+@dataclass
+class Partition:
+    """A place on a merge path: hard statistics, the label of each row, and the merges that follow.
+
+    Parameters
+    ----------
+    statistics : SufficientStatistics
+    labels : ndarray of shape (n_rows,)
+    merges : list of (i, j, cost)
+        From here to the next partition; empty at the end of the path.
+    """
+
+    statistics: SufficientStatistics
+    labels: np.ndarray
+    merges: list = field(default_factory=list)
+
+    @property
+    def n_components(self):
+        """Number of components."""
+        return len(self.statistics.counts)
+
+
+def merge_path(engine, rows, means, *, n_components=1, cost="likelihood", rng=None, report=None):
+    """Merge components round by round, with an EM step after each round.
+
+    A round merges an eighth of the components; the last few merge one by one. The steps are hard
+    and give each row to the nearest mean (spherical k-means), so that what a round merges is
+    decided by sizes and directions alone.
+
+    Parameters
+    ----------
+    engine : Engine
+    rows : ndarray or CSR matrix of shape (n_rows, n_features)
+        The unit rows in the engine.
+    means : ndarray of shape (n_components_init, n_features)
+        Where to start, unit rows.
+    n_components : int, default=1
+        Where to stop.
+    cost : str, default="likelihood"
+        See `vmfmix.merging.merge_round`.
+    rng : numpy.random.RandomState, default=None
+        Draws rows from which all costs but "likelihood" learn the effective dimension.
+    report : callable, default=None
+        Called with (n_components, log_likelihood) after each step; the second is the classification
+        log-likelihood under one shared concentration, in nats per row.
+
+    Returns
+    -------
+    partitions : list of Partition
+        With the starting number of components, and after each round.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from vmfmix.datasets import make_vmf_mixture
+    >>> from vmfmix.engines import choose_engine
+    >>> from vmfmix.path import merge_path
+    >>> from vmfmix.seeding import seed_means
+    >>> X, _ = make_vmf_mixture(500, n_features=8, n_components=3, random_state=0)
+    >>> engine, rng = choose_engine(X), np.random.RandomState(0)
+    >>> means = seed_means(engine, 20, "k-means++", rng)
+    >>> partitions = merge_path(engine, X, means, n_components=3)
+    >>> [partition.n_components for partition in partitions]
+    [20, 17, 15, 13, 11, 10, 9, 8, 7, 6, 5, 4, 3]
+    """
+
+    def tell(statistics):
+        if report is not None:
+            counts, dim = statistics.counts, statistics.resultants.shape[1]
+            lengths = np.linalg.norm(statistics.resultants, axis=1)
+            log_likelihood = classification_log_likelihood(counts, lengths, dim) / counts.sum()
+            report(len(counts), log_likelihood)
+
+    for _ in range(_FIRST_STEPS - 1):
+        statistics = engine.accumulate(_nearest(means), hard=True)
+        statistics = statistics.selected(statistics.counts > 0)
+        means = _directions(statistics)
+        tell(statistics)
+    partition, _ = _partition(engine, means)
+    tell(partition.statistics)
+    partitions = [partition]
+    while partition.n_components > n_components:
+        one_round = min(round(_KEPT_IN_ROUND * partition.n_components), partition.n_components - 1)
+        partition.merges = merge_round(
+            partition.statistics,
+            max(one_round, n_components),
+            cost=cost,
+            dim=None if cost == "likelihood" else effective_dimension(rows, partition.labels, rng),
+        )
+        groups = groups_after(partition.merges, partition.n_components)
+        survivors = np.unique(groups, return_index=True)[1]
+        after, absorbed = _partition(engine, _directions(partition.statistics.merged(groups)))
+        partition.merges += [(survivors[i], survivors[j], 0.0) for i, j in absorbed]
+        partition = after
+        tell(partition.statistics)
+        partitions.append(partition)
+    return partitions
+
+
+def _partition(engine, means):
+    """Rows by their nearest mean, and (nearest component, component) for those without rows."""
+    parameters = _nearest(means)
+    statistics = engine.accumulate(parameters, hard=True)
+    labels = engine.assign(parameters).labels
+    owns = statistics.counts > 0
+    absorbed = []
+    if not owns.all():
+        owners = np.flatnonzero(owns)
+        cosines = np.einsum("id,kd->ik", means[~owns], means[owners])
+        absorbed = list(zip(owners[cosines.argmax(axis=1)], np.flatnonzero(~owns)))
+        labels = (np.cumsum(owns) - 1)[labels]
+        statistics = statistics.selected(owns)
+    return Partition(statistics, labels), absorbed
+
+
+def _nearest(means):
+    """Parameters under which a row belongs to the nearest mean."""
+    n_components = len(means)
+    return MixtureParameters(
+        np.full(n_components, 1.0 / n_components), means, np.ones(n_components)
+    )
+
+
+def _directions(statistics):
+    lengths = np.linalg.norm(statistics.resultants, axis=1, keepdims=True)
+    return statistics.resultants / np.where(lengths > 0, lengths, 1.0)
+
+
+@dataclass(frozen=True)
+class MergeHistory:
+    """What was merged on the way from many components to few, and what it cost.
+
+    Parameters
+    ----------
+    children : ndarray of shape (n_merges, 2), int
+        The two nodes of each merge. Nodes below ``n_components_init`` are the components that were
+        started from; node ``n_components_init + m`` is the union made by merge m, as in
+        `sklearn.cluster.AgglomerativeClustering`.
+    costs : ndarray of shape (n_merges,)
+        What each merge cost, in the unit of the cost function; 0 where a component had come to own
+        no rows.
+    rounds : ndarray of shape (n_rounds,), int
+        Number of components at the start and after each round of merges.
+    nodes : ndarray of shape (sum(rounds),), int
+        Node of each component of each round.
+    counts : ndarray of shape (sum(rounds),)
+    resultants : ndarray of shape (sum(rounds), n_features), float32
+        Sufficient statistics of these components after the EM steps that followed the merges; of
+        a sample of the rows where there are many.
+    n_components : ndarray of shape (n_iterations,), int
+        Number of components in each EM iteration, to the last one of the fit.
+    log_likelihoods : ndarray of shape (n_iterations,)
+        Mean log-likelihood per row in each iteration, in nats: classification log-likelihood while
+        components merge, and the lower bound of the fit afterwards.
+    seconds : ndarray of shape (n_iterations,)
+        When each iteration ended, from the start of the fit.
+    candidates : ndarray of shape (n_candidates,), int
+        Numbers of components between which `selection` chose; empty if the number was given.
+    scores : ndarray of shape (n_candidates,)
+        Their scores; greater is better.
+
+    Examples
+    --------
+    >>> from vmfmix import VMFMixture
+    >>> from vmfmix.datasets import make_vmf_mixture
+    >>> X, _ = make_vmf_mixture(500, n_features=8, n_components=4, random_state=0)
+    >>> history = VMFMixture(random_state=0).fit(X).merge_history_
+    >>> history.children.shape[0] == history.n_components_init - 1
+    True
+    >>> tree = history.linkage()  # for scipy.cluster.hierarchy
+    """
+
+    children: np.ndarray
+    costs: np.ndarray
+    rounds: np.ndarray
+    nodes: np.ndarray
+    counts: np.ndarray
+    resultants: np.ndarray
+    n_components: np.ndarray
+    log_likelihoods: np.ndarray
+    seconds: np.ndarray
+    candidates: np.ndarray
+    scores: np.ndarray
+
+    @property
+    def n_components_init(self):
+        """Number of components that merging started from."""
+        return int(self.rounds[0])
+
+    def __repr__(self):
+        return (
+            f"MergeHistory({self.n_components_init} components merged down to {self.rounds[-1]} "
+            f"in {len(self.rounds) - 1} rounds)"
+        )
+
+    def statistics(self, n_components):
+        """Sufficient statistics with so many components, cut from the path.
+
+        Parameters
+        ----------
+        n_components : int
+            From the smallest number on the path to `n_components_init`.
+
+        Returns
+        -------
+        SufficientStatistics
+
+        Raises
+        ------
+        ValueError
+            If the path does not have that number.
+        """
+        least, most = int(self.rounds[-1]), self.n_components_init
+        if not least <= n_components <= most:
+            raise ValueError(
+                f"n_components={n_components} is not on the merge path, which has {least} to "
+                f"{most}; pass one of these, or fit with another n_components_init."
+            )
+        position = int(np.flatnonzero(self.rounds >= n_components)[-1])
+        here = slice(int(self.rounds[:position].sum()), int(self.rounds[: position + 1].sum()))
+        counts, resultants = self.counts[here], self.resultants[here].astype(np.float64)
+        statistics = SufficientStatistics(counts, resultants, 0.0, float(counts.sum()))
+        place = {int(node): i for i, node in enumerate(self.nodes[here])}
+        first = most - int(self.rounds[position])
+        merges = []
+        for merge in range(first, most - n_components):
+            i, j = (place.pop(int(child)) for child in self.children[merge])
+            place[most + merge] = i
+            merges.append((i, j))
+        return statistics.merged(groups_after(merges, len(counts)))
+
+    def linkage(self):
+        """The merges as a linkage matrix for `scipy.cluster.hierarchy`.
+
+        Returns
+        -------
+        ndarray of shape (n_merges, 4)
+            Children, height (the greatest cost of all merges within the union: a tree cannot go
+            down) and number of starting components in it.
+
+        Raises
+        ------
+        ValueError
+            If the path does not go down to one component.
+        """
+        if self.rounds[-1] != 1:
+            raise ValueError(
+                f"The merge path stops at {self.rounds[-1]} components, and a linkage needs all "
+                'merges down to 1; fit with n_components="auto".'
+            )
+        most = self.n_components_init
+        heights, sizes = np.zeros(most + len(self.costs)), np.ones(most + len(self.costs))
+        for merge, (pair, cost) in enumerate(zip(self.children, self.costs)):
+            heights[most + merge] = max(cost, *heights[pair])
+            sizes[most + merge] = sizes[pair].sum()
+        return np.column_stack([self.children, heights[most:], sizes[most:]]).astype(float)
+
+    def plot(self, ax=None):
+        """Number of components in each EM iteration; see `vmfmix.plotting.plot_merging`."""
+        from vmfmix.plotting import plot_merging
+
+        return plot_merging(self, ax=ax)
+
+    def plot_scores(self, ax=None):
+        """Selection score of each number; see `vmfmix.plotting.plot_scores`."""
+        from vmfmix.plotting import plot_scores
+
+        return plot_scores(self, ax=ax)
+
+    def plot_dendrogram(self, n_components=30, ax=None):
+        """The last merges as a tree; see `vmfmix.plotting.plot_dendrogram`."""
+        from vmfmix.plotting import plot_dendrogram
+
+        return plot_dendrogram(self, n_components=n_components, ax=ax)
+
+    @classmethod
+    def of(cls, partitions, iterations, scores, scale=1.0):
+        """What is to be remembered of a merge path and of the fit that began with it.
+
+        Parameters
+        ----------
+        partitions : list of Partition
+        iterations : list of (n_components, log_likelihood, seconds)
+        scores : dict
+            {number of components: score}
+        scale : float, default=1.0
+            What to multiply statistics by to make counts those of rows.
+        """
+        most = partitions[0].n_components
+        nodes = [np.arange(most)]
+        children: list = []
+        costs: list = []
+        for partition in partitions[:-1]:
+            of_component = nodes[-1].copy()
+            for i, j, cost in partition.merges:
+                children.append((of_component[i], of_component[j]))
+                of_component[i] = most + len(costs)
+                costs.append(cost)
+            groups = groups_after(partition.merges, partition.n_components)
+            of_group = np.zeros(groups.max() + 1, dtype=int)
+            np.maximum.at(of_group, groups, of_component)  # the union has the greatest number
+            nodes.append(of_group)
+        n_components, log_likelihoods, seconds = zip(*iterations)
+        statistics = [partition.statistics.scaled(scale) for partition in partitions]
+        return cls(
+            children=np.array(children, dtype=int).reshape(-1, 2),
+            costs=np.array(costs, dtype=float),
+            rounds=np.array([partition.n_components for partition in partitions]),
+            nodes=np.concatenate(nodes),
+            counts=np.concatenate([each.counts for each in statistics]),
+            resultants=np.concatenate([each.resultants for each in statistics], dtype=np.float32),
+            n_components=np.array(n_components),
+            log_likelihoods=np.array(log_likelihoods),
+            seconds=np.array(seconds),
+            candidates=np.array(list(scores), dtype=int),
+            scores=np.array(list(scores.values()), dtype=float),
+        )

@@ -1,0 +1,182 @@
+"""Where EM starts: from too many components merged down, or from as many seeds as are wanted.
+
+Merging happens on a sample of distinct rows, whatever engine holds the others: copies of rows
+change nothing, and the time does not grow with the number of rows.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vmfmix.engines import choose_engine
+from vmfmix.isotropy import isotropy
+from vmfmix.merging import groups_after
+from vmfmix.path import merge_path
+from vmfmix.seeding import distinct_rows, means_from_rows
+from vmfmix.selection import N_PATHS, Paths, choose
+
+_FEWEST_ROWS = 12_000  # of the sample, if there are as many
+_ROWS_PER_COMPONENT = 20  # that merging starts from
+_MOST_COMPONENTS = 600  # to start from where their number is to be found
+_TIMES_AS_MANY = 3  # as are wanted, to start from
+_ENOUGH = 150  # to start from where fewer are wanted
+_ROWS_PER_SEED = 10
+
+
+@dataclass
+class MergedStart:
+    """Components to start EM from, and how they came about.
+
+    Parameters
+    ----------
+    partitions : list of Partition
+        The merge path.
+    n_components : int
+        Where it is cut.
+    scores : dict
+        {number of components: score}; empty where the number was given.
+    scale : float
+        Mean weight of the distinct rows, which is 1 in the statistics of the path.
+    isotropy : float
+        How evenly rows scatter within clusters, from 0 to 1; see `vmfmix.isotropy.isotropy`.
+    """
+
+    partitions: list
+    n_components: int
+    scores: dict
+    scale: float
+    isotropy: float
+
+    @property
+    def statistics(self):
+        """Sufficient statistics where the path is cut."""
+        above = [each for each in self.partitions if each.n_components >= self.n_components][-1]
+        merges = above.merges[: above.n_components - self.n_components]
+        return above.statistics.merged(groups_after(merges, above.n_components))
+
+    @property
+    def score(self):
+        """Score of the number that was chosen; 0 where it was given."""
+        return self.scores.get(self.n_components, 0.0)
+
+
+def merged_start(
+    engine,
+    n_components,
+    *,
+    n_components_init=None,
+    means_init=None,
+    init_params="k-means++",
+    cost="likelihood",
+    selection="auto",
+    rng=None,
+    report=None,
+):
+    """Seed many components and merge them.
+
+    Parameters
+    ----------
+    engine : Engine
+    n_components : int or "auto"
+        Where to stop; "auto": all the way to 1, and `selection` chooses.
+    n_components_init : int, default=None
+        How many to start from. None: three times `n_components` and at least a twentieth of the
+        distinct rows up to 150; for "auto" an eighth of the distinct rows, at most 600.
+    means_init : ndarray of shape (n_components_init, n_features), default=None
+        Unit rows to start from.
+    init_params : str, default="k-means++"
+        See `vmfmix.seeding.seed_means`.
+    cost : str, default="likelihood"
+        See `vmfmix.merging.merge_round`.
+    selection : str or callable, default="auto"
+        See `vmfmix.selection.choose`.
+    rng : numpy.random.RandomState
+    report : callable, default=None
+        Told of each step; see `vmfmix.path.merge_path`.
+
+    Returns
+    -------
+    MergedStart
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from vmfmix.datasets import make_vmf_mixture
+    >>> from vmfmix.engines import choose_engine
+    >>> from vmfmix.starting import merged_start
+    >>> X, _ = make_vmf_mixture(500, n_features=16, n_components=4, random_state=0)
+    >>> merged_start(choose_engine(X), "auto", rng=np.random.RandomState(0)).n_components
+    4
+    """
+    wanted = n_components_init or _default_init(n_components, engine.n_used_rows)
+    sample = engine.sample(max(_FEWEST_ROWS, _ROWS_PER_COMPONENT * wanted), rng)
+    rows, weights = distinct_rows(*sample)
+    if n_components_init is None:
+        wanted = _default_init(n_components, rows.shape[0])
+    n_components_init = min(wanted, rows.shape[0])
+    # With mean weight 1, so that copies of all rows change nothing at all.
+    scale = float(weights.mean())
+    sample_engine = choose_engine(rows, sample_weight=weights / scale)
+    find = n_components == "auto"
+
+    def walk():
+        means = means_init
+        if means is None:
+            some = _some(rows.shape[0], _ROWS_PER_SEED * n_components_init, rng)
+            means = means_from_rows(rows[some], weights[some], n_components_init, init_params, rng)
+        return merge_path(
+            sample_engine,
+            rows,
+            means,
+            n_components=1 if find else n_components,
+            cost=cost,
+            rng=rng,
+            report=report,
+        )
+
+    partitions, scores = walk(), {}
+    if find:
+        n_paths = N_PATHS.get(selection, 1) if isinstance(selection, str) else 1
+        others = [walk() for _ in range(n_paths - 1)]
+        paths = Paths([partitions, *others], rows, sample_engine, rng)
+        n_components, scores = choose(paths, selection)
+    n_components = min(n_components, partitions[0].n_components)
+    there = [each for each in partitions if each.n_components >= n_components][-1]
+    evenness = isotropy(rows, there.labels, rng)
+    return MergedStart(partitions, n_components, scores, scale, evenness)
+
+
+def measured_isotropy(engine, parameters, rng):
+    """Isotropy of the scatter within components; see `vmfmix.isotropy.isotropy`.
+
+    Parameters
+    ----------
+    engine : Engine
+    parameters : MixtureParameters
+    rng : numpy.random.RandomState
+
+    Returns
+    -------
+    float
+        From 0 to 1.
+    """
+    rows, _ = engine.sample(_FEWEST_ROWS, rng)
+    labels = choose_engine(rows).assign(parameters).labels
+    return isotropy(rows, labels, rng)
+
+
+def _default_init(n_components, n_rows):
+    """How many components to start from."""
+    if n_components == "auto":
+        return min(_MOST_COMPONENTS, max(n_rows // 8, min(n_rows // 2, 20), 1))
+    if n_components == 1:
+        return 1
+    few = min(_TIMES_AS_MANY * n_components, n_rows // 2)
+    return max(n_components, few, min(_ENOUGH, n_rows // 20))
+
+
+def _some(n_rows, size, rng):
+    """Indices of some rows, in their order."""
+    if size >= n_rows:
+        return slice(None)
+    return np.sort(rng.choice(n_rows, size, replace=False))
