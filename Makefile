@@ -35,7 +35,7 @@ docs: $(VENV)/.with-docs
 	@echo "Built docs/_build/html/index.html"
 
 bench: $(VENV)/.with-bench
-	@set -e; for file in $$(grep -l __main__ benchmarks/*.py); do \
+	@set -e; for file in $$(grep -l __main__ benchmarks/*.py | grep -v figures) benchmarks/figures.py; do \
 	    name=benchmarks.$$(basename $$file .py); \
 	    echo "python -m $$name"; \
 	    $(BIN)/python -m $$name; \

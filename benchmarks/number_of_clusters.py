@@ -5,9 +5,9 @@
 
 ``VMFMixture()`` finds its number of clusters on labelled sets, on planted mixtures, and where there
 are no clusters; from its own starting number, and from 2, 4 and 8 times the true number K*. Other
-ways to a number are measured beside it on the same labelled rows, at most 6 000 of a set, with one
+ways to a number are measured beside it on the same labelled rows, at most 3 000 of a set, with one
 seed. Labels are used for scoring, for these starts and for the grids of the others alone. The
-results file is written anew after each part.
+results file is written after each part, and keeps what it has of the others.
 """
 
 import argparse
@@ -25,92 +25,22 @@ from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 
 from benchmarks import machine
 from benchmarks.labelled_sets import all_sets, text_sets
+from benchmarks.planted_sets import NULL_DIMS, NULL_ROWS, NULLS, null, planted, planted_keys
 from vmfmix import VMFMixture
-from vmfmix.distribution import concentration, sample
 from vmfmix.metrics import clustering_report
 
 RESULTS = Path(__file__).parent / "results" / "number_of_clusters.json"
 RESULTS_OF_BUNDLED_SETS = RESULTS.with_name("number_of_clusters_bundled.json")
 PARTS = ("real", "peers", "planted", "nulls")
+TABLES = ("summary", "found", "peers", "planted", "nulls", "histories")
 SCORES = {"AMI": "adjusted_mutual_info", "ARI": "adjusted_rand", "ACC": "accuracy"}
 STARTS = {"auto": None, "2 K*": 2, "4 K*": 4, "8 K*": 8}  # times K*; None: vmfmix's own number
 FEWEST_ROWS = 4  # for each component that is started from
+PLANTED_STARTS = {"auto": None, "4 K*": 4}
 DRAWN = {"snips7": 16, "digits": 16, "stackoverflow20": 16, "clinc150": 16}  # one more start
-MOST_ROWS = 6000  # for the peers
-STEP = 1.25  # of the peers' grids
+MOST_ROWS = 3000  # for the peers
+STEP = 1.5  # of the peers' grids
 REST = 0.2  # seconds between peers: threads of BLAS go on spinning and would be in the way
-
-# --- planted mixtures ----------------------------------------------------------------------------
-
-KINDS = ("plain", "hierarchical", "anisotropic")
-IMBALANCES = (1, 20)
-DIMS = (64, 384)
-NUMBERS = (8, 20, 60)
-SIZES = (2000, 6000, 10_000)
-LENGTH = {"plain": 0.6, "hierarchical": 0.9, "anisotropic": 0.75}  # mean resultant length
-COSINE = 0.87  # of a child's mean with that of its super-cluster
-DIRECTIONS = 8  # one in so many is scattered in, where scatter is anisotropic
-NULLS = ("uniform", "one vMF")
-NULL_DIMS = (3, 64, 384)
-NULL_ROWS = 3000
-
-
-def planted_sizes(n_rows, n_components, imbalance):
-    """Rows of each component, in geometric steps; the first has `imbalance` times as many."""
-    shares = float(imbalance) ** -np.linspace(0, 1, n_components)
-    wanted = n_rows * shares / shares.sum()
-    sizes = np.floor(wanted).astype(int)
-    sizes[np.argsort(sizes - wanted, kind="stable")[: n_rows - sizes.sum()]] += 1
-    return sizes
-
-
-def planted_means(kind, n_components, n_features, rng):
-    """Unit rows: uniform, or around about √K super-clusters that are themselves uniform."""
-    means = uniform(n_components, n_features, rng)
-    if kind == "hierarchical":
-        above = uniform(round(n_components**0.5), n_features, rng)
-        above = above[np.arange(n_components) % len(above)]
-        aside = means - np.einsum("kd,kd->k", means, above)[:, np.newaxis] * above
-        aside /= np.linalg.norm(aside, axis=1, keepdims=True)
-        means = COSINE * above + np.sqrt(1 - COSINE**2) * aside
-    return means
-
-
-def planted(kind, n_rows, n_features, n_components, imbalance, seed):
-    """Unit rows in float32 and their components.
-
-    Where scatter is anisotropic, each component is a von Mises-Fisher law on a sphere of fewer
-    dimensions, through its mean and some random directions.
-    """
-    rng = np.random.default_rng(seed)
-    sizes = planted_sizes(n_rows, n_components, imbalance)
-    means = planted_means(kind, n_components, n_features, rng)
-    dim = n_features // DIRECTIONS + 1 if kind == "anisotropic" else n_features
-    kappa = concentration(LENGTH[kind], dim)
-    parts = []
-    for mean, size in zip(means, sizes):
-        if kind == "anisotropic":
-            aside = rng.standard_normal((n_features, dim - 1))
-            frame = np.linalg.qr(np.column_stack([mean, aside]))[0]
-            frame[:, 0] = mean  # and not its opposite
-            parts.append(sample(np.eye(dim)[0], kappa, size, rng=rng) @ frame.T)
-        else:
-            parts.append(sample(mean, kappa, size, rng=rng))
-    order = rng.permutation(n_rows)
-    y = np.repeat(np.arange(n_components), sizes)
-    return np.concatenate(parts).astype(np.float32)[order], y[order]
-
-
-def null(law, n_rows, n_features, seed):
-    """Unit rows without clusters."""
-    kappa = 0.0 if law == "uniform" else concentration(LENGTH["plain"], n_features)
-    X = sample(np.eye(n_features)[0], kappa, n_rows, rng=seed)
-    return X.astype(np.float32), np.zeros(n_rows, int)
-
-
-def uniform(n_rows, n_features, rng):
-    return sample(np.eye(n_features)[0], 0.0, n_rows, rng=rng)
-
 
 # --- other ways to a number ----------------------------------------------------------------------
 
@@ -224,7 +154,7 @@ def run_peer(X, y, name, seed=0):
     }
 
 
-def measured(title, draw, n_seeds):
+def measured(title, draw, n_seeds, starts=STARTS):
     """Every start with every seed; `draw` gives rows and classes for a seed.
 
     Returns
@@ -232,23 +162,24 @@ def measured(title, draw, n_seeds):
     dict
         rows, features, K*, and ``starts``: {start: [run, ...]}.
     """
-    starts = {}
+    runs_from = {}
     for seed in range(n_seeds):
         X, y = draw(seed)
         k = len(np.unique(y))
-        wanted = dict(STARTS)
+        wanted = dict(starts)
         if seed == 0 and title in DRAWN:
             wanted[f"{DRAWN[title]} K*"] = DRAWN[title]
         for start, times in wanted.items():
             if times is None or times * k * FEWEST_ROWS <= len(X):
-                starts.setdefault(start, []).append(run(X, y, seed, times))
-    line = ", ".join(f"{start}: {[each['K'] for each in runs]}" for start, runs in starts.items())
-    auto = starts["auto"]
+                runs_from.setdefault(start, []).append(run(X, y, seed, times))
+    found = {start: [each["K"] for each in runs] for start, runs in runs_from.items()}
+    line = ", ".join(f"{start}: {numbers}" for start, numbers in found.items())
+    auto = runs_from["auto"]
     print(
         f"{title:40} K* = {k:3}; {line}; ARI {mean(auto, 'ARI'):.3f}, {seconds(auto):.2f} s",
         flush=True,
     )
-    return {"rows": len(X), "features": X.shape[1], "K*": k, "starts": starts}
+    return {"rows": len(X), "features": X.shape[1], "K*": k, "starts": runs_from}
 
 
 def measure_peers(name, X, y):
@@ -467,6 +398,14 @@ def tables(runs):
     return {name: table for name, table in made.items() if table}
 
 
+def joined(earlier, new):
+    """The new tables, and of parts that were not measured again the earlier ones."""
+    kept = {name: earlier[name] for name in TABLES if name in earlier}
+    rows = {row["method"]: row for part in (kept, new) for row in part.get("summary", [])}
+    tables_of_all = {**kept, **new, "summary": list(rows.values())}
+    return {name: tables_of_all[name] for name in TABLES if tables_of_all.get(name)}
+
+
 def measure(parts, names, n_seeds, save=lambda runs: None):
     """All runs of these parts, printed as they come; `save` is called after each part."""
     warm_up()
@@ -488,6 +427,7 @@ def measure(parts, names, n_seeds, save=lambda runs: None):
                     kind, n, dim, k, imbalance, seed
                 ),
                 n_seeds,
+                PLANTED_STARTS,
             )
         save(runs)
     if "nulls" in parts:
@@ -500,18 +440,6 @@ def measure(parts, names, n_seeds, save=lambda runs: None):
                 )
         save(runs)
     return runs
-
-
-def planted_keys():
-    """(kind, imbalance, features, K*, rows) of every planted mixture."""
-    return [
-        (kind, imbalance, dim, k, n)
-        for kind in KINDS
-        for imbalance in IMBALANCES
-        for dim in DIMS
-        for k in NUMBERS
-        for n in SIZES
-    ]
 
 
 def main():
@@ -528,7 +456,11 @@ def main():
 
     def save(runs):
         options.output.parent.mkdir(parents=True, exist_ok=True)
-        text = json.dumps({**facts, **tables(runs)}, indent=1, ensure_ascii=False)
+        earlier = {}
+        if options.output.is_file():
+            earlier = json.loads(options.output.read_text(encoding="utf-8"))
+        results = {**facts, **joined(earlier, tables(runs))}
+        text = json.dumps(results, indent=1, ensure_ascii=False)
         text = re.sub(r"\[[\s\d,]+\]", lambda numbers: " ".join(numbers[0].split()), text)
         options.output.write_text(text + "\n", encoding="utf-8")
 

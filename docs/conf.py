@@ -48,8 +48,8 @@ html_theme_options = {
 html_sidebars = {
     page: []
     for page in (
-        *("index", "install", "quickstart", "guide", "mathematics", "performance"),
-        *("changelog", "contributing"),
+        *("index", "install", "quickstart", "guide", "number_of_clusters", "mathematics"),
+        *("performance", "changelog", "contributing"),
     )
 }
 

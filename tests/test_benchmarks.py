@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from benchmarks import figures, number_of_clusters, quality
+from benchmarks import figures, number_of_clusters, planted_sets, quality
 from benchmarks.labelled_sets import all_sets, text_sets
 
 # --- planted mixtures ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", number_of_clusters.KINDS)
-@pytest.mark.parametrize("imbalance", number_of_clusters.IMBALANCES)
+@pytest.mark.parametrize("kind", planted_sets.KINDS)
+@pytest.mark.parametrize("imbalance", planted_sets.IMBALANCES)
 def test_planted_mixtures_are_what_they_claim(kind, imbalance):
     n, d, k = 3000, 64, 6
-    X, y = number_of_clusters.planted(kind, n, d, k, imbalance, seed=1)
+    X, y = planted_sets.planted(kind, n, d, k, imbalance, seed=1)
     assert X.shape == (n, d)
     assert X.dtype == np.float32
     assert_allclose(np.linalg.norm(X, axis=1), 1, atol=1e-6)
@@ -27,17 +27,17 @@ def test_planted_mixtures_are_what_they_claim(kind, imbalance):
     assert counts.max() / counts.min() == pytest.approx(imbalance, rel=0.02)
     assert np.count_nonzero(np.diff(y)) > n / 3  # rows come in random order
     mean = X[y == 0].mean(axis=0)
-    assert np.linalg.norm(mean) == pytest.approx(number_of_clusters.LENGTH[kind], abs=0.03)
-    assert_array_equal(X, number_of_clusters.planted(kind, n, d, k, imbalance, seed=1)[0])
+    assert np.linalg.norm(mean) == pytest.approx(planted_sets.LENGTH[kind], abs=0.03)
+    assert_array_equal(X, planted_sets.planted(kind, n, d, k, imbalance, seed=1)[0])
 
 
-@pytest.mark.parametrize("n", number_of_clusters.SIZES)
-@pytest.mark.parametrize("k", number_of_clusters.NUMBERS)
+@pytest.mark.parametrize("n", planted_sets.SIZES)
+@pytest.mark.parametrize("k", planted_sets.NUMBERS)
 def test_planted_sizes(n, k):
-    equal = number_of_clusters.planted_sizes(n, k, 1)
+    equal = planted_sets.planted_sizes(n, k, 1)
     assert equal.sum() == n
     assert equal.max() - equal.min() <= 1
-    falling = number_of_clusters.planted_sizes(n, k, 20)
+    falling = planted_sets.planted_sizes(n, k, 20)
     assert falling.sum() == n
     assert falling[0] / falling[-1] == pytest.approx(20, rel=0.1)
     assert (np.diff(falling) <= 0).all()
@@ -45,27 +45,27 @@ def test_planted_sizes(n, k):
 
 def test_children_lie_around_their_super_cluster():
     rng = np.random.default_rng(0)
-    means = number_of_clusters.planted_means("hierarchical", 9, 384, rng)
+    means = planted_sets.planted_means("hierarchical", 9, 384, rng)
     cosines = means @ means.T
     siblings = np.equal.outer(np.arange(9) % 3, np.arange(9) % 3) & ~np.eye(9, dtype=bool)
     assert_allclose(np.diag(cosines), 1)
     # Two means at cosine c with a third, in directions at right angles: c² with each other.
-    assert_allclose(cosines[siblings], number_of_clusters.COSINE**2, atol=0.06)
+    assert_allclose(cosines[siblings], planted_sets.COSINE**2, atol=0.06)
     assert abs(cosines[np.subtract.outer(np.arange(9), np.arange(9)) % 3 > 0]).max() < 0.25
 
 
 def test_anisotropic_components_scatter_in_few_directions():
-    X, y = number_of_clusters.planted("anisotropic", 600, 64, 3, 1, seed=0)
+    X, y = planted_sets.planted("anisotropic", 600, 64, 3, 1, seed=0)
     for component in range(3):
         values = np.linalg.svd(X[y == component], compute_uv=False)
-        assert np.count_nonzero(values > 1e-3) == 64 // number_of_clusters.DIRECTIONS + 1
+        assert np.count_nonzero(values > 1e-3) == 64 // planted_sets.DIRECTIONS + 1
 
 
 @pytest.mark.parametrize(
-    ("law", "length"), [("uniform", 0.0), ("one vMF", number_of_clusters.LENGTH["plain"])]
+    ("law", "length"), [("uniform", 0.0), ("one vMF", planted_sets.LENGTH["plain"])]
 )
 def test_nulls_have_one_component(law, length):
-    X, y = number_of_clusters.null(law, 4000, 3, seed=0)
+    X, y = planted_sets.null(law, 4000, 3, seed=0)
     assert X.dtype == np.float32
     assert_allclose(np.linalg.norm(X, axis=1), 1, atol=1e-6)
     assert set(y) == {0}

@@ -21,7 +21,7 @@ MAY_KNOW = {
     "isotropy": set(),
     "merging": {"statistics", "distribution"},
     "path": {"merging", "isotropy", "statistics", "plotting"},  # plotting when it is asked to
-    "selection": {"path", "isotropy", "statistics", "distribution"},
+    "selection": {"em", "isotropy", "statistics", "distribution"},
     "seeding": {"statistics", "distribution"},
     "starting": {"path", "selection", "merging", "isotropy", "seeding", "engines", "statistics"},
     "em": {"engines", "seeding", "statistics", "distribution"},

@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse as sp
 
 from vmfmix import distribution
-from vmfmix.isotropy import effective_dimension, isotropy
+from vmfmix.isotropy import _four_different, effective_dimension, isotropy
 
 
 @pytest.fixture
@@ -46,13 +46,16 @@ def test_sparse_rows_give_the_same():
     assert sparse == pytest.approx(dense, rel=1e-12)
 
 
-def test_the_four_rows_are_different(rng):
-    """Among 8 rows, a repeated one would be frequent, and its difference zero."""
-    rows = np.eye(8)
-    # Differences of four different unit vectors: D·D' = 0 always.
-    assert effective_dimension(rows, np.zeros(8, int), rng) == 8
+def test_the_four_rows_are_different_and_any(rng):
+    counts = np.repeat([4, 9], 20_000)
+    chosen = _four_different(counts, rng)
+    assert (chosen >= 0).all()
+    assert (chosen < counts[:, np.newaxis]).all()
+    assert (np.diff(np.sort(chosen, axis=1), axis=1) > 0).all()
+    for place in chosen[20_000:].T:  # every number is as likely at every place
+        np.testing.assert_allclose(np.bincount(place) / 20_000, 1 / 9, atol=0.01)
 
 
-def test_nothing_to_see_is_all_directions(rng):
-    assert effective_dimension(np.eye(5), np.arange(5), rng) == 5  # no cluster has eight rows
-    assert effective_dimension(np.ones((20, 5)), np.zeros(20, int), rng) == 5
+def test_where_nothing_scatters_it_cannot_be_told(rng):
+    assert np.isnan(isotropy(np.eye(5), np.arange(5), rng))  # no cluster has eight rows
+    assert np.isnan(effective_dimension(np.ones((20, 5)), np.zeros(20, int), rng))

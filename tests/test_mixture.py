@@ -19,7 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from tests import oracle
-from vmfmix import VMFMixture
+from vmfmix import VMFMixture, load
 from vmfmix.datasets import load_snips, make_vmf_mixture
 from vmfmix.distribution import mean_resultant_length
 from vmfmix.metrics import clustering_accuracy
@@ -243,7 +243,7 @@ def test_a_fit_that_fails_leaves_the_last_one_as_it_was(planted):
     model = VMFMixture(4, center=True, background=True, random_state=0).fit(X)
     expected = model.predict_proba(X)
     with pytest.raises(ValueError, match="No row of X has a direction"):
-        model.fit(np.zeros((9, 16)))
+        model.fit(np.zeros((9, 5)))
     np.testing.assert_array_equal(model.predict_proba(X), expected)
 
 
@@ -628,6 +628,10 @@ def test_merging_starts_from_given_means(planted):
         ),
         ({"n_components_init": 1000}, "n_components_init=1000 is more than the 900 rows"),
         ({"n_components": 4, "n_components_init": 9, "means_init": np.eye(4, 16)}, "has shape"),
+        (
+            {"selection": "stability", "means_init": np.eye(4, 16)},
+            'selection="stability" compares different seeds',
+        ),
         ({"merge": "ward"}, "'merge' parameter of VMFMixture must be"),
         ({"selection": "elbow"}, "'selection' parameter of VMFMixture must be"),
     ],
@@ -645,7 +649,8 @@ def test_merge_to_cuts_the_same_fit_elsewhere(planted):
     assert model.n_components_ == 4  # as it was
     np.testing.assert_array_equal(finer.labels_, finer.predict(X))
     np.testing.assert_allclose(finer.predict_proba(X).max(axis=1), finer.probabilities_)
-    assert finer.lower_bound_ > model.score(X) > coarser.lower_bound_
+    assert finer.score(X) > model.score(X) > coarser.score(X)
+    assert not hasattr(finer, "lower_bound_")
     again = model.merge_to(4, X)
     assert adjusted_rand_score(again.labels_, model.labels_) > 0.99
     unlabelled = model.merge_to(9)
@@ -699,11 +704,125 @@ def test_numbers_not_to_be_trusted_are_a_warning():
         VMFMixture(n_components_init=120, random_state=0).fit(triples)
 
 
-def test_several_starts_keep_the_best_score(planted):
-    model = VMFMixture(n_init=3, random_state=0).fit(planted[0])
-    scores = dict(zip(model.merge_history_.candidates, model.merge_history_.scores))
-    single = VMFMixture(random_state=0).fit(planted[0]).merge_history_
-    assert scores[model.n_components_] >= single.scores.max()
+def test_several_starts_keep_the_median_number():
+    snips = load_snips()
+    X = snips.data[::3]
+    rng = np.random.RandomState(0)
+    singles = [VMFMixture(random_state=rng, concentration="tied").fit(X) for _ in range(3)]
+    rng = np.random.RandomState(0)
+    best = VMFMixture(random_state=rng, concentration="tied", n_init=3).fit(X)
+    assert best.n_components_ == sorted(model.n_components_ for model in singles)[1]
+    same = [model for model in singles if model.n_components_ == best.n_components_]
+    assert best.lower_bound_ == max(model.lower_bound_ for model in same)
+
+
+def test_rows_that_differ_by_rounding_are_copies():
+    """The same sentence embedded in two batches."""
+    X, _ = make_vmf_mixture(40, 32, 4, concentration=400.0, random_state=0)
+    rng = np.random.RandomState(0)
+    exact = VMFMixture(random_state=0, concentration="tied").fit(X.astype(np.float32))
+    noisy = np.repeat(X, 10, axis=0) + 1e-8 * rng.standard_normal((400, 32))
+    scaled = np.repeat(X, 10, axis=0) * np.tile(np.arange(1.0, 11.0), 40)[:, np.newaxis]
+    for copies in (noisy.astype(np.float32), scaled.astype(np.float32), scaled):
+        model = VMFMixture(random_state=0, concentration="tied").fit(copies)
+        assert model.n_components_ == exact.n_components_
+        np.testing.assert_array_equal(model.labels_[::10], model.labels_[9::10])
+
+
+def test_a_warm_start_goes_on_from_a_number_that_was_found(planted, tmp_path):
+    X = planted[0]
+    model = VMFMixture(random_state=0, warm_start=True).fit(X)
+    isotropy, bound = model.isotropy_, model.lower_bound_
+    model.fit(X)
+    assert model.n_components_ == 4
+    assert model.isotropy_ == isotropy
+    assert model.lower_bound_ >= bound - 1e-3
+    assert model.merge_to(7).n_components_ == 7
+    model.save(tmp_path / "model.npz")
+    again = load(tmp_path / "model.npz").fit(X)
+    assert again.n_components_ == 4
+    assert again.isotropy_ == isotropy
+    np.testing.assert_allclose(again.concentrations_, model.concentrations_, rtol=0.05)
+
+
+def test_a_warm_start_with_other_concentrations_has_a_prior_of_its_own(planted):
+    X = planted[0]
+    X = np.hstack([X, np.zeros((len(X), 60))])  # the clusters scatter in few directions
+    cold = {
+        kind: VMFMixture(**{"n_components": 4, "concentration": kind, "random_state": 0}).fit(X)
+        for kind in ("pooled", "free", "tied")
+    }
+    assert np.ptp(cold["pooled"].concentrations_) < 0.5 * np.ptp(cold["free"].concentrations_)
+    for first, then in (("pooled", "free"), ("tied", "pooled"), ("free", "pooled")):
+        model = VMFMixture(4, concentration=first, random_state=0, warm_start=True).fit(X)
+        model.set_params(concentration=then).fit(X)
+        np.testing.assert_allclose(
+            np.sort(model.concentrations_), np.sort(cold[then].concentrations_), rtol=0.03
+        )
+        assert hasattr(model, "isotropy_") == (then == "pooled")
+
+
+def test_a_warm_start_does_not_find_what_was_never_looked_for(planted):
+    model = VMFMixture(2, merge=None, random_state=0, warm_start=True).fit(planted[0])
+    with pytest.raises(ValueError, match="warm_start=True cannot go on"):
+        model.set_params(n_components="auto", merge="likelihood").fit(planted[0])
+
+
+@pytest.mark.parametrize("options", [{}, {"n_components": 3}])
+def test_a_callback_stops_merging(planted, options):
+    pytest.importorskip("sklearn.callback", reason="scikit-learn 1.9 brought callbacks")
+
+    class Impatient:
+        def __init__(self):
+            self.n_steps = 0
+
+        def setup(self, estimator, context):
+            pass
+
+        def teardown(self, estimator, context):
+            pass
+
+        def on_fit_task_begin(self, estimator, context):
+            pass
+
+        def on_fit_task_end(self, estimator, context):
+            self.n_steps += context.task_name == "merging"
+            return self.n_steps == 8
+
+    impatient = Impatient()
+    model = VMFMixture(random_state=0, **options).set_callbacks(impatient)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        model.fit(planted[0])
+    assert impatient.n_steps == 8
+    assert model.n_iter_ == 1
+    assert model.n_components_ > 10
+    assert len(model.predict(planted[0])) == 900
+
+
+@pytest.mark.parametrize("options", [{"merge": None}, {}], ids=["seeded", "merged"])
+def test_a_pooled_fit_knows_no_order_and_weights_are_copies(planted, options):
+    X = planted[0]
+    rng = np.random.RandomState(1)
+    order, weight = rng.permutation(len(X)), rng.randint(0, 3, len(X))
+    fresh = VMFMixture(4, random_state=0, **options)
+    one = clone(fresh).fit(X)
+    other = clone(fresh).fit(X[order])
+    assert one.isotropy_ == other.isotropy_
+    np.testing.assert_allclose(one.concentrations_, other.concentrations_, rtol=1e-6)
+    weighted = clone(fresh).fit(X, sample_weight=weight)
+    copied = clone(fresh).fit(np.repeat(X, weight, axis=0))
+    assert weighted.isotropy_ == copied.isotropy_
+    np.testing.assert_allclose(weighted.concentrations_, copied.concentrations_, rtol=1e-6)
+
+
+def test_background_has_no_part_in_the_isotropy():
+    X, _ = make_vmf_mixture(2000, 40, 4, concentration=300.0, random_state=0)
+    X[:, 12:] *= 0.05
+    noise = np.random.RandomState(0).standard_normal((200, 40))
+    quiet = VMFMixture(4, merge=None, n_init=5, random_state=0, background=True)
+    clean, noisy = clone(quiet).fit(X), clone(quiet).fit(np.vstack([X, noise]))
+    assert noisy.isotropy_ == pytest.approx(clean.isotropy_, rel=0.15)
 
 
 def test_a_pooled_fit_is_tied_or_free_as_the_rows_are():

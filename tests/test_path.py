@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 from scipy.cluster import hierarchy
+from sklearn.exceptions import ConvergenceWarning
 
 from vmfmix import VMFMixture
 from vmfmix.datasets import make_vmf_mixture
 from vmfmix.engines import choose_engine
 from vmfmix.path import MergeHistory, merge_path
 from vmfmix.seeding import seed_means
+from vmfmix.statistics import SufficientStatistics
 
 
 @pytest.fixture(scope="module")
@@ -101,11 +103,9 @@ def test_a_path_that_stops_has_no_tree(rows):
 
 def test_components_without_rows_are_absorbed(monkeypatch):
     """Where an EM step leaves a component empty, the tree stays whole."""
-    import vmfmix.path as path
-
     rows = np.repeat(np.eye(6), 5, axis=0)
     engine = choose_engine(rows)
-    real = path._directions
+    real = SufficientStatistics.directions.fget
 
     def with_a_copy(statistics):
         means = real(statistics)
@@ -113,7 +113,7 @@ def test_components_without_rows_are_absorbed(monkeypatch):
             means[3] = means[2]
         return means
 
-    monkeypatch.setattr(path, "_directions", with_a_copy)
+    monkeypatch.setattr(SufficientStatistics, "directions", property(with_a_copy))
     means = np.eye(6)[[0, 1, 2, 3, 4]] + 0.01
     partitions = merge_path(engine, rows, means / np.linalg.norm(means, axis=1, keepdims=True))
     numbers = [partition.n_components for partition in partitions]
@@ -123,6 +123,23 @@ def test_components_without_rows_are_absorbed(monkeypatch):
     assert sorted(history.children.ravel()) == list(range(8))
     for n in range(1, 6):
         assert history.statistics(n).counts.sum() == 30
+
+
+def test_a_fit_survives_where_the_last_round_leaves_a_component_empty(monkeypatch):
+    real = SufficientStatistics.directions.fget
+
+    def with_a_copy(statistics):
+        means = real(statistics)
+        if len(means) == 4:  # where the path ends
+            means[3] = means[2]
+        return means
+
+    monkeypatch.setattr(SufficientStatistics, "directions", property(with_a_copy))
+    rows = np.repeat(np.eye(6), 20, axis=0) + 0.1 * np.random.RandomState(0).rand(120, 6)
+    with pytest.warns(ConvergenceWarning, match="smaller than the 4"):
+        model = VMFMixture(4, n_components_init=5, random_state=0).fit(rows)
+    assert model.n_components_ == 3
+    assert model.merge_history_.rounds[-1] == 3
 
 
 def test_history_of_a_fit_ends_with_its_em(rows):

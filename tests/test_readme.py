@@ -12,12 +12,12 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 def test_the_table_is_that_of_the_results_file():
     pytest.importorskip("sklearn")
-    from benchmarks.fit import RESULTS, readme_table
+    from benchmarks.quality import RESULTS, readme_table
 
     assert readme_table(json.loads(RESULTS.read_text(encoding="utf-8"))) in README
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/quickstart.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/quickstart.md", "docs/number_of_clusters.md"])
 def test_the_code_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text("utf-8"), re.DOTALL)

@@ -20,10 +20,12 @@ from vmfmix.selection import (
     persistence,
     silhouette,
 )
+from vmfmix.statistics import ConcentrationPrior, maximize
 
 
-def paths_of(rows, n_components_init=40, seeds=(0,)):
-    engine = choose_engine(rows)
+def paths_of(rows, n_components_init=40, seeds=(0,), weights=None):
+    weights = np.ones(len(rows)) if weights is None else weights
+    engine = choose_engine(rows, sample_weight=weights)
     partitions = [
         merge_path(
             engine,
@@ -32,7 +34,7 @@ def paths_of(rows, n_components_init=40, seeds=(0,)):
         )
         for seed in seeds
     ]
-    return Paths(partitions, rows, engine, np.random.RandomState(0))
+    return Paths(partitions, rows, weights, engine, np.random.RandomState(0))
 
 
 @pytest.fixture(scope="module")
@@ -133,23 +135,57 @@ def test_persistence_by_hand():
     )
 
 
-def test_silhouette_leaves_each_row_out_of_its_own_mean(planted, paths):
+@pytest.mark.parametrize("weighted", [False, True])
+def test_silhouette_leaves_each_row_out_of_its_own_mean(planted, weighted):
     rows = planted[0]
+    weights = np.random.RandomState(0).uniform(0.1, 3.0, len(rows)) if weighted else np.ones(1200)
+    paths = paths_of(rows, weights=weights)
     partition = next(p for p in paths.partitions[0] if p.n_components == 20)
-    sums = np.array([rows[partition.labels == k].sum(axis=0) for k in range(20)])
+    members = [partition.labels == k for k in range(20)]
+    sums = np.array([weights[own] @ rows[own] for own in members])
     means = sums / np.linalg.norm(sums, axis=1, keepdims=True)
     worth = []
-    for row, own in zip(rows, partition.labels):
-        others = sums[own] - row
-        if (partition.labels == own).sum() < 2:
+    for row, weight, own in zip(rows, weights, partition.labels):
+        others = sums[own] - weight * row
+        if members[own].sum() < 2:
             worth.append(0.0)
             continue
         a = 1 - row @ others / np.linalg.norm(others)
         b = 1 - np.delete(means, own, axis=0).dot(row).max()
         worth.append((b - a) / max(a, b))
-    assert silhouette(paths.engine, partition) == pytest.approx(np.mean(worth), abs=1e-9)
-    blocks = choose_engine(rows, block_size=7)
-    assert silhouette(blocks, partition) == pytest.approx(np.mean(worth), abs=1e-9)
+    expected = pytest.approx(np.average(worth, weights=weights), abs=1e-9)
+    assert silhouette(paths.engine, weights, partition) == expected
+    blocks = choose_engine(rows, sample_weight=weights, block_size=7)
+    assert silhouette(blocks, weights, partition) == expected
+
+
+@pytest.mark.parametrize("concentrations", [80.0, [40.0, 60.0, 80.0, 120.0, 200.0, 400.0]])
+def test_icl_is_that_of_the_better_model(concentrations):
+    """Rows and labels under one concentration, or under one for each, less a penalty."""
+    rows, _ = make_vmf_mixture(1200, 24, 6, concentration=concentrations, random_state=0)
+    paths = paths_of(rows)
+    scores = RULES["icl"](paths)
+    assert sorted(scores) == list(range(1, 41))
+    partition = next(p for p in paths.partitions[0] if p.n_components == 6)
+    prior = ConcentrationPrior.pooled(partition.statistics)
+    expected = []
+    for concentration, n_parameters in (("tied", 6 * 24), ("free", 6 * 24 + 5)):
+        found = maximize(partition.statistics, concentration=concentration, prior=prior)
+        # The clusters are so far apart that no row changes its component.
+        log_likelihood = paths.engine.accumulate(found, hard=True).log_likelihood
+        log_likelihood -= 1200 * distribution.log_normalizer(0.0, 24)
+        expected.append((log_likelihood - 0.5 * n_parameters * np.log(1200)) / 1200)
+    assert np.argmax(expected) == np.ndim(concentrations)
+    assert scores[6] == pytest.approx(max(expected), rel=1e-9)
+
+
+def test_a_score_that_is_no_number_is_not_the_best(planted, paths):
+    def score(rows, labels):
+        return np.nan if labels.max() > 20 else -labels.max()
+
+    assert choose(paths, score)[0] == 2
+    with pytest.raises(ValueError, match="gives no number of components a score"):
+        choose(paths, lambda rows, labels: np.nan)
 
 
 def clusters(kind, imbalance, seed, n_rows=3000, dim=64, number=12):
@@ -178,6 +214,20 @@ def clusters(kind, imbalance, seed, n_rows=3000, dim=64, number=12):
             part = distribution.sample(mean, kappa, int(size), rng=rng)
         parts.append(part)
     return np.concatenate(parts), np.repeat(np.arange(number), sizes)
+
+
+@pytest.mark.parametrize(
+    ("dim", "concentrations"),
+    [(8, [5, 200]), (16, [10, 1000]), (16, [30, 60, 120, 240]), (32, [30, 3000])],
+)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_wide_cluster_is_not_cut_for_the_sake_of_a_tight_one(dim, concentrations, seed):
+    X, y = make_vmf_mixture(
+        600, dim, len(concentrations), concentration=concentrations, random_state=seed
+    )
+    model = VMFMixture(random_state=0).fit(X)
+    assert model.n_components_ == len(concentrations)
+    assert adjusted_rand_score(y, model.labels_) > 0.95
 
 
 @pytest.mark.parametrize("kind", ["plain", "hierarchical", "anisotropic"])

@@ -19,6 +19,7 @@ _NOT_A_CLASSIFIER = (
 @pytest.mark.filterwarnings("ignore:No clusters were found")
 @pytest.mark.filterwarnings("ignore:The number of clusters found")
 @pytest.mark.filterwarnings("ignore:Most of the")
+@pytest.mark.filterwarnings("ignore:X has .* distinct rows")
 @pytest.mark.filterwarnings("ignore:.*rows of X have no direction")
 @parametrize_with_checks(
     [VMFMixture(n_components=8), VMFMixture(), VMFMixture(n_components=8, merge=None)],

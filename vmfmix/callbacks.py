@@ -51,6 +51,7 @@ class Reporter:
         self._estimator, self._task, self._init = estimator, task, init
         self._start = time.perf_counter()
         self.iterations: list = []
+        self._stopped = False  # once somebody wants to stop, nothing goes on
 
     def merging(self, n_components, log_likelihood):
         """A step on the way from many components to few; returns whether somebody wants to stop."""
@@ -74,7 +75,8 @@ class Reporter:
         self.iterations.append((n_components, log_likelihood, time.perf_counter() - self._start))
         step = self._task.subcontext(task_name=task_name)
         step.call_on_fit_task_begin(estimator=self._estimator)
-        return step.call_on_fit_task_end(estimator=self._estimator)
+        self._stopped |= bool(step.call_on_fit_task_end(estimator=self._estimator))
+        return self._stopped
 
     def end(self, result, found=None):
         """The end of this fit."""

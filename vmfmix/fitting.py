@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from numbers import Real
 
+import numpy as np
 from sklearn.utils import check_random_state
 
 from vmfmix import em
@@ -25,6 +26,8 @@ class Fit:
         That EM started with.
     isotropy : float or None
         Of a "pooled" fit; see `own_share`.
+    settings : dict
+        The parameters that a fit which goes on from this one must know.
     merged : MergedStart or None
         Where components were merged.
     iterations : list of (n_components, log_likelihood, seconds)
@@ -35,14 +38,10 @@ class Fit:
     result: em.EMResult
     n_components: int
     isotropy: float | None = None
+    settings: dict = field(default_factory=dict)
     merged: MergedStart | None = None
     iterations: list = field(default_factory=list)
     goes_on: bool = False
-
-    @property
-    def rank(self):
-        """Greater is better: the score of the number that was found, then the lower bound."""
-        return self.merged.score if self.merged else 0.0, self.result.lower_bounds[-1]
 
 
 def best_fit(settings, engine, progress, last=None):
@@ -59,25 +58,39 @@ def best_fit(settings, engine, progress, last=None):
     Returns
     -------
     Fit
+        Of the median number of components, if starts find different ones, the greatest lower bound.
     """
     rng = check_random_state(settings.random_state)
-    best = None
+    fits = []
     for init in range(1 if last else settings.n_init):
         task = progress.subcontext(task_name="initialization", max_subtasks=None)
         task.call_on_fit_task_begin(estimator=settings)
         reporter = Reporter(settings, task, init)
         if last:
-            fit = _from(settings, engine, reporter, last, goes_on=True)
+            fits.append(_from(settings, engine, reporter, _again(settings, engine, rng, last)))
         else:
-            fit = _from(settings, engine, reporter, _start(settings, engine, rng, reporter))
-        if best is None or fit.rank > best.rank:
-            best = fit
+            fits.append(_from(settings, engine, reporter, _start(settings, engine, rng, reporter)))
         if task.call_on_fit_task_end(estimator=settings):
             break
-    return best
+    # Starts may find different numbers, whose bounds and scores say nothing about each other.
+    numbers = sorted(fit.n_components for fit in fits)
+    median = numbers[(len(numbers) - 1) // 2]
+    fits = [fit for fit in fits if fit.n_components == median]
+    return max(fits, key=lambda fit: fit.result.lower_bounds[-1])
 
 
-def _from(settings, engine, reporter, start, goes_on=False):
+def _again(settings, engine, rng, last):
+    """What a fit that goes on starts from; a prior is kept for the same kind of concentrations."""
+    prior, isotropy = last.result.prior, last.isotropy
+    if last.settings["concentration"] != settings.concentration:
+        prior = isotropy = None
+    if settings.concentration == "pooled" and isotropy is None:
+        isotropy = measured_isotropy(engine, last.result.parameters, rng)
+    result = em.EMResult(last.result.parameters, prior)
+    return Fit(result, last.n_components, isotropy, goes_on=True)
+
+
+def _from(settings, engine, reporter, start):
     """Run EM to convergence."""
     result = em.fit(
         engine,
@@ -94,7 +107,13 @@ def _from(settings, engine, reporter, start, goes_on=False):
     merged = start.merged
     reporter.end(result, merged and (merged.partitions[0].n_components, start.n_components))
     return Fit(
-        result, start.n_components, start.isotropy, merged, reporter.iterations, goes_on=goes_on
+        result,
+        start.n_components,
+        start.isotropy,
+        {"n_components": settings.n_components, "concentration": settings.concentration},
+        merged,
+        reporter.iterations,
+        start.goes_on,
     )
 
 
@@ -136,7 +155,7 @@ def _start(settings, engine, rng, reporter):
     if settings.concentration == "pooled":
         isotropy = merged.isotropy if merged else measured_isotropy(engine, parameters, rng)
     n_components = merged.n_components if merged else settings.n_components
-    return Fit(em.EMResult(parameters), n_components, isotropy, merged)
+    return Fit(em.EMResult(parameters), n_components, isotropy, merged=merged)
 
 
 def merges(settings):
@@ -179,11 +198,12 @@ def own_share(isotropy):
     Parameters
     ----------
     isotropy : float or None
-        See `vmfmix.isotropy.isotropy`; None: the fit is not pooled.
+        See `vmfmix.isotropy.isotropy`; None: the fit is not pooled. NaN, where it cannot be told,
+        is no share.
 
     Returns
     -------
     float
         From 0 to 1; see `vmfmix.statistics.ConcentrationPrior.pooled`.
     """
-    return 1.0 if isotropy is None else isotropy**2
+    return 1.0 if isotropy is None else float(np.nan_to_num(isotropy) ** 2)

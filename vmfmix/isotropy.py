@@ -29,7 +29,7 @@ def effective_dimension(rows, labels, rng):
     Returns
     -------
     float
-        From 1 to n_features; n_features where no cluster has 8 rows, or rows do not scatter.
+        From 1 to n_features; NaN where no cluster has 8 rows, or rows do not scatter.
 
     Examples
     --------
@@ -46,7 +46,7 @@ def effective_dimension(rows, labels, rng):
     starts = np.cumsum(counts) - counts
     large = np.flatnonzero(counts >= _FEWEST_ROWS)
     if len(large) == 0:
-        return float(n_features)
+        return np.nan
     clusters = rng.choice(large, _DRAWS, p=counts[large] / counts[large].sum())
     places = _four_different(counts[clusters], rng) + starts[clusters, np.newaxis]
     first, second, third, fourth = (rows[by_cluster[places[:, i]]] for i in range(4))
@@ -55,7 +55,7 @@ def effective_dimension(rows, labels, rng):
     apart = norms > 0  # neither pair a row and its copy
     squared_cosines = np.square(_dot(one, other)[apart]) / norms[apart]
     if not squared_cosines.any():
-        return float(n_features)
+        return np.nan
     return float(np.clip(1.0 / squared_cosines.mean(), 1.0, n_features))
 
 
@@ -70,9 +70,9 @@ def isotropy(rows, labels, rng):
     Returns
     -------
     float
-        From 0 to 1, which is what von Mises-Fisher clusters have.
+        From 0 to 1, which is what von Mises-Fisher clusters have; NaN where it cannot be told.
     """
-    return min(1.0, effective_dimension(rows, labels, rng) / (rows.shape[1] - 1))
+    return float(np.minimum(1.0, effective_dimension(rows, labels, rng) / (rows.shape[1] - 1)))
 
 
 def _four_different(counts, rng):

@@ -11,6 +11,7 @@ from vmfmix import distribution
 
 _PSEUDO_ROWS = 2.0  # at the pooled mean resultant length, so that a single row has a finite κ
 _LARGEST_LENGTH = 1.0 - 1e-12
+_BLOCK = 128  # components whose costs are computed together
 
 
 class Components(NamedTuple):
@@ -48,10 +49,10 @@ class Scatter(NamedTuple):
     @classmethod
     def of(cls, statistics, dim=None):
         """Scatter of hard statistics; `dim` None: evenly in all directions."""
-        lengths = np.linalg.norm(statistics.resultants, axis=1)
-        pooled = min(lengths.sum() / statistics.counts.sum(), _LARGEST_LENGTH)
+        pooled = min(statistics.lengths.sum() / statistics.counts.sum(), _LARGEST_LENGTH)
         n_features = statistics.resultants.shape[1]
-        dim = n_features if dim is None else int(np.clip(round(dim), 2, n_features))
+        known = dim is not None and not np.isnan(dim)
+        dim = int(np.clip(round(dim), 2, n_features)) if known else n_features
         return cls(pooled, float(distribution.concentration(pooled, dim)), dim)
 
 
@@ -78,18 +79,16 @@ def likelihood_cost(one, other, inner, scatter):
     .. [1] J. H. Ward (1963). Hierarchical grouping to optimize an objective function. JASA 58,
        236-244.
     """
-    together = _length_of_sum(one, other, inner)
-    # The difference of lengths, written so that nothing cancels.
-    loss = 2.0 * (one.lengths * other.lengths - inner)
-    whole = one.lengths + other.lengths + together
-    return scatter.concentration * np.maximum(loss, 0.0) / np.where(whole > 0, whole, 1.0)
+    loss = one.lengths + other.lengths - _length_of_sum(one, other, inner)
+    return scatter.concentration * np.maximum(loss, 0.0)
 
 
 def icl_cost(one, other, inner, scatter):
     """Loss of the classification log-likelihood with concentrations and weights of their own.
 
     With ψ(r) = r κ(r) + log C(κ(r)) − log C(0) in the effective dimension, N ψ(R̄) + N log N of the
-    two less that of their union, in nats [1]_. A single row is taken together with two pseudo-rows.
+    two less that of their union, in nats [1]_. Each R̄ is taken with two pseudo-rows at the common
+    one.
 
     Parameters
     ----------
@@ -120,7 +119,8 @@ def _explained(components, scatter):
 def jeffreys_cost(one, other, inner, scatter):
     """Jeffreys divergence KL(f_i‖f_j) + KL(f_j‖f_i), in nats, in the effective dimension.
 
-    (κ_i μ_i − κ_j μ_j)·(A_i μ_i − A_j μ_j), from E_i x = A_i μ_i. Sizes do not enter.
+    (κ_i μ_i − κ_j μ_j)·(A_i μ_i − A_j μ_j), from E_i x = A_i μ_i. Each A is taken with two
+    pseudo-rows at the common one; beyond that, sizes do not enter.
 
     Parameters
     ----------
@@ -181,7 +181,7 @@ COSTS = {
 }
 
 
-def merge_round(statistics, n_components, *, cost="likelihood", dim=None):
+def merge_components(statistics, n_components, *, cost="likelihood", dim=None):
     """Merge components until `n_components` are left.
 
     "likelihood" and "icl" merge the cheapest pair of all, one after the other. "jeffreys" and
@@ -196,7 +196,7 @@ def merge_round(statistics, n_components, *, cost="likelihood", dim=None):
         From 1 to the number of components.
     cost : {"likelihood", "icl", "jeffreys", "cosine"}, default="likelihood"
     dim : float, default=None
-        Effective dimension of the scatter within components; None: n_features.
+        Effective dimension of the scatter within components; None or NaN: n_features.
 
     Returns
     -------
@@ -206,11 +206,11 @@ def merge_round(statistics, n_components, *, cost="likelihood", dim=None):
     Examples
     --------
     >>> import numpy as np
-    >>> from vmfmix.merging import merge_round
+    >>> from vmfmix.merging import merge_components
     >>> from vmfmix.statistics import SufficientStatistics
     >>> resultants = np.array([[9.0, 0.0], [0.0, 9.0], [3.0, 8.0]])
     >>> statistics = SufficientStatistics(np.full(3, 10.0), resultants, 0.0, 30.0)
-    >>> [(i, j) for i, j, _ in merge_round(statistics, 2)]
+    >>> [(i, j) for i, j, _ in merge_components(statistics, 2)]
     [(1, 2)]
     """
     function, at_most_once = COSTS[cost]
@@ -233,7 +233,9 @@ class _Pairs:
         self._inner = statistics.resultants @ statistics.resultants.T
         self._counts = statistics.counts.copy()
         self._alive = np.ones(len(self._counts), dtype=bool)
-        self._compare_all()
+        self._costs = self._all_costs()
+        self._partner = self._costs.argmin(axis=1)
+        self._cheapest = self._costs[np.arange(len(self._costs)), self._partner]
 
     @property
     def n_alive(self):
@@ -243,30 +245,46 @@ class _Pairs:
         lengths = np.sqrt(np.maximum(np.diagonal(self._inner), 0.0))
         return Components(self._counts, lengths)
 
-    def _compare_all(self):
+    def _all_costs(self):
         counts, lengths = self._components()
-        one = Components(counts[:, np.newaxis], lengths[:, np.newaxis])
-        costs = self._function(one, Components(counts, lengths), self._inner, self._scatter)
-        costs[~self._alive] = np.inf
-        costs[:, ~self._alive] = np.inf
+        costs = np.empty_like(self._inner)
+        for start in range(0, len(costs), _BLOCK):  # of rows; the rest is known by symmetry
+            rows, rest = slice(start, start + _BLOCK), slice(start, None)
+            one = Components(counts[rows, np.newaxis], lengths[rows, np.newaxis])
+            other = Components(counts[rest], lengths[rest])
+            block = self._function(one, other, self._inner[rows, rest], self._scatter)
+            costs[rows, rest] = block
+            costs[rest, rows] = block.T
         np.fill_diagonal(costs, np.inf)
-        self._costs = costs
-        self._partner = costs.argmin(axis=1)
-        self._cheapest = costs[np.arange(len(costs)), self._partner]
+        return costs
 
-    def _join(self, i, j):
-        """Add component j to component i."""
+    def merge_cheapest(self):
+        """Merge the cheapest pair."""
+        first = int(self._cheapest.argmin())
+        i, j = sorted((first, int(self._partner[first])))
+        price = float(self._cheapest[first])
+        self._merge(i, j)
+        return i, j, price
+
+    def merge_mutual_neighbours(self, most):
+        """Merge at most so many pairs, each the cheapest partner of the other."""
+        here = np.arange(len(self._partner))
+        mutual = self._alive & (self._partner[self._partner] == here) & (here < self._partner)
+        pairs = np.flatnonzero(mutual)
+        pairs = pairs[np.argsort(self._cheapest[pairs], kind="stable")][:most]
+        if len(pairs) == 0:  # partners in a circle, at the same cost
+            return [self.merge_cheapest()]
+        merges = [(int(i), int(self._partner[i]), float(self._cheapest[i])) for i in pairs]
+        for i, j, _ in merges:
+            self._merge(i, j)
+        return merges
+
+    def _merge(self, i, j):
+        """Add component j to component i; only costs with the union change."""
         self._inner[i] += self._inner[j]
         self._inner[:, i] += self._inner[:, j]
         self._counts[i] += self._counts[j]
         self._alive[j] = False
-
-    def merge_cheapest(self):
-        """Merge the cheapest pair; only costs with the union change."""
-        first = int(self._cheapest.argmin())
-        i, j = sorted((first, int(self._partner[first])))
-        price = float(self._cheapest[first])
-        self._join(i, j)
         counts, lengths = self._components()
         union = Components(counts[i], lengths[i])
         row = self._function(union, Components(counts, lengths), self._inner[i], self._scatter)
@@ -284,19 +302,6 @@ class _Pairs:
         nearer = row < self._cheapest
         self._partner[nearer] = i
         self._cheapest[nearer] = row[nearer]
-        return i, j, price
-
-    def merge_mutual_neighbours(self, most):
-        """Merge at most so many pairs, each the cheapest partner of the other."""
-        here = np.arange(len(self._partner))
-        mutual = self._alive & (self._partner[self._partner] == here) & (here < self._partner)
-        pairs = np.flatnonzero(mutual)
-        pairs = pairs[np.argsort(self._cheapest[pairs], kind="stable")][:most]
-        merges = [(int(i), int(self._partner[i]), float(self._cheapest[i])) for i in pairs]
-        for i, j, _ in merges:
-            self._join(i, j)
-        self._compare_all()
-        return merges
 
 
 def groups_after(merges, n_components):
@@ -305,7 +310,7 @@ def groups_after(merges, n_components):
     Parameters
     ----------
     merges : list of (i, j, cost)
-        As `merge_round` returns them.
+        As `merge_components` returns them.
     n_components : int
         Number of components before.
 

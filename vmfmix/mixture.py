@@ -4,6 +4,7 @@ The formulas are in `distribution` and `statistics`, the loop in `em`, the rows 
 """
 
 import warnings
+from contextlib import contextmanager
 from copy import copy
 from numbers import Integral, Real
 
@@ -40,6 +41,7 @@ _DTYPES = [np.float64, np.float32, np.float16, np.int8, np.uint8]
 _LARGEST_WEIGHT = 1e15
 _NEAR_THE_START = 0.7  # share of the starting number from which on it may have been too small
 _TINY = 4  # rows
+_FEWEST_TO_COUNT = 10  # distinct rows
 
 
 class VMFMixture(
@@ -75,9 +77,9 @@ class VMFMixture(
         so that neither small components nor copies of a row drive it to infinity. "pooled": between
         the two, as the rows are; see `isotropy_`. Where clusters scatter evenly in all directions,
         as the model says, it is near "free", and where they scatter in few directions, as those of
-        text embeddings, it is near "tied", which is better there. "free" and "pooled" begin with at
-        most ten iterations of "tied", unless `concentrations_init` is given. A float, at most 1e12:
-        fixed.
+        text embeddings, it is near "tied", which is better there. Without merging, "free" and
+        "pooled" begin with at most ten iterations of "tied", unless `concentrations_init` is given.
+        A float, at most 1e12: fixed.
     background : bool, default=False
         Add a uniform component. Rows that it owns are labelled -1. It also takes clusters that got
         no seed, so give it several starts, as with ``n_init=10``.
@@ -89,9 +91,11 @@ class VMFMixture(
         "soft": EM. "hard": classification EM, in which a row counts for its most probable component
         alone, as in spherical k-means.
     n_components_init : int, default=None
-        Number of components that merging starts from. None: three times `n_components`, and at
-        least a twentieth of the rows up to 150; for "auto" an eighth of the rows, at most 600.
-        (Copies of a row count once.) Merging cannot find more clusters than it starts from.
+        Number of components that merging starts from. None: three times `n_components`, at most
+        4000 more than that, and at least a twentieth of the rows up to 50; for "auto" an eighth of
+        the rows, at most 600, but among few rows half of them up to 20. (Copies of a row count
+        once.) Merging cannot find more clusters than it starts from; its time and memory grow with
+        the square of this number.
     merge : {"likelihood", "icl", "jeffreys", "cosine"} or None, default="likelihood"
         What two components cost to merge. "likelihood": loss of the classification log-likelihood
         under one concentration, which is Ward's criterion on the sphere; the best on real
@@ -105,16 +109,17 @@ class VMFMixture(
         Which number of components is kept with ``n_components="auto"``. "persistence": how long a
         random walk between neighbouring rows remembers its cluster. "icl", "bic": likelihood
         criteria; right for von Mises-Fisher clusters, several times too many on real embeddings.
-        "auto": "icl" if `isotropy_` says that it is right, otherwise "persistence" among the
-        numbers up to that of "icl". "modularity" of the partition on the graph of nearest
-        neighbours. "silhouette": simplified and leave-one-out. "stability": the largest number at
-        which paths from three seeds agree. A callable gets (rows, labels), as
+        "auto": "icl" if its clusters scatter as the model says (see `isotropy_`), otherwise
+        "persistence" among the numbers up to that of "icl". "modularity" of the partition on the
+        graph of nearest neighbours. "silhouette": simplified and leave-one-out. "stability": the
+        largest number at which paths from three seeds agree. A callable gets (rows, labels), as
         `sklearn.metrics.calinski_harabasz_score`; the greatest value wins.
     init_params : {"k-means++", "random_from_data", "random"}, default="k-means++"
         How mean directions are seeded: spherical k-means++ on (a sample of) the rows, distinct
         random rows, or the mean directions of a random partition.
     means_init : array-like of shape (n_components, n_features), default=None
-        Mean directions to start from; scaled to unit length.
+        Mean directions to start from; scaled to unit length. With `n_components_init`, or
+        ``n_components="auto"``, those that merging starts from.
     weights_init : array-like of shape (n_components,), default=None
         Weights to start from, summing to 1.
     concentrations_init : array-like of shape (n_components,), default=None
@@ -122,8 +127,8 @@ class VMFMixture(
         partition of the rows around the starting means.
     n_init : int, default=1
         Number of fits from different seeds; the one with the greatest `lower_bound_` is kept, with
-        ``n_components="auto"`` that with the best selection score. With merging, one is enough on
-        most data.
+        ``n_components="auto"`` among those with the median number of components. With merging, one
+        is enough on most data.
     max_iter : int, default=100
         Most EM iterations of one fit.
     tol : float, default=1e-4
@@ -152,12 +157,13 @@ class VMFMixture(
         Equal where `concentration="tied"`.
     merge_history_ : MergeHistory
         What was merged, at what cost, and the score of each number of components; only where
-        something was merged. ``merge_history_.plot()``, ``.plot_scores()`` and
+        merging was not ruled out. ``merge_history_.plot()``, ``.plot_scores()`` and
         ``.plot_dendrogram()`` draw it, and `merge_to` cuts it elsewhere.
     isotropy_ : float
         How evenly rows scatter within clusters: the effective dimension of their scatter as a share
         of all directions along the sphere, from 0 to 1. 1 is what the model says; text embeddings
-        have 0.05 to 0.25. Only with ``concentration="pooled"``, where a component of mean size
+        have 0.05 to 0.25; NaN where clusters are too small to tell. Only with
+        ``concentration="pooled"``, where a component of mean size
         takes the share ``isotropy_ ** 2`` of its concentration from its own rows.
     background_weight_ : float
         Weight of the uniform component; only with ``background=True``.
@@ -324,27 +330,28 @@ class VMFMixture(
         """
         self._check_merging()
         going_on = self.warm_start and hasattr(self, "means_")
-        X = validate_data(self, X, accept_sparse="csr", dtype=_DTYPES, ensure_min_features=2)
-        if going_on:
-            self._require_same_shape(X)
-        if sample_weight is not None:
-            sample_weight = _checked_weight(sample_weight, X)
-        progress = self._init_callback_context(max_subtasks=self.n_init)
-        progress.call_on_fit_task_begin(
-            estimator=self, X=X, y=y, metadata={"sample_weight": sample_weight}
-        )
-        center = self._mean_row(X, sample_weight) if self.center else None
-        engine = self._engine(X, sample_weight, center)
-        self._require_enough_rows(engine)
-        if engine.n_zero_rows:
-            warnings.warn(
-                f"{engine.n_zero_rows} of the {engine.n_rows} rows of X have no direction (all "
-                "zeros); they do not influence the fit, and their labels mean nothing.",
-                UserWarning,
-                stacklevel=2,
+        with _kept_on_failure(self, "n_features_in_", "feature_names_in_"):
+            X = validate_data(self, X, accept_sparse="csr", dtype=_DTYPES, ensure_min_features=2)
+            if going_on:
+                self._require_same_shape(X)
+            if sample_weight is not None:
+                sample_weight = _checked_weight(sample_weight, X)
+            progress = self._init_callback_context(max_subtasks=self.n_init)
+            progress.call_on_fit_task_begin(
+                estimator=self, X=X, y=y, metadata={"sample_weight": sample_weight}
             )
-        last = self._last_fit() if going_on else None
-        self._keep(best_fit(self, engine, progress, last), engine, center)
+            center = self._mean_row(X, sample_weight) if self.center else None
+            engine = self._engine(X, sample_weight, center)
+            self._require_enough_rows(engine)
+            if engine.n_zero_rows:
+                warnings.warn(
+                    f"{engine.n_zero_rows} of the {engine.n_rows} rows of X have no direction (all "
+                    "zeros); they do not influence the fit, and their labels mean nothing.",
+                    UserWarning,
+                    stacklevel=2,
+                )
+            last = self._last_fit() if going_on else None
+            self._keep(best_fit(self, engine, progress, last), engine, center)
         progress.call_on_fit_task_end(
             estimator=self, X=X, y=y, metadata={"sample_weight": sample_weight}
         )
@@ -566,7 +573,8 @@ class VMFMixture(
         Returns
         -------
         VMFMixture
-            A fitted copy. Without `X` it has neither `labels_` nor `probabilities_`.
+            A fitted copy, without `lower_bound_` and `lower_bounds_`, since no EM was run; without
+            `X`, it has neither `labels_` nor `probabilities_`.
 
         Raises
         ------
@@ -600,7 +608,7 @@ class VMFMixture(
         )
         model = copy(self)
         model.n_components = int(n_components)
-        for name in ("_state", "labels_", "probabilities_", "lower_bound_", "lower_bounds_"):
+        for name in ("_fit", "labels_", "probabilities_", "lower_bound_", "lower_bounds_"):
             model.__dict__.pop(name, None)
         model.n_iter_, model.converged_ = 0, False
         model._keep_parameters(parameters)
@@ -611,7 +619,6 @@ class VMFMixture(
             assignment = engine.assign(model._parameters())
             model.labels_ = model._as_labels(assignment.labels)
             model.probabilities_ = assignment.probabilities
-            model.lower_bound_ = float(assignment.log_densities.mean())
         return model
 
     def save(self, path):
@@ -642,6 +649,11 @@ class VMFMixture(
             raise ValueError(
                 f"n_components_init={most} is where merging starts, and merge=None forbids "
                 'merging; pass merge="likelihood", or n_components_init=None.'
+            )
+        if self.selection == "stability" and fewest == "auto" and self.means_init is not None:
+            raise ValueError(
+                'selection="stability" compares different seeds, and means_init leaves no choice '
+                "of them; pass another selection, or means_init=None."
             )
         if merges(self):
             for name in ("weights_init", "concentrations_init"):
@@ -680,8 +692,11 @@ class VMFMixture(
     def _require_same_shape(self, X):
         """A warm start needs a fit of the same kind to go on from."""
         last = self._last_fit()
-        found = last.n_components if self.n_components != "auto" else "auto"
-        fitted = found, last.result.parameters.has_background, hasattr(self, "center_")
+        fitted = (
+            last.settings["n_components"],
+            last.result.parameters.has_background,
+            hasattr(self, "center_"),
+        )
         wanted = self.n_components, self.background, self.center
         if fitted != wanted or X.shape[1] != self.means_.shape[1]:
             raise ValueError(
@@ -706,12 +721,15 @@ class VMFMixture(
     def _keep(self, fit, engine, center):
         """Set the fitted attributes; components that own no row are dropped."""
         result = fit.result
-        self._state = result.parameters, result.prior, fit.n_components
+        self._fit = Fit(
+            em.EMResult(result.parameters, result.prior),
+            fit.n_components,
+            fit.isotropy,
+            fit.settings,
+        )
         parameters, assignment = _owners(engine, result.parameters)
-        earlier = ["center_", "background_weight_"]
-        if not fit.goes_on:
-            earlier += ["isotropy_", "merge_history_"]
-        for name in earlier:
+        earlier = ["center_", "background_weight_", "isotropy_"]
+        for name in earlier if fit.goes_on else [*earlier, "merge_history_"]:
             self.__dict__.pop(name, None)
         if center is not None:
             self.center_ = center
@@ -750,8 +768,8 @@ class VMFMixture(
         """Say where the number of clusters is not what was asked for, or not to be trusted."""
         found, category = self.n_components_, ConvergenceWarning
         wanted = fit.n_components if self.n_components == "auto" else self.n_components
-        start = fit.merged.partitions[0] if fit.merged else None
-        n_start, n_distinct = (start.n_components, len(start.labels)) if start else (0, 0)
+        path = fit.merged.partitions if fit.merged else None
+        n_start, n_distinct = (path[0].n_components, len(path[-1].labels)) if path else (0, 0)
         if found == 0:
             message = (
                 "All rows belong to the background, and no cluster is left; pass background=False, "
@@ -763,8 +781,14 @@ class VMFMixture(
                 "find: the others came to own no rows. There may be too few distinct rows in X; "
                 "pass a smaller n_components, or another random_state."
             )
-        elif self.n_components != "auto" or start is None:
+        elif self.n_components != "auto" or path is None:
             return
+        elif found == 1 and 1 < n_distinct < _FEWEST_TO_COUNT:
+            category = UserWarning
+            message = (
+                f"X has {n_distinct} distinct rows, which are too few to tell how many clusters "
+                "there are; pass their number as n_components."
+            )
         elif found == 1 and n_start > 1:
             category = UserWarning
             message = (
@@ -808,11 +832,11 @@ class VMFMixture(
 
     def _last_fit(self):
         """Where a warm start goes on: what the last fit left, or what a file kept of it."""
-        parameters, prior, n_components = getattr(
-            self, "_state", (self._parameters(), None, self.n_components)
-        )
-        result = em.EMResult(parameters, prior)
-        return Fit(result, n_components, getattr(self, "isotropy_", None), goes_on=True)
+        if hasattr(self, "_fit"):
+            return self._fit
+        isotropy = getattr(self, "isotropy_", None)
+        settings = {"n_components": self.n_components, "concentration": self.concentration}
+        return Fit(em.EMResult(self._parameters()), self.n_components_, isotropy, settings)
 
     def _n_parameters(self):
         """Number of free parameters of the mixture."""
@@ -830,6 +854,19 @@ class VMFMixture(
         tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+@contextmanager
+def _kept_on_failure(model, *names):
+    """A fit that fails leaves these attributes as they were."""
+    before = {name: vars(model)[name] for name in names if hasattr(model, name)}
+    try:
+        yield
+    except BaseException:
+        for name in names:
+            vars(model).pop(name, None)
+        vars(model).update(before)
+        raise
 
 
 def _owners(engine, parameters):

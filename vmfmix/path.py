@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from vmfmix.isotropy import effective_dimension
-from vmfmix.merging import groups_after, merge_round
+from vmfmix.merging import groups_after, merge_components
 from vmfmix.statistics import (
     MixtureParameters,
     SufficientStatistics,
@@ -23,13 +23,14 @@ class Partition:
     Parameters
     ----------
     statistics : SufficientStatistics
-    labels : ndarray of shape (n_rows,)
+    labels : ndarray of shape (n_rows,) or None
+        None where nobody looks at them.
     merges : list of (i, j, cost)
         From here to the next partition; empty at the end of the path.
     """
 
     statistics: SufficientStatistics
-    labels: np.ndarray
+    labels: np.ndarray | None
     merges: list = field(default_factory=list)
 
     @property
@@ -37,8 +38,23 @@ class Partition:
         """Number of components."""
         return len(self.statistics.counts)
 
+    def cut(self, n_components):
+        """Statistics after as many of the merges as lead to `n_components`."""
+        merges = self.merges[: self.n_components - n_components]
+        return self.statistics.merged(groups_after(merges, self.n_components))
 
-def merge_path(engine, rows, means, *, n_components=1, cost="likelihood", rng=None, report=None):
+
+def merge_path(
+    engine,
+    rows,
+    means,
+    *,
+    n_components=1,
+    cost="likelihood",
+    label_all=True,
+    rng=None,
+    report=None,
+):
     """Merge components round by round, with an EM step after each round.
 
     A round merges an eighth of the components; the last few merge one by one. The steps are hard
@@ -55,12 +71,16 @@ def merge_path(engine, rows, means, *, n_components=1, cost="likelihood", rng=No
     n_components : int, default=1
         Where to stop.
     cost : str, default="likelihood"
-        See `vmfmix.merging.merge_round`.
+        See `vmfmix.merging.merge_components`.
+    label_all : bool, default=True
+        Label the rows after each round, which is one more pass; False: only where the cost asks
+        for it, and at the end of the path.
     rng : numpy.random.RandomState, default=None
         Draws rows from which all costs but "likelihood" learn the effective dimension.
     report : callable, default=None
         Called with (n_components, log_likelihood) after each step; the second is the classification
-        log-likelihood under one shared concentration, in nats per row.
+        log-likelihood under one shared concentration, in nats per row. Merging stops where it
+        is when this returns True.
 
     Returns
     -------
@@ -83,23 +103,26 @@ def merge_path(engine, rows, means, *, n_components=1, cost="likelihood", rng=No
     """
 
     def tell(statistics):
-        if report is not None:
-            counts, dim = statistics.counts, statistics.resultants.shape[1]
-            lengths = np.linalg.norm(statistics.resultants, axis=1)
-            log_likelihood = classification_log_likelihood(counts, lengths, dim) / counts.sum()
-            report(len(counts), log_likelihood)
+        if report is None:
+            return False
+        counts, dim = statistics.counts, statistics.resultants.shape[1]
+        log_likelihood = classification_log_likelihood(counts, statistics.lengths, dim)
+        return report(len(counts), log_likelihood / counts.sum())
 
     for _ in range(_FIRST_STEPS - 1):
         statistics = engine.accumulate(_nearest(means), hard=True)
         statistics = statistics.selected(statistics.counts > 0)
-        means = _directions(statistics)
-        tell(statistics)
-    partition, _ = _partition(engine, means)
+        means = statistics.directions
+        if tell(statistics):
+            n_components = len(means)
+            break
+    label_all |= cost != "likelihood"  # which needs no effective dimension
+    partition, _ = _partition(engine, means, label_all)
     tell(partition.statistics)
     partitions = [partition]
     while partition.n_components > n_components:
         one_round = min(round(_KEPT_IN_ROUND * partition.n_components), partition.n_components - 1)
-        partition.merges = merge_round(
+        partition.merges = merge_components(
             partition.statistics,
             max(one_round, n_components),
             cost=cost,
@@ -107,26 +130,33 @@ def merge_path(engine, rows, means, *, n_components=1, cost="likelihood", rng=No
         )
         groups = groups_after(partition.merges, partition.n_components)
         survivors = np.unique(groups, return_index=True)[1]
-        after, absorbed = _partition(engine, _directions(partition.statistics.merged(groups)))
+        means = partition.statistics.merged(groups).directions
+        after, absorbed = _partition(engine, means, label_all)
         partition.merges += [(survivors[i], survivors[j], 0.0) for i, j in absorbed]
         partition = after
-        tell(partition.statistics)
         partitions.append(partition)
+        if tell(partition.statistics):
+            break
+    if partition.labels is None:
+        partition.labels = _labels(engine, means)
     return partitions
 
 
-def _partition(engine, means):
+def _labels(engine, means):
+    labels = engine.assign(_nearest(means)).labels
+    return np.unique(labels, return_inverse=True)[1]  # components without rows are gone
+
+
+def _partition(engine, means, with_labels):
     """Rows by their nearest mean, and (nearest component, component) for those without rows."""
-    parameters = _nearest(means)
-    statistics = engine.accumulate(parameters, hard=True)
-    labels = engine.assign(parameters).labels
+    statistics = engine.accumulate(_nearest(means), hard=True)
+    labels = _labels(engine, means) if with_labels else None
     owns = statistics.counts > 0
     absorbed = []
     if not owns.all():
         owners = np.flatnonzero(owns)
         cosines = np.einsum("id,kd->ik", means[~owns], means[owners])
         absorbed = list(zip(owners[cosines.argmax(axis=1)], np.flatnonzero(~owns)))
-        labels = (np.cumsum(owns) - 1)[labels]
         statistics = statistics.selected(owns)
     return Partition(statistics, labels), absorbed
 
@@ -139,12 +169,7 @@ def _nearest(means):
     )
 
 
-def _directions(statistics):
-    lengths = np.linalg.norm(statistics.resultants, axis=1, keepdims=True)
-    return statistics.resultants / np.where(lengths > 0, lengths, 1.0)
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class MergeHistory:
     """What was merged on the way from many components to few, and what it cost.
 
@@ -273,11 +298,11 @@ class MergeHistory:
             sizes[most + merge] = sizes[pair].sum()
         return np.column_stack([self.children, heights[most:], sizes[most:]]).astype(float)
 
-    def plot(self, ax=None):
+    def plot(self, ax=None, label=None):
         """Number of components in each EM iteration; see `vmfmix.plotting.plot_merging`."""
         from vmfmix.plotting import plot_merging
 
-        return plot_merging(self, ax=ax)
+        return plot_merging(self, ax=ax, label=label)
 
     def plot_scores(self, ax=None):
         """Selection score of each number; see `vmfmix.plotting.plot_scores`."""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 def save(model, path):
@@ -40,6 +40,8 @@ def save(model, path):
         for name, value in values.items():
             if isinstance(value, np.random.RandomState):
                 value = None  # a generator in the middle of its stream is not part of a model
+            if name == "selection" and callable(value):
+                value = "auto"  # code is not part of a model either, and the number is chosen
             if isinstance(value, MergeHistory):
                 arrays |= {f"{kind}.{name}.{key}": part for key, part in vars(value).items()}
             elif isinstance(value, (np.ndarray, list, tuple)):
@@ -125,7 +127,7 @@ def _read(path):
             arrays = dict(stored)
         header = json.loads(str(arrays.pop("format")))
         version, written_by = int(header["format"]), header["vmfmix"]
-        if version == _FORMAT:
+        if version <= _FORMAT:
             header["parameter"], header["fitted"], arrays["fitted.means_"]  # all there
     except (EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile, zlib.error):
         raise ValueError(

@@ -10,7 +10,7 @@ _ROWS_PER_SEED = 50
 _FEWEST_ROWS = 10_000
 _BACKGROUND = 0.01  # weight that a background starts with
 _CHUNK = 4096
-_SAME = 1e-9  # projections further apart cannot be those of equal rows
+_ROUNDING = 4  # units in the last place of 1, by which entries of copies of a unit row may differ
 
 
 def seed_means(engine, n_components, init_params, rng):
@@ -83,7 +83,8 @@ def means_from_rows(rows, weights, n_components, init_params, rng):
 def distinct_rows(rows, weights):
     """Distinct rows in an order of their own, with summed weights.
 
-    So what is made of them does not depend on the order of the rows, and a row of weight 2 is a row
+    Rows that differ by no more than rounding, as those that were scaled before, are the same. So
+    what is made of them does not depend on the order of the rows, and a row of weight 2 is a row
     given twice. The order is that of the projections on a fixed direction, which rounding hardly
     ever swaps.
 
@@ -114,19 +115,21 @@ def distinct_rows(rows, weights):
     order = np.argsort(projections, kind="stable")
     rows, weights, projections = rows[order], weights[order], projections[order]
     is_new = np.ones(len(order), dtype=bool)
-    for i in np.flatnonzero(np.diff(projections) < _SAME) + 1:
-        is_new[i] = _differ(rows, i, i - 1)
+    rounding = _ROUNDING * float(np.finfo(rows.dtype).eps)
+    near = np.diff(projections) <= rounding * np.abs(direction).sum()
+    for i in np.flatnonzero(near) + 1:
+        is_new[i] = _differ(rows, i, i - 1, rounding)
     first = np.flatnonzero(is_new)
     return rows[first], np.add.reduceat(weights, first)
 
 
-def _differ(rows, i, j):
+def _differ(rows, i, j, rounding):
     if not sp.issparse(rows):
-        return bool((rows[i] != rows[j]).any())
+        return bool((np.abs(rows[i] - rows[j]) > rounding).any())
     mine, others = (slice(*rows.indptr[k : k + 2]) for k in (i, j))
     return not (
         np.array_equal(rows.indices[mine], rows.indices[others])
-        and np.array_equal(rows.data[mine], rows.data[others])
+        and (np.abs(rows.data[mine] - rows.data[others]) <= rounding).all()
     )
 
 

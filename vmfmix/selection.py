@@ -11,8 +11,9 @@ import numpy as np
 from sklearn.metrics import adjusted_mutual_info_score
 from sklearn.neighbors import NearestNeighbors
 
+from vmfmix import distribution, em
 from vmfmix.isotropy import isotropy
-from vmfmix.statistics import classification_log_likelihood, maximize
+from vmfmix.statistics import ConcentrationPrior, classification_log_likelihood, maximize
 
 _NEIGHBOURS = 15
 _ROWS_PER_NEIGHBOUR = 20  # or more: among few rows, 15 neighbours lie in several clusters
@@ -20,6 +21,7 @@ _STEPS = 6  # of the walk in `persistence`
 _BY_CHANCE = 0.08  # persistence that a single cluster reaches when it is cut
 _EVEN = 0.75  # isotropy from which on clusters scatter as the model says
 _AGREEMENT = 0.95
+_EM_STEPS = 10
 
 
 class Paths(NamedTuple):
@@ -32,13 +34,15 @@ class Paths(NamedTuple):
         other seeds ("stability" alone needs them).
     rows : ndarray or CSR matrix of shape (n_rows, n_features)
         Distinct unit rows.
+    weights : ndarray of shape (n_rows,)
     engine : Engine
-        With these rows.
+        With these rows and weights.
     rng : numpy.random.RandomState
     """
 
     partitions: list
     rows: Any
+    weights: np.ndarray
     engine: Any
     rng: np.random.RandomState
 
@@ -62,18 +66,25 @@ def choose(paths, selection):
     if paths.partitions[0][0].n_components == 1:
         return 1, {1: 0.0}
     scores = RULES[selection](paths) if isinstance(selection, str) else asked(paths, selection)
-    scores = dict(sorted(scores.items(), reverse=True))
-    return min(scores, key=lambda number: (-scores[number], number)), scores
+    scores = {number: scores[number] for number in sorted(scores, reverse=True)}
+    known = {number: score for number, score in scores.items() if not np.isnan(score)}
+    if not known:
+        raise ValueError(
+            f"selection={selection!r} gives no number of components a score that is a number; pass "
+            "another function, or n_components."
+        )
+    return min(known, key=lambda number: (-known[number], number)), scores
 
 
 def automatic(paths):
     """The default: ICL where rows scatter as the model says, otherwise persistence.
 
-    ICL in all dimensions is an upper bound: it says 1 for a single von Mises-Fisher cluster, and on
-    real embeddings, whose clusters scatter in far fewer directions than the model believes, several
-    times too many. Where that many clusters scatter in hardly fewer directions than there are, the
-    model is right, and ICL with it. Elsewhere `persistence` chooses among the numbers below; where
-    it is no better than for a single cluster that is cut, 1 is kept.
+    ICL is an upper bound: it says 1 for a single von Mises-Fisher cluster, and on real embeddings,
+    whose clusters scatter in far fewer directions than the model believes, several times too many.
+    Where that many clusters scatter in hardly fewer directions than there are, the model is right,
+    and ICL with it; it has the say as well where the clusters have too few rows for anything else,
+    fewer than eight. Elsewhere `persistence` chooses among the numbers below; where it is no better
+    than for a single cluster that is cut, 1 is kept.
     """
     partitions = paths.partitions[0]
     likely = icl(paths)
@@ -81,15 +92,18 @@ def automatic(paths):
     if most == 1:
         return likely
     there = [each for each in partitions if each.n_components >= most][-1]
-    if isotropy(paths.rows, there.labels, paths.rng) >= _EVEN:
-        return likely
+    if not isotropy(paths.rows, there.labels, paths.rng) < _EVEN:
+        return refined_icl(paths, most)
     scores = {k: score for k, score in _persistence_of(paths).items() if k <= most}
     scores[1] = _BY_CHANCE
     return scores
 
 
 def icl(paths):
-    """Integrated classification likelihood per row [1]_, under one shared concentration.
+    """Integrated classification likelihood per row [1]_ of the better of two models.
+
+    One has a concentration for all components, the other one for each, that of
+    `ConcentrationPrior.concentrations`.
 
     References
     ----------
@@ -98,24 +112,80 @@ def icl(paths):
     """
     scores = {}
     for partition in paths.partitions[0]:
-        counts = partition.statistics.counts.copy()
-        resultants = partition.statistics.resultants.copy()
-        lengths = np.linalg.norm(resultants, axis=1)
-        number = partition.n_components
-        scores[number] = _icl(counts, lengths, resultants.shape[1])
-        for i, j, _ in partition.merges[:-1]:  # the last one leads to the next partition
-            counts[i], counts[j] = counts[i] + counts[j], 0.0
+        statistics = partition.statistics
+        counts, resultants = statistics.counts.copy(), statistics.resultants.copy()
+        lengths, dim = statistics.lengths, resultants.shape[1]
+        prior = ConcentrationPrior.pooled(statistics)
+        explained = _explained(prior, counts, lengths, dim)
+        scores[partition.n_components] = _icl(counts, lengths, explained, dim)
+        for done, (i, j, _) in enumerate(partition.merges[:-1]):  # the last leads to the next one
+            counts[i] += counts[j]
             resultants[i] += resultants[j]
-            lengths[i], lengths[j] = np.linalg.norm(resultants[i]), 0.0
-            number -= 1
-            scores[number] = _icl(counts[counts > 0], lengths[counts > 0], resultants.shape[1])
+            lengths[i] = np.linalg.norm(resultants[i])
+            explained[i] = _explained(prior, counts[[i]], lengths[[i]], dim)[0]
+            counts[j] = lengths[j] = explained[j] = 0.0
+            number = partition.n_components - done - 1
+            alive = counts > 0
+            scores[number] = _icl(counts[alive], lengths[alive], explained[alive], dim)
     return scores
 
 
-def _icl(counts, lengths, dim):
-    n_rows = counts.sum()
-    penalty = 0.5 * len(counts) * dim * np.log(n_rows)
-    return (classification_log_likelihood(counts, lengths, dim) - penalty) / n_rows
+def _explained(prior, counts, lengths, dim):
+    """κ_k ‖S_k‖ − N_k Φ(κ_k), each component with its own concentration."""
+    kappa = prior.concentrations(lengths, counts, dim)
+    return kappa * lengths + counts * distribution.log_normalizer(kappa, dim, relative_to="uniform")
+
+
+def _icl(counts, lengths, explained, dim):
+    """ICL per row of the better model, from hard statistics."""
+    n_rows, n_components = counts.sum(), len(counts)
+    uniform = distribution.log_normalizer(0.0, dim)
+    labels = (counts * np.log(counts / n_rows)).sum()
+    of_each = explained.sum() + labels - _penalty(n_rows, n_components, dim, n_components)
+    of_all = classification_log_likelihood(counts, lengths, dim) - n_rows * uniform
+    return max(of_each, of_all - _penalty(n_rows, n_components, dim, 1)) / n_rows
+
+
+def _penalty(n_rows, n_components, dim, n_concentrations):
+    """½ log n for each parameter: directions, weights and concentrations."""
+    return 0.5 * np.log(n_rows) * (n_components * dim - 1 + n_concentrations)
+
+
+def refined_icl(paths, most):
+    """ICL of the numbers up to about `most`, each after some steps of classification EM.
+
+    The path gives rows to the nearest mean; where concentrations differ, some rows of a wide
+    cluster are then counted for a tight one beside it, which costs more than a cluster of their
+    own. So the model itself must have a say in who belongs where: after each round of merges, and
+    for all numbers around the best of these.
+    """
+    path = [each for each in paths.partitions[0] if each.n_components <= most]
+    above = [each for each in paths.partitions[0] if each.n_components > most][-1:]
+    path = above + path
+    scores = {each.n_components: _refined(paths.engine, each.statistics) for each in path}
+    best = max(scores, key=scores.get)
+    place = [each.n_components for each in path].index(best)
+    for partition in path[max(place - 1, 0) : place + 1]:
+        least = partition.n_components - len(partition.merges)
+        for number in range(partition.n_components - 1, least, -1):
+            scores[number] = _refined(paths.engine, partition.cut(number))
+    return scores
+
+
+def _refined(engine, statistics):
+    """ICL per row of the better model after classification EM from there."""
+    start, scores = maximize(statistics), []
+    for concentration in ("tied", "free"):
+        found = em.fit(
+            engine, start, concentration=concentration, hard=True, max_iter=_EM_STEPS
+        ).parameters
+        after = engine.accumulate(found, hard=True)
+        n_components, dim = found.means.shape
+        n_concentrations = 1 if concentration == "tied" else n_components
+        penalty = _penalty(after.weight, n_components, dim, n_concentrations)
+        uniform = distribution.log_normalizer(0.0, dim)
+        scores.append((after.log_likelihood - penalty) / after.weight - uniform)
+    return max(scores)
 
 
 def bic(paths):
@@ -134,7 +204,7 @@ def _bounded(rule):
     def among_likely_numbers(paths):
         likely = icl(paths)
         most = max(likely, key=likely.get)
-        return {k: score for k, score in rule(paths).items() if k <= most} or {1: 0.0}
+        return {k: score for k, score in rule(paths).items() if k <= most}
 
     among_likely_numbers.__doc__ = rule.__doc__
     return among_likely_numbers
@@ -153,7 +223,7 @@ def _modularity_of(paths):
 def _silhouette_of(paths):
     """`silhouette` after each round of merges; 0 for one component."""
     scores = {
-        partition.n_components: silhouette(paths.engine, partition)
+        partition.n_components: silhouette(paths.engine, paths.weights, partition)
         for partition in paths.partitions[0]
         if partition.n_components > 1
     }
@@ -166,7 +236,7 @@ def stability(paths):
     The score is the mean adjusted mutual information of the labels of each pair of paths, after
     each round of merges; from 0.95 on, the number itself is added.
     """
-    scores = {1: 1.0 + 1}
+    scores = {1: 2.0}
     by_number = [{each.n_components: each for each in path} for path in paths.partitions]
     for number in set.intersection(*(set(path) for path in by_number)) - {1}:
         labels = [path[number].labels for path in by_number]
@@ -182,25 +252,26 @@ def stability(paths):
 
 
 def asked(paths, score: Callable):
-    """What a function of (rows, labels) says after each round of merges."""
+    """What a function of (rows, labels) says after each round; not of 1 or of one for each row."""
     return {
         partition.n_components: float(score(paths.rows, partition.labels))
         for partition in paths.partitions[0]
-        if partition.n_components > 1
-    } or {1: 0.0}
+        if 1 < partition.n_components < len(partition.labels)
+    }
 
 
-def silhouette(engine, partition):
+def silhouette(engine, weights, partition):
     """Simplified silhouette of a partition, each row left out of its own mean [1]_.
 
     (b − a) / max(a, b) averaged over the rows, with a = 1 − cosine to the own mean and b = 1 −
     cosine to the nearest other one. With G = x·S and R = ‖S‖ of its own component, the cosine of a
-    row of weight 1 with the mean of the others there is (G − 1) / √(R² − 2 G + 1). A row alone
+    row of weight w with the mean of the others there is (G − w) / √(R² − 2 w G + w²). A row alone
     counts as 0.
 
     Parameters
     ----------
     engine : Engine
+    weights : ndarray of shape (n_rows,)
     partition : Partition
         Of the rows of the engine, into two components or more.
 
@@ -214,22 +285,20 @@ def silhouette(engine, partition):
     .. [1] L. Vendramin, R. J. G. B. Campello, E. R. Hruschka (2010). Relative clustering validity
        criteria: a comparative overview. Statistical Analysis and Data Mining 3 (4), 209-235.
     """
-    resultants = partition.statistics.resultants
-    lengths = np.linalg.norm(resultants, axis=1)
+    lengths = partition.statistics.lengths
     alone = np.bincount(partition.labels, minlength=len(lengths)) < 2
-    means = resultants / np.where(lengths > 0, lengths, 1.0)[:, np.newaxis]
     total = 0.0
-    for block, cosines in engine.cosines(means):
-        own = partition.labels[block]
+    for block, cosines in engine.cosines(partition.statistics.directions):
+        own, weight = partition.labels[block], weights[block]
         here = np.arange(len(own))
         inner = cosines[here, own] * lengths[own]
-        others = np.sqrt(np.maximum(lengths[own] ** 2 - 2.0 * inner + 1.0, 1e-12))
-        within = 1.0 - (inner - 1.0) / others
+        others = lengths[own] ** 2 - 2.0 * weight * inner + weight**2
+        within = 1.0 - (inner - weight) / np.sqrt(np.maximum(others, 1e-12))
         cosines[here, own] = -np.inf
         between = 1.0 - cosines.max(axis=1)
         worth = (between - within) / np.maximum(np.maximum(within, between), 1e-12)
-        total += float(np.where(alone[own], 0.0, worth).sum())
-    return total / engine.n_rows
+        total += float(weight @ np.where(alone[own], 0.0, worth))
+    return total / weights.sum()
 
 
 RULES = {

@@ -10,16 +10,16 @@ import numpy as np
 
 from vmfmix.engines import choose_engine
 from vmfmix.isotropy import isotropy
-from vmfmix.merging import groups_after
 from vmfmix.path import merge_path
 from vmfmix.seeding import distinct_rows, means_from_rows
 from vmfmix.selection import N_PATHS, Paths, choose
 
-_FEWEST_ROWS = 12_000  # of the sample, if there are as many
+_ROWS = 12_000  # of the sample, or more where many components are started from
 _ROWS_PER_COMPONENT = 20  # that merging starts from
 _MOST_COMPONENTS = 600  # to start from where their number is to be found
 _TIMES_AS_MANY = 3  # as are wanted, to start from
-_ENOUGH = 150  # to start from where fewer are wanted
+_ENOUGH = 50  # to start from where fewer are wanted
+_MANY_MORE = 4000  # than are wanted: time and memory grow with the square of their number
 _ROWS_PER_SEED = 10
 
 
@@ -51,13 +51,7 @@ class MergedStart:
     def statistics(self):
         """Sufficient statistics where the path is cut."""
         above = [each for each in self.partitions if each.n_components >= self.n_components][-1]
-        merges = above.merges[: above.n_components - self.n_components]
-        return above.statistics.merged(groups_after(merges, above.n_components))
-
-    @property
-    def score(self):
-        """Score of the number that was chosen; 0 where it was given."""
-        return self.scores.get(self.n_components, 0.0)
+        return above.cut(self.n_components)
 
 
 def merged_start(
@@ -80,14 +74,15 @@ def merged_start(
     n_components : int or "auto"
         Where to stop; "auto": all the way to 1, and `selection` chooses.
     n_components_init : int, default=None
-        How many to start from. None: three times `n_components` and at least a twentieth of the
-        distinct rows up to 150; for "auto" an eighth of the distinct rows, at most 600.
+        How many to start from. None: three times `n_components`, at most 4000 more than that, and
+        at least a twentieth of the distinct rows up to 50; for "auto" an eighth of the distinct
+        rows, at most 600.
     means_init : ndarray of shape (n_components_init, n_features), default=None
         Unit rows to start from.
     init_params : str, default="k-means++"
         See `vmfmix.seeding.seed_means`.
     cost : str, default="likelihood"
-        See `vmfmix.merging.merge_round`.
+        See `vmfmix.merging.merge_components`.
     selection : str or callable, default="auto"
         See `vmfmix.selection.choose`.
     rng : numpy.random.RandomState
@@ -109,7 +104,7 @@ def merged_start(
     4
     """
     wanted = n_components_init or _default_init(n_components, engine.n_used_rows)
-    sample = engine.sample(max(_FEWEST_ROWS, _ROWS_PER_COMPONENT * wanted), rng)
+    sample = engine.sample(max(_ROWS, _ROWS_PER_COMPONENT * wanted), rng)
     rows, weights = distinct_rows(*sample)
     if n_components_init is None:
         wanted = _default_init(n_components, rows.shape[0])
@@ -130,18 +125,22 @@ def merged_start(
             means,
             n_components=1 if find else n_components,
             cost=cost,
+            label_all=find,
             rng=rng,
             report=report,
         )
 
     partitions, scores = walk(), {}
-    if find:
+    if partitions[-1].n_components > (1 if find else n_components):  # somebody stopped it
+        n_components = partitions[-1].n_components
+    elif find:
         n_paths = N_PATHS.get(selection, 1) if isinstance(selection, str) else 1
         others = [walk() for _ in range(n_paths - 1)]
-        paths = Paths([partitions, *others], rows, sample_engine, rng)
+        paths = Paths([partitions, *others], rows, weights / scale, sample_engine, rng)
         n_components, scores = choose(paths, selection)
     n_components = min(n_components, partitions[0].n_components)
-    there = [each for each in partitions if each.n_components >= n_components][-1]
+    labelled = [each for each in partitions if each.labels is not None]
+    there = min(labelled, key=lambda each: abs(each.n_components - n_components))
     evenness = isotropy(rows, there.labels, rng)
     return MergedStart(partitions, n_components, scores, scale, evenness)
 
@@ -160,9 +159,10 @@ def measured_isotropy(engine, parameters, rng):
     float
         From 0 to 1.
     """
-    rows, _ = engine.sample(_FEWEST_ROWS, rng)
+    rows, _ = distinct_rows(*engine.sample(_ROWS, rng))
     labels = choose_engine(rows).assign(parameters).labels
-    return isotropy(rows, labels, rng)
+    in_clusters = labels < len(parameters.weights) - parameters.has_background
+    return isotropy(rows[in_clusters], labels[in_clusters], rng)
 
 
 def _default_init(n_components, n_rows):
@@ -171,8 +171,8 @@ def _default_init(n_components, n_rows):
         return min(_MOST_COMPONENTS, max(n_rows // 8, min(n_rows // 2, 20), 1))
     if n_components == 1:
         return 1
-    few = min(_TIMES_AS_MANY * n_components, n_rows // 2)
-    return max(n_components, few, min(_ENOUGH, n_rows // 20))
+    more = min((_TIMES_AS_MANY - 1) * n_components, _MANY_MORE)
+    return max(n_components, min(n_components + more, n_rows // 2), min(_ENOUGH, n_rows // 20))
 
 
 def _some(n_rows, size, rng):

@@ -50,6 +50,19 @@ class SufficientStatistics:
     log_likelihood: float
     weight: float
 
+    @property
+    def lengths(self):
+        """‖S_k‖ of each component."""
+        return np.linalg.norm(self.resultants, axis=1)
+
+    @property
+    def directions(self):
+        """S_k / ‖S_k‖, unit rows; any direction serves where the rows have none in common."""
+        lengths = self.lengths
+        directions = self.resultants / np.where(lengths > 0, lengths, 1.0)[:, np.newaxis]
+        directions[lengths == 0, 0] = 1.0
+        return directions
+
     def __add__(self, other):
         return SufficientStatistics(
             self.counts + other.counts,
@@ -218,7 +231,7 @@ class ConcentrationPrior:
             Share of its mean resultant length that a component of the mean count takes from its own
             rows, from 0 to 1; 1: all but for two pseudo-rows.
         """
-        squares = np.square(statistics.resultants).sum(axis=1)
+        squares = np.square(statistics.lengths)
         counts = statistics.counts
         share = max(own_share, _SMALLEST_SHARE)
         pseudo_rows = cls.count + counts.mean() * (1.0 - share) / share
@@ -320,9 +333,7 @@ def maximize(statistics, *, concentration="tied", prior=None, has_background=Fal
     counts, resultants = statistics.counts, statistics.resultants
     n_components, dim = resultants.shape
     own = slice(None, n_components - has_background)
-    lengths = np.linalg.norm(resultants, axis=1)
-    means = resultants / np.where(lengths > 0, lengths, 1.0)[:, np.newaxis]
-    means[lengths == 0, 0] = 1.0  # any direction serves where the rows have none in common
+    lengths = statistics.lengths
 
     concentrations = np.zeros(n_components)
     if concentration == "tied":
@@ -335,7 +346,7 @@ def maximize(statistics, *, concentration="tied", prior=None, has_background=Fal
         concentrations[own] = concentration
     return MixtureParameters(
         weights=counts / counts.sum(),
-        means=means,
+        means=statistics.directions,
         concentrations=concentrations,
         has_background=has_background,
     )

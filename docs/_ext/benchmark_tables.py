@@ -1,5 +1,7 @@
 """Directive ``{benchmark-tables} NAME``: benchmarks/results/NAME.json as text and tables.
 
+With ``:without: PART ...`` these parts of the file are left out.
+
 The page is made from whatever stands in the JSON file, so a new benchmark needs no code here:
 
 * an object's plain values become one line of facts;
@@ -88,6 +90,7 @@ class BenchmarkTables(SphinxDirective):
     """The tables of one results file, or one sentence where it has not been made yet."""
 
     required_arguments = 1
+    option_spec = {"without": str.split}
 
     def run(self):
         """Nodes of the tables."""
@@ -97,8 +100,10 @@ class BenchmarkTables(SphinxDirective):
         if not path.is_file():
             text = f"No results yet: benchmarks/results/{name}.json is made by `make bench`."
             return self.parse_text_to_nodes(text)
-        lines = to_markdown(json.loads(path.read_text(encoding="utf-8")))
-        return self.parse_text_to_nodes("\n".join(lines))
+        results = json.loads(path.read_text(encoding="utf-8"))
+        for part in self.options.get("without", ()):
+            results.pop(part, None)
+        return self.parse_text_to_nodes("\n".join(to_markdown(results)))
 
 
 def setup(app):
