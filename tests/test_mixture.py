@@ -22,6 +22,7 @@ from tests import oracle
 from vmfmix import VMFMixture, load
 from vmfmix.datasets import load_snips, make_vmf_mixture
 from vmfmix.distribution import mean_resultant_length
+from vmfmix.engines import choose_engine
 from vmfmix.metrics import clustering_accuracy
 from vmfmix.path import MergeHistory
 from vmfmix.statistics import MixtureParameters
@@ -582,6 +583,17 @@ def test_one_start_is_enough_in_high_dimension(seed):
     kappa = np.random.RandomState(seed).uniform(100, 2000, 8)
     X, y = make_vmf_mixture(2000, 768, 8, concentration=kappa, random_state=seed)
     assert adjusted_rand_score(y, VMFMixture(8, random_state=seed).fit_predict(X)) == 1.0
+
+
+def test_the_likelihood_of_the_truth_is_reached():
+    kappa = np.random.RandomState(0).uniform(100, 2000, 64)
+    X, _, truth = make_vmf_mixture(
+        20_000, 384, 64, concentration=kappa, random_state=0, return_parameters=True
+    )
+    X = X.astype(np.float32)
+    known = MixtureParameters(truth.weights, truth.means, truth.concentrations)
+    of_truth = choose_engine(X).accumulate(known).log_likelihood / len(X)
+    assert VMFMixture(64, random_state=0).fit(X).score(X) > of_truth
 
 
 @pytest.mark.parametrize("merge", ["likelihood", "icl", "jeffreys", "cosine"])

@@ -104,8 +104,7 @@ class VMFMixture(
         The last two are blind to the sizes of clusters. None: nothing is merged, and EM runs with
         `n_components` components. Nothing is merged either where a start is given, unless
         `n_components_init` says from how many.
-    selection : {"auto", "persistence", "modularity", "silhouette", "stability", "icl", "bic"} or \
-            callable, default="auto"
+    selection : str or callable, default="auto"
         Which number of components is kept with ``n_components="auto"``. "persistence": how long a
         random walk between neighbouring rows remembers its cluster. "icl", "bic": likelihood
         criteria; right for von Mises-Fisher clusters, several times too many on real embeddings.
