@@ -73,7 +73,12 @@ def choose(paths, selection):
             f"selection={selection!r} gives no number of components a score that is a number; pass "
             "another function, or n_components."
         )
-    return min(known, key=lambda number: (-known[number], number)), scores
+    return _best(known), scores
+
+
+def _best(scores):
+    """The number with the greatest score, the smaller of equal ones."""
+    return min(scores, key=lambda number: (-scores[number], number))
 
 
 def automatic(paths):
@@ -88,7 +93,7 @@ def automatic(paths):
     """
     partitions = paths.partitions[0]
     likely = icl(paths)
-    most = max(likely, key=likely.get)
+    most = _best(likely)
     if most == 1:
         return likely
     there = [each for each in partitions if each.n_components >= most][-1]
@@ -163,7 +168,7 @@ def refined_icl(paths, most):
     above = [each for each in paths.partitions[0] if each.n_components > most][-1:]
     path = above + path
     scores = {each.n_components: _refined(paths.engine, each.statistics) for each in path}
-    best = max(scores, key=scores.get)
+    best = _best(scores)
     place = [each.n_components for each in path].index(best)
     for partition in path[max(place - 1, 0) : place + 1]:
         least = partition.n_components - len(partition.merges)
@@ -203,7 +208,7 @@ def _bounded(rule):
 
     def among_likely_numbers(paths):
         likely = icl(paths)
-        most = max(likely, key=likely.get)
+        most = _best(likely)
         return {k: score for k, score in rule(paths).items() if k <= most}
 
     among_likely_numbers.__doc__ = rule.__doc__
