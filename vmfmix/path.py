@@ -110,7 +110,7 @@ def merge_path(
         return report(len(counts), log_likelihood / counts.sum())
 
     for _ in range(_FIRST_STEPS - 1):
-        statistics = engine.accumulate(_nearest(means), hard=True)
+        statistics = engine.accumulate(MixtureParameters.nearest(means), hard=True)
         statistics = statistics.selected(statistics.counts > 0)
         means = statistics.directions
         if tell(statistics):
@@ -143,13 +143,13 @@ def merge_path(
 
 
 def _labels(engine, means):
-    labels = engine.assign(_nearest(means)).labels
+    labels = engine.assign(MixtureParameters.nearest(means)).labels
     return np.unique(labels, return_inverse=True)[1]  # components without rows are gone
 
 
 def _partition(engine, means, with_labels):
     """Rows by their nearest mean, and (nearest component, component) for those without rows."""
-    statistics = engine.accumulate(_nearest(means), hard=True)
+    statistics = engine.accumulate(MixtureParameters.nearest(means), hard=True)
     labels = _labels(engine, means) if with_labels else None
     owns = statistics.counts > 0
     absorbed = []
@@ -159,14 +159,6 @@ def _partition(engine, means, with_labels):
         absorbed = list(zip(owners[cosines.argmax(axis=1)], np.flatnonzero(~owns)))
         statistics = statistics.selected(owns)
     return Partition(statistics, labels), absorbed
-
-
-def _nearest(means):
-    """Parameters under which a row belongs to the nearest mean."""
-    n_components = len(means)
-    return MixtureParameters(
-        np.full(n_components, 1.0 / n_components), means, np.ones(n_components)
-    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -292,13 +292,10 @@ def starting_parameters(
     >>> starting_parameters(engine, np.eye(2), concentration=10.0).weights
     array([0.75, 0.25])
     """
-    n_components, dim = means.shape
+    dim = means.shape[1]
     if weights is None or concentrations is None:
-        equal = MixtureParameters(
-            np.full(n_components, 1 / n_components), means, np.ones(n_components)
-        )
         estimate = maximize(
-            engine.accumulate(equal, hard=True),
+            engine.accumulate(MixtureParameters.nearest(means), hard=True),
             concentration="tied" if concentration == "free" else concentration,
         )
         weights = np.maximum(estimate.weights, 1e-6) if weights is None else weights

@@ -135,6 +135,12 @@ class MixtureParameters:
     concentrations: np.ndarray
     has_background: bool = False
 
+    @classmethod
+    def nearest(cls, means):
+        """Parameters under which a row belongs to the nearest mean, all else being equal."""
+        n_components = len(means)
+        return cls(np.full(n_components, 1.0 / n_components), means, np.ones(n_components))
+
     @property
     def own(self):
         """Slice of the components that have a mean direction: all but a background."""
