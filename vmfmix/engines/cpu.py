@@ -15,7 +15,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from vmfmix.distribution import log_normalizer
-from vmfmix.engines import kernels
+from vmfmix.engines import kernels, looks
 from vmfmix.engines.base import Assignment, Engine
 from vmfmix.engines.rows import DenseRows, SparseRows, blocks
 from vmfmix.engines.threads import one_thread_in_blas
@@ -29,6 +29,10 @@ _MOST_ROUNDING = 2e-3  # nats, from which on a pass over float32 rows is made in
 # Lengths of rows whose products with a mean neither overflow nor vanish.
 _SHORTEST = {np.dtype(np.float32): 1e-18, np.dtype(np.float64): 1e-140}
 _LONGEST = {np.dtype(np.float32): 1e18, np.dtype(np.float64): 1e140}
+
+_SLACK = 0.01  # nats, for the rounding of the numbers that components are left out by
+_SHARE_LEFT_BY_A_LOOK = 1 / 16  # of the log joints, above which a product is cheaper
+_LARGEST_SHIFT_OF_A_LOOK = 100.0
 
 _ROWS_PER_BLOCK = 1024
 _FEWEST_ROWS_PER_BLOCK = 256
@@ -55,6 +59,7 @@ class CPUEngine(Engine):
         self.n_rows, self.n_features = X.shape
         self.dtype = np.dtype(np.float64 if X.dtype == np.float64 else np.float32)
         self._block_size = block_size
+        self._look_again = True
         self._pool = ThreadPoolExecutor()  # its threads start when a pass needs them
         self._rows: Any = SparseRows(X) if sp.issparse(X) else DenseRows(X)
         lengths = self._rows.lengths(self._rows_per_block(1), self.dtype)
@@ -85,26 +90,37 @@ class CPUEngine(Engine):
         return scale * shift, shift
 
     def accumulate(self, parameters, *, hard=False):  # noqa: D102
-        mixture = self._mixture(parameters, hard)
+        mixture, look = self._mixture(parameters, hard, may_look=True)
         n_components = len(mixture.offsets)
 
         def sum_lane(lane, scratch):
             counts, shift_sums = np.zeros((2, n_components))
             resultants = np.zeros((n_components, self.n_features))
             sums = kernels.Sums(counts, shift_sums, resultants)
-            log_likelihood = 0.0
-            for rows in self._rows.chunks(lane, len(scratch.scores), scratch.scores.dtype):
-                about = self._about(rows)
-                log_likelihood += self._rows.accumulate(rows, about, mixture, scratch, sums)
-            return *sums, log_likelihood
+            log_likelihood, n_evaluated = 0.0, 0
+            if look is None:
+                for rows in self._rows.chunks(lane, len(scratch.scores), scratch.scores.dtype):
+                    about = self._about(rows)
+                    log_likelihood += self._rows.accumulate(rows, about, mixture, scratch, sums)
+            else:
+                for rows in blocks(lane, len(scratch.scores)):
+                    about = self._about(rows)
+                    added, cost = self._rows.accumulate_looks(
+                        rows, look, about, mixture, scratch, sums
+                    )
+                    log_likelihood += added
+                    n_evaluated += cost
+            return *sums, log_likelihood, n_evaluated
 
-        lanes = self._run(sum_lane, mixture)
-        counts, shift_sums, resultants, log_likelihood = next(lanes)
+        lanes = self._run(sum_lane, mixture, look)
+        counts, shift_sums, resultants, log_likelihood, n_evaluated = next(lanes)
         for partial in lanes:
             counts += partial[0]
             shift_sums += partial[1]
             resultants += partial[2]
             log_likelihood += partial[3]
+            n_evaluated += partial[4]
+        self._look_again = n_evaluated <= _SHARE_LEFT_BY_A_LOOK * self.n_rows * n_components
         if self._center is not None:
             resultants -= np.outer(shift_sums, self._center)
         weight = float(self._weight.sum())
@@ -116,24 +132,22 @@ class CPUEngine(Engine):
         )
 
     def assign(self, parameters):  # noqa: D102
-        mixture = self._mixture(parameters, hard=False)
+        mixture, look = self._mixture(parameters, hard=False, may_look=True)
         labels = np.empty(self.n_rows, np.int32)
         probabilities, log_densities = np.empty((2, self.n_rows))
 
         def label_lane(lane, scratch):
             for rows in blocks(lane, len(scratch.scores)):
-                scores = scratch.scores[: rows.stop - rows.start]
-                self._rows.write_scores(rows, mixture.natural, scores)
                 said = labels[rows], probabilities[rows], log_densities[rows]
-                kernels.assign(self._about(rows), mixture, scratch, *said)
+                self._rows.assign(rows, look, self._about(rows), mixture, scratch, *said)
 
-        for _ in self._run(label_lane, mixture):
+        for _ in self._run(label_lane, mixture, look):
             pass
         log_densities += log_normalizer(0.0, self.n_features)
         return Assignment(labels, probabilities, log_densities)
 
     def log_joint(self, parameters):  # noqa: D102
-        mixture = self._mixture(parameters, hard=False)
+        mixture, _ = self._mixture(parameters, hard=False, may_look=False)
         for rows, scores in self._scores(mixture.natural, len(mixture.offsets)):
             yield rows, self._affine(rows, scores, mixture.center_scores) + mixture.offsets
 
@@ -176,8 +190,8 @@ class CPUEngine(Engine):
     def _about(self, rows):
         return kernels.AboutRows(self._scale[rows], self._shift[rows], self._weight[rows])
 
-    def _mixture(self, parameters, hard):
-        """Parameters in the form a pass needs them, and in the precision that it needs."""
+    def _mixture(self, parameters, hard, may_look):
+        """Parameters in the form and the precision that a pass needs, and its first look if any."""
         natural = parameters.natural
         # κ x·μ and log C(κ) cancel, and so do a row and the centre near to it: what is rounded of
         # the products is left over in nats.
@@ -185,19 +199,46 @@ class CPUEngine(Engine):
         rounding = np.finfo(self.dtype).eps * magnification
         dtype = self.dtype if rounding < _MOST_ROUNDING else np.dtype(np.float64)
         center = np.zeros(self.n_features) if self._center is None else self._center
-        return kernels.Mixture(
+        # Not BLAS, whose threads would go on spinning while ours want to work.
+        center_scores = np.einsum("kd,d->k", natural, center)
+        offsets, rough_dtype = parameters.offsets, dtype
+        cutoff = math.log(len(natural) / LOST_MASS[dtype])
+        window = cutoff + _SLACK
+        look = self._look(natural, center) if may_look else None
+        rough_offsets = offsets
+        if look is not None:
+            rough_dtype = np.dtype(np.float32)
+            rough_offsets = offsets + look.margins
+            largest = np.abs(rough_offsets[np.isfinite(offsets)]).max(initial=0.0)
+            window += 2.0 * look.margins.max() + 2.0 * np.finfo(np.float32).eps * largest
+        mixture = kernels.Mixture(
             natural=self._rows.prepare(natural.astype(dtype)),
-            # Not BLAS, whose threads would go on spinning while ours want to work.
-            center_scores=np.einsum("kd,d->k", natural, center),
-            offsets=parameters.offsets,
-            # The slack covers the rounding of the first look.
-            cutoff=math.log(len(natural) / LOST_MASS[dtype]) + 0.01,
+            center_scores=center_scores,
+            offsets=offsets,
+            rough_center_scores=center_scores.astype(rough_dtype),
+            rough_offsets=rough_offsets.astype(rough_dtype),
+            window=window,
+            cutoff=cutoff,
             hard=bool(hard),
         )
+        return mixture, look
 
-    def _rows_per_block(self, n_components):
+    def _look(self, natural, center):
+        """A first look, unless it would not pay or left too much in doubt in the last pass."""
+        look_again, self._look_again = self._look_again, True
+        # Rows near the centre are differences that bfloat16 tells nothing of.
+        far_from_center = self._shift.max(initial=0.0) < _LARGEST_SHIFT_OF_A_LOOK
+        if not (look_again and far_from_center and self._rows.can_be_looked_at):
+            return None
+        if not looks.pays(self.n_rows, self.n_features, len(natural)):
+            return None
+        return looks.Look(natural, center, self.dtype)
+
+    def _rows_per_block(self, n_components, look=None):
         if self._block_size is not None:
             return min(self._block_size, self.n_rows)
+        if look is not None:
+            return min(looks.rows_per_block(n_components), self.n_rows)
         # Large enough for the product, small enough for the caches and for n_block × K numbers.
         fitting = _SCORES_PER_BLOCK // max(n_components, 1)
         return min(max(fitting, _FEWEST_ROWS_PER_BLOCK), _ROWS_PER_BLOCK, self.n_rows)
@@ -211,18 +252,16 @@ class CPUEngine(Engine):
         bounds = np.linspace(0, self.n_rows, n_lanes + 1).astype(int).tolist()
         return list(itertools.pairwise(bounds))
 
-    def _run(self, work, mixture):
+    def _run(self, work, mixture, look):
         """`work(lane, scratch)` for every lane, in threads; results in the order of the lanes."""
         n_components = len(mixture.offsets)
         lanes = self._lanes(n_components)
-        n_block = self._rows_per_block(n_components)
+        n_block = self._rows_per_block(n_components, look)
         results = [None] * len(lanes)
         queue = iter(enumerate(lanes))
 
         def take_lanes():
-            scratch = kernels.Scratch.of(
-                n_block, n_components, self.n_features, mixture.natural.dtype
-            )
+            scratch = kernels.Scratch.of(n_block, self.n_features, mixture)
             for position, lane in queue:
                 results[position] = work(lane, scratch)
 

@@ -10,15 +10,20 @@ has the natural parameter η_k = κ_k μ_k, and ``scores[i, k] = x_i·η_k``, so
     log joint_ik = scale_i scores_ik - shift_i (center·η_k) + offset_k.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic, overload
 
 # Sums may be reordered and NaN is excluded at the door; infinities (an empty component's log
 # weight) are not.
 _FASTMATH = {"nnan", "nsz", "reassoc", "contract"}
 _DENSE_SHARE = 1 / 8  # of responsibilities that matter, from which on a product beats a scatter
+_CACHE_LINE = 64  # bytes
+_CHUNK = 64  # components that a first look takes together
 
 
 class Mixture(NamedTuple):
@@ -29,6 +34,10 @@ class Mixture(NamedTuple):
     natural : ndarray of shape (K, d) for dense rows, (d, K) for CSR rows
         η_k, C-ordered, in the precision of the pass.
     center_scores, offsets : ndarray of shape (K,), float64
+    rough_center_scores, rough_offsets : ndarray of shape (K,), in the precision of the scores
+        For a first look: what the scores may be too low by is added to the offsets.
+    window : float
+        What lies further below the largest of a first look is not evaluated.
     cutoff : float
         Components whose log joint lies more than this below the row's maximum are left out.
     hard : bool
@@ -38,6 +47,9 @@ class Mixture(NamedTuple):
     natural: np.ndarray
     center_scores: np.ndarray
     offsets: np.ndarray
+    rough_center_scores: np.ndarray
+    rough_offsets: np.ndarray
+    window: float
     cutoff: float
     hard: bool
 
@@ -62,8 +74,9 @@ class Scratch(NamedTuple):
     """Arrays of one thread, filled anew for each block of at most n rows."""
 
     scores: np.ndarray  # (n, K)
-    row: np.ndarray  # (K + 1,): the log joints of one row, and their maximum
-    row_bits: np.ndarray  # the same memory as integers
+    looks: np.ndarray  # (n, K), uint16: scores in bfloat16
+    unit_rows: np.ndarray  # (n, d), uint16: rows in bfloat16
+    peaks: np.ndarray  # (chunks of components,): the largest of a first look at a row
     indptr: np.ndarray  # (n + 1,): responsibilities that matter, in CSR form
     indices: np.ndarray  # (n K,)
     values: np.ndarray  # (n K,)
@@ -75,13 +88,14 @@ class Scratch(NamedTuple):
     products: np.ndarray  # (K, d)
 
     @classmethod
-    def of(cls, n_rows, n_components, n_features, dtype):
+    def of(cls, n_rows, n_features, mixture):
         """Scratch of these sizes; what a pass does not touch costs no memory."""
-        row = np.empty(n_components + 1, dtype)
+        dtype, n_components = mixture.natural.dtype, len(mixture.offsets)
         return cls(
             scores=np.empty((n_rows, n_components), dtype),
-            row=row,
-            row_bits=row.view(np.int32 if dtype == np.float32 else np.int64),
+            looks=_aligned((n_rows, n_components), np.uint16),
+            unit_rows=_aligned((n_rows, n_features), np.uint16),
+            peaks=np.empty(math.ceil(n_components / _CHUNK), mixture.rough_offsets.dtype),
             indptr=np.empty(n_rows + 1, np.int64),
             indices=np.empty(n_rows * n_components, np.int32),
             values=np.empty(n_rows * n_components),
@@ -92,6 +106,14 @@ class Scratch(NamedTuple):
             masses=np.empty(n_rows * n_components),
             products=np.empty((n_components, n_features), dtype),
         )
+
+
+def _aligned(shape, dtype):
+    """An empty array that starts with a cache line: products are up to twice as fast on it."""
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    memory = np.empty(size + _CACHE_LINE, np.uint8)
+    start = -memory.ctypes.data % _CACHE_LINE
+    return memory[start : start + size].view(dtype).reshape(shape)
 
 
 @njit(nogil=True, cache=True, fastmath=_FASTMATH)
@@ -142,89 +164,189 @@ def write_scores_csr(data, columns, indptr, natural, out):
                 row[k] += x * column[k]
 
 
+@intrinsic
+def _larger(typingctx, a, b):
+    """The larger of two floating-point numbers; unlike Python's max, this vectorises."""
+
+    def generate(context, builder, signature, arguments):
+        kind = arguments[0].type
+        maximum = builder.module.declare_intrinsic(
+            "llvm.maxnum", [kind], ir.FunctionType(kind, [kind, kind])
+        )
+        return builder.call(maximum, arguments, fastmath=("nnan", "nsz"))
+
+    return a(a, a), generate
+
+
+@intrinsic
+def _bits_as_float(typingctx, bits):
+    """The float32 with these 32 bits."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.bitcast(arguments[0], ir.FloatType())
+
+    return types.float32(types.uint32), generate
+
+
+@intrinsic
+def _float_as_bits(typingctx, number):
+    """The 32 bits of a float32."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.bitcast(arguments[0], ir.IntType(32))
+
+    return types.uint32(types.float32), generate
+
+
 @njit(nogil=True, cache=True, fastmath=_FASTMATH)
-def _write_maximum(bits):
-    """Put the maximum of all numbers but the last in the place of the last.
+def write_unit_rows(X, scale, shift, center, out):
+    """Unit rows in bfloat16, the upper half of a float32, rounded to the nearest."""
+    for i in range(X.shape[0]):
+        row, bits = X[i], out[i]
+        a, b = X.dtype.type(scale[i]), X.dtype.type(shift[i])
+        for j in range(row.shape[0]):
+            number = _float_as_bits(np.float32(a * row[j] - b * center[j]))
+            half = np.uint32(0x7FFF) + ((number >> np.uint32(16)) & np.uint32(1))  # ties to even
+            bits[j] = np.uint16((number + half) >> np.uint32(16))
 
-    The numbers are floating-point, given as integers of the same bits: a maximum of integers
-    vectorises, one of floating-point numbers does not. Where the sign bit is set, flipping the
-    others makes the order of the integers that of the numbers.
-    """
-    last = 8 * bits.itemsize - 1
-    other_bits = bits.dtype.type(~(np.int64(1) << last))
-    highest = bits.dtype.type(~other_bits)
-    for k in range(bits.shape[0] - 1):
-        sign = bits.dtype.type(bits[k] >> last)
-        highest = max(highest, bits.dtype.type(bits[k] ^ (sign & other_bits)))
-    bits[-1] = highest ^ (bits.dtype.type(highest >> last) & other_bits)
+
+def _at_most(score, a, b, center_score, offset):
+    """What the log joint with this score is at most."""
+
+
+@overload(_at_most, inline="always")
+def _overload_at_most(score, a, b, center_score, offset):
+    if score is types.uint16:  # a first look at a unit row, in bfloat16
+
+        def looked(score, a, b, center_score, offset):
+            return _bits_as_float(np.uint32(score) << np.uint32(16)) + offset
+
+        return looked
+
+    def computed(score, a, b, center_score, offset):
+        return a * score - b * center_score + offset
+
+    return computed
+
+
+def _score(scores, X, natural, i, k):
+    """x_i·η_k in the precision of the pass."""
+
+
+@overload(_score, inline="always")
+def _overload_score(scores, X, natural, i, k):
+    if scores.dtype is types.uint16:  # no more than a first look: the product is made here
+
+        def make(scores, X, natural, i, k):
+            row, column = X[i], natural[k]
+            total = natural.dtype.type(0)
+            for j in range(row.shape[0]):
+                total += row[j] * column[j]
+            return np.float64(total)
+
+        return make
+
+    def take(scores, X, natural, i, k):
+        return np.float64(scores[i, k])
+
+    return take
 
 
 @njit(nogil=True, cache=True, fastmath=_FASTMATH)
-def _find_at_least(threshold, row, found, n_found):
-    """Append to `found` the positions of all entries but the last that reach the threshold."""
-    hits = np.int32(0)
-    position = np.int32(0)
-    for k in range(row.shape[0] - 1):
-        reached = row[k] >= threshold
-        hits += np.int32(1) if reached else np.int32(0)
-        position += np.int32(k) if reached else np.int32(0)
+def _write_peaks(row, a, b, center_scores, offsets, peaks):
+    """The most that a log joint may be in each chunk of components; returns the highest chunk."""
+    highest = 0
+    for chunk in range(peaks.shape[0]):
+        stop = min((chunk + 1) * _CHUNK, row.shape[0])
+        start = max(stop - _CHUNK, 0)  # the last chunk looks back, as full ones are faster
+        scores, c, o = row[start:stop], center_scores[start:stop], offsets[start:stop]
+        peak = offsets.dtype.type(-np.inf)
+        for k in range(scores.shape[0]):
+            peak = _larger(peak, _at_most(scores[k], a, b, c[k], o[k]))
+        peaks[chunk] = peak
+        highest = chunk if peak > peaks[highest] else highest
+    return highest
+
+
+@njit(nogil=True, cache=True, fastmath=_FASTMATH)
+def _find_at_least(threshold, chunk, row, a, b, center_scores, offsets, found, n_found):
+    """Append the components of a chunk whose log joint may reach the threshold."""
+    start, stop = chunk * _CHUNK, min((chunk + 1) * _CHUNK, row.shape[0])
+    one_hit = np.int32(_CHUNK * _CHUNK)  # more than the places of a chunk add up to
+    total = np.int32(0)
+    for k in range(np.uint64(start), np.uint64(stop)):  # unsigned, as that vectorises
+        at_most = _at_most(row[k], a, b, center_scores[k], offsets[k])
+        total += one_hit + np.int32(k - np.uint64(start)) if at_most >= threshold else np.int32(0)
+    hits = total // one_hit
     if hits == 1:  # the usual case, found without a branch
-        found[n_found] = position
+        found[n_found] = start + total - one_hit
         return n_found + 1
-    for k in range(row.shape[0] - 1):
-        if row[k] >= threshold:
-            found[n_found] = k
-            n_found += 1
+    if hits > 1:
+        for k in range(start, stop):
+            if _at_most(row[k], a, b, center_scores[k], offsets[k]) >= threshold:
+                found[n_found] = k
+                n_found += 1
     return n_found
 
 
 @njit(nogil=True, cache=True, fastmath=_FASTMATH)
-def _respond(n_rows, scale, shift, mixture, scratch):
+def _respond(n_rows, X, scores, scale, shift, mixture, scratch):
     """Turn the scores of a block into responsibilities; those below the cut-off are never formed.
 
-    A first look in the precision of the scores finds the few components near each row's maximum;
-    only these are evaluated in float64. `log_density` becomes log Σ_k exp(log joint), or its
-    maximum if the assignment is hard.
+    A first look gives the most that each log joint may be, and the largest of these numbers in
+    every chunk of components. Only what comes near the largest of all is evaluated, in float64: few
+    components, in few chunks. `log_density` becomes log Σ_k exp(log joint), or its maximum if the
+    assignment is hard. Returns how many log joints were evaluated.
     """
-    scores, row, row_bits = scratch.scores, scratch.row, scratch.row_bits
-    indptr, indices, values = scratch.indptr, scratch.indices, scratch.values
+    indptr, indices, values, peaks = scratch.indptr, scratch.indices, scratch.values, scratch.peaks
     best, log_density = scratch.best, scratch.log_density
-    center_scores, offsets = mixture.center_scores, mixture.offsets
-    rough_center_scores = center_scores.astype(scores.dtype)
-    rough_offsets = offsets.astype(scores.dtype)
-
+    natural, center_scores, offsets = mixture.natural, mixture.center_scores, mixture.offsets
+    rough_center_scores, rough_offsets = mixture.rough_center_scores, mixture.rough_offsets
+    rough = rough_offsets.dtype.type
+    cutoff, window, hard = mixture.cutoff, rough(mixture.window), mixture.hard
+    n_evaluated = 0
     indptr[0] = 0
     for i in range(n_rows):
-        a = scores.dtype.type(scale[i])
-        b = scores.dtype.type(shift[i])
-        for k in range(offsets.shape[0]):
-            row[k] = a * scores[i, k] - b * rough_center_scores[k] + rough_offsets[k]
-        _write_maximum(row_bits)
+        row, a, b = scores[i], rough(scale[i]), rough(shift[i])
+        highest_chunk = _write_peaks(row, a, b, rough_center_scores, rough_offsets, peaks)
+        threshold = peaks[highest_chunk] - window
         first = indptr[i]
-        last = _find_at_least(scores.dtype.type(row[-1] - mixture.cutoff), row, indices, first)
+        last = first
+        for chunk in range(peaks.shape[0]):
+            if peaks[chunk] >= threshold:
+                last = _find_at_least(
+                    threshold, chunk, row, a, b, rough_center_scores, rough_offsets, indices, last
+                )
+        n_evaluated += last - first
 
         winner = first
         for p in range(first, last):
             k = indices[p]
-            values[p] = scale[i] * scores[i, k] - shift[i] * center_scores[k] + offsets[k]
+            score = _score(scores, X, natural, i, k)
+            values[p] = scale[i] * score - shift[i] * center_scores[k] + offsets[k]
             if values[p] > values[winner]:
                 winner = p
         highest = values[winner]
         best[i] = indices[winner]
         log_density[i] = highest
-        if mixture.hard or last == first + 1:
+        if hard or last == first + 1:
             indices[first] = best[i]
             values[first] = 1.0
-            last = first + 1
-        else:
-            total = 0.0
-            for p in range(first, last):
-                values[p] = np.exp(values[p] - highest)
-                total += values[p]
-            for p in range(first, last):
-                values[p] /= total
-            log_density[i] += np.log(total)
-        indptr[i + 1] = last
+            indptr[i + 1] = first + 1
+            continue
+        total = 0.0
+        kept = first
+        for p in range(first, last):
+            if values[p] >= highest - cutoff:
+                indices[kept] = indices[p]
+                values[kept] = np.exp(values[p] - highest)
+                total += values[kept]
+                kept += 1
+        for p in range(first, kept):
+            values[p] /= total
+        log_density[i] += np.log(total)
+        indptr[i + 1] = kept
+    return n_evaluated
 
 
 @njit(nogil=True, cache=True, fastmath=_FASTMATH)
@@ -313,23 +435,41 @@ def _add_rows_csr(data, columns, bounds, row_weight, scratch, resultants):
 
 
 @njit(nogil=True, cache=True)
+def _add_block(X, scores, about, mixture, scratch, sums):
+    """Add the statistics of a dense block; returns their log-likelihood and n evaluated."""
+    size, n_components = X.shape[0], mixture.offsets.shape[0]
+    n_evaluated = _respond(size, X, scores, about.scale, about.shift, mixture, scratch)
+    log_likelihood = _add_counts(size, about.weight, about.shift, scratch, sums)
+    row_weight = about.weight * about.scale
+    if scratch.indptr[size] > max(2.0, _DENSE_SHARE * n_components) * size:
+        _add_products(X, row_weight, scratch, sums.resultants)
+    else:
+        _sort_by_component(size, row_weight, scratch)
+        _add_rows(X, scratch, sums.resultants)
+    return log_likelihood, n_evaluated
+
+
+@njit(nogil=True, cache=True)
 def accumulate(X, about, mixture, scratch, sums):
     """Add the statistics of dense rows to the sums; returns their log-likelihood."""
     log_likelihood = 0.0
-    n_block, n_components = scratch.scores.shape
+    n_block = scratch.scores.shape[0]
     for start in range(0, X.shape[0], n_block):
         rows = slice(start, min(start + n_block, X.shape[0]))
-        block, size = X[rows], rows.stop - start
-        scale, shift, weight = about.scale[rows], about.shift[rows], about.weight[rows]
-        np.dot(block, mixture.natural.T, scratch.scores[:size])
-        _respond(size, scale, shift, mixture, scratch)
-        log_likelihood += _add_counts(size, weight, shift, scratch, sums)
-        if scratch.indptr[size] > max(2.0, _DENSE_SHARE * n_components) * size:
-            _add_products(block, weight * scale, scratch, sums.resultants)
-        else:
-            _sort_by_component(size, weight * scale, scratch)
-            _add_rows(block, scratch, sums.resultants)
+        scores = scratch.scores[: rows.stop - start]
+        np.dot(X[rows], mixture.natural.T, scores)
+        about_block = AboutRows(about.scale[rows], about.shift[rows], about.weight[rows])
+        log_likelihood += _add_block(X[rows], scores, about_block, mixture, scratch, sums)[0]
     return log_likelihood
+
+
+@njit(nogil=True, cache=True)
+def accumulate_looks(X, looks, about, mixture, scratch, sums):
+    """Add the statistics of dense rows after a first look; returns their log-likelihood and cost.
+
+    The cost is the number of log joints that the look left to be evaluated.
+    """
+    return _add_block(X, looks, about, mixture, scratch, sums)
 
 
 @njit(nogil=True, cache=True)
@@ -341,18 +481,19 @@ def accumulate_csr(data, columns, indptr, about, mixture, scratch, sums):
         rows = slice(start, min(start + n_block, indptr.shape[0] - 1))
         bounds, size = indptr[start : rows.stop + 1], rows.stop - start
         scale, shift, weight = about.scale[rows], about.shift[rows], about.weight[rows]
-        write_scores_csr(data, columns, bounds, mixture.natural, scratch.scores)
-        _respond(size, scale, shift, mixture, scratch)
+        scores = scratch.scores[:size]
+        write_scores_csr(data, columns, bounds, mixture.natural, scores)
+        _respond(size, scores, scores, scale, shift, mixture, scratch)
         log_likelihood += _add_counts(size, weight, shift, scratch, sums)
         _add_rows_csr(data, columns, bounds, weight * scale, scratch, sums.resultants)
     return log_likelihood
 
 
 @njit(nogil=True, cache=True)
-def assign(about, mixture, scratch, labels, probabilities, log_densities):
+def assign(X, scores, about, mixture, scratch, labels, probabilities, log_densities):
     """Most probable component, its probability and the log density, from the scores of a block."""
     n_rows = labels.shape[0]
-    _respond(n_rows, about.scale, about.shift, mixture, scratch)
+    _respond(n_rows, X, scores, about.scale, about.shift, mixture, scratch)
     for i in range(n_rows):
         labels[i] = scratch.best[i]
         log_densities[i] = scratch.log_density[i]

@@ -4,6 +4,8 @@ A block is C-contiguous, of the wanted precision and read-only, whatever array i
 that each kernel is compiled once for each precision.
 """
 
+import itertools
+
 import numpy as np
 import scipy.sparse as sp
 
@@ -11,9 +13,11 @@ from vmfmix.engines import kernels
 
 
 def blocks(bounds, size):
-    """Slices of at most `size` rows between two bounds."""
+    """Slices of at most `size` rows between two bounds, about equally long."""
     start, stop = bounds
-    return [slice(first, min(first + size, stop)) for first in range(start, stop, size)]
+    n_blocks = max(-(-(stop - start) // size), 1)
+    edges = [start + (stop - start) * block // n_blocks for block in range(n_blocks + 1)]
+    return [slice(*edge) for edge in itertools.pairwise(edges)]
 
 
 def _fixed(array, dtype):
@@ -24,6 +28,8 @@ def _fixed(array, dtype):
 
 class DenseRows:
     """Rows of an array of any real type and memory order; never copied as a whole."""
+
+    can_be_looked_at = True
 
     def __init__(self, X):
         self._X = X
@@ -79,6 +85,22 @@ class DenseRows:
         block = self._block(rows, mixture.natural.dtype)
         return kernels.accumulate(block, about, mixture, scratch, sums)
 
+    def accumulate_looks(self, rows, look, about, mixture, scratch, sums):
+        """The same of a block after a first look, and the number of evaluations that it left."""
+        block = self._block(rows, mixture.natural.dtype)
+        scores = look.write_scores(block, about, scratch)
+        return kernels.accumulate_looks(block, scores, about, mixture, scratch, sums)
+
+    def assign(self, rows, look, about, mixture, scratch, *said):
+        """Write what the mixture says of a block: labels, probabilities and log densities."""
+        if look is None:
+            block = scores = scratch.scores[: rows.stop - rows.start]
+            self.write_scores(rows, mixture.natural, scores)
+        else:
+            block = self._block(rows, mixture.natural.dtype)
+            scores = look.write_scores(block, about, scratch)
+        kernels.assign(block, scores, about, mixture, scratch, *said)
+
     def take(self, indices, scale, dtype):
         """Some rows, each times its scale."""
         return self._block(indices, dtype) * scale[:, np.newaxis].astype(dtype)
@@ -86,6 +108,8 @@ class DenseRows:
 
 class SparseRows:
     """Rows of a CSR matrix; never made dense, and copied only to bring its entries in order."""
+
+    can_be_looked_at = False
 
     def __init__(self, X):
         if not X.has_canonical_format:  # entries given twice add up, their squares do not
@@ -139,6 +163,12 @@ class SparseRows:
         """Add the statistics of these rows to the sums; returns their log-likelihood."""
         block = self._block(rows, mixture.natural.dtype)
         return kernels.accumulate_csr(*block, about, mixture, scratch, sums)
+
+    def assign(self, rows, look, about, mixture, scratch, *said):
+        """Write what the mixture says of a block: labels, probabilities and log densities."""
+        scores = scratch.scores[: rows.stop - rows.start]
+        self.write_scores(rows, mixture.natural, scores)
+        kernels.assign(scores, scores, about, mixture, scratch, *said)
 
     def take(self, indices, scale, dtype):
         """Some rows, each times its scale."""

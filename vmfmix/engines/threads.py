@@ -1,5 +1,6 @@
-"""How many threads a pass may use, while BLAS itself is held at one."""
+"""How many threads a pass may use, while BLAS itself is held at one, and torch with it."""
 
+import sys
 import threading
 from contextlib import contextmanager
 from typing import Any
@@ -15,6 +16,8 @@ class _Hold:
         self._holders = 0
         self._blas: Any = None
         self._limit: Any = None
+        self._torch: Any = None
+        self._torch_threads = 1
         self._n_threads = 1
 
     def take(self):
@@ -24,6 +27,10 @@ class _Hold:
                     self._blas = ThreadpoolController().select(user_api="blas")
                 self._n_threads = max((b["num_threads"] for b in self._blas.info()), default=1)
                 self._limit = self._blas.limit(limits=1)
+                self._torch = sys.modules.get("torch")
+                if self._torch is not None:
+                    self._torch_threads = self._torch.get_num_threads()
+                    self._torch.set_num_threads(1)
             self._holders += 1
             return self._n_threads
 
@@ -32,6 +39,8 @@ class _Hold:
             self._holders -= 1
             if self._holders == 0:
                 self._limit.restore_original_limits()
+                if self._torch is not None:
+                    self._torch.set_num_threads(self._torch_threads)
 
 
 _hold = _Hold()
