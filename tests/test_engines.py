@@ -242,7 +242,7 @@ def test_a_row_of_zeros_changes_nothing_for_the_others(container):
     X, _ = overlapping_mixture()
     X[7] = 0
     rows = choose_engine(container(X.astype(np.float32)))._rows
-    assert rows.chunks((0, 3000), 100, np.float32) == [slice(0, 3000)]
+    assert rows.n_consecutive(100, np.float32) == 3000
 
 
 def test_kernels_are_compiled_once_for_each_precision():

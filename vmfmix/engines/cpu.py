@@ -9,20 +9,21 @@ so the result does not depend on the number of threads.
 import itertools
 import math
 from concurrent.futures import ThreadPoolExecutor, wait
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 
 from vmfmix.distribution import log_normalizer
-from vmfmix.engines import kernels, looks
+from vmfmix.engines import kernels, looks, recall
 from vmfmix.engines.base import Assignment, Engine
 from vmfmix.engines.rows import DenseRows, SparseRows, blocks
 from vmfmix.engines.threads import one_thread_in_blas
+from vmfmix.engines.workspace import Workspace
 from vmfmix.statistics import SufficientStatistics
 
 # Mass of the responsibilities that a row may lose to the cut-off, by precision.
-LOST_MASS = {np.dtype(np.float32): 1e-7, np.dtype(np.float64): 1e-12}
+LOST_MASS = {np.dtype(np.float32): 1e-6, np.dtype(np.float64): 1e-12}
 
 _MOST_ROUNDING = 2e-3  # nats, from which on a pass over float32 rows is made in float64
 
@@ -30,17 +31,44 @@ _MOST_ROUNDING = 2e-3  # nats, from which on a pass over float32 rows is made in
 _SHORTEST = {np.dtype(np.float32): 1e-18, np.dtype(np.float64): 1e-140}
 _LONGEST = {np.dtype(np.float32): 1e18, np.dtype(np.float64): 1e140}
 
-_SLACK = 0.01  # nats, for the rounding of the numbers that components are left out by
 _SHARE_LEFT_BY_A_LOOK = 1 / 16  # of the log joints, above which a product is cheaper
 _LARGEST_SHIFT_OF_A_LOOK = 100.0
+_MOVERS_TO_LOOK_AT = 128  # or more: the product with fewer costs less than a look
 
 _ROWS_PER_BLOCK = 1024
 _FEWEST_ROWS_PER_BLOCK = 256
-_SCORES_PER_BLOCK = 2**21  # where that leaves at least the fewest rows
+_SCORES_PER_BLOCK = 2**19  # where that leaves at least the fewest rows
 _ROWS_PER_LANE = 4096  # at least
 _LANES = 32
 _BYTES_OF_SUMS = 2**26  # of all lanes together, where that leaves at least _FEWEST_LANES
 _FEWEST_LANES = 4
+
+
+class _Pass(NamedTuple):
+    """A mixture as one pass wants it, and what may spare it work.
+
+    Parameters
+    ----------
+    natural : ndarray of shape (K, d), float64
+    mixture : kernels.Mixture
+    look : Look or None
+        At all components.
+    memory : kernels.Memory
+        Where candidates are written to.
+    drift : kernels.Drift or None
+        Since the last pass, if its candidates are to be recalled.
+    movers : kernels.Mixture or None
+        The components that have moved most.
+    look_at_movers : Look or None
+    """
+
+    natural: np.ndarray
+    mixture: kernels.Mixture
+    look: Any = None
+    memory: kernels.Memory = recall.NOTHING
+    drift: Any = None
+    movers: Any = None
+    look_at_movers: Any = None
 
 
 class CPUEngine(Engine):
@@ -60,6 +88,8 @@ class CPUEngine(Engine):
         self.dtype = np.dtype(np.float64 if X.dtype == np.float64 else np.float32)
         self._block_size = block_size
         self._look_again = True
+        self._recall = recall.Recall(self.n_rows)
+        self._workspace = Workspace()
         self._pool = ThreadPoolExecutor()  # its threads start when a pass needs them
         self._rows: Any = SparseRows(X) if sp.issparse(X) else DenseRows(X)
         lengths = self._rows.lengths(self._rows_per_block(1), self.dtype)
@@ -90,37 +120,49 @@ class CPUEngine(Engine):
         return scale * shift, shift
 
     def accumulate(self, parameters, *, hard=False):  # noqa: D102
-        mixture, look = self._mixture(parameters, hard, may_look=True)
+        this = self._pass(parameters, hard=hard, recalls=True)
+        mixture, look, memory, drift = this.mixture, this.look, this.memory, this.drift
         n_components = len(mixture.offsets)
 
         def sum_lane(lane, scratch):
-            counts, shift_sums = np.zeros((2, n_components))
-            resultants = np.zeros((n_components, self.n_features))
-            sums = kernels.Sums(counts, shift_sums, resultants)
-            log_likelihood, n_evaluated = 0.0, 0
-            if look is None:
-                for rows in self._rows.chunks(lane, len(scratch.scores), scratch.scores.dtype):
-                    about = self._about(rows)
-                    log_likelihood += self._rows.accumulate(rows, about, mixture, scratch, sums)
+            sums = self._workspace.take(kernels.Sums.of, n_components, self.n_features)
+            for part in sums:
+                part.fill(0.0)
+            n_block = len(scratch.scores)
+            log_likelihood, n_evaluated, n_scored = 0.0, 0, 0
+            if drift is None:
+                n_consecutive = self._rows.n_consecutive(n_block, mixture.natural.dtype)
+                parts = blocks(lane, n_consecutive if look is None else n_block)
             else:
-                for rows in blocks(lane, len(scratch.scores)):
-                    about = self._about(rows)
-                    added, cost = self._rows.accumulate_looks(
-                        rows, look, about, mixture, scratch, sums
-                    )
+                unknown = []
+                for rows in blocks(lane, n_block):
+                    added, some = self._rows.recall(rows, this, self._about(rows), scratch, sums)
                     log_likelihood += added
-                    n_evaluated += cost
-            return *sums, log_likelihood, n_evaluated
+                    unknown.append(some)
+                positions = np.concatenate(unknown)
+                parts = [positions[some] for some in blocks((0, len(positions)), n_block)]
+            for rows in parts:
+                about = self._about(rows)
+                added, cost = self._rows.accumulate(
+                    rows, look, about, mixture, memory, scratch, sums
+                )
+                log_likelihood += added
+                n_evaluated += cost
+                n_scored += len(about.weight)
+            return sums, log_likelihood, n_evaluated, n_scored
 
-        lanes = self._run(sum_lane, mixture, look)
-        counts, shift_sums, resultants, log_likelihood, n_evaluated = next(lanes)
-        for partial in lanes:
-            counts += partial[0]
-            shift_sums += partial[1]
-            resultants += partial[2]
-            log_likelihood += partial[3]
-            n_evaluated += partial[4]
-        self._look_again = n_evaluated <= _SHARE_LEFT_BY_A_LOOK * self.n_rows * n_components
+        lanes = list(self._run(sum_lane, this))
+        log_likelihood, n_evaluated, n_scored = (sum(part) for part in list(zip(*lanes))[1:])
+        counts, shift_sums, resultants = (part.copy() for part in lanes[0][0])
+        for sums, *_ in lanes[1:]:
+            counts += sums.counts
+            shift_sums += sums.shift_sums
+            resultants += sums.resultants
+        used = [sums for sums, *_ in lanes]
+        self._workspace.give_back(used, kernels.Sums.of, n_components, self.n_features)
+        if look is not None:
+            self._look_again = n_evaluated <= _SHARE_LEFT_BY_A_LOOK * n_scored * n_components
+        self._recall.keep(this.natural, mixture.offsets, n_evaluated / self.n_rows)
         if self._center is not None:
             resultants -= np.outer(shift_sums, self._center)
         weight = float(self._weight.sum())
@@ -132,22 +174,22 @@ class CPUEngine(Engine):
         )
 
     def assign(self, parameters):  # noqa: D102
-        mixture, look = self._mixture(parameters, hard=False, may_look=True)
+        this = self._pass(parameters)
         labels = np.empty(self.n_rows, np.int32)
         probabilities, log_densities = np.empty((2, self.n_rows))
 
         def label_lane(lane, scratch):
             for rows in blocks(lane, len(scratch.scores)):
                 said = labels[rows], probabilities[rows], log_densities[rows]
-                self._rows.assign(rows, look, self._about(rows), mixture, scratch, *said)
+                self._rows.assign(rows, this, self._about(rows), scratch, *said)
 
-        for _ in self._run(label_lane, mixture, look):
+        for _ in self._run(label_lane, this):
             pass
         log_densities += log_normalizer(0.0, self.n_features)
         return Assignment(labels, probabilities, log_densities)
 
     def log_joint(self, parameters):  # noqa: D102
-        mixture, _ = self._mixture(parameters, hard=False, may_look=False)
+        mixture = self._pass(parameters, may_look=False).mixture
         for rows, scores in self._scores(mixture.natural, len(mixture.offsets)):
             yield rows, self._affine(rows, scores, mixture.center_scores) + mixture.offsets
 
@@ -188,11 +230,13 @@ class CPUEngine(Engine):
             yield rows, scores
 
     def _about(self, rows):
-        return kernels.AboutRows(self._scale[rows], self._shift[rows], self._weight[rows])
+        position = np.arange(rows.start, rows.stop) if isinstance(rows, slice) else rows
+        return kernels.AboutRows(self._scale[rows], self._shift[rows], self._weight[rows], position)
 
-    def _mixture(self, parameters, hard, may_look):
-        """Parameters in the form and the precision that a pass needs, and its first look if any."""
-        natural = parameters.natural
+    def _pass(self, parameters, *, hard=False, may_look=True, recalls=False):
+        """Parameters in the form and the precision that a pass needs, and what may shorten it."""
+        natural, offsets = parameters.natural, parameters.offsets
+        n_components = len(natural)
         # κ x·μ and log C(κ) cancel, and so do a row and the centre near to it: what is rounded of
         # the products is left over in nats.
         magnification = self._shift.max(initial=1.0) * parameters.concentrations.max(initial=0.0)
@@ -201,17 +245,35 @@ class CPUEngine(Engine):
         center = np.zeros(self.n_features) if self._center is None else self._center
         # Not BLAS, whose threads would go on spinning while ours want to work.
         center_scores = np.einsum("kd,d->k", natural, center)
-        offsets, rough_dtype = parameters.offsets, dtype
-        cutoff = math.log(len(natural) / LOST_MASS[dtype])
-        window = cutoff + _SLACK
-        look = self._look(natural, center) if may_look else None
-        rough_offsets = offsets
+        cutoff = 0.0 if hard else math.log(2.0 * n_components / LOST_MASS[dtype])
+        may_look = may_look and self._may_look(n_components)
+
+        def prepared(some, may_look):
+            look = looks.Look(natural[some], center, self.dtype) if may_look else None
+            mixture = self._mixture(
+                natural[some], center_scores[some], offsets[some], dtype, look, cutoff, hard
+            )
+            return mixture, look
+
+        mixture, look = prepared(slice(None), may_look)
+        if not (recalls and self._rows.is_dense and recall.pays(self.n_features, n_components)):
+            return _Pass(natural, mixture, look)
+        drift = self._recall.plan(natural, offsets, cutoff, looks=look is not None)
+        movers = None, None
+        if drift is not None:
+            movers = prepared(drift.movers, may_look and len(drift.movers) >= _MOVERS_TO_LOOK_AT)
+        return _Pass(natural, mixture, look, self._recall.memory(), drift, *movers)
+
+    def _mixture(self, natural, center_scores, offsets, dtype, look, cutoff, hard):
+        """The kernels' mixture: with a look, its margins are added to what decides first."""
+        rough_offsets, window = offsets, cutoff + kernels.SLACK
         if look is not None:
-            rough_dtype = np.dtype(np.float32)
             rough_offsets = offsets + look.margins
             largest = np.abs(rough_offsets[np.isfinite(offsets)]).max(initial=0.0)
-            window += 2.0 * look.margins.max() + 2.0 * np.finfo(np.float32).eps * largest
-        mixture = kernels.Mixture(
+            rounding = np.finfo(np.float32).eps * largest
+            window += 2.0 * (look.margins.max(initial=0.0) + rounding)
+        rough_dtype = dtype if look is None else np.dtype(np.float32)
+        return kernels.Mixture(
             natural=self._rows.prepare(natural.astype(dtype)),
             center_scores=center_scores,
             offsets=offsets,
@@ -219,20 +281,18 @@ class CPUEngine(Engine):
             rough_offsets=rough_offsets.astype(rough_dtype),
             window=window,
             cutoff=cutoff,
+            lost_mass=LOST_MASS[dtype],
             hard=bool(hard),
         )
-        return mixture, look
 
-    def _look(self, natural, center):
-        """A first look, unless it would not pay or left too much in doubt in the last pass."""
+    def _may_look(self, n_components):
+        """Whether to take a first look: where it pays and the last one left little in doubt."""
         look_again, self._look_again = self._look_again, True
         # Rows near the centre are differences that bfloat16 tells nothing of.
         far_from_center = self._shift.max(initial=0.0) < _LARGEST_SHIFT_OF_A_LOOK
-        if not (look_again and far_from_center and self._rows.can_be_looked_at):
-            return None
-        if not looks.pays(self.n_rows, self.n_features, len(natural)):
-            return None
-        return looks.Look(natural, center, self.dtype)
+        return (look_again and far_from_center and self._rows.is_dense) and looks.pays(
+            self.n_rows, self.n_features, n_components
+        )
 
     def _rows_per_block(self, n_components, look=None):
         if self._block_size is not None:
@@ -252,18 +312,22 @@ class CPUEngine(Engine):
         bounds = np.linspace(0, self.n_rows, n_lanes + 1).astype(int).tolist()
         return list(itertools.pairwise(bounds))
 
-    def _run(self, work, mixture, look):
+    def _run(self, work, this):
         """`work(lane, scratch)` for every lane, in threads; results in the order of the lanes."""
-        n_components = len(mixture.offsets)
+        n_components = len(this.mixture.offsets)
         lanes = self._lanes(n_components)
-        n_block = self._rows_per_block(n_components, look)
+        n_block = self._rows_per_block(n_components, this.look)
         results = [None] * len(lanes)
         queue = iter(enumerate(lanes))
 
+        dtypes = this.mixture.natural.dtype, this.mixture.rough_offsets.dtype
+        of_scratch = kernels.Scratch.of, n_block, n_components, self.n_features, *dtypes
+
         def take_lanes():
-            scratch = kernels.Scratch.of(n_block, self.n_features, mixture)
+            scratch = self._workspace.take(*of_scratch)
             for position, lane in queue:
                 results[position] = work(lane, scratch)
+            self._workspace.give_back([scratch], *of_scratch)
 
         with one_thread_in_blas() as n_threads:
             helpers = [self._pool.submit(take_lanes) for _ in range(min(n_threads, len(lanes)) - 1)]

@@ -23,6 +23,8 @@ from numba.extending import intrinsic, overload
 _FASTMATH = {"nnan", "nsz", "reassoc", "contract"}
 _DENSE_SHARE = 1 / 8  # of responsibilities that matter, from which on a product beats a scatter
 _CACHE_LINE = 64  # bytes
+SLACK = 0.01  # nats, for the rounding of the numbers that components are left out by
+_UPWARDS = 2.0**-22  # makes up for the rounding of a float32
 _CHUNK = 64  # components that a first look takes together
 
 
@@ -39,7 +41,9 @@ class Mixture(NamedTuple):
     window : float
         What lies further below the largest of a first look is not evaluated.
     cutoff : float
-        Components whose log joint lies more than this below the row's maximum are left out.
+        How far below the row's maximum a log joint surely does not matter.
+    lost_mass : float
+        Of the responsibilities of a row, at most: half of it by that, half of it by what remains.
     hard : bool
         Give each row to its best component alone.
     """
@@ -51,15 +55,43 @@ class Mixture(NamedTuple):
     rough_offsets: np.ndarray
     window: float
     cutoff: float
+    lost_mass: float
     hard: bool
 
 
 class AboutRows(NamedTuple):
-    """What goes with the rows: three arrays of shape (n,), float64."""
+    """What goes with the rows: arrays of shape (n,)."""
 
-    scale: np.ndarray
-    shift: np.ndarray
-    weight: np.ndarray
+    scale: np.ndarray  # float64
+    shift: np.ndarray  # float64
+    weight: np.ndarray  # float64
+    position: np.ndarray  # int64, in the engine
+
+
+class Memory(NamedTuple):
+    """What a pass leaves to the next one of every row of the engine, or of none.
+
+    No component but the candidates had a log joint above the bound of the row.
+    """
+
+    candidates: np.ndarray  # (n, most), int32, the best one first; unused places are -1
+    candidate_bounds: np.ndarray  # (n, most), float32: what their log joints were at most
+    bounds: np.ndarray  # (n,), float32
+    spare: float  # nats below the cut-off, within which components become candidates
+
+
+class Drift(NamedTuple):
+    """How far the components have moved since the last pass.
+
+    The log joint of component k was l and is at most ratio l + moved[k], and at most
+    ratio l + still unless k is a mover.
+    """
+
+    ratio: float
+    moved: np.ndarray  # (K,), float64
+    still: float
+    movers: np.ndarray  # (M,), int32
+    is_mover: np.ndarray  # (K,), bool
 
 
 class Sums(NamedTuple):
@@ -68,6 +100,13 @@ class Sums(NamedTuple):
     counts: np.ndarray
     shift_sums: np.ndarray
     resultants: np.ndarray
+
+    @classmethod
+    def of(cls, n_components, n_features):
+        """Sums of these sizes, not yet zero."""
+        return cls(
+            np.empty(n_components), np.empty(n_components), np.empty((n_components, n_features))
+        )
 
 
 class Scratch(NamedTuple):
@@ -88,14 +127,13 @@ class Scratch(NamedTuple):
     products: np.ndarray  # (K, d)
 
     @classmethod
-    def of(cls, n_rows, n_features, mixture):
+    def of(cls, n_rows, n_components, n_features, dtype, rough_dtype):
         """Scratch of these sizes; what a pass does not touch costs no memory."""
-        dtype, n_components = mixture.natural.dtype, len(mixture.offsets)
         return cls(
             scores=np.empty((n_rows, n_components), dtype),
             looks=_aligned((n_rows, n_components), np.uint16),
             unit_rows=_aligned((n_rows, n_features), np.uint16),
-            peaks=np.empty(math.ceil(n_components / _CHUNK), mixture.rough_offsets.dtype),
+            peaks=np.empty(math.ceil(n_components / _CHUNK), rough_dtype),
             indptr=np.empty(n_rows + 1, np.int64),
             indices=np.empty(n_rows * n_components, np.int32),
             values=np.empty(n_rows * n_components),
@@ -106,6 +144,11 @@ class Scratch(NamedTuple):
             masses=np.empty(n_rows * n_components),
             products=np.empty((n_components, n_features), dtype),
         )
+
+
+def first_of(array, shape):
+    """The beginning of the memory of an array, in another shape."""
+    return array.reshape(-1)[: math.prod(shape)].reshape(shape)
 
 
 def _aligned(shape, dtype):
@@ -229,6 +272,15 @@ def _overload_at_most(score, a, b, center_score, offset):
     return computed
 
 
+@njit(nogil=True, cache=True, fastmath=_FASTMATH)
+def _dot(X, natural, i, k):
+    """x_i·η_k, summed in the precision of the pass."""
+    total = natural.dtype.type(0)
+    for j in range(natural.shape[1]):
+        total += X[i, j] * natural[k, j]
+    return np.float64(total)
+
+
 def _score(scores, X, natural, i, k):
     """x_i·η_k in the precision of the pass."""
 
@@ -238,11 +290,7 @@ def _overload_score(scores, X, natural, i, k):
     if scores.dtype is types.uint16:  # no more than a first look: the product is made here
 
         def make(scores, X, natural, i, k):
-            row, column = X[i], natural[k]
-            total = natural.dtype.type(0)
-            for j in range(row.shape[0]):
-                total += row[j] * column[j]
-            return np.float64(total)
+            return _dot(X, natural, i, k)
 
         return make
 
@@ -289,8 +337,90 @@ def _find_at_least(threshold, chunk, row, a, b, center_scores, offsets, found, n
     return n_found
 
 
+@njit(nogil=True, cache=True)
+def _cutoff_of(n_components, lost_mass, hard):
+    """How far below the largest log joint so many components hold half of the mass to lose."""
+    return 0.0 if hard else np.log(2.0 * n_components / lost_mass)
+
+
 @njit(nogil=True, cache=True, fastmath=_FASTMATH)
-def _respond(n_rows, X, scores, scale, shift, mixture, scratch):
+def _settle(i, first, last, lost_mass, hard, indices, values, best, log_density):
+    """Turn the log joints of a row into responsibilities; returns the end of those that matter.
+
+    `log_density` becomes log Σ_k exp(log joint), or its maximum if the assignment is hard.
+    """
+    winner = first
+    for p in range(first + 1, last):
+        if values[p] > values[winner]:
+            winner = p
+    highest = values[winner]
+    best[i] = indices[winner]
+    log_density[i] = highest
+    if hard or last == first + 1:
+        indices[first] = indices[winner]
+        values[first] = 1.0
+        return first + 1
+    total = 0.0
+    kept = first
+    least = highest - _cutoff_of(last - first, lost_mass, hard)
+    for p in range(first, last):
+        if values[p] >= least:
+            indices[kept] = indices[p]
+            values[kept] = np.exp(values[p] - highest)
+            total += values[kept]
+            kept += 1
+    if kept > first + 1:
+        for p in range(first, kept):
+            values[p] /= total
+        log_density[i] += np.log(total)
+    return kept
+
+
+@njit(nogil=True, cache=True, fastmath=_FASTMATH)
+def _upwards(number):
+    """A float32 that is not below a number."""
+    return np.float32(number + _UPWARDS * abs(number))
+
+
+@njit(nogil=True, cache=True, fastmath=_FASTMATH)
+def _remember(
+    at, first, last, bound, cutoff, spare, indices, values, candidates, candidate_bounds, bounds
+):
+    """Keep the best candidates of a row, and a bound on all other components."""
+    winner = first
+    for p in range(first + 1, last):
+        if values[p] > values[winner]:
+            winner = p
+    least = values[winner] - cutoff - spare
+    bound = max(bound, least)
+    most = candidates.shape[1]
+    candidates[at, 0] = indices[winner]
+    candidate_bounds[at, 0] = _upwards(values[winner])
+    n_kept = 1
+    for p in range(first, last):
+        if p == winner or values[p] < least:
+            continue
+        if n_kept < most:
+            place = n_kept
+            n_kept += 1
+        else:
+            place = 1
+            for c in range(2, most):
+                if candidate_bounds[at, c] < candidate_bounds[at, place]:
+                    place = c
+            if values[p] <= candidate_bounds[at, place]:
+                bound = max(bound, values[p])
+                continue
+            bound = max(bound, np.float64(candidate_bounds[at, place]))
+        candidates[at, place] = indices[p]
+        candidate_bounds[at, place] = _upwards(values[p])
+    for c in range(n_kept, most):
+        candidates[at, c] = -1
+    bounds[at] = _upwards(bound)
+
+
+@njit(nogil=True, cache=True, fastmath=_FASTMATH)
+def _respond(X, scores, about, mixture, memory, scratch):
     """Turn the scores of a block into responsibilities; those below the cut-off are never formed.
 
     A first look gives the most that each log joint may be, and the largest of these numbers in
@@ -299,14 +429,19 @@ def _respond(n_rows, X, scores, scale, shift, mixture, scratch):
     assignment is hard. Returns how many log joints were evaluated.
     """
     indptr, indices, values, peaks = scratch.indptr, scratch.indices, scratch.values, scratch.peaks
-    best, log_density = scratch.best, scratch.log_density
     natural, center_scores, offsets = mixture.natural, mixture.center_scores, mixture.offsets
     rough_center_scores, rough_offsets = mixture.rough_center_scores, mixture.rough_offsets
     rough = rough_offsets.dtype.type
-    cutoff, window, hard = mixture.cutoff, rough(mixture.window), mixture.hard
+    cutoff, lost_mass, hard = mixture.cutoff, mixture.lost_mass, mixture.hard
+    candidates, bounds = memory.candidates, memory.bounds
+    candidate_bounds = memory.candidate_bounds
+    spare, remembers = memory.spare, bounds.shape[0] > 0
+    best, log_density = scratch.best, scratch.log_density
+    window = rough(mixture.window + spare)
+    scale, shift, position = about.scale, about.shift, about.position
     n_evaluated = 0
     indptr[0] = 0
-    for i in range(n_rows):
+    for i in range(scale.shape[0]):
         row, a, b = scores[i], rough(scale[i]), rough(shift[i])
         highest_chunk = _write_peaks(row, a, b, rough_center_scores, rough_offsets, peaks)
         threshold = peaks[highest_chunk] - window
@@ -317,35 +452,31 @@ def _respond(n_rows, X, scores, scale, shift, mixture, scratch):
                 last = _find_at_least(
                     threshold, chunk, row, a, b, rough_center_scores, rough_offsets, indices, last
                 )
-        n_evaluated += last - first
-
-        winner = first
+        # So few are left that those which can matter are fewer still.
+        threshold_of_few = threshold + rough(cutoff - _cutoff_of(last - first, lost_mass, hard))
         for p in range(first, last):
             k = indices[p]
-            score = _score(scores, X, natural, i, k)
-            values[p] = scale[i] * score - shift[i] * center_scores[k] + offsets[k]
-            if values[p] > values[winner]:
-                winner = p
-        highest = values[winner]
-        best[i] = indices[winner]
-        log_density[i] = highest
-        if hard or last == first + 1:
-            indices[first] = best[i]
-            values[first] = 1.0
-            indptr[i + 1] = first + 1
-            continue
-        total = 0.0
-        kept = first
-        for p in range(first, last):
-            if values[p] >= highest - cutoff:
-                indices[kept] = indices[p]
-                values[kept] = np.exp(values[p] - highest)
-                total += values[kept]
-                kept += 1
-        for p in range(first, kept):
-            values[p] /= total
-        log_density[i] += np.log(total)
-        indptr[i + 1] = kept
+            at_most = _at_most(row[k], a, b, rough_center_scores[k], rough_offsets[k])
+            values[p] = at_most
+            if at_most >= threshold_of_few:
+                score = _score(scores, X, natural, i, k)
+                values[p] = scale[i] * score - shift[i] * center_scores[k] + offsets[k]
+                n_evaluated += 1
+        if remembers:
+            _remember(
+                position[i],
+                first,
+                last,
+                threshold,
+                cutoff,
+                spare,
+                indices,
+                values,
+                candidates,
+                candidate_bounds,
+                bounds,
+            )
+        indptr[i + 1] = _settle(i, first, last, lost_mass, hard, indices, values, best, log_density)
     return n_evaluated
 
 
@@ -435,10 +566,9 @@ def _add_rows_csr(data, columns, bounds, row_weight, scratch, resultants):
 
 
 @njit(nogil=True, cache=True)
-def _add_block(X, scores, about, mixture, scratch, sums):
-    """Add the statistics of a dense block; returns their log-likelihood and n evaluated."""
+def _add(X, about, mixture, scratch, sums):
+    """Add the statistics of a dense block with known responsibilities."""
     size, n_components = X.shape[0], mixture.offsets.shape[0]
-    n_evaluated = _respond(size, X, scores, about.scale, about.shift, mixture, scratch)
     log_likelihood = _add_counts(size, about.weight, about.shift, scratch, sums)
     row_weight = about.weight * about.scale
     if scratch.indptr[size] > max(2.0, _DENSE_SHARE * n_components) * size:
@@ -446,55 +576,156 @@ def _add_block(X, scores, about, mixture, scratch, sums):
     else:
         _sort_by_component(size, row_weight, scratch)
         _add_rows(X, scratch, sums.resultants)
-    return log_likelihood, n_evaluated
+    return log_likelihood
 
 
 @njit(nogil=True, cache=True)
-def accumulate(X, about, mixture, scratch, sums):
-    """Add the statistics of dense rows to the sums; returns their log-likelihood."""
-    log_likelihood = 0.0
+def accumulate(X, about, mixture, memory, scratch, sums):
+    """Add the statistics of dense rows to the sums.
+
+    Returns their log-likelihood, and how many log joints were evaluated.
+    """
+    log_likelihood, n_evaluated = 0.0, 0
     n_block = scratch.scores.shape[0]
     for start in range(0, X.shape[0], n_block):
         rows = slice(start, min(start + n_block, X.shape[0]))
         scores = scratch.scores[: rows.stop - start]
         np.dot(X[rows], mixture.natural.T, scores)
-        about_block = AboutRows(about.scale[rows], about.shift[rows], about.weight[rows])
-        log_likelihood += _add_block(X[rows], scores, about_block, mixture, scratch, sums)[0]
-    return log_likelihood
+        block = AboutRows(
+            about.scale[rows], about.shift[rows], about.weight[rows], about.position[rows]
+        )
+        n_evaluated += _respond(scores, scores, block, mixture, memory, scratch)
+        log_likelihood += _add(X[rows], block, mixture, scratch, sums)
+    return log_likelihood, n_evaluated
 
 
 @njit(nogil=True, cache=True)
-def accumulate_looks(X, looks, about, mixture, scratch, sums):
-    """Add the statistics of dense rows after a first look; returns their log-likelihood and cost.
+def accumulate_looks(X, looks, about, mixture, memory, scratch, sums):
+    """The same after a first look."""
+    n_evaluated = _respond(X, looks, about, mixture, memory, scratch)
+    return _add(X, about, mixture, scratch, sums), n_evaluated
 
-    The cost is the number of log joints that the look left to be evaluated.
+
+@njit(nogil=True, cache=True, fastmath=_FASTMATH)
+def recall(X, mover_scores, about, mixture, movers, drift, memory, scratch, sums, unknown):
+    """Add the statistics of those dense rows whose candidates of the last pass still hold.
+
+    Candidates and what the scores of the movers leave in doubt are evaluated; all other components
+    are below the bound of the row, raised by the drift. Rows where that comes within the cut-off
+    are left to `unknown`, as places in the block.
+
+    Returns the log-likelihood and the number of these rows.
     """
-    return _add_block(X, looks, about, mixture, scratch, sums)
+    indptr, indices, values, peaks = scratch.indptr, scratch.indices, scratch.values, scratch.peaks
+    natural, center_scores, offsets = mixture.natural, mixture.center_scores, mixture.offsets
+    mover_center_scores, mover_offsets = movers.rough_center_scores, movers.rough_offsets
+    scale, shift, position = about.scale, about.shift, about.position
+    mover_ids, is_mover, moved, ratio = drift.movers, drift.is_mover, drift.moved, drift.ratio
+    candidates, bounds = memory.candidates, memory.bounds
+    candidate_bounds = memory.candidate_bounds
+    best, log_density, spare = scratch.best, scratch.log_density, memory.spare
+    rough = mover_offsets.dtype.type
+    cutoff, lost_mass, hard = mixture.cutoff, mixture.lost_mass, mixture.hard
+    mover_peaks = peaks[: -(-mover_ids.shape[0] // _CHUNK)]
+    n_unknown = 0
+    indptr[0] = 0
+    for i in range(X.shape[0]):
+        row, a, b, at = mover_scores[i], rough(scale[i]), rough(shift[i]), position[i]
+        first = indptr[i]
+        last = first
+        highest = -np.inf
+        for c in range(candidates.shape[1]):
+            k = candidates[at, c]
+            if k < 0:
+                break
+            if is_mover[k]:
+                continue
+            value = ratio * candidate_bounds[at, c] + moved[k]
+            if value >= highest - cutoff - SLACK:
+                score = _dot(X, natural, i, k)
+                value = scale[i] * score - shift[i] * center_scores[k] + offsets[k]
+                highest = max(highest, value)
+            indices[last] = k
+            values[last] = value
+            last += 1
+
+        bound = ratio * bounds[at] + drift.still
+        if mover_peaks.shape[0] > 0:
+            chunk = _write_peaks(row, a, b, mover_center_scores, mover_offsets, mover_peaks)
+            threshold = mover_peaks[chunk] - rough(movers.window - cutoff)
+            threshold = max(threshold, rough(highest)) - rough(cutoff + spare)
+            bound = max(bound, threshold)
+            found = last
+            for chunk in range(mover_peaks.shape[0]):
+                if mover_peaks[chunk] >= threshold:
+                    last = _find_at_least(
+                        threshold,
+                        chunk,
+                        row,
+                        a,
+                        b,
+                        mover_center_scores,
+                        mover_offsets,
+                        indices,
+                        last,
+                    )
+            for p in range(found, last):
+                k = mover_ids[indices[p]]
+                score = _score(mover_scores, X, movers.natural, i, indices[p])
+                indices[p] = k
+                values[p] = scale[i] * score - shift[i] * center_scores[k] + offsets[k]
+                highest = max(highest, values[p])
+
+        if bound >= highest - cutoff - SLACK:
+            log_density[i] = 0.0
+            indptr[i + 1] = first
+            unknown[n_unknown] = i
+            n_unknown += 1
+        else:
+            _remember(
+                at,
+                first,
+                last,
+                bound,
+                cutoff,
+                spare,
+                indices,
+                values,
+                candidates,
+                candidate_bounds,
+                bounds,
+            )
+            indptr[i + 1] = _settle(
+                i, first, last, lost_mass, hard, indices, values, best, log_density
+            )
+    return _add(X, about, mixture, scratch, sums), n_unknown
 
 
 @njit(nogil=True, cache=True)
-def accumulate_csr(data, columns, indptr, about, mixture, scratch, sums):
+def accumulate_csr(data, columns, indptr, about, mixture, memory, scratch, sums):
     """Add the statistics of CSR rows to the sums; returns their log-likelihood."""
     log_likelihood = 0.0
     n_block = scratch.scores.shape[0]
     for start in range(0, indptr.shape[0] - 1, n_block):
         rows = slice(start, min(start + n_block, indptr.shape[0] - 1))
         bounds, size = indptr[start : rows.stop + 1], rows.stop - start
-        scale, shift, weight = about.scale[rows], about.shift[rows], about.weight[rows]
+        block = AboutRows(
+            about.scale[rows], about.shift[rows], about.weight[rows], about.position[rows]
+        )
         scores = scratch.scores[:size]
         write_scores_csr(data, columns, bounds, mixture.natural, scores)
-        _respond(size, scores, scores, scale, shift, mixture, scratch)
-        log_likelihood += _add_counts(size, weight, shift, scratch, sums)
-        _add_rows_csr(data, columns, bounds, weight * scale, scratch, sums.resultants)
+        _respond(scores, scores, block, mixture, memory, scratch)
+        log_likelihood += _add_counts(size, block.weight, block.shift, scratch, sums)
+        row_weight = block.weight * block.scale
+        _add_rows_csr(data, columns, bounds, row_weight, scratch, sums.resultants)
     return log_likelihood
 
 
 @njit(nogil=True, cache=True)
-def assign(X, scores, about, mixture, scratch, labels, probabilities, log_densities):
+def assign(X, scores, about, mixture, memory, scratch, labels, probabilities, log_densities):
     """Most probable component, its probability and the log density, from the scores of a block."""
-    n_rows = labels.shape[0]
-    _respond(n_rows, X, scores, about.scale, about.shift, mixture, scratch)
-    for i in range(n_rows):
+    _respond(X, scores, about, mixture, memory, scratch)
+    for i in range(labels.shape[0]):
         labels[i] = scratch.best[i]
         log_densities[i] = scratch.log_density[i]
         probabilities[i] = scratch.values[scratch.indptr[i] : scratch.indptr[i + 1]].max()

@@ -77,7 +77,8 @@ class Look:
 
     def write_scores(self, block, about, scratch):
         """Scores of a block of rows as a view of scratch, to be seen as bfloat16 by the kernels."""
-        rows, scores = scratch.unit_rows[: len(block)], scratch.looks[: len(block)]
+        rows = scratch.unit_rows[: len(block)]
+        scores = kernels.first_of(scratch.looks, (len(block), len(self.margins)))
         kernels.write_unit_rows(block, about.scale, about.shift, self._center, rows)
         self._torch.mm(self._seen(rows), self._columns, out=self._seen(scores))
         return scores

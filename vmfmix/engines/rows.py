@@ -29,7 +29,7 @@ def _fixed(array, dtype):
 class DenseRows:
     """Rows of an array of any real type and memory order; never copied as a whole."""
 
-    can_be_looked_at = True
+    is_dense = True
 
     def __init__(self, X):
         self._X = X
@@ -53,7 +53,7 @@ class DenseRows:
     def lengths(self, size, dtype):
         """Length of each row, by blocks of `size`."""
         squared = np.empty(len(self._X))
-        for rows in self.chunks((0, len(squared)), size, dtype):
+        for rows in blocks((0, len(squared)), self.n_consecutive(size, dtype)):
             kernels.squared_norms(self._block(rows, dtype), squared[rows])
         return np.sqrt(squared)
 
@@ -62,11 +62,11 @@ class DenseRows:
         """Natural parameters as the kernels want them."""
         return np.ascontiguousarray(natural)
 
-    def chunks(self, bounds, size, dtype):
-        """Slices of rows to work on: blocks only where they must be converted."""
+    def n_consecutive(self, size, dtype):
+        """How many rows to take at once: a block of `size` only if they must be converted."""
         X = self._X
         ready = X.dtype == dtype and X.flags.c_contiguous and self._peaks is None
-        return blocks(bounds, bounds[1] if ready else size)
+        return len(X) if ready else size
 
     def squared_distances(self, scale, center, size):
         """Squared distance of each scaled row to the centre, by blocks of `size`."""
@@ -80,26 +80,52 @@ class DenseRows:
         """Write x_i·η_k of a block, in the precision of `out`."""
         np.matmul(self._block(rows, out.dtype), natural.T, out=out)
 
-    def accumulate(self, rows, about, mixture, scratch, sums):
-        """Add the statistics of these rows to the sums; returns their log-likelihood."""
-        block = self._block(rows, mixture.natural.dtype)
-        return kernels.accumulate(block, about, mixture, scratch, sums)
+    def accumulate(self, rows, look, about, mixture, memory, scratch, sums):
+        """Add the statistics of these rows to the sums, after a look if there is one.
 
-    def accumulate_looks(self, rows, look, about, mixture, scratch, sums):
-        """The same of a block after a first look, and the number of evaluations that it left."""
+        Returns their log-likelihood, and how many log joints were evaluated.
+        """
         block = self._block(rows, mixture.natural.dtype)
-        scores = look.write_scores(block, about, scratch)
-        return kernels.accumulate_looks(block, scores, about, mixture, scratch, sums)
-
-    def assign(self, rows, look, about, mixture, scratch, *said):
-        """Write what the mixture says of a block: labels, probabilities and log densities."""
         if look is None:
-            block = scores = scratch.scores[: rows.stop - rows.start]
-            self.write_scores(rows, mixture.natural, scores)
-        else:
-            block = self._block(rows, mixture.natural.dtype)
-            scores = look.write_scores(block, about, scratch)
-        kernels.assign(block, scores, about, mixture, scratch, *said)
+            return kernels.accumulate(block, about, mixture, memory, scratch, sums)
+        scores = look.write_scores(block, about, scratch)
+        return kernels.accumulate_looks(block, scores, about, mixture, memory, scratch, sums)
+
+    def recall(self, rows, this, about, scratch, sums):
+        """Add the statistics of rows whose candidates still hold; see the kernel.
+
+        Returns their log-likelihood, and the positions of the others.
+        """
+        block = self._block(rows, this.mixture.natural.dtype)
+        scores = self._write_scores_of(block, this.movers, this.look_at_movers, about, scratch)
+        unknown = np.empty(len(block), np.int64)
+        log_likelihood, n_unknown = kernels.recall(
+            block,
+            scores,
+            about,
+            this.mixture,
+            this.movers,
+            this.drift,
+            this.memory,
+            scratch,
+            sums,
+            unknown,
+        )
+        return log_likelihood, about.position[unknown[:n_unknown]]
+
+    def assign(self, rows, this, about, scratch, *said):
+        """Write what the mixture says of a block: labels, probabilities and log densities."""
+        block = self._block(rows, this.mixture.natural.dtype)
+        scores = self._write_scores_of(block, this.mixture, this.look, about, scratch)
+        block = block if this.look is not None else scores  # which then is not looked at
+        kernels.assign(block, scores, about, this.mixture, this.memory, scratch, *said)
+
+    @staticmethod
+    def _write_scores_of(block, mixture, look, about, scratch):
+        if look is not None:
+            return look.write_scores(block, about, scratch)
+        scores = kernels.first_of(scratch.scores, (len(block), len(mixture.natural)))
+        return np.matmul(block, mixture.natural.T, out=scores)
 
     def take(self, indices, scale, dtype):
         """Some rows, each times its scale."""
@@ -109,7 +135,7 @@ class DenseRows:
 class SparseRows:
     """Rows of a CSR matrix; never made dense, and copied only to bring its entries in order."""
 
-    can_be_looked_at = False
+    is_dense = False
 
     def __init__(self, X):
         if not X.has_canonical_format:  # entries given twice add up, their squares do not
@@ -140,7 +166,7 @@ class SparseRows:
     def lengths(self, size, dtype):
         """Length of each row, by blocks of `size`."""
         squared = np.empty(self._X.shape[0])
-        for rows in self.chunks((0, len(squared)), size, dtype):
+        for rows in blocks((0, len(squared)), self.n_consecutive(size, dtype)):
             data, _, indptr = self._block(rows, dtype)
             kernels.squared_norms_csr(data, indptr, squared[rows])
         return np.sqrt(squared)
@@ -150,25 +176,25 @@ class SparseRows:
         """Natural parameters as the kernels want them."""
         return np.ascontiguousarray(natural.T)
 
-    def chunks(self, bounds, size, dtype):
-        """Slices of rows to work on: blocks only where they must be converted."""
+    def n_consecutive(self, size, dtype):
+        """How many rows to take at once: a block of `size` only if they must be converted."""
         ready = self._X.dtype == dtype and self._peaks is None
-        return blocks(bounds, bounds[1] if ready else size)
+        return self._X.shape[0] if ready else size
 
     def write_scores(self, rows, natural, out):
         """Write x_i·η_k of a block, in the precision of `out`."""
         kernels.write_scores_csr(*self._block(rows, out.dtype), natural, out)
 
-    def accumulate(self, rows, about, mixture, scratch, sums):
-        """Add the statistics of these rows to the sums; returns their log-likelihood."""
+    def accumulate(self, rows, look, about, mixture, memory, scratch, sums):
+        """Add the statistics of these rows to the sums; returns their log-likelihood, and 0."""
         block = self._block(rows, mixture.natural.dtype)
-        return kernels.accumulate_csr(*block, about, mixture, scratch, sums)
+        return kernels.accumulate_csr(*block, about, mixture, memory, scratch, sums), 0
 
-    def assign(self, rows, look, about, mixture, scratch, *said):
+    def assign(self, rows, this, about, scratch, *said):
         """Write what the mixture says of a block: labels, probabilities and log densities."""
         scores = scratch.scores[: rows.stop - rows.start]
-        self.write_scores(rows, mixture.natural, scores)
-        kernels.assign(scores, scores, about, mixture, scratch, *said)
+        self.write_scores(rows, this.mixture.natural, scores)
+        kernels.assign(scores, scores, about, this.mixture, this.memory, scratch, *said)
 
     def take(self, indices, scale, dtype):
         """Some rows, each times its scale."""

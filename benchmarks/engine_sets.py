@@ -1,0 +1,116 @@
+"""Rows that passes are timed on: like embeddings, like words, and overlapping clusters."""
+
+import os
+from typing import NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.feature_extraction.text import TfidfTransformer
+
+from benchmarks.labelled_sets import text_sets
+from benchmarks.planted_sets import planted_means
+from vmfmix.datasets import make_vmf_mixture
+from vmfmix.engines import choose_engine
+from vmfmix.seeding import starting_parameters
+from vmfmix.statistics import MixtureParameters
+
+CONCENTRATION = 0.8  # per feature, as sentence embeddings have it
+CONCENTRATION_OF_FITS = 0.35  # per feature: siblings overlap, and a fit is not over at once
+
+
+class Shape(NamedTuple):
+    """Rows × features, components, and the wanted number of entries in a CSR row."""
+
+    rows: int
+    features: int
+    components: int
+    entries: int | None = None  # None: dense
+
+    def __str__(self):
+        kind = "dense" if self.entries is None else f"CSR, {self.entries} entries a row"
+        return f"{self.rows} × {self.features}, K = {self.components}, {kind}"
+
+
+def rows_and_parameters(shape):
+    """Unit rows in float32, and parameters of their mixture in float64."""
+    n, d, k, entries = shape
+    if entries is not None:
+        X, y = word_rows(n, d, k, entries)
+        return X, parameters_of(X, y)
+    X, _, truth = make_vmf_mixture(
+        n,
+        d,
+        k,
+        concentration=CONCENTRATION * d,
+        dtype=np.float32,
+        random_state=0,
+        return_parameters=True,
+    )
+    return X, MixtureParameters(truth.weights, truth.means, truth.concentrations)
+
+
+def word_rows(n_rows, n_words, n_topics, entries, seed=0):
+    """TF-IDF of texts about one topic each, as unit rows in CSR form, and their topics.
+
+    Half of a text's words come from one list for all texts and half from the list of its topic,
+    both by Zipf's law. A list is a random order of all words.
+    """
+    rng = np.random.default_rng(seed)
+    chances = 1.0 / np.arange(1, n_words + 1)
+    chances /= chances.sum()
+    length = length_of_text(chances, entries / 2)
+    below = np.cumsum(chances)
+    below[-1] = 1.0  # whatever the rounding
+    ranks = np.searchsorted(below, rng.random((n_rows, 2, length)), side="right")
+    lists = np.stack([rng.permutation(n_words) for _ in range(1 + n_topics)])
+    topics = rng.integers(n_topics, size=n_rows)
+    of_topic = lists[1 + topics[:, np.newaxis], ranks[:, 1]]
+    words = np.concatenate([lists[0][ranks[:, 0]], of_topic], axis=1)
+    ends = np.arange(n_rows + 1) * words.shape[1]
+    ones = np.ones(words.size, np.float32)
+    counts = sp.csr_matrix((ones, words.ravel(), ends), (n_rows, n_words))
+    counts.sum_duplicates()
+    return TfidfTransformer().fit_transform(counts), topics
+
+
+def length_of_text(chances, distinct):
+    """Number of words with so many different ones among them, as expected."""
+    length = round(distinct)
+    while np.sum(1.0 - (1.0 - chances) ** length) < distinct:
+        length += 1
+    return length
+
+
+def parameters_of(X, y):
+    """Parameters around the mean directions of classes."""
+    means = np.asarray((indicator(y).T @ X).todense(), np.float64)
+    means /= np.linalg.norm(means, axis=1, keepdims=True)
+    return starting_parameters(choose_engine(X), means)
+
+
+def indicator(labels):
+    """CSR matrix with a 1 for each row in the column of its label."""
+    names, codes = np.unique(labels, return_inverse=True)
+    shape = (len(codes), len(names))
+    return sp.csr_matrix((np.ones(len(codes), np.float32), (np.arange(len(codes)), codes)), shape)
+
+
+def overlapping(shape):
+    """Unit rows in float32 and their components, whose means are siblings of about √K families."""
+    n, d, k, _ = shape
+    means = planted_means("hierarchical", k, d, np.random.default_rng(0))
+    return make_vmf_mixture(
+        n,
+        means=means,
+        concentration=CONCENTRATION_OF_FITS * d,
+        dtype=np.float32,
+        random_state=0,
+    )
+
+
+def sets_to_fit(shapes):
+    """Iterate over (name, rows, classes): overlapping mixtures, and clinc150 if it is there."""
+    for shape in shapes:
+        yield "mixture", *overlapping(shape)
+    if "VMFMIX_DATA" in os.environ:
+        yield from text_sets(["clinc150"])
