@@ -38,6 +38,7 @@ from benchmarks.engine_sets import (
 from benchmarks.rivals import FITS, PEERS, RIVAL, first_rows, iteration_of, limited_to, products
 from vmfmix import em
 from vmfmix.datasets import make_vmf_mixture
+from vmfmix.engines.recall import Recall
 from vmfmix.engines import choose_engine
 from vmfmix.seeding import means_from_rows, starting_parameters
 
@@ -81,6 +82,7 @@ MEMORY_ITERATIONS = 5
 
 def plain_pass(engine, parameters):
     """A soft pass without anything that earlier passes of the engine have left behind."""
+    engine._recall = Recall(engine.n_rows)
     return engine.accumulate(parameters)
 
 

@@ -6,8 +6,10 @@ import scipy.sparse as sp
 from vmfmix.statistics import LARGEST_CONCENTRATION, MixtureParameters, maximize
 
 # Seeds are drawn from a sample of the rows, large enough that every cluster worth a seed is in it.
-_ROWS_PER_SEED = 50
+_ROWS_PER_SEED = 25
 _FEWEST_ROWS = 10_000
+_POOL = 64  # candidates whose distances to all rows are computed in one product
+_LARGEST_POOL = 2**24  # numbers, of dense candidates
 _BACKGROUND = 0.01  # weight that a background starts with
 _CHUNK = 4096
 _ROUNDING = 4  # units in the last place of 1, by which entries of copies of a unit row may differ
@@ -178,27 +180,42 @@ def spherical_kmeans_plusplus(rows, n_seeds, *, weights=None, rng=None):
     def distances_to(candidates):
         seeds = rows[candidates]
         seeds = seeds.toarray() if sp.issparse(seeds) else seeds
-        distances = (
-            1.0 - seeds @ rows.T if isinstance(rows, np.ndarray) else 1.0 - (rows @ seeds.T).T
-        )
-        distances[distances < noise] = 0.0
+        cosines = seeds @ rows.T if isinstance(rows, np.ndarray) else (rows @ seeds.T).T
+        distances = np.subtract(1.0, cosines, out=cosines)
+        distances *= distances >= noise
         return distances
 
     chosen = np.empty(n_seeds, dtype=np.intp)
     chosen[0] = rng.choice(n_rows, p=weights / weights.sum())
     nearest = distances_to(chosen[:1])[0]
-    for position in range(1, n_seeds):
+    rough_weights = weights.astype(nearest.dtype)
+    n_chosen = 1
+    while n_chosen < n_seeds:
         masses = np.cumsum(weights * nearest, dtype=np.float64)
         if masses[-1] <= 0:  # fewer distinct rows than seeds: any rows will do
-            rest = np.setdiff1d(np.arange(n_rows), chosen[:position])
-            chosen[position:] = rng.choice(rest, n_seeds - position, replace=False)
+            rest = np.setdiff1d(np.arange(n_rows), chosen[:n_chosen])
+            chosen[n_chosen:] = rng.choice(rest, n_seeds - n_chosen, replace=False)
             break
-        draws = rng.uniform(size=n_trials) * masses[-1]
-        candidates = np.searchsorted(masses, draws, side="right").clip(max=n_rows - 1)
-        remaining = np.minimum(distances_to(candidates), nearest)
-        best = np.argmin(remaining @ weights)
-        chosen[position] = candidates[best]
-        nearest = remaining[best]
+        # A pool drawn now serves several seeds: a row that has come nearer to a seed since then is
+        # passed over as often as if it were drawn now. Early seeds change more, and get less.
+        most = min(_POOL, max(_LARGEST_POOL // rows.shape[1], n_trials))
+        size = min(n_trials * min(n_chosen, n_seeds - n_chosen), max(most, n_trials))
+        draws = rng.uniform(size=size) * masses[-1]
+        pool = np.searchsorted(masses, draws, side="right").clip(max=n_rows - 1)
+        distances, drawn_at = distances_to(pool), nearest[pool]
+        unused = np.arange(size)
+        while n_chosen < n_seeds and len(unused) >= n_trials:
+            still = rng.uniform(size=len(unused)) * drawn_at[unused] <= nearest[pool[unused]]
+            usable = unused[still & (nearest[pool[unused]] > 0)]
+            if len(usable) < n_trials:
+                break
+            trials, unused = usable[:n_trials], usable[n_trials:]
+            drawn_at[unused] = nearest[pool[unused]]
+            remaining = np.minimum(distances[trials], nearest)
+            best = np.argmin(remaining @ rough_weights)
+            chosen[n_chosen] = pool[trials[best]]
+            nearest = remaining[best]
+            n_chosen += 1
     return chosen
 
 
