@@ -38,8 +38,8 @@ from benchmarks.engine_sets import (
 from benchmarks.rivals import FITS, PEERS, RIVAL, first_rows, iteration_of, limited_to, products
 from vmfmix import em
 from vmfmix.datasets import make_vmf_mixture
-from vmfmix.engines.recall import Recall
 from vmfmix.engines import choose_engine
+from vmfmix.engines.recall import Recall
 from vmfmix.seeding import means_from_rows, starting_parameters
 
 RESULTS = Path(__file__).parent / "results" / "engines.json"

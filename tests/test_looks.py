@@ -33,7 +33,7 @@ def test_scores_are_too_low_by_no_more_than_the_margin(n_features, centred):
     engine = choose_engine(X, center=center if centred else None)
     look = looks.Look(parameters.natural, center, engine.dtype)
     passed = engine._pass(parameters, may_look=False).mixture
-    scratch = kernels.Scratch.of(len(X), len(passed.offsets), n_features, X.dtype, X.dtype)
+    scratch = kernels.Scratch.of(len(X), len(passed.offsets), n_features, X.dtype)
     scores = look.write_scores(X, engine._about(slice(0, len(X))), scratch)
     scores = torch.from_numpy(scores.view(np.int16)).view(torch.bfloat16).to(torch.float64).numpy()
     unit, _ = engine.sample(len(X), None)

@@ -77,7 +77,7 @@ def test_a_row_with_more_candidates_than_places_is_scored_anew(plans):
     expected = engine.accumulate(parameters)
     for _ in range(3):
         assert_same_statistics(engine.accumulate(parameters), expected, 1e-12)
-    assert set(plans) == {None}
+    assert set(plans) <= {None}
 
 
 def test_nothing_is_recalled_of_other_components_or_after_a_failure(monkeypatch, plans):

@@ -194,7 +194,7 @@ class VMFMixture(
     Notes
     -----
     A row of zeros has no direction: it has no influence on the fit, and is labelled and scored as a
-    row at right angles to all means would be. Responsibilities that together make up less than 1e-7
+    row at right angles to all means would be. Responsibilities that together make up less than 1e-6
     of a row (float32; 1e-12 in float64) are taken as 0. As many threads are used as NumPy's BLAS is
     set to.
 

@@ -212,7 +212,7 @@ def spherical_kmeans_plusplus(rows, n_seeds, *, weights=None, rng=None):
             trials, unused = usable[:n_trials], usable[n_trials:]
             drawn_at[unused] = nearest[pool[unused]]
             remaining = np.minimum(distances[trials], nearest)
-            best = np.argmin(remaining @ rough_weights)
+            best = np.argmin(np.einsum("ij,j->i", remaining, rough_weights))  # not threaded BLAS
             chosen[n_chosen] = pool[trials[best]]
             nearest = remaining[best]
             n_chosen += 1

@@ -35,7 +35,8 @@ class Engine(ABC):
 
     Rows are taken as directions: each is divided by its length, after `center` was subtracted from
     its unit vector if one is given, x̂ ↦ (x̂ − c) / ‖x̂ − c‖. A row of zeros has no direction: it has
-    weight 0 in all sums and cosine 0 with every mean.
+    weight 0 in all sums and cosine 0 with every mean. What an engine keeps from one pass for the
+    next makes it one for one thread at a time.
 
     Attributes
     ----------

@@ -18,7 +18,7 @@ from vmfmix.distribution import log_normalizer
 from vmfmix.engines import kernels, looks, recall
 from vmfmix.engines.base import Assignment, Engine
 from vmfmix.engines.rows import DenseRows, SparseRows, blocks
-from vmfmix.engines.threads import one_thread_in_blas
+from vmfmix.engines.threads import one_thread_in_blas, one_thread_in_torch
 from vmfmix.engines.workspace import Workspace
 from vmfmix.statistics import SufficientStatistics
 
@@ -53,6 +53,8 @@ class _Pass(NamedTuple):
     mixture : kernels.Mixture
     look : Look or None
         At all components.
+    recalls : bool
+        Whether the pass is one of those that may keep candidates for the next.
     memory : kernels.Memory
         Where candidates are written to.
     drift : kernels.Drift or None
@@ -65,6 +67,7 @@ class _Pass(NamedTuple):
     natural: np.ndarray
     mixture: kernels.Mixture
     look: Any = None
+    recalls: bool = False
     memory: kernels.Memory = recall.NOTHING
     drift: Any = None
     movers: Any = None
@@ -162,7 +165,8 @@ class CPUEngine(Engine):
         self._workspace.give_back(used, kernels.Sums.of, n_components, self.n_features)
         if look is not None:
             self._look_again = n_evaluated <= _SHARE_LEFT_BY_A_LOOK * n_scored * n_components
-        self._recall.keep(this.natural, mixture.offsets, n_evaluated / self.n_rows)
+        if this.recalls:
+            self._recall.keep(this.natural, mixture.offsets, n_evaluated / self.n_rows)
         if self._center is not None:
             resultants -= np.outer(shift_sums, self._center)
         weight = float(self._weight.sum())
@@ -256,13 +260,15 @@ class CPUEngine(Engine):
             return mixture, look
 
         mixture, look = prepared(slice(None), may_look)
-        if not (recalls and self._rows.is_dense and recall.pays(self.n_features, n_components)):
+        sharpest = float(parameters.concentrations.max(initial=0.0))
+        recalls = recalls and recall.pays(n_components, self.n_features, sharpest)
+        if not (recalls and self._rows.is_dense):
             return _Pass(natural, mixture, look)
         drift = self._recall.plan(natural, offsets, cutoff, looks=look is not None)
         movers = None, None
         if drift is not None:
             movers = prepared(drift.movers, may_look and len(drift.movers) >= _MOVERS_TO_LOOK_AT)
-        return _Pass(natural, mixture, look, self._recall.memory(), drift, *movers)
+        return _Pass(natural, mixture, look, True, self._recall.memory(), drift, *movers)
 
     def _mixture(self, natural, center_scores, offsets, dtype, look, cutoff, hard):
         """The kernels' mixture: with a look, its margins are added to what decides first."""
@@ -320,18 +326,21 @@ class CPUEngine(Engine):
         results = [None] * len(lanes)
         queue = iter(enumerate(lanes))
 
-        dtypes = this.mixture.natural.dtype, this.mixture.rough_offsets.dtype
-        of_scratch = kernels.Scratch.of, n_block, n_components, self.n_features, *dtypes
+        dtype = this.mixture.natural.dtype
+        of_scratch = kernels.Scratch.of, n_block, n_components, self.n_features, dtype
 
         def take_lanes():
+            one_thread_in_torch()
             scratch = self._workspace.take(*of_scratch)
             for position, lane in queue:
                 results[position] = work(lane, scratch)
             self._workspace.give_back([scratch], *of_scratch)
 
         with one_thread_in_blas() as n_threads:
-            helpers = [self._pool.submit(take_lanes) for _ in range(min(n_threads, len(lanes)) - 1)]
+            helpers = []
             try:
+                for _ in range(min(n_threads, len(lanes)) - 1):
+                    helpers.append(self._pool.submit(take_lanes))
                 take_lanes()
                 for helper in helpers:
                     helper.result()

@@ -127,13 +127,13 @@ class Scratch(NamedTuple):
     products: np.ndarray  # (K, d)
 
     @classmethod
-    def of(cls, n_rows, n_components, n_features, dtype, rough_dtype):
+    def of(cls, n_rows, n_components, n_features, dtype):
         """Scratch of these sizes; what a pass does not touch costs no memory."""
         return cls(
             scores=np.empty((n_rows, n_components), dtype),
             looks=_aligned((n_rows, n_components), np.uint16),
             unit_rows=_aligned((n_rows, n_features), np.uint16),
-            peaks=np.empty(math.ceil(n_components / _CHUNK), rough_dtype),
+            peaks=np.empty(math.ceil(n_components / _CHUNK)),
             indptr=np.empty(n_rows + 1, np.int64),
             indices=np.empty(n_rows * n_components, np.int32),
             values=np.empty(n_rows * n_components),
@@ -420,7 +420,7 @@ def _remember(
 
 
 @njit(nogil=True, cache=True, fastmath=_FASTMATH)
-def _respond(X, scores, about, mixture, memory, scratch):
+def _respond(X, scores, about, every_row, mixture, memory, scratch):
     """Turn the scores of a block into responsibilities; those below the cut-off are never formed.
 
     A first look gives the most that each log joint may be, and the largest of these numbers in
@@ -438,13 +438,21 @@ def _respond(X, scores, about, mixture, memory, scratch):
     spare, remembers = memory.spare, bounds.shape[0] > 0
     best, log_density = scratch.best, scratch.log_density
     window = rough(mixture.window + spare)
-    scale, shift, position = about.scale, about.shift, about.position
+    scale, shift, weight, position = about.scale, about.shift, about.weight, about.position
     n_evaluated = 0
     indptr[0] = 0
     for i in range(scale.shape[0]):
+        if not (every_row or weight[i] > 0):
+            log_density[i] = 0.0
+            indptr[i + 1] = indptr[i]
+            if remembers:  # nothing to recall, and nothing to score anew
+                candidates[position[i], 0] = -1
+                candidate_bounds[position[i], 0] = 0.0
+                bounds[position[i]] = -np.inf
+            continue
         row, a, b = scores[i], rough(scale[i]), rough(shift[i])
         highest_chunk = _write_peaks(row, a, b, rough_center_scores, rough_offsets, peaks)
-        threshold = peaks[highest_chunk] - window
+        threshold = rough(peaks[highest_chunk] - window)
         first = indptr[i]
         last = first
         for chunk in range(peaks.shape[0]):
@@ -453,7 +461,9 @@ def _respond(X, scores, about, mixture, memory, scratch):
                     threshold, chunk, row, a, b, rough_center_scores, rough_offsets, indices, last
                 )
         # So few are left that those which can matter are fewer still.
-        threshold_of_few = threshold + rough(cutoff - _cutoff_of(last - first, lost_mass, hard))
+        threshold_of_few = threshold + rough(
+            spare + cutoff - _cutoff_of(last - first, lost_mass, hard)
+        )
         for p in range(first, last):
             k = indices[p]
             at_most = _at_most(row[k], a, b, rough_center_scores[k], rough_offsets[k])
@@ -594,7 +604,7 @@ def accumulate(X, about, mixture, memory, scratch, sums):
         block = AboutRows(
             about.scale[rows], about.shift[rows], about.weight[rows], about.position[rows]
         )
-        n_evaluated += _respond(scores, scores, block, mixture, memory, scratch)
+        n_evaluated += _respond(scores, scores, block, False, mixture, memory, scratch)
         log_likelihood += _add(X[rows], block, mixture, scratch, sums)
     return log_likelihood, n_evaluated
 
@@ -602,7 +612,7 @@ def accumulate(X, about, mixture, memory, scratch, sums):
 @njit(nogil=True, cache=True)
 def accumulate_looks(X, looks, about, mixture, memory, scratch, sums):
     """The same after a first look."""
-    n_evaluated = _respond(X, looks, about, mixture, memory, scratch)
+    n_evaluated = _respond(X, looks, about, False, mixture, memory, scratch)
     return _add(X, about, mixture, scratch, sums), n_evaluated
 
 
@@ -632,6 +642,10 @@ def recall(X, mover_scores, about, mixture, movers, drift, memory, scratch, sums
     for i in range(X.shape[0]):
         row, a, b, at = mover_scores[i], rough(scale[i]), rough(shift[i]), position[i]
         first = indptr[i]
+        if about.weight[i] == 0:
+            log_density[i] = 0.0
+            indptr[i + 1] = first
+            continue
         last = first
         highest = -np.inf
         for c in range(candidates.shape[1]):
@@ -652,8 +666,8 @@ def recall(X, mover_scores, about, mixture, movers, drift, memory, scratch, sums
         bound = ratio * bounds[at] + drift.still
         if mover_peaks.shape[0] > 0:
             chunk = _write_peaks(row, a, b, mover_center_scores, mover_offsets, mover_peaks)
-            threshold = mover_peaks[chunk] - rough(movers.window - cutoff)
-            threshold = max(threshold, rough(highest)) - rough(cutoff + spare)
+            reached = max(mover_peaks[chunk] - (movers.window - cutoff), highest)
+            threshold = rough(reached - cutoff - spare)
             bound = max(bound, threshold)
             found = last
             for chunk in range(mover_peaks.shape[0]):
@@ -714,7 +728,7 @@ def accumulate_csr(data, columns, indptr, about, mixture, memory, scratch, sums)
         )
         scores = scratch.scores[:size]
         write_scores_csr(data, columns, bounds, mixture.natural, scores)
-        _respond(scores, scores, block, mixture, memory, scratch)
+        _respond(scores, scores, block, False, mixture, memory, scratch)
         log_likelihood += _add_counts(size, block.weight, block.shift, scratch, sums)
         row_weight = block.weight * block.scale
         _add_rows_csr(data, columns, bounds, row_weight, scratch, sums.resultants)
@@ -724,7 +738,7 @@ def accumulate_csr(data, columns, indptr, about, mixture, memory, scratch, sums)
 @njit(nogil=True, cache=True)
 def assign(X, scores, about, mixture, memory, scratch, labels, probabilities, log_densities):
     """Most probable component, its probability and the log density, from the scores of a block."""
-    _respond(X, scores, about, mixture, memory, scratch)
+    _respond(X, scores, about, True, mixture, memory, scratch)
     for i in range(labels.shape[0]):
         labels[i] = scratch.best[i]
         log_densities[i] = scratch.log_density[i]

@@ -3,10 +3,9 @@
 A row leaves all but a few components so far behind that an inexact score tells it. Processors with
 instructions for bfloat16 make an inexact product several times as fast as an exact one; torch knows
 how to use them. What a look leaves in doubt is evaluated exactly, so a look changes the speed of a
-pass and nothing else.
+pass, and its result within the stated bound alone.
 """
 
-import importlib.util
 import sys
 from functools import cache
 
@@ -34,10 +33,18 @@ def pays(n_rows, n_features, n_components):
     flops_of_a_row = 2.0 * n_features * n_components
     if flops_of_a_row < _FEWEST_FLOPS_OF_A_ROW or not _has_instructions():
         return False
-    if "torch" in sys.modules:
-        return True
     large = n_rows * flops_of_a_row >= _FLOPS_WORTH_AN_IMPORT
-    return large and importlib.util.find_spec("torch") is not None
+    return ("torch" in sys.modules or large) and _torch() is not None
+
+
+@cache
+def _torch():
+    """torch, or None where it is not installed or cannot be imported."""
+    try:
+        import torch
+    except Exception:  # whatever a broken installation raises: a look is no more than a shortcut
+        return None
+    return torch
 
 
 def rows_per_block(n_components):
@@ -64,24 +71,25 @@ class Look:
     """
 
     def __init__(self, natural, center, dtype):
-        import torch
-
-        rounded = torch.from_numpy(natural.astype(np.float32)).to(torch.bfloat16)
+        n_components, n_features = natural.shape
+        rounded = np.empty(natural.shape, np.uint16)
+        as_they_are = np.ones(n_components), np.zeros(n_components), np.zeros(n_features)
+        kernels.write_unit_rows(natural, *as_they_are, rounded)
         lengths = np.linalg.norm(natural, axis=1)
-        lost = np.linalg.norm(natural - rounded.to(torch.float64).numpy(), axis=1)
-        of_sums = natural.shape[1] * _ROUNDING_OF_SUMS
+        lost = np.linalg.norm(natural - (rounded.astype(np.uint32) << 16).view(np.float32), axis=1)
+        of_sums = n_features * _ROUNDING_OF_SUMS
         self.margins = 1.01 * (lengths * (2 * _ROUNDING + of_sums) + lost)
-        self._columns = rounded.T
+        self._columns = self._seen(rounded).T
         self._center = center.astype(dtype)
-        self._torch = torch
 
     def write_scores(self, block, about, scratch):
         """Scores of a block of rows as a view of scratch, to be seen as bfloat16 by the kernels."""
         rows = scratch.unit_rows[: len(block)]
         scores = kernels.first_of(scratch.looks, (len(block), len(self.margins)))
         kernels.write_unit_rows(block, about.scale, about.shift, self._center, rows)
-        self._torch.mm(self._seen(rows), self._columns, out=self._seen(scores))
+        _torch().mm(self._seen(rows), self._columns, out=self._seen(scores))
         return scores
 
-    def _seen(self, bits):
-        return self._torch.from_numpy(bits.view(np.int16)).view(self._torch.bfloat16)
+    @staticmethod
+    def _seen(bits):
+        return _torch().from_numpy(bits.view(np.int16)).view(_torch().bfloat16)

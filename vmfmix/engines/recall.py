@@ -22,22 +22,18 @@ import numpy as np
 
 from vmfmix.engines import kernels
 
-_CANDIDATES = 8  # of a row, at most
+_CANDIDATES = 6  # of a row, at most
 _FEW = 4.0  # log joints evaluated of a row, from which on candidates are worth keeping
 _SPARE = 12.0  # nats
 _SAMPLE = 4096  # rows that a plan is made from
 _FEWEST_COMPONENTS = 64
 _FEWEST_PRODUCTS_OF_A_ROW = 20_000
+_LEAST_CONCENTRATION = 4 * _SPARE  # below, all log joints are nearly the same
 _SHARES_OF_MOVERS = (0.0, 1 / 128, 1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4)
 # Of a pass without recall: what one may cost by plan, and the cost of a row whose candidates hold
 # times the number of components. A first look makes the pass cheaper, but not these.
 _MOST_COST, _COST_OF_A_ROW = 0.75, 30.0
 _MOST_COST_WITH_A_LOOK, _COST_OF_A_ROW_WITH_A_LOOK = 0.5, 150.0
-_FEWEST_COMPONENTS = 64
-_FEWEST_PRODUCTS_OF_A_ROW = 20_000
-_SHARES_OF_MOVERS = (0.0, 1 / 128, 1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4)
-_MOST_COST = 0.75  # of a full pass
-_COST_OF_A_ROW = 30.0  # scores of a matrix product: two log joints or so are evaluated
 
 
 def _memory(n_rows, spare):
@@ -52,10 +48,12 @@ def _memory(n_rows, spare):
 NOTHING = _memory(0, 0.0)
 
 
-def pays(n_features, n_components):
-    """Whether passes of this size should keep a memory."""
-    return n_components >= _FEWEST_COMPONENTS and (
-        n_features * n_components >= _FEWEST_PRODUCTS_OF_A_ROW
+def pays(n_components, n_features, concentration):
+    """Whether passes of this size and up to this concentration should keep a memory."""
+    return (
+        n_components >= _FEWEST_COMPONENTS
+        and n_components * n_features >= _FEWEST_PRODUCTS_OF_A_ROW
+        and concentration >= _LEAST_CONCENTRATION
     )
 
 
@@ -72,6 +70,8 @@ class Recall:
         self._memory = NOTHING
         self._last = None
         self._pays = False
+        self._rest = 0  # passes to sit out before candidates are kept again
+        self._next_rest = 1
 
     def memory(self):
         """What a pass should write to: nothing while too many components matter to each row."""
@@ -87,7 +87,13 @@ class Recall:
         `n_evaluated` is how many log joints had to be evaluated of a row.
         """
         self._last = (natural, offsets) if self._pays else None
-        self._pays = n_evaluated <= (_CANDIDATES if self._pays else _FEW)
+        if self._pays and n_evaluated > _CANDIDATES:
+            self._pays = False
+            self._rest, self._next_rest = self._next_rest, 2 * self._next_rest
+        elif self._rest:
+            self._rest -= 1
+        elif not self._pays:
+            self._pays = n_evaluated <= _FEW
 
     def plan(self, natural, offsets, cutoff, looks):
         """The kernels.Drift since the last pass if that saves work, or None.

@@ -9,16 +9,19 @@ from threadpoolctl import ThreadpoolController
 
 
 class _Hold:
-    """BLAS at one thread for as long as anyone holds it, in however many threads."""
+    """BLAS at one thread for as long as anyone holds it, in however many threads.
+
+    torch has a number of threads for each thread that calls it, so that every holder sets and
+    restores its own.
+    """
 
     def __init__(self):
         self._lock = threading.Lock()
         self._holders = 0
         self._blas: Any = None
         self._limit: Any = None
-        self._torch: Any = None
-        self._torch_threads = 1
         self._n_threads = 1
+        self._n_torch_threads: Any = None
 
     def take(self):
         with self._lock:
@@ -26,11 +29,9 @@ class _Hold:
                 if self._blas is None:
                     self._blas = ThreadpoolController().select(user_api="blas")
                 self._n_threads = max((b["num_threads"] for b in self._blas.info()), default=1)
+                torch = _torch()
+                self._n_torch_threads = None if torch is None else torch.get_num_threads()
                 self._limit = self._blas.limit(limits=1)
-                self._torch = sys.modules.get("torch")
-                if self._torch is not None:
-                    self._torch_threads = self._torch.get_num_threads()
-                    self._torch.set_num_threads(1)
             self._holders += 1
             return self._n_threads
 
@@ -39,8 +40,21 @@ class _Hold:
             self._holders -= 1
             if self._holders == 0:
                 self._limit.restore_original_limits()
-                if self._torch is not None:
-                    self._torch.set_num_threads(self._torch_threads)
+            if self._n_torch_threads is not None:
+                _torch().set_num_threads(self._n_torch_threads)
+
+
+def _torch():
+    """The torch module if it has been imported as a whole, or None."""
+    torch = sys.modules.get("torch")
+    return torch if hasattr(torch, "set_num_threads") else None
+
+
+def one_thread_in_torch():
+    """Hold torch at one thread in the thread that calls this."""
+    torch = _torch()
+    if torch is not None:
+        torch.set_num_threads(1)
 
 
 _hold = _Hold()
