@@ -16,13 +16,17 @@ MAY_KNOW = {
     "__main__": {"cli"},
     "expansion": set(),
     "distribution": {"expansion"},
-    "statistics": {"distribution"},
-    "engines": {"statistics", "distribution"},
-    "isotropy": set(),
-    "merging": {"statistics", "distribution"},
-    "path": {"merging", "isotropy", "statistics", "plotting"},  # plotting when it is asked to
-    "selection": {"em", "isotropy", "statistics", "distribution"},
-    "seeding": {"statistics", "distribution"},
+    "dense_or_sparse": set(),
+    "statistics": {"distribution", "dense_or_sparse"},
+    "engines": {"statistics", "distribution", "dense_or_sparse"},
+    "isotropy": {"dense_or_sparse"},
+    "merging": {"statistics", "distribution", "dense_or_sparse"},
+    "path": {
+        *("merging", "isotropy", "statistics", "dense_or_sparse"),
+        "plotting",  # when it is asked to
+    },
+    "selection": {"em", "isotropy", "statistics", "distribution", "dense_or_sparse"},
+    "seeding": {"statistics", "distribution", "dense_or_sparse"},
     "starting": {"path", "selection", "merging", "isotropy", "seeding", "engines", "statistics"},
     "em": {"engines", "seeding", "statistics", "distribution"},
     "callbacks": set(),
@@ -30,7 +34,7 @@ MAY_KNOW = {
     "fitting": {"em", "starting", "seeding", "callbacks", "statistics"},
     "mixture": {
         *("em", "fitting", "engines", "merging", "path", "selection", "statistics"),
-        *("distribution", "callbacks", "persistence"),
+        *("distribution", "callbacks", "persistence", "dense_or_sparse"),
     },
     "metrics": set(),
     "datasets": {"distribution"},

@@ -1,5 +1,7 @@
 """What is taken over from the last pass changes the speed of the next and nothing else."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from tests.test_engines import TOLERANCE, assert_same_statistics
 from vmfmix.datasets import make_vmf_mixture
 from vmfmix.engines import choose_engine, looks, recall
 from vmfmix.seeding import seed_means, starting_parameters
-from vmfmix.statistics import ConcentrationPrior, maximize
+from vmfmix.statistics import ConcentrationPrior, MixtureParameters, maximize
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +44,10 @@ def rows(n_features=24, n_components=80, concentration=150.0):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("may_look", [False, True])
-@pytest.mark.parametrize("kind", ["tied", "free", "hard", "centred", "weighted", "overlapping"])
+@pytest.mark.parametrize(
+    "kind",
+    ["tied", "free", "hard", "centred", "weighted", "overlapping", "background", "nearest mean"],
+)
 def test_every_pass_of_a_fit_gives_the_same_statistics(monkeypatch, plans, dtype, may_look, kind):
     if may_look:
         pytest.importorskip("torch")
@@ -55,17 +60,51 @@ def test_every_pass_of_a_fit_gives_the_same_statistics(monkeypatch, plans, dtype
     }
     engine = choose_engine(X, **given)
     means = seed_means(engine, 80, "random_from_data", np.random.RandomState(0))
-    parameters = starting_parameters(engine, means)
+    has_background = kind == "background"
+    parameters = starting_parameters(engine, means, has_background=has_background)
+    hard = kind in ("hard", "nearest mean")
     for _ in range(12):
-        found = engine.accumulate(parameters, hard=kind == "hard")
-        fresh = choose_engine(X, **given)  # remembers nothing
-        expected = fresh.accumulate(parameters, hard=kind == "hard")
+        if kind == "nearest mean":
+            parameters = MixtureParameters.nearest(parameters.means).with_concentration(150.0)
+        found = engine.accumulate(parameters, hard=hard)
+        expected = choose_engine(X, **given).accumulate(parameters, hard=hard)  # remembers nothing
         assert_same_statistics(found, expected, TOLERANCE[dtype])
-        found = found.selected(found.counts > 1e-9)
+        found = found.selected((found.counts > 1e-9) | (found.counts == found.counts[-1]))
         prior = ConcentrationPrior.pooled(found) if kind == "free" else None
-        parameters = maximize(found, concentration="free" if prior else "tied", prior=prior)
+        parameters = maximize(
+            found,
+            concentration="free" if prior else "tied",
+            prior=prior,
+            has_background=has_background,
+        )
     if kind != "overlapping":  # where rows have more candidates than places
         assert len([plan for plan in plans if plan is not None]) > 2
+
+
+def test_passes_of_different_kinds_may_follow_each_other(plans):
+    X = rows().astype(np.float32)
+    engine = choose_engine(X)
+    parameters = starting_parameters(
+        engine, seed_means(engine, 80, "k-means++", np.random.RandomState(0))
+    )
+    without_three = parameters.weights * (np.arange(80) > 2)
+    kinds = {
+        "soft": (parameters, False),
+        "hard": (parameters, True),
+        "nearest": (parameters.with_concentration(90.0), True),
+        # So sharp that float32 rows are computed in float64.
+        "sharp": (parameters.with_concentration(1e5), False),
+        "without some": (replace(parameters, weights=without_three / without_three.sum()), False),
+    }
+    for kind in (*kinds, *reversed(kinds), "soft", "sharp", "soft", "nearest", "without some"):
+        given, hard = kinds[kind]
+        expected = choose_engine(X).accumulate(given, hard=hard)
+        for _ in range(3):
+            found = engine.accumulate(given, hard=hard)
+            assert_same_statistics(found, expected, TOLERANCE[np.float32])
+        assert plans[-1] is not None, kind
+        if kind == "without some":
+            assert not found.counts[:3].any()
 
 
 def test_a_row_with_more_candidates_than_places_is_scored_anew(plans):

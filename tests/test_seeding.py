@@ -5,6 +5,7 @@ import pytest
 import scipy.sparse as sp
 
 from vmfmix.datasets import make_vmf_mixture
+from vmfmix.dense_or_sparse import as_array
 from vmfmix.engines import choose_engine
 from vmfmix.seeding import seed_means, spherical_kmeans_plusplus, starting_parameters
 
@@ -21,7 +22,7 @@ def planted():
 def test_seeds_are_unit_rows_and_repeat_with_the_random_state(planted, init, container):
     engine = choose_engine(container(planted[0]))
     first, again, other = (
-        seed_means(engine, 10, init, np.random.RandomState(seed)) for seed in (0, 0, 1)
+        as_array(seed_means(engine, 10, init, np.random.RandomState(seed))) for seed in (0, 0, 1)
     )
     assert first.shape == (10, 50)
     np.testing.assert_allclose(np.linalg.norm(first, axis=1), 1.0, atol=1e-12)

@@ -6,7 +6,8 @@ must know how far.
 """
 
 import numpy as np
-import scipy.sparse as sp
+
+from vmfmix.dense_or_sparse import row_products
 
 _FEWEST_ROWS = 8  # of a cluster that is looked at
 _DRAWS = 4000
@@ -51,9 +52,9 @@ def effective_dimension(rows, labels, rng):
     places = _four_different(counts[clusters], rng) + starts[clusters, np.newaxis]
     first, second, third, fourth = (rows[by_cluster[places[:, i]]] for i in range(4))
     one, other = first - second, third - fourth
-    norms = _dot(one, one) * _dot(other, other)
+    norms = row_products(one, one) * row_products(other, other)
     apart = norms > 0  # neither pair a row and its copy
-    squared_cosines = np.square(_dot(one, other)[apart]) / norms[apart]
+    squared_cosines = np.square(row_products(one, other)[apart]) / norms[apart]
     if not squared_cosines.any():
         return np.nan
     return float(np.clip(1.0 / squared_cosines.mean(), 1.0, n_features))
@@ -85,9 +86,3 @@ def _four_different(counts, rng):
             draw += draw >= taken
         chosen[:, i] = draw
     return chosen
-
-
-def _dot(one, other):
-    if sp.issparse(one):
-        return np.asarray(one.multiply(other).sum(axis=1), dtype=np.float64).ravel()
-    return np.einsum("ij,ij->i", one, other, dtype=np.float64)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vmfmix import distribution
+from vmfmix.dense_or_sparse import inner_products
 
 _PSEUDO_ROWS = 2.0  # at the pooled mean resultant length, so that a single row has a finite κ
 _LARGEST_LENGTH = 1.0 - 1e-12
@@ -230,7 +231,7 @@ class _Pairs:
 
     def __init__(self, statistics, function, scatter):
         self._function, self._scatter = function, scatter
-        self._inner = statistics.resultants @ statistics.resultants.T
+        self._inner = inner_products(statistics.resultants, statistics.resultants)
         self._counts = statistics.counts.copy()
         self._alive = np.ones(len(self._counts), dtype=bool)
         self._costs = self._all_costs()

@@ -24,6 +24,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from vmfmix import distribution, em, persistence
 from vmfmix.callbacks import CallbackSupportMixin, with_callbacks
+from vmfmix.dense_or_sparse import as_array
 from vmfmix.engines import choose_engine
 from vmfmix.fitting import Fit, best_fit, merges, own_share
 from vmfmix.merging import COSTS
@@ -757,7 +758,7 @@ class VMFMixture(
     def _keep_parameters(self, parameters):
         own = parameters.own
         self.weights_ = parameters.weights[own]
-        self.means_ = parameters.means[own]
+        self.means_ = as_array(parameters.means[own])
         self.concentrations_ = parameters.concentrations[own]
         self.n_components_ = len(self.weights_)
         if parameters.has_background:

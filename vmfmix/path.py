@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from vmfmix.dense_or_sparse import inner_products, stacked
 from vmfmix.isotropy import effective_dimension
 from vmfmix.merging import groups_after, merge_components
 from vmfmix.statistics import (
@@ -30,7 +31,7 @@ class Partition:
     """
 
     statistics: SufficientStatistics
-    labels: np.ndarray | None
+    labels: np.ndarray | None = None
     merges: list = field(default_factory=list)
 
     @property
@@ -66,7 +67,7 @@ def merge_path(
     engine : Engine
     rows : ndarray or CSR matrix of shape (n_rows, n_features)
         The unit rows in the engine.
-    means : ndarray of shape (n_components_init, n_features)
+    means : ndarray or CSR array of shape (n_components_init, n_features)
         Where to start, unit rows.
     n_components : int, default=1
         Where to stop.
@@ -114,10 +115,11 @@ def merge_path(
         statistics = statistics.selected(statistics.counts > 0)
         means = statistics.directions
         if tell(statistics):
-            n_components = len(means)
+            n_components = means.shape[0]
             break
     label_all |= cost != "likelihood"  # which needs no effective dimension
-    partition, _ = _partition(engine, means, label_all)
+    partition, heirs = _partition(engine, means)
+    partition.labels = _labels(engine, means, heirs) if label_all else None
     tell(partition.statistics)
     partitions = [partition]
     while partition.n_components > n_components:
@@ -131,34 +133,37 @@ def merge_path(
         groups = groups_after(partition.merges, partition.n_components)
         survivors = np.unique(groups, return_index=True)[1]
         means = partition.statistics.merged(groups).directions
-        after, absorbed = _partition(engine, means, label_all)
-        partition.merges += [(survivors[i], survivors[j], 0.0) for i, j in absorbed]
+        after, heirs = _partition(engine, means)
+        after.labels = _labels(engine, means, heirs) if label_all else None
+        partition.merges += [
+            (survivors[i], survivors[j], 0.0) for j, i in enumerate(heirs) if i != j
+        ]
         partition = after
         partitions.append(partition)
         if tell(partition.statistics):
             break
     if partition.labels is None:
-        partition.labels = _labels(engine, means)
+        partition.labels = _labels(engine, means, heirs)
     return partitions
 
 
-def _labels(engine, means):
-    labels = engine.assign(MixtureParameters.nearest(means)).labels
-    return np.unique(labels, return_inverse=True)[1]  # components without rows are gone
-
-
-def _partition(engine, means, with_labels):
-    """Rows by their nearest mean, and (nearest component, component) for those without rows."""
+def _partition(engine, means):
+    """Sums of the rows by nearest mean, and the heir of each component: itself if it has rows."""
     statistics = engine.accumulate(MixtureParameters.nearest(means), hard=True)
-    labels = _labels(engine, means) if with_labels else None
     owns = statistics.counts > 0
-    absorbed = []
+    heirs = np.arange(means.shape[0])
     if not owns.all():
         owners = np.flatnonzero(owns)
-        cosines = np.einsum("id,kd->ik", means[~owns], means[owners])
-        absorbed = list(zip(owners[cosines.argmax(axis=1)], np.flatnonzero(~owns)))
+        cosines = inner_products(means[~owns], means[owners])
+        heirs[~owns] = owners[cosines.argmax(axis=1)]
         statistics = statistics.selected(owns)
-    return Partition(statistics, labels), absorbed
+    return Partition(statistics), heirs
+
+
+def _labels(engine, means, heirs):
+    """Rows by their nearest mean; in an exact tie that may be one which has no rows in the sums."""
+    names = np.unique(heirs, return_inverse=True)[1].astype(np.int32)
+    return names[engine.assign(MixtureParameters.nearest(means)).labels]
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,7 +184,7 @@ class MergeHistory:
     nodes : ndarray of shape (sum(rounds),), int
         Node of each component of each round.
     counts : ndarray of shape (sum(rounds),)
-    resultants : ndarray of shape (sum(rounds), n_features), float32
+    resultants : ndarray or CSR array of shape (sum(rounds), n_features), float32
         Sufficient statistics of these components after the EM steps that followed the merges; of
         a sample of the rows where there are many.
     n_components : ndarray of shape (n_iterations,), int
@@ -343,7 +348,7 @@ class MergeHistory:
             rounds=np.array([partition.n_components for partition in partitions]),
             nodes=np.concatenate(nodes),
             counts=np.concatenate([each.counts for each in statistics]),
-            resultants=np.concatenate([each.resultants for each in statistics], dtype=np.float32),
+            resultants=stacked([each.resultants.astype(np.float32) for each in statistics]),
             n_components=np.array(n_components),
             log_likelihoods=np.array(log_likelihoods),
             seconds=np.array(seconds),

@@ -2,7 +2,8 @@
 
 The file holds ``format`` (JSON: what this is, its parameters and scalar attributes) and one array
 for each array among the parameters (``parameter.<name>``) and attributes (``fitted.<name>``, and
-``fitted.merge_history_.<name>`` for those of the merge history).
+``fitted.merge_history_.<name>`` for those of the merge history; a sparse one has the arrays
+``<name>.data``, ``.indices``, ``.indptr`` and ``.shape``).
 """
 
 import json
@@ -12,8 +13,10 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+import scipy.sparse as sp
 
-_FORMAT = 2
+_FORMAT = 3
+_SPARSE = ("data", "indices", "indptr", "shape")  # what makes a sparse array
 
 
 def save(model, path):
@@ -43,7 +46,8 @@ def save(model, path):
             if name == "selection" and callable(value):
                 value = "auto"  # code is not part of a model either, and the number is chosen
             if isinstance(value, MergeHistory):
-                arrays |= {f"{kind}.{name}.{key}": part for key, part in vars(value).items()}
+                for key, part in vars(value).items():
+                    arrays |= _parts_of(f"{kind}.{name}.{key}", part)
             elif isinstance(value, (np.ndarray, list, tuple)):
                 value = np.asarray(value)
                 arrays[f"{kind}.{name}"] = value.astype(str) if value.dtype == object else value
@@ -112,12 +116,23 @@ def load(path):
         if name == "feature_names_in_":
             value = value.astype(object)
         if part:
-            history[part[0]] = value
+            history[".".join(part)] = value
         else:
             setattr(model, name, value)
     if history:
+        for name in [name for name in history if name.endswith(".shape")]:
+            name = name.removesuffix(".shape")
+            *entries, shape = (history.pop(f"{name}.{part}") for part in _SPARSE)
+            history[name] = sp.csr_array(tuple(entries), tuple(shape))
         model.merge_history_ = MergeHistory(**history)
     return model
+
+
+def _parts_of(name, value):
+    """An array under its name, or the arrays that a sparse one is made of."""
+    if not sp.issparse(value):
+        return {name: value}
+    return {f"{name}.{part}": np.asarray(getattr(value, part)) for part in _SPARSE}
 
 
 def _read(path):

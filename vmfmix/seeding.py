@@ -3,6 +3,7 @@
 import numpy as np
 import scipy.sparse as sp
 
+from vmfmix.dense_or_sparse import row_lengths, scaled_rows, stacked
 from vmfmix.statistics import LARGEST_CONCENTRATION, MixtureParameters, maximize
 
 # Seeds are drawn from a sample of the rows, large enough that every cluster worth a seed is in it.
@@ -31,6 +32,7 @@ def seed_means(engine, n_components, init_params, rng):
     Returns
     -------
     ndarray of shape (n_components, n_features), unit rows
+        A CSR array if the rows of the engine are sparse.
 
     Examples
     --------
@@ -60,7 +62,7 @@ def means_from_rows(rows, weights, n_components, init_params, rng):
 
     Returns
     -------
-    ndarray of shape (n_components, n_features), unit rows
+    ndarray or CSR array of shape (n_components, n_features), unit rows
     """
     if n_components > rows.shape[0]:  # copies serve as seeds that will come to own nothing
         repeats = np.arange(n_components) % rows.shape[0]
@@ -77,9 +79,9 @@ def means_from_rows(rows, weights, n_components, init_params, rng):
             share = weights / weights.sum()
             chosen = rng.choice(n_rows, n_components, replace=False, p=share)
         means = rows[chosen]
-    means = np.asarray(means.toarray() if sp.issparse(means) else means, np.float64)
-    lengths = np.linalg.norm(means, axis=1, keepdims=True)
-    return means / np.where(lengths > 0, lengths, 1.0)
+    means = means.astype(np.float64)
+    lengths = row_lengths(means)
+    return scaled_rows(means, 1.0 / np.where(lengths > 0, lengths, 1.0))
 
 
 def distinct_rows(rows, weights):
@@ -287,7 +289,7 @@ def starting_parameters(
     Parameters
     ----------
     engine : Engine
-    means : ndarray of shape (n_components, n_features)
+    means : ndarray or CSR array of shape (n_components, n_features)
         Unit rows.
     weights, concentrations : ndarray of shape (n_components,), default=None
     concentration : "tied", "free" or float
@@ -319,7 +321,7 @@ def starting_parameters(
         concentrations = estimate.concentrations if concentrations is None else concentrations
     if has_background:
         weights = np.append(weights, _BACKGROUND * weights.sum())
-        means = np.vstack([means, np.eye(1, dim)])
+        means = stacked([means, np.eye(1, dim)])
         concentrations = np.append(concentrations, 0.0)
     return MixtureParameters(
         weights / weights.sum(), means, concentrations, has_background=has_background

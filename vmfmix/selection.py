@@ -4,6 +4,7 @@ Every rule gives each number on the path a score, greater is better, and the bes
 has a knob. `automatic` is the default.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ from sklearn.metrics import adjusted_mutual_info_score
 from sklearn.neighbors import NearestNeighbors
 
 from vmfmix import distribution, em
+from vmfmix.dense_or_sparse import inner_products
 from vmfmix.isotropy import isotropy
 from vmfmix.statistics import ConcentrationPrior, classification_log_likelihood, maximize
 
@@ -118,15 +120,17 @@ def icl(paths):
     scores = {}
     for partition in paths.partitions[0]:
         statistics = partition.statistics
-        counts, resultants = statistics.counts.copy(), statistics.resultants.copy()
-        lengths, dim = statistics.lengths, resultants.shape[1]
+        counts, dim = statistics.counts.copy(), statistics.resultants.shape[1]
+        inner = inner_products(statistics.resultants, statistics.resultants)
+        lengths = np.sqrt(np.maximum(np.diagonal(inner), 0.0))
         prior = ConcentrationPrior.pooled(statistics)
         explained = _explained(prior, counts, lengths, dim)
         scores[partition.n_components] = _icl(counts, lengths, explained, dim)
         for done, (i, j, _) in enumerate(partition.merges[:-1]):  # the last leads to the next one
             counts[i] += counts[j]
-            resultants[i] += resultants[j]
-            lengths[i] = np.linalg.norm(resultants[i])
+            inner[i] += inner[j]
+            inner[:, i] += inner[:, j]
+            lengths[i] = np.sqrt(max(inner[i, i], 0.0))
             explained[i] = _explained(prior, counts[[i]], lengths[[i]], dim)[0]
             counts[j] = lengths[j] = explained[j] = 0.0
             number = partition.n_components - done - 1
@@ -198,7 +202,8 @@ def bic(paths):
     scores = {}
     for partition in paths.partitions[0]:
         statistics = paths.engine.accumulate(maximize(partition.statistics))
-        penalty = 0.5 * statistics.resultants.size * np.log(statistics.weight)
+        n_numbers = math.prod(statistics.resultants.shape)
+        penalty = 0.5 * n_numbers * np.log(statistics.weight)
         scores[partition.n_components] = (statistics.log_likelihood - penalty) / statistics.weight
     return scores
 

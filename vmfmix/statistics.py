@@ -10,6 +10,7 @@ import scipy.sparse as sp
 from scipy.special import xlogy
 
 from vmfmix import distribution
+from vmfmix.dense_or_sparse import row_lengths, scaled_rows, unit_rows
 
 # Where all rows of a component coincide, its concentration is kept finite, and so small that
 # float64 still tells κ x·μ from κ to 2e-4 nats.
@@ -27,8 +28,8 @@ class SufficientStatistics:
     ----------
     counts : ndarray of shape (n_components,)
         Σ_i w_i r_ik.
-    resultants : ndarray of shape (n_components, n_features)
-        Σ_i w_i r_ik x_i.
+    resultants : ndarray or CSR array of shape (n_components, n_features)
+        Σ_i w_i r_ik x_i; sparse if most of it is zero.
     log_likelihood : float
         Σ_i w_i log p(x_i) with respect to surface measure, in nats; with hard assignment
         Σ_i w_i max_k log(π_k f_k(x_i)).
@@ -53,15 +54,12 @@ class SufficientStatistics:
     @property
     def lengths(self):
         """‖S_k‖ of each component."""
-        return np.linalg.norm(self.resultants, axis=1)
+        return row_lengths(self.resultants)
 
     @property
     def directions(self):
         """S_k / ‖S_k‖, unit rows; any direction serves where the rows have none in common."""
-        lengths = self.lengths
-        directions = self.resultants / np.where(lengths > 0, lengths, 1.0)[:, np.newaxis]
-        directions[lengths == 0, 0] = 1.0
-        return directions
+        return unit_rows(self.resultants)
 
     def __add__(self, other):
         return SufficientStatistics(
@@ -113,8 +111,8 @@ class MixtureParameters:
     ----------
     weights : ndarray of shape (n_components,)
         Positive, summing to 1.
-    means : ndarray of shape (n_components, n_features)
-        Mean directions, unit rows.
+    means : ndarray or CSR array of shape (n_components, n_features)
+        Mean directions, unit rows; sparse if most of it is zero.
     concentrations : ndarray of shape (n_components,)
         At least 0; a component of concentration 0 is uniform.
     has_background : bool
@@ -138,7 +136,7 @@ class MixtureParameters:
     @classmethod
     def nearest(cls, means):
         """Parameters under which a row belongs to the nearest mean, all else being equal."""
-        n_components = len(means)
+        n_components = means.shape[0]
         return cls(np.full(n_components, 1.0 / n_components), means, np.ones(n_components))
 
     @property
@@ -155,7 +153,7 @@ class MixtureParameters:
     @property
     def natural(self):
         """κ_k μ_k, the coefficients of x in the log density, shape (K, d)."""
-        return self.concentrations[:, np.newaxis] * self.means
+        return scaled_rows(self.means, self.concentrations)
 
     @property
     def offsets(self):

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
+from vmfmix.dense_or_sparse import as_array
 from vmfmix.distribution import log_normalizer
 from vmfmix.engines import kernels, looks, recall
 from vmfmix.engines.base import Assignment, Engine
@@ -40,8 +41,8 @@ _FEWEST_ROWS_PER_BLOCK = 256
 _SCORES_PER_BLOCK = 2**19  # where that leaves at least the fewest rows
 _ROWS_PER_LANE = 4096  # at least
 _LANES = 32
-_BYTES_OF_SUMS = 2**26  # of all lanes together, where that leaves at least _FEWEST_LANES
-_FEWEST_LANES = 4
+_LARGEST_SUMS = 2**23  # numbers of all lanes together, or so many a number of the rows:
+_SHARE_OF_ROWS = 1 / 4
 
 
 class _Pass(NamedTuple):
@@ -49,7 +50,8 @@ class _Pass(NamedTuple):
 
     Parameters
     ----------
-    natural : ndarray of shape (K, d), float64
+    natural : ndarray of shape (K, d), float64, or None
+        If it recalls.
     mixture : kernels.Mixture
     look : Look or None
         At all components.
@@ -64,7 +66,7 @@ class _Pass(NamedTuple):
     look_at_movers : Look or None
     """
 
-    natural: np.ndarray
+    natural: np.ndarray | None
     mixture: kernels.Mixture
     look: Any = None
     recalls: bool = False
@@ -103,18 +105,16 @@ class CPUEngine(Engine):
         self._center = None if center is None else np.asarray(center, dtype=np.float64)
         directed = self._scale > 0
         self.n_zero_rows = int(self.n_rows - directed.sum())
-        self._weight = (
-            directed.astype(np.float64)
-            if sample_weight is None
-            else np.where(directed, sample_weight, 0.0)
-        )
+        self._weight = np.broadcast_to(1.0 if sample_weight is None else sample_weight, self.n_rows)
+        if self.n_zero_rows:
+            self._weight = np.where(directed, self._weight, 0.0)
         self.n_used_rows = int((self._weight > 0).sum())
 
     def _normalisation(self, lengths, center):
         """Row i is scale[i] x_i − shift[i] c; both are 0 where that has no direction."""
-        scale = np.divide(1.0, lengths, out=np.zeros_like(lengths), where=lengths > 0)
+        scale = np.divide(1.0, lengths, out=lengths, where=lengths > 0)
         if center is None:
-            return scale, np.zeros(self.n_rows)
+            return scale, np.broadcast_to(0.0, self.n_rows)
         squared = self._rows.squared_distances(scale, center, self._rows_per_block(1))
         # Below the rounding of a unit row a difference is no direction.
         directed = (scale > 0) & (squared > 1e-24)
@@ -124,6 +124,8 @@ class CPUEngine(Engine):
 
     def accumulate(self, parameters, *, hard=False):  # noqa: D102
         this = self._pass(parameters, hard=hard, recalls=True)
+        if self._has_sparse_sums(len(parameters.weights)):
+            return self._accumulate_sparse(this)
         mixture, look, memory, drift = this.mixture, this.look, this.memory, this.drift
         n_components = len(mixture.offsets)
 
@@ -156,19 +158,40 @@ class CPUEngine(Engine):
 
         lanes = list(self._run(sum_lane, this))
         log_likelihood, n_evaluated, n_scored = (sum(part) for part in list(zip(*lanes))[1:])
-        counts, shift_sums, resultants = (part.copy() for part in lanes[0][0])
-        for sums, *_ in lanes[1:]:
+        (counts, shift_sums, resultants), *others = (sums for sums, *_ in lanes)
+        for sums in others:
             counts += sums.counts
             shift_sums += sums.shift_sums
             resultants += sums.resultants
-        used = [sums for sums, *_ in lanes]
-        self._workspace.give_back(used, kernels.Sums.of, n_components, self.n_features)
+        self._workspace.give_back(others, kernels.Sums.of, n_components, self.n_features)
         if look is not None:
             self._look_again = n_evaluated <= _SHARE_LEFT_BY_A_LOOK * n_scored * n_components
         if this.recalls:
             self._recall.keep(this.natural, mixture.offsets, n_evaluated / self.n_rows)
         if self._center is not None:
             resultants -= np.outer(shift_sums, self._center)
+        return self._statistics(counts, resultants, log_likelihood)
+
+    def _accumulate_sparse(self, this):
+        """A pass over sparse rows that makes no array of all features but the parameters."""
+        n_components = len(this.mixture.offsets)
+
+        def sum_lane(lane, scratch):
+            rows = slice(*lane)
+            about = self._about(rows)
+            masses, log_density = self._rows.respond(
+                rows, about, this.mixture, this.memory, scratch
+            )
+            masses = sp.diags_array(about.weight) @ masses
+            sums = self._rows.sums(rows, sp.diags_array(about.scale) @ masses)
+            return masses.sum(axis=0), sums, float((about.weight * log_density).sum())
+
+        counts, sums, log_likelihoods = zip(*self._run(sum_lane, this))
+        of_each_lane = sp.hstack([sp.eye_array(n_components)] * len(sums), format="csr")
+        resultants = of_each_lane @ sp.vstack(sums, format="csr")
+        return self._statistics(sum(counts), resultants, sum(log_likelihoods))
+
+    def _statistics(self, counts, resultants, log_likelihood):
         weight = float(self._weight.sum())
         return SufficientStatistics(
             counts=counts,
@@ -176,6 +199,10 @@ class CPUEngine(Engine):
             log_likelihood=log_likelihood + weight * log_normalizer(0.0, self.n_features),
             weight=weight,
         )
+
+    def _has_sparse_sums(self, n_components):
+        sparse = not self._rows.is_dense and self._center is None
+        return sparse and self._rows.has_sparse_sums(n_components)
 
     def assign(self, parameters):  # noqa: D102
         this = self._pass(parameters)
@@ -203,7 +230,7 @@ class CPUEngine(Engine):
         if self._center is not None:
             center_scores = directions @ self._center
             dtype = np.dtype(np.float64)
-        natural = self._rows.prepare(directions.astype(dtype))
+        natural = self._rows.prepare(directions, dtype)
         for rows, scores in self._scores(natural, len(directions)):
             yield rows, self._affine(rows, scores, center_scores)
 
@@ -235,20 +262,25 @@ class CPUEngine(Engine):
 
     def _about(self, rows):
         position = np.arange(rows.start, rows.stop) if isinstance(rows, slice) else rows
-        return kernels.AboutRows(self._scale[rows], self._shift[rows], self._weight[rows], position)
+        # What is the same for all rows is kept once; the kernels get it once for each row.
+        of_all = self._scale, self._shift, self._weight
+        scale, shift, weight = (np.require(one[rows], requirements=["C", "W"]) for one in of_all)
+        return kernels.AboutRows(scale, shift, weight, position)
 
     def _pass(self, parameters, *, hard=False, may_look=True, recalls=False):
         """Parameters in the form and the precision that a pass needs, and what may shorten it."""
         natural, offsets = parameters.natural, parameters.offsets
-        n_components = len(natural)
+        n_components = len(offsets)
         # κ x·μ and log C(κ) cancel, and so do a row and the centre near to it: what is rounded of
         # the products is left over in nats.
         magnification = self._shift.max(initial=1.0) * parameters.concentrations.max(initial=0.0)
         rounding = np.finfo(self.dtype).eps * magnification
         dtype = self.dtype if rounding < _MOST_ROUNDING else np.dtype(np.float64)
-        center = np.zeros(self.n_features) if self._center is None else self._center
-        # Not BLAS, whose threads would go on spinning while ours want to work.
-        center_scores = np.einsum("kd,d->k", natural, center)
+        center, center_scores = np.zeros(self.n_features), np.zeros(n_components)
+        if self._center is not None:
+            center = self._center
+            # Not BLAS, whose threads would go on spinning while ours want to work.
+            center_scores = np.einsum("kd,d->k", as_array(natural), center)
         cutoff = 0.0 if hard else math.log(2.0 * n_components / LOST_MASS[dtype])
         may_look = may_look and self._may_look(n_components)
 
@@ -263,7 +295,7 @@ class CPUEngine(Engine):
         sharpest = float(parameters.concentrations.max(initial=0.0))
         recalls = recalls and recall.pays(n_components, self.n_features, sharpest)
         if not (recalls and self._rows.is_dense):
-            return _Pass(natural, mixture, look)
+            return _Pass(None, mixture, look)
         drift = self._recall.plan(natural, offsets, cutoff, looks=look is not None)
         movers = None, None
         if drift is not None:
@@ -280,7 +312,7 @@ class CPUEngine(Engine):
             window += 2.0 * (look.margins.max(initial=0.0) + rounding)
         rough_dtype = dtype if look is None else np.dtype(np.float32)
         return kernels.Mixture(
-            natural=self._rows.prepare(natural.astype(dtype)),
+            natural=self._rows.prepare(natural, dtype),
             center_scores=center_scores,
             offsets=offsets,
             rough_center_scores=center_scores.astype(rough_dtype),
@@ -311,9 +343,10 @@ class CPUEngine(Engine):
 
     def _lanes(self, n_components):
         """Bounds of the parts of a pass that are summed on their own, from the shape alone."""
-        bytes_of_a_lane = 8 * n_components * self.n_features
-        n_lanes = min(max(_BYTES_OF_SUMS // bytes_of_a_lane, _FEWEST_LANES), _LANES)
-        n_lanes = min(n_lanes, math.ceil(self.n_rows / _ROWS_PER_LANE))
+        n_lanes = min(_LANES, math.ceil(self.n_rows / _ROWS_PER_LANE))
+        if not self._has_sparse_sums(n_components):
+            largest = max(_LARGEST_SUMS, _SHARE_OF_ROWS * self._rows.size)
+            n_lanes = min(n_lanes, max(largest // (n_components * self.n_features), 2))
         n_lanes = 2 ** int(math.log2(n_lanes))  # to come out even
         bounds = np.linspace(0, self.n_rows, n_lanes + 1).astype(int).tolist()
         return list(itertools.pairwise(bounds))
@@ -327,7 +360,9 @@ class CPUEngine(Engine):
         queue = iter(enumerate(lanes))
 
         dtype = this.mixture.natural.dtype
-        of_scratch = kernels.Scratch.of, n_block, n_components, self.n_features, dtype
+        # Sparse rows are neither looked at nor multiplied as arrays.
+        n_features = self.n_features if self._rows.is_dense else 0
+        of_scratch = kernels.Scratch.of, n_block, n_components, n_features, dtype
 
         def take_lanes():
             one_thread_in_torch()

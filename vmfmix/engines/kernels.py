@@ -420,7 +420,7 @@ def _remember(
 
 
 @njit(nogil=True, cache=True, fastmath=_FASTMATH)
-def _respond(X, scores, about, every_row, mixture, memory, scratch):
+def respond(X, scores, about, every_row, mixture, memory, scratch):
     """Turn the scores of a block into responsibilities; those below the cut-off are never formed.
 
     A first look gives the most that each log joint may be, and the largest of these numbers in
@@ -604,7 +604,7 @@ def accumulate(X, about, mixture, memory, scratch, sums):
         block = AboutRows(
             about.scale[rows], about.shift[rows], about.weight[rows], about.position[rows]
         )
-        n_evaluated += _respond(scores, scores, block, False, mixture, memory, scratch)
+        n_evaluated += respond(scores, scores, block, False, mixture, memory, scratch)
         log_likelihood += _add(X[rows], block, mixture, scratch, sums)
     return log_likelihood, n_evaluated
 
@@ -612,7 +612,7 @@ def accumulate(X, about, mixture, memory, scratch, sums):
 @njit(nogil=True, cache=True)
 def accumulate_looks(X, looks, about, mixture, memory, scratch, sums):
     """The same after a first look."""
-    n_evaluated = _respond(X, looks, about, False, mixture, memory, scratch)
+    n_evaluated = respond(X, looks, about, False, mixture, memory, scratch)
     return _add(X, about, mixture, scratch, sums), n_evaluated
 
 
@@ -728,7 +728,7 @@ def accumulate_csr(data, columns, indptr, about, mixture, memory, scratch, sums)
         )
         scores = scratch.scores[:size]
         write_scores_csr(data, columns, bounds, mixture.natural, scores)
-        _respond(scores, scores, block, False, mixture, memory, scratch)
+        respond(scores, scores, block, False, mixture, memory, scratch)
         log_likelihood += _add_counts(size, block.weight, block.shift, scratch, sums)
         row_weight = block.weight * block.scale
         _add_rows_csr(data, columns, bounds, row_weight, scratch, sums.resultants)
@@ -738,7 +738,7 @@ def accumulate_csr(data, columns, indptr, about, mixture, memory, scratch, sums)
 @njit(nogil=True, cache=True)
 def assign(X, scores, about, mixture, memory, scratch, labels, probabilities, log_densities):
     """Most probable component, its probability and the log density, from the scores of a block."""
-    _respond(X, scores, about, True, mixture, memory, scratch)
+    respond(X, scores, about, True, mixture, memory, scratch)
     for i in range(labels.shape[0]):
         labels[i] = scratch.best[i]
         log_densities[i] = scratch.log_density[i]

@@ -11,6 +11,9 @@ import scipy.sparse as sp
 
 from vmfmix.engines import kernels
 
+_TIMES_AS_LARGE = 4  # as the entries of sparse rows, from which on sums of them are sparse
+_TRANSPOSED = 2048  # features at once
+
 
 def blocks(bounds, size):
     """Slices of at most `size` rows between two bounds, about equally long."""
@@ -34,6 +37,7 @@ class DenseRows:
     def __init__(self, X):
         self._X = X
         self._peaks = None
+        self.size = X.size
 
     def tame(self, extreme):
         """From now on divide these rows by their largest entry; False if they are all zeros."""
@@ -55,12 +59,12 @@ class DenseRows:
         squared = np.empty(len(self._X))
         for rows in blocks((0, len(squared)), self.n_consecutive(size, dtype)):
             kernels.squared_norms(self._block(rows, dtype), squared[rows])
-        return np.sqrt(squared)
+        return np.sqrt(squared, out=squared)
 
     @staticmethod
-    def prepare(natural):
+    def prepare(natural, dtype):
         """Natural parameters as the kernels want them."""
-        return np.ascontiguousarray(natural)
+        return np.ascontiguousarray(natural, dtype)
 
     def n_consecutive(self, size, dtype):
         """How many rows to take at once: a block of `size` only if they must be converted."""
@@ -143,6 +147,7 @@ class SparseRows:
             X.sum_duplicates()
         self._X = X
         self._peaks = None
+        self.size = X.nnz
 
     def tame(self, extreme):
         """From now on divide these rows by their largest entry; False if they are all zeros."""
@@ -169,12 +174,20 @@ class SparseRows:
         for rows in blocks((0, len(squared)), self.n_consecutive(size, dtype)):
             data, _, indptr = self._block(rows, dtype)
             kernels.squared_norms_csr(data, indptr, squared[rows])
-        return np.sqrt(squared)
+        return np.sqrt(squared, out=squared)
 
     @staticmethod
-    def prepare(natural):
+    def prepare(natural, dtype):
         """Natural parameters as the kernels want them."""
-        return np.ascontiguousarray(natural.T)
+        columns = np.zeros(natural.shape[::-1], dtype)
+        if sp.issparse(natural):
+            component = np.repeat(np.arange(natural.shape[0]), np.diff(natural.indptr))
+            columns[natural.indices, component] = natural.data
+            return columns
+        for start in range(0, len(columns), _TRANSPOSED):  # as much as the caches hold
+            part = slice(start, start + _TRANSPOSED)
+            columns[part] = natural[:, part].T
+        return columns
 
     def n_consecutive(self, size, dtype):
         """How many rows to take at once: a block of `size` only if they must be converted."""
@@ -189,6 +202,34 @@ class SparseRows:
         """Add the statistics of these rows to the sums; returns their log-likelihood, and 0."""
         block = self._block(rows, mixture.natural.dtype)
         return kernels.accumulate_csr(*block, about, mixture, memory, scratch, sums), 0
+
+    def has_sparse_sums(self, n_components):
+        """Whether sums of the rows of each component are mostly zeros."""
+        return n_components * self._X.shape[1] > _TIMES_AS_LARGE * self.size
+
+    def respond(self, rows, about, mixture, memory, scratch):
+        """Responsibilities of these rows as a CSR array, and their log densities."""
+        n_components = len(mixture.offsets)
+        masses, log_densities = [], []
+        for part in blocks((0, rows.stop - rows.start), len(scratch.scores)):
+            size = part.stop - part.start
+            block = slice(rows.start + part.start, rows.start + part.stop)
+            scores = scratch.scores[:size]
+            self.write_scores(block, mixture.natural, scores)
+            of_block = kernels.AboutRows(*(each[part] for each in about))
+            kernels.respond(scores, scores, of_block, False, mixture, memory, scratch)
+            indptr = scratch.indptr[: size + 1].copy()
+            some = slice(0, indptr[-1])
+            entries = scratch.values[some].copy(), scratch.indices[some].copy(), indptr
+            masses.append(sp.csr_array(entries, (size, n_components)))
+            log_densities.append(scratch.log_density[:size].copy())
+        return sp.vstack(masses, format="csr"), np.concatenate(log_densities)
+
+    def sums(self, rows, masses):
+        """Σ_i masses_ik x_i of these rows as a CSR array."""
+        data, columns, indptr = self._block(rows, np.float64)
+        block = sp.csr_array((data, columns, indptr), (len(indptr) - 1, self._X.shape[1]))
+        return (masses.T @ block).tocsr()
 
     def assign(self, rows, this, about, scratch, *said):
         """Write what the mixture says of a block: labels, probabilities and log densities."""
