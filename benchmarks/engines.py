@@ -74,6 +74,7 @@ FEWEST_TURNS = {"numpy": 5, "torch": 5, "pass": 5}  # of a slow pass, beyond its
 FIT_SEEDS = 5
 FIT_BUDGET = 60.0  # seconds of all fits by one method
 LONGEST_FIT = 300.0  # seconds from which on a method is left out
+SURELY_TOO_LONG = 3 * LONGEST_FIT  # of an estimate, compilation included
 ITERATIONS = 12
 COMPONENT_RUNS = 3
 ROWS_PER_SEED = 10
@@ -226,8 +227,11 @@ class ClockedFit:
     def estimate(self):
         """Seconds that all rows would take, from the first of them; also compiles and loads."""
         some = first_rows(self._X, self._k)
-        self._fit(some[: len(some) // 2], self._k, 0)
-        return len(self._X) / len(some) * seconds_of(self._fit, some, self._k, 0)
+        for part in (some[: len(some) // 2], some):
+            seconds = len(self._X) / len(part) * seconds_of(self._fit, part, self._k, 0)
+            if seconds > SURELY_TOO_LONG:
+                break
+        return seconds
 
     def __call__(self):
         start = time.perf_counter()

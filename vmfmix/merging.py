@@ -248,7 +248,7 @@ class _Pairs:
 
     def _all_costs(self):
         counts, lengths = self._components()
-        costs = np.empty_like(self._inner)
+        costs = np.empty(self._inner.shape, np.float32)  # half the memory, and enough to compare
         for start in range(0, len(costs), _BLOCK):  # of rows; the rest is known by symmetry
             rows, rest = slice(start, start + _BLOCK), slice(start, None)
             one = Components(counts[rows, np.newaxis], lengths[rows, np.newaxis])

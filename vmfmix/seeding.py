@@ -44,12 +44,12 @@ def seed_means(engine, n_components, init_params, rng):
     >>> means.sum(axis=0)
     array([1., 1., 1.])
     """
-    sample = engine.sample(max(_ROWS_PER_SEED * n_components, _FEWEST_ROWS), rng)
-    rows, weights = distinct_rows(*sample)
+    size = max(_ROWS_PER_SEED * n_components, _FEWEST_ROWS)
+    rows, weights = distinct_rows(*engine.sample(size, rng))
     return means_from_rows(rows, weights, n_components, init_params, rng)
 
 
-def means_from_rows(rows, weights, n_components, init_params, rng):
+def means_from_rows(rows, weights, n_components, init_params, rng, *, n_trials=None):
     """The same from distinct rows that are at hand.
 
     Parameters
@@ -59,6 +59,8 @@ def means_from_rows(rows, weights, n_components, init_params, rng):
     weights : ndarray of shape (n_rows,)
     n_components, init_params, rng
         As for `seed_means`, but there may be fewer rows than components.
+    n_trials : int, default=None
+        See `spherical_kmeans_plusplus`.
 
     Returns
     -------
@@ -74,7 +76,9 @@ def means_from_rows(rows, weights, n_components, init_params, rng):
         means = partition.T @ rows
     else:
         if init_params == "k-means++":
-            chosen = spherical_kmeans_plusplus(rows, n_components, weights=weights, rng=rng)
+            chosen = spherical_kmeans_plusplus(
+                rows, n_components, weights=weights, rng=rng, n_trials=n_trials
+            )
         else:
             share = weights / weights.sum()
             chosen = rng.choice(n_rows, n_components, replace=False, p=share)
@@ -123,6 +127,8 @@ def distinct_rows(rows, weights):
     near = np.diff(projections) <= rounding * np.abs(direction).sum()
     for i in np.flatnonzero(near) + 1:
         is_new[i] = _differ(rows, i, i - 1, rounding)
+    if is_new.all():
+        return rows, weights
     first = np.flatnonzero(is_new)
     return rows[first], np.add.reduceat(weights, first)
 
@@ -137,11 +143,11 @@ def _differ(rows, i, j, rounding):
     )
 
 
-def spherical_kmeans_plusplus(rows, n_seeds, *, weights=None, rng=None):
+def spherical_kmeans_plusplus(rows, n_seeds, *, weights=None, rng=None, n_trials=None):
     """Choose rows far from each other: greedy k-means++ with the distance 1 − cosine.
 
-    The next seed is the best of 2 + log(n_seeds) rows drawn with probability proportional to
-    weight × distance to the nearest seed, where the best leaves the smallest sum of distances [1]_.
+    The next seed is the best of some rows drawn with probability proportional to weight × distance
+    to the nearest seed, where the best leaves the smallest sum of distances [1]_.
     On unit rows 1 − cosine is half the squared Euclidean distance.
 
     Parameters
@@ -154,6 +160,8 @@ def spherical_kmeans_plusplus(rows, n_seeds, *, weights=None, rng=None):
         Not negative, some positive; None: equal.
     rng : numpy.random.RandomState, default=None
         None: numpy's global one.
+    n_trials : int, default=None
+        Rows drawn for each seed, at least 1; None: 2 + log(n_seeds).
 
     Returns
     -------
@@ -176,7 +184,7 @@ def spherical_kmeans_plusplus(rows, n_seeds, *, weights=None, rng=None):
     rng = np.random.mtrand._rand if rng is None else rng
     n_rows = rows.shape[0]
     weights = np.ones(n_rows) if weights is None else np.asarray(weights, dtype=np.float64)
-    n_trials = 2 + int(np.log(n_seeds))
+    n_trials = 2 + int(np.log(n_seeds)) if n_trials is None else n_trials
     noise = 64 * np.finfo(rows.dtype).eps  # a copy of a seed is not at a distance from it
 
     def distances_to(candidates):

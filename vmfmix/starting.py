@@ -21,6 +21,7 @@ _TIMES_AS_MANY = 3  # as are wanted, to start from
 _ENOUGH = 50  # to start from where fewer are wanted
 _MANY_MORE = 4000  # than are wanted: time and memory grow with the square of their number
 _ROWS_PER_SEED = 10
+_TRIALS = 4  # for each seed: more are for starts that nothing is merged of
 
 
 @dataclass
@@ -104,8 +105,7 @@ def merged_start(
     4
     """
     wanted = n_components_init or _default_init(n_components, engine.n_used_rows)
-    sample = engine.sample(max(_ROWS, _ROWS_PER_COMPONENT * wanted), rng)
-    rows, weights = distinct_rows(*sample)
+    rows, weights = distinct_rows(*engine.sample(max(_ROWS, _ROWS_PER_COMPONENT * wanted), rng))
     if n_components_init is None:
         wanted = _default_init(n_components, rows.shape[0])
     n_components_init = min(wanted, rows.shape[0])
@@ -118,7 +118,14 @@ def merged_start(
         means = means_init
         if means is None:
             some = _some(rows.shape[0], _ROWS_PER_SEED * n_components_init, rng)
-            means = means_from_rows(rows[some], weights[some], n_components_init, init_params, rng)
+            means = means_from_rows(
+                rows[some],
+                weights[some],
+                n_components_init,
+                init_params,
+                rng,
+                n_trials=_TRIALS,
+            )
         return merge_path(
             sample_engine,
             rows,

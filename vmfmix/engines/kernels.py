@@ -222,6 +222,16 @@ def _larger(typingctx, a, b):
 
 
 @intrinsic
+def _lowest_bit(typingctx, bits):
+    """The place of the lowest bit that is set; some must be."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.uint64(types.uint64), generate
+
+
+@intrinsic
 def _bits_as_float(typingctx, bits):
     """The float32 with these 32 bits."""
 
@@ -320,20 +330,15 @@ def _write_peaks(row, a, b, center_scores, offsets, peaks):
 def _find_at_least(threshold, chunk, row, a, b, center_scores, offsets, found, n_found):
     """Append the components of a chunk whose log joint may reach the threshold."""
     start, stop = chunk * _CHUNK, min((chunk + 1) * _CHUNK, row.shape[0])
-    one_hit = np.int32(_CHUNK * _CHUNK)  # more than the places of a chunk add up to
-    total = np.int32(0)
-    for k in range(np.uint64(start), np.uint64(stop)):  # unsigned, as that vectorises
-        at_most = _at_most(row[k], a, b, center_scores[k], offsets[k])
-        total += one_hit + np.int32(k - np.uint64(start)) if at_most >= threshold else np.int32(0)
-    hits = total // one_hit
-    if hits == 1:  # the usual case, found without a branch
-        found[n_found] = start + total - one_hit
-        return n_found + 1
-    if hits > 1:
-        for k in range(start, stop):
-            if _at_most(row[k], a, b, center_scores[k], offsets[k]) >= threshold:
-                found[n_found] = k
-                n_found += 1
+    scores, c, o = row[start:stop], center_scores[start:stop], offsets[start:stop]
+    hits = np.uint64(0)  # a bit for each component of the chunk: that vectorises
+    for k in range(np.uint64(scores.shape[0])):
+        reached = _at_most(scores[k], a, b, c[k], o[k]) >= threshold
+        hits |= np.uint64(reached) << np.uint64(k)
+    while hits:
+        found[n_found] = start + np.int64(_lowest_bit(hits))
+        n_found += 1
+        hits &= hits - np.uint64(1)
     return n_found
 
 
@@ -370,8 +375,9 @@ def _settle(i, first, last, lost_mass, hard, indices, values, best, log_density)
             total += values[kept]
             kept += 1
     if kept > first + 1:
+        inverse = 1.0 / total
         for p in range(first, kept):
-            values[p] /= total
+            values[p] *= inverse
         log_density[i] += np.log(total)
     return kept
 
