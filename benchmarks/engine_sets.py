@@ -31,6 +31,30 @@ class Shape(NamedTuple):
         return f"{self.rows} × {self.features}, K = {self.components}, {kind}"
 
 
+SHAPES = {
+    "full": {
+        "pass": [
+            Shape(50_000, 384, 20),
+            Shape(50_000, 384, 150),
+            Shape(100_000, 768, 1000),
+            Shape(200_000, 128, 8192),
+            Shape(20_000, 30_000, 100, entries=100),
+            Shape(100_000, 128, 64),
+        ],
+        "fit": [Shape(50_000, 384, 20), Shape(50_000, 384, 150), Shape(100_000, 768, 1000)],
+        "components": [Shape(200_000, 128, k) for k in (1000, 2000, 4000, 8192)],
+        "memory": Shape(1_000_000, 128, 1000),
+    },
+    "small": {  # to see whether all of it runs
+        "pass": [Shape(3000, 32, 20), Shape(2000, 500, 10, entries=20)],
+        "fit": [Shape(2000, 32, 10)],
+        "components": [Shape(3000, 16, k) for k in (20, 40)],
+        "memory": Shape(3000, 32, 20),
+    },
+}
+THREADS = (1, 2)
+
+
 def rows_and_parameters(shape):
     """Unit rows in float32, and parameters of their mixture in float64."""
     n, d, k, entries = shape

@@ -4,8 +4,11 @@
 
 * ``number_of_clusters.svg``: number of components in each iteration, from several starts;
 * ``quality.svg``: adjusted Rand index of whole fits at the true number of clusters;
+* ``passes.svg``: time of a pass and of iterations of others, as multiples of the bare product;
+* ``fits.svg``: time and mean cosine of whole fits;
+* ``components.svg``: time of each pass of a fit, for several numbers of components;
 
-each if its results file is there.
+each if its results are there.
 """
 
 import argparse
@@ -21,6 +24,23 @@ METHODS = {
     "KMeans n_init=10": "#E69F00",
     "GaussianMixture spherical": "#009E73",
     "faiss spherical": "#BBBBBB",
+}
+PEERS = {
+    "pass": ("soft pass of vmfmix", "#0072B2", "o"),
+    "KMeans lloyd": ("KMeans, lloyd", "#E69F00", "s"),
+    "KMeans elkan": ("KMeans, elkan", "#D55E00", "s"),
+    "MiniBatchKMeans": ("MiniBatchKMeans, all rows once", "#CC79A7", "s"),
+    "GaussianMixture": ("GaussianMixture, spherical", "#009E73", "^"),
+    "faiss spherical": ("faiss, spherical", "#888888", "D"),
+}
+FITS = {
+    "VMFMixture": PEERS["pass"][1:],
+    "VMFMixture, merge=None": ("#56B4E9", "o"),
+    "KMeans n_init=1": PEERS["KMeans lloyd"][1:],
+    "KMeans elkan": PEERS["KMeans elkan"][1:],
+    "MiniBatchKMeans": PEERS["MiniBatchKMeans"][1:],
+    "GaussianMixture": PEERS["GaussianMixture"][1:],
+    "faiss spherical": PEERS["faiss spherical"][1:],
 }
 AUTO_COLOUR = "#000000"
 START_COLOURS = ("#56B4E9", "#009E73", "#E69F00", "#D55E00")  # from few components to many
@@ -125,7 +145,101 @@ def plot_quality(results):
     return figure
 
 
-FIGURES = {"number_of_clusters": plot_histories, "quality": plot_quality}
+def plot_passes(results):
+    """Times as multiples of the bare product, a line for each shape."""
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import StrMethodFormatter
+
+    most = max(row["threads"] for row in results["soft_pass"])
+    rows = [row for row in results["soft_pass"] if row["threads"] == most]
+    figure = Figure(figsize=(9, 1.6 + 0.5 * len(rows)), layout="constrained")
+    axes = figure.subplots()
+    names = []
+    for place, row in enumerate(rows):
+        products = [row[key] for key in row if key.endswith("product ms")]
+        fastest = min(each for each in products if each is not None)
+        for name, (label, colour, marker) in PEERS.items():
+            if (each := row.get(f"{name} ms")) is not None:
+                drawn = {"label": label} if place == 0 else {}
+                axes.plot(each / fastest, place, marker, color=colour, ms=7, mec="white", **drawn)
+        kind = "" if row["data"] == "dense" else f" {row['data']}"
+        size = f"{row['rows']:,} × {row['features']:,}".replace(",", " ")
+        names.append(f"{size}{kind}, K = {row['components']}")
+    axes.axvline(1.0, color="#444444", lw=1, ls="--", label="matrix product", zorder=1)
+    axes.set_yticks(range(len(rows)), names)
+    axes.invert_yaxis()
+    axes.tick_params(axis="y", length=0)
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.set_xlabel(f"time / time of the float32 matrix product, {most} threads")
+    axes.grid(axis="x", color="#DDDDDD", lw=0.6)
+    axes.set_axisbelow(True)
+    figure.legend(loc="outside lower center", ncols=4)
+    return figure
+
+
+def plot_fits(results):
+    """A small picture of each set: mean cosine against time."""
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import NullFormatter, StrMethodFormatter
+
+    sets = {}
+    for row in results["fits"]:
+        size = f"{row['rows']:,} × {row['features']:,}".replace(",", " ")
+        sets.setdefault(f"{row['data']}, {size}, K = {row['components']}", []).append(row)
+    figure = Figure(figsize=(9, 1 + 2.7 * -(-len(sets) // 2)), layout="constrained")
+    handles = {}
+    panels = figure.subplots(-(-len(sets) // 2), min(2, len(sets)), squeeze=False).flat
+    for axes, (title, rows) in zip(panels, sets.items()):
+        for row in rows:
+            if row["seconds"] is None:
+                continue
+            colour, marker = FITS[row["method"]]
+            (handles[row["method"]],) = axes.plot(
+                *(row["seconds"], row["mean cosine"], marker), color=colour, ms=8, mec="white"
+            )
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.set_title(title, loc="left")
+        axes.set_xlabel("seconds")
+        axes.set_ylabel("mean cosine")
+        axes.grid(color="#DDDDDD", lw=0.6)
+        axes.set_axisbelow(True)
+    for axes in list(panels):
+        axes.set_visible(False)
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4)
+    return figure
+
+
+def plot_components(results):
+    """Time of each pass of a fit as a share of the bare product."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3.4), layout="constrained")
+    axes = figure.subplots()
+    products = {row["components"]: row["product ms"] for row in results["components"]}
+    for of_fit, colour in zip(results["component_passes"], START_COLOURS):
+        number = of_fit["components"]
+        shares = [each / products[number] for each in of_fit["ms of each pass"]]
+        axes.plot(range(1, len(shares) + 1), shares, "o-", color=colour, label=f"K = {number}")
+    axes.axhline(1.0, color="#444444", lw=1, ls="--", label="matrix product")
+    axes.set_yscale("log")
+    axes.set_xlabel("pass")
+    axes.set_ylabel("time / time of the product")
+    axes.grid(axis="y", color="#DDDDDD", lw=0.6)
+    figure.legend(loc="outside right center")
+    return figure
+
+
+# Picture: the results file, the table in it that the picture needs, and what draws it.
+FIGURES = {
+    "number_of_clusters": ("number_of_clusters", "histories", plot_histories),
+    "quality": ("quality", "mean_over_sets", plot_quality),
+    "passes": ("engines", "soft_pass", plot_passes),
+    "fits": ("engines", "fits", plot_fits),
+    "components": ("engines", "component_passes", plot_components),
+}
 
 
 def draw(results, output):
@@ -134,13 +248,14 @@ def draw(results, output):
 
     output.mkdir(parents=True, exist_ok=True)
     paths = []
-    for name, plot in FIGURES.items():
-        source = results / f"{name}.json"
-        if not source.is_file():
-            print(f"{source} is not there; python -m benchmarks.{name} makes it.")
+    for name, (benchmark, table, plot) in FIGURES.items():
+        source = results / f"{benchmark}.json"
+        found = json.loads(source.read_text(encoding="utf-8")) if source.is_file() else {}
+        if table not in found:
+            print(f"{source} has no {table}; python -m benchmarks.{benchmark} makes it.")
             continue
         with matplotlib.rc_context(STYLE):
-            figure = plot(json.loads(source.read_text(encoding="utf-8")))
+            figure = plot(found)
             paths.append(output / f"{name}.svg")
             figure.savefig(paths[-1], metadata={"Date": None})
     return paths

@@ -71,17 +71,21 @@ MEMORY_FITS = {
 }
 
 
-def peak_beyond_rows(path, method, k, max_iter, n_threads):
+def peak_beyond_rows(path, method, k, max_iter, n_threads, loaded=None):
     """Bytes of the rows in a file, and at the peak of a fit of them beyond what was there before.
 
-    A small fit comes first, so that kernels and libraries are not counted. The rows are read where
-    they stay, so that no memory is left over from making them.
+    A small fit comes first, so that kernels and libraries are not counted; `loaded` names one more
+    library that a large fit may import. The rows are read where they stay, so that no memory is
+    left over from making them.
     """
     import warnings
+    from importlib import import_module
 
     from threadpoolctl import threadpool_limits
 
     warnings.simplefilter("ignore")  # few iterations are wanted
+    if loaded:
+        import_module(loaded)
     fit = MEMORY_FITS[method]
     X = np.load(path)
     fit(X[:2000], 10, 2)

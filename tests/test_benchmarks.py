@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from benchmarks import figures, number_of_clusters, planted_sets, quality
+from benchmarks import figures, number_of_clusters, planted_sets, quality, tables
 from benchmarks.labelled_sets import all_sets, text_sets
 
 # --- planted mixtures ----------------------------------------------------------------------------
@@ -241,15 +241,15 @@ def test_quality_tables():
     }
     runs["a"]["vmfmix"] = of_method(0.75, 1.0)
     runs["a"]["KMeans n_init=1"] = of_method(0.5, 0.5)
-    tables = quality.tables(runs)
-    row = tables["a"][0]
+    made = quality.tables(runs)
+    row = made["a"][0]
     assert (row["method"], row["ARI"], row["seconds"]) == ("vmfmix", "0.750 ± 0.100", 1.0)
     assert row["ARI − KMeans n_init=10"] == 0.25
-    overall = tables["mean_over_sets"][0]
+    overall = made["mean_over_sets"][0]
     assert overall["ARI"] == 0.625
     assert overall["time / KMeans n_init=10"] == 0.75  # of 0.5 and 1
     assert overall["time / KMeans n_init=1"] == 1.5  # of 2 and 1
-    lines = quality.readme_table(tables).splitlines()
+    lines = quality.readme_table(made).splitlines()
     assert lines[0] == (
         "| method | ACC | NMI | ARI | time / KMeans n_init=10 | time / KMeans n_init=1 |"
     )
@@ -265,17 +265,45 @@ def test_parts_of_a_history():
     assert figures.parts_of([3, 2, 1, 1]) == ([3, 2, 1, 1], [], [])
 
 
+def engine_results():
+    """Two shapes, two fits of which one was left out, and two numbers of components."""
+    about = {"rows": 2000, "features": 16, "threads": 2, "numpy product ms": 1.0}
+    times = {"torch product ms": None, "pass ms": 1.5, "KMeans lloyd ms": 3.0}
+    shapes = [{"components": 5, "data": "dense"}, {"components": 9, "data": "CSR"}]
+    fit = {"data": "mixture", "rows": 2000, "features": 16, "components": 5}
+    scores = {"VMFMixture": (0.5, 0.7), "KMeans n_init=1": (None, None)}
+    return {
+        "soft_pass": [about | shape | times for shape in shapes],
+        "fits": [
+            fit | {"method": method, "seconds": seconds, "mean cosine": cosine}
+            for method, (seconds, cosine) in scores.items()
+        ],
+        "components": [{"components": k, "product ms": 2.0} for k in (5, 9)],
+        "component_passes": [{"components": k, "ms of each pass": [3.0, 1.0]} for k in (5, 9)],
+    }
+
+
+def test_a_results_file_keeps_what_is_not_measured_again(tmp_path):
+    path = tmp_path / "results" / "engines.json"
+    tables.save(path, {"threads": 1}, {"b": [1, 2]}, ("a", "b"))
+    tables.save(path, {"threads": 2}, {"a": [3]}, ("a", "b"))
+    assert list(json.loads(path.read_text()).items()) == [("threads", 2), ("a", [3]), ("b", [1, 2])]
+
+
 def test_pictures_are_drawn_from_results(results, tmp_path, capsys):
     pytest.importorskip("matplotlib")
 
     assert figures.draw(tmp_path, tmp_path / "pictures") == []
     assert "python -m benchmarks.quality" in capsys.readouterr().out
-    tables = number_of_clusters.tables(results)
-    (tmp_path / "number_of_clusters.json").write_text(json.dumps(tables), encoding="utf-8")
+    found = number_of_clusters.tables(results)
+    (tmp_path / "number_of_clusters.json").write_text(json.dumps(found), encoding="utf-8")
     rows = [{"method": method, "ARI": "0.500 ± 0.100"} for method in quality.METHODS]
     text = json.dumps({"seeds": 5, "mean_over_sets": rows, "a": rows})
     (tmp_path / "quality.json").write_text(text, encoding="utf-8")
-    for path in figures.draw(tmp_path, tmp_path / "pictures"):
+    (tmp_path / "engines.json").write_text(json.dumps(engine_results()), encoding="utf-8")
+    drawn = figures.draw(tmp_path, tmp_path / "pictures")
+    assert [path.stem for path in drawn] == list(figures.FIGURES)
+    for path in drawn:
         first = path.read_bytes()
         assert first.startswith(b"<?xml")
         figures.draw(tmp_path, tmp_path / "pictures")
