@@ -90,7 +90,7 @@ class BenchmarkTables(SphinxDirective):
     """The tables of one results file, or one sentence where it has not been made yet."""
 
     required_arguments = 1
-    option_spec = {"without": str.split}
+    option_spec = {"without": str.split, "only": str.split}
 
     def run(self):
         """Nodes of the tables."""
@@ -103,6 +103,8 @@ class BenchmarkTables(SphinxDirective):
         results = json.loads(path.read_text(encoding="utf-8"))
         for part in self.options.get("without", ()):
             results.pop(part, None)
+        if "only" in self.options:
+            results = {part: results[part] for part in self.options["only"] if part in results}
         return self.parse_text_to_nodes("\n".join(to_markdown(results)))
 
 
