@@ -167,6 +167,7 @@ def plot_passes(results):
         names.append(f"{size}{kind}, K = {row['components']}")
     axes.axvline(1.0, color="#444444", lw=1, ls="--", label="matrix product", zorder=1)
     axes.set_yticks(range(len(rows)), names)
+    axes.margins(y=0.1)
     axes.invert_yaxis()
     axes.tick_params(axis="y", length=0)
     axes.set_xscale("log")
