@@ -1,5 +1,6 @@
 """Every engine against the oracle, and against itself cut into other blocks and threads."""
 
+import sys
 import warnings
 
 import numpy as np
@@ -316,6 +317,8 @@ def test_sample_gives_unit_rows_of_positive_weight(container):
     assert some.shape == (10, X.shape[1])
 
 
-def test_other_devices_are_refused_in_words():
-    with pytest.raises(NotImplementedError, match="device='cuda' is not available yet"):
+def test_a_device_without_torch_is_refused_in_words(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.delitem(sys.modules, "vmfmix.engines.torch_device", raising=False)
+    with pytest.raises(ImportError, match="device='cuda' needs torch"):
         choose_engine(np.eye(3), device="cuda")

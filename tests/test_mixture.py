@@ -520,11 +520,6 @@ def test_bad_arguments_are_named(planted, options, message):
         VMFMixture(**options).fit(planted[0])
 
 
-def test_what_is_not_built_yet_says_so(planted):
-    with pytest.raises(NotImplementedError, match="not available yet"):
-        VMFMixture(4, device="cuda").fit(planted[0])
-
-
 def test_rows_without_any_direction_are_refused():
     with pytest.raises(ValueError, match=r"No row of X has a direction .*all are zeros\."):
         VMFMixture(2).fit(np.zeros((5, 3)))

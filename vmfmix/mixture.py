@@ -9,6 +9,7 @@ from copy import copy
 from numbers import Integral, Real
 
 import numpy as np
+import scipy.sparse as sp
 from scipy.special import softmax
 from sklearn.base import (
     BaseEstimator,
@@ -25,7 +26,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from vmfmix import distribution, em, persistence
 from vmfmix.callbacks import CallbackSupportMixin, with_callbacks
 from vmfmix.dense_or_sparse import as_array
-from vmfmix.engines import choose_engine
+from vmfmix.engines import choose_engine, is_tensor
 from vmfmix.fitting import Fit, best_fit, merges, own_share
 from vmfmix.merging import COSTS
 from vmfmix.path import MergeHistory
@@ -133,8 +134,10 @@ class VMFMixture(
         Most EM iterations of one fit.
     tol : float, default=1e-4
         EM stops when the lower bound gains no more than this, in nats per row.
-    device : None
-        Reserved for other devices than the CPU, which are not available yet.
+    device : str or torch.device, default=None
+        Where torch computes: "cuda", "cuda:1", "mps" or "cpu". None: where the rows are; numba
+        computes for arrays and for tensors on the CPU. Fitted attributes are NumPy arrays in any
+        case.
     block_size : int, default=None
         Rows handled together; None: chosen from the number of components. The result does not
         depend on it beyond rounding.
@@ -241,7 +244,7 @@ class VMFMixture(
         "n_init": [Interval(Integral, 1, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
-        "device": [str, None],
+        "device": "no_validation",  # torch says what it knows
         "block_size": [Interval(Integral, 1, None, closed="left"), None],
         "random_state": ["random_state"],
         "warm_start": ["boolean"],
@@ -331,7 +334,7 @@ class VMFMixture(
         self._check_merging()
         going_on = self.warm_start and hasattr(self, "means_")
         with _kept_on_failure(self, "n_features_in_", "feature_names_in_"):
-            X = validate_data(self, X, accept_sparse="csr", dtype=_DTYPES, ensure_min_features=2)
+            X = self._validated(X, ensure_min_features=2)
             if going_on:
                 self._require_same_shape(X)
             if sample_weight is not None:
@@ -663,6 +666,17 @@ class VMFMixture(
                         f"merge=None, or {name}=None."
                     )
 
+    def _validated(self, X, **options):
+        """Rows that an engine can take: tensors on their device, all else as scikit-learn does."""
+        if is_tensor(X):
+            from vmfmix.engines.torch_device import checked
+
+            X = checked(X, self.device)
+            if is_tensor(X):
+                options.pop("ensure_min_features", None)
+                return validate_data(self, X, skip_check_array=True, **options)
+        return validate_data(self, X, accept_sparse="csr", dtype=_DTYPES, **options)
+
     def _engine(self, X, sample_weight=None, center=None):
         return choose_engine(
             X,
@@ -674,12 +688,12 @@ class VMFMixture(
 
     def _engine_for_new_rows(self, X):
         check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse="csr", dtype=_DTYPES, reset=False)
+        X = self._validated(X, reset=False)
         return self._engine(X, center=getattr(self, "center_", None))
 
     def _mean_row(self, X, sample_weight):
         """Mean of the unit rows: the resultant of a single component, divided by its weight."""
-        if not isinstance(X, np.ndarray):
+        if sp.issparse(X):
             raise ValueError(
                 "center=True needs dense rows, and X is sparse; pass center=False, or reduce X "
                 "with sklearn.decomposition.TruncatedSVD first."

@@ -1,19 +1,28 @@
 """Engines: the only rooms where rows of X are touched, and the one place that chooses one."""
 
+import sys
+
+
+def is_tensor(X):
+    """Whether X is a torch tensor; torch is not imported to find out."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(X, torch.Tensor)
+
 
 def choose_engine(X, *, sample_weight=None, center=None, block_size=None, device=None):
     """The engine for rows that scikit-learn's validation let through.
 
     Parameters
     ----------
-    X : ndarray or CSR matrix of shape (n_rows, n_features)
+    X : ndarray, CSR matrix or dense torch tensor of shape (n_rows, n_features)
     sample_weight : ndarray of shape (n_rows,), default=None
     center : ndarray of shape (n_features,), default=None
         Subtracted from the unit rows, which are then scaled to unit length again.
     block_size : int, default=None
         Rows handled together; None: chosen from the number of components.
-    device : None
-        Reserved for engines on other devices.
+    device : str or torch.device, default=None
+        Where torch computes: "cuda", "cuda:1", "mps" or "cpu". None: tensors stay where they are,
+        and arrays are for numba.
 
     Returns
     -------
@@ -21,8 +30,10 @@ def choose_engine(X, *, sample_weight=None, center=None, block_size=None, device
 
     Raises
     ------
-    NotImplementedError
-        For a `device`.
+    ImportError
+        For a `device` without torch.
+    ValueError
+        For sparse rows and a `device`, or a device that is not there.
 
     Examples
     --------
@@ -37,10 +48,15 @@ def choose_engine(X, *, sample_weight=None, center=None, block_size=None, device
            [0. , 0. ],
            [0. , 1. ]])
     """
-    if device is not None:
-        raise NotImplementedError(
-            f"device={device!r} is not available yet: this version computes on the CPU; "
-            "pass device=None."
+    if device is not None or is_tensor(X):
+        try:
+            from vmfmix.engines.torch_device import TorchEngine
+        except ModuleNotFoundError as error:
+            raise ImportError(
+                f"device={device!r} needs torch: pip install 'vmfmix[torch]', or pass device=None."
+            ) from error
+        return TorchEngine(
+            X, sample_weight=sample_weight, center=center, block_size=block_size, device=device
         )
     from vmfmix.engines.cpu import CPUEngine  # numba is loaded when rows are there to work on
 
