@@ -8,7 +8,7 @@ import scipy.sparse as sp
 from sklearn.exceptions import ConvergenceWarning
 
 from tests import oracle
-from tests.test_engines import overlapping_mixture
+from tests.test_engines import assert_same_statistics, overlapping_mixture
 from vmfmix import VMFMixture
 from vmfmix.datasets import make_vmf_mixture
 from vmfmix.engines import choose_engine
@@ -16,16 +16,6 @@ from vmfmix.engines import choose_engine
 torch = pytest.importorskip("torch")
 
 TOLERANCE = {np.float64: 1e-10, np.float32: 1e-6}
-
-
-def assert_same_statistics(found, expected, tolerance):
-    scale = expected.weight
-    np.testing.assert_allclose(found.counts, expected.counts, atol=tolerance * scale, rtol=0)
-    np.testing.assert_allclose(
-        found.resultants, expected.resultants, atol=tolerance * scale, rtol=0
-    )
-    assert found.log_likelihood == pytest.approx(expected.log_likelihood, rel=tolerance)
-    assert found.weight == pytest.approx(expected.weight, rel=1e-12)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

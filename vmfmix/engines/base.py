@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+MOST_ROUNDING = 2e-3  # nats, from which on a pass over float32 rows is made in float64
+
 
 class Assignment(NamedTuple):
     """What a mixture says of each row.

@@ -17,7 +17,7 @@ import scipy.sparse as sp
 from vmfmix.dense_or_sparse import as_array
 from vmfmix.distribution import log_normalizer
 from vmfmix.engines import kernels, looks, recall
-from vmfmix.engines.base import Assignment, Engine
+from vmfmix.engines.base import MOST_ROUNDING, Assignment, Engine
 from vmfmix.engines.rows import DenseRows, SparseRows, blocks
 from vmfmix.engines.threads import one_thread_in_blas, one_thread_in_torch
 from vmfmix.engines.workspace import Workspace
@@ -25,8 +25,6 @@ from vmfmix.statistics import SufficientStatistics
 
 # Mass of the responsibilities that a row may lose to the cut-off, by precision.
 LOST_MASS = {np.dtype(np.float32): 1e-6, np.dtype(np.float64): 1e-12}
-
-_MOST_ROUNDING = 2e-3  # nats, from which on a pass over float32 rows is made in float64
 
 # Lengths of rows whose products with a mean neither overflow nor vanish.
 _SHORTEST = {np.dtype(np.float32): 1e-18, np.dtype(np.float64): 1e-140}
@@ -41,8 +39,8 @@ _FEWEST_ROWS_PER_BLOCK = 256
 _SCORES_PER_BLOCK = 2**19  # where that leaves at least the fewest rows
 _ROWS_PER_LANE = 4096  # at least
 _LANES = 32
-_LARGEST_SUMS = 2**23  # numbers of all lanes together, or so many a number of the rows:
-_SHARE_OF_ROWS = 1 / 4
+# Sums of all lanes together are at most so many numbers, or this share of those of the rows.
+_LARGEST_SUMS, _SHARE_OF_ROWS = 2**23, 1 / 4
 
 
 class _Pass(NamedTuple):
@@ -105,7 +103,8 @@ class CPUEngine(Engine):
         self._center = None if center is None else np.asarray(center, dtype=np.float64)
         directed = self._scale > 0
         self.n_zero_rows = int(self.n_rows - directed.sum())
-        self._weight = np.broadcast_to(1.0 if sample_weight is None else sample_weight, self.n_rows)
+        weight = np.asarray(1.0 if sample_weight is None else sample_weight, dtype=np.float64)
+        self._weight = np.broadcast_to(weight, self.n_rows)
         if self.n_zero_rows:
             self._weight = np.where(directed, self._weight, 0.0)
         self.n_used_rows = int((self._weight > 0).sum())
@@ -275,7 +274,7 @@ class CPUEngine(Engine):
         # the products is left over in nats.
         magnification = self._shift.max(initial=1.0) * parameters.concentrations.max(initial=0.0)
         rounding = np.finfo(self.dtype).eps * magnification
-        dtype = self.dtype if rounding < _MOST_ROUNDING else np.dtype(np.float64)
+        dtype = self.dtype if rounding < MOST_ROUNDING else np.dtype(np.float64)
         center, center_scores = np.zeros(self.n_features), np.zeros(n_components)
         if self._center is not None:
             center = self._center

@@ -12,11 +12,10 @@ import scipy.sparse as sp
 import torch
 
 from vmfmix.distribution import log_normalizer
-from vmfmix.engines.base import Assignment, Engine
+from vmfmix.engines.base import MOST_ROUNDING, Assignment, Engine
 from vmfmix.engines.rows import blocks
 from vmfmix.statistics import SufficientStatistics
 
-_MOST_ROUNDING = 2e-3  # nats, from which on a pass over float32 rows is made in float64
 _SCORES_PER_BLOCK = {"cpu": 2**19}
 _SCORES_PER_BLOCK_OF_A_GPU = 2**25  # large products are what a GPU is good at
 _FEWEST_ROWS_PER_BLOCK = 256
@@ -229,7 +228,7 @@ class TorchEngine(Engine):
         # the products is left over in nats.
         largest_shift = max(float(self._shift.max()), 1.0)
         rounding = torch.finfo(self._narrow).eps * parameters.concentrations.max(initial=0.0)
-        dtype = self._narrow if largest_shift * rounding < _MOST_ROUNDING else self._wide
+        dtype = self._narrow if largest_shift * rounding < MOST_ROUNDING else self._wide
         offsets = self._sent(parameters.offsets, dtype)
         for rows, block, scores in self._scores(self._sent(parameters.natural), dtype):
             yield rows, block, scores.add_(offsets)
