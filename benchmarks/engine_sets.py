@@ -41,13 +41,18 @@ SHAPES = {
             Shape(20_000, 30_000, 100, entries=100),
             Shape(100_000, 128, 64),
         ],
-        "fit": [Shape(50_000, 384, 20), Shape(50_000, 384, 150), Shape(100_000, 768, 1000)],
+        "fit": [
+            Shape(50_000, 384, 20),
+            Shape(50_000, 384, 150),
+            Shape(100_000, 768, 1000),
+            Shape(20_000, 1_000_000, 50, entries=100),
+        ],
         "components": [Shape(200_000, 128, k) for k in (1000, 2000, 4000, 8192)],
         "memory": Shape(1_000_000, 128, 1000),
     },
     "small": {  # to see whether all of it runs
         "pass": [Shape(3000, 32, 20), Shape(2000, 500, 10, entries=20)],
-        "fit": [Shape(2000, 32, 10)],
+        "fit": [Shape(2000, 32, 10), Shape(2000, 500, 10, entries=20)],
         "components": [Shape(3000, 16, k) for k in (20, 40)],
         "memory": Shape(3000, 32, 20),
     },
@@ -132,9 +137,14 @@ def overlapping(shape):
     )
 
 
+def rows_to_fit(shape):
+    """Unit rows in float32, dense or CSR, and their components or topics."""
+    return overlapping(shape) if shape.entries is None else word_rows(*shape)
+
+
 def sets_to_fit(shapes):
-    """Iterate over (name, rows, classes): overlapping mixtures, and clinc150 if it is there."""
+    """Iterate over (name, rows, classes): mixtures, words, and clinc150 if it is there."""
     for shape in shapes:
-        yield "mixture", *overlapping(shape)
+        yield "mixture" if shape.entries is None else "words, CSR", *rows_to_fit(shape)
     if "VMFMIX_DATA" in os.environ:
         yield from text_sets(["clinc150"])

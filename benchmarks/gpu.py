@@ -2,18 +2,23 @@
 
 ``python -m benchmarks.gpu [--device cuda] [--rows N] [--repeats N] [--output FILE]``
 
-Where torch finds no GPU this says so and writes nothing. Each pass makes two products of the size
-of the first, one for the scores and one for the sums; "share of the product's rate" is the time of
-two bare products over that of the pass. All that is compared takes turns; times are medians.
+Where torch finds no GPU this says so and writes nothing. Each pass makes two products of the same
+size, one for the scores and one for the sums; "share of the product's rate" is the time of two bare
+products over that of the pass. Products are float32, or TensorFloat-32, whose errors are those
+beside a pass in float64. All that is compared takes turns; times are medians.
 """
 
 import argparse
 import time
+from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks import machine
+from benchmarks.engine_sets import CONCENTRATION_OF_FITS as CONCENTRATION
+from benchmarks.planted_sets import planted_means
 from benchmarks.rivals import optional
 from benchmarks.tables import save, tell
 from vmfmix import VMFMixture
@@ -21,9 +26,10 @@ from vmfmix.engines import choose_engine
 from vmfmix.statistics import MixtureParameters
 
 RESULTS = Path(__file__).parent / "results" / "gpu.json"
-TABLES = ("passes", "fits")
+TABLES = ("passes", "errors", "fits")
 FEATURES, COMPONENTS = 768, (1000, 10_000)
-CONCENTRATION = 0.8  # per feature
+PRECISIONS = {"float32": "highest", "TF32": "high"}  # as torch calls them
+ROWS_FOR_ERRORS = 100_000
 BLOCK = 2**25  # scores of a block of the bare product and of k-means
 
 
@@ -36,22 +42,41 @@ def best_device(torch):
     return "mps" if torch.backends.mps.is_available() else None
 
 
+@contextmanager
+def products_in(torch, precision):
+    """Products of float32 in this precision."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision(PRECISIONS[precision])
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
 def rows_and_means(torch, n_rows, n_components, device, dtype):
-    """Unit rows around random means, made on the device."""
+    """Unit rows around means that are siblings of about √K families, made on the device."""
     generator = torch.Generator(device).manual_seed(0)
-
-    def normal(n):
-        return torch.randn(n, FEATURES, device=device, generator=generator)
-
-    means = torch.nn.functional.normalize(normal(n_components))
+    means = planted_means("hierarchical", n_components, FEATURES, np.random.default_rng(0))
+    means = torch.as_tensor(means, dtype=torch.float32, device=device)
     X = torch.empty(n_rows, FEATURES, device=device, dtype=dtype)
+    # A mean plus noise of length 1/√c has the cosine r = √(c / (1 + c)), and κ = d r / (1 − r²).
+    c = (np.sqrt(1.0 + 4.0 * CONCENTRATION**2) - 1.0) / 2.0
     for start in range(0, n_rows, 2**16):
         part = X[start : start + 2**16]
         labels = torch.randint(n_components, (len(part),), device=device, generator=generator)
-        # κ ≈ d r / (1 − r²) with r the cosine of a row with its mean.
-        noise = normal(len(part)) / (CONCENTRATION * FEATURES) ** 0.5
-        part[:] = torch.nn.functional.normalize(means[labels] + noise)
+        noise = torch.randn(len(part), FEATURES, device=device, generator=generator)
+        part[:] = torch.nn.functional.normalize(means[labels] + noise / (c * FEATURES) ** 0.5)
     return X, means
+
+
+def mixture_around(means):
+    """Parameters of the mixture that the rows come from."""
+    n_components = len(means)
+    return MixtureParameters(
+        np.full(n_components, 1.0 / n_components),
+        means.double().cpu().numpy(),
+        np.full(n_components, CONCENTRATION * FEATURES),
+    )
 
 
 class Rivals:
@@ -61,11 +86,7 @@ class Rivals:
         self._torch, self._X, self._means = torch, X, means
         n_components = len(means)
         self._engine = choose_engine(X)
-        self._parameters = MixtureParameters(
-            np.full(n_components, 1.0 / n_components),
-            means.double().cpu().numpy(),
-            np.full(n_components, CONCENTRATION * FEATURES),
-        )
+        self._parameters = mixture_around(means)
         size = max(BLOCK // n_components, 1)
         self._parts = [slice(start, start + size) for start in range(0, len(X), size)]
 
@@ -97,7 +118,7 @@ def seconds_of(torch, device, call):
     return time.perf_counter() - start
 
 
-def pass_row(torch, device, n_rows, n_components, dtype, repeats):
+def pass_row(torch, device, n_rows, n_components, dtype, precision, repeats):
     """One line of the table."""
     X, means = rows_and_means(torch, n_rows, n_components, device, dtype)
     rivals = Rivals(torch, X, means)
@@ -105,7 +126,7 @@ def pass_row(torch, device, n_rows, n_components, dtype, repeats):
     for call in calls.values():
         call()
     row = {"rows": n_rows, "features": FEATURES, "components": n_components}
-    row["type of rows"] = str(dtype).removeprefix("torch.")
+    row |= {"rows are": str(dtype).removeprefix("torch."), "products are": precision}
     if device.startswith("cuda"):
         torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated()
@@ -128,10 +149,36 @@ def pass_row(torch, device, n_rows, n_components, dtype, repeats):
     }
 
 
+def error_row(torch, device, n_components, dtype, precision):
+    """How far a pass is from one in float64."""
+    X, means = rows_and_means(torch, ROWS_FOR_ERRORS, n_components, device, dtype)
+    parameters = mixture_around(means)
+    said = []
+    for rows in (X, X.double()):
+        engine = choose_engine(rows)
+        said.append((engine.assign(parameters), engine.accumulate(parameters)))
+    (assigned, found), (exactly, expected) = said
+    resultants = np.linalg.norm(found.resultants - expected.resultants, axis=1)
+    return {
+        "rows": ROWS_FOR_ERRORS,
+        "components": n_components,
+        "rows are": str(dtype).removeprefix("torch."),
+        "products are": precision,
+        "other labels": int((assigned.labels != exactly.labels).sum()),
+        "largest error of a probability": largest(assigned.probabilities - exactly.probabilities),
+        "of a log density, nats": largest(assigned.log_densities - exactly.log_densities),
+        "of a resultant, relative": largest(resultants / expected.lengths),
+    }
+
+
+def largest(errors):
+    return float(f"{np.abs(errors).max():.1e}")
+
+
 def fit_row(torch, device, n_rows, n_components):
     """A whole fit, with what it does on the CPU."""
     X, _ = rows_and_means(torch, n_rows, n_components, device, torch.float32)
-    VMFMixture(10, random_state=0).fit(X[:5000])
+    VMFMixture(10, random_state=0).fit(X[:1000])  # compiles
     model = VMFMixture(n_components, random_state=0)
     seconds = seconds_of(torch, device, lambda: model.fit(X))
     return {
@@ -157,15 +204,18 @@ def main():
     facts = machine.describe("torch")
     if options.device.startswith("cuda"):
         facts |= {"device": torch.cuda.get_device_name(options.device), "cuda": torch.version.cuda}
-    tables = {"passes": [], "fits": []}
-    for dtype in (torch.float32, torch.float16):
-        for n_components in COMPONENTS:
-            row = pass_row(
-                torch, options.device, options.rows, n_components, dtype, options.repeats
-            )
-            tell("pass", row)
+    tables = {name: [] for name in TABLES}
+    for dtype, precision, n_components in product(
+        (torch.float32, torch.float16), PRECISIONS, COMPONENTS
+    ):
+        about = n_components, dtype, precision
+        with products_in(torch, precision):
+            row = pass_row(torch, options.device, options.rows, *about, options.repeats)
             tables["passes"].append(row)
-            save(options.output, facts, tables, TABLES)
+            tables["errors"].append(error_row(torch, options.device, *about))
+        for name in ("passes", "errors"):
+            tell(name, tables[name][-1])
+        save(options.output, facts, tables, TABLES)
     tables["fits"].append(fit_row(torch, options.device, options.rows, COMPONENTS[0]))
     tell("fit", *tables["fits"])
     save(options.output, facts, tables, TABLES)

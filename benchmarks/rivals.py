@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -208,7 +208,7 @@ class Iteration:
         few, _ = self._timed(1)
         many, done = self._timed(1 + self._more)
         if done > self._more:
-            return (many - few) / self._more
+            return (many - few) / self._more if many > few else float("nan")
         # A fit that comes to its end leaves out its last look at the rows: stop before.
         self._more = done - 2
         return self() if self._more > 0 else float("nan")
@@ -245,27 +245,38 @@ def first_rows(X, k):
 # --- whole fits ----------------------------------------------------------------------------------
 
 
+class Fitted(NamedTuple):
+    """Labels, iterations, and the seconds until EM began, where they are known."""
+
+    labels: np.ndarray
+    iterations: int
+    seconds_of_start: float | None = None
+
+
 def vmfmix_fit(X, k, seed, **options):
-    """Labels, and iterations, with those while components merged.
+    """Iterations with those while components merged.
 
     Without merging, up to ten with one concentration come before, which are not counted.
     """
     model = quiet(VMFMixture(k, random_state=seed, **options).fit, X)
     history = getattr(model, "merge_history_", None)
-    return model.labels_, model.n_iter_ if history is None else len(history.n_components)
+    if history is None:
+        return Fitted(model.labels_, model.n_iter_)
+    merged_at = history.seconds[-model.n_iter_ - 1]
+    return Fitted(model.labels_, len(history.n_components), float(merged_at))
 
 
 def sklearn_fit(X, k, seed, estimator, **options):
     model = estimator(k, random_state=seed, **options)
     labels = quiet(model.fit_predict, X)
-    return labels, model.n_iter_
+    return Fitted(labels, model.n_iter_)
 
 
 def faiss_fit(X, k, seed):
     """Up to 300 iterations, as KMeans, while the objective gains a ten-thousandth of itself."""
     model = spherical_kmeans(k, X.shape[1], niter=300, early_stop_threshold=1e-4, seed=seed + 1)
     model.train(X)
-    return model.index.search(X, 1)[1][:, 0], len(model.obj)
+    return Fitted(model.index.search(X, 1)[1][:, 0], len(model.obj))
 
 
 OWN_PLAIN, OWN, RIVAL = "VMFMixture, merge=None", "VMFMixture", "KMeans n_init=1"
@@ -275,7 +286,13 @@ FITS = {
     RIVAL: partial(sklearn_fit, estimator=KMeans, n_init=1),
     "KMeans elkan": partial(sklearn_fit, estimator=KMeans, n_init=1, algorithm="elkan"),
     "MiniBatchKMeans": partial(sklearn_fit, estimator=MiniBatchKMeans, n_init=1),
-    "GaussianMixture": partial(sklearn_fit, estimator=GaussianMixture, covariance_type="spherical"),
 }
-if faiss:
-    FITS["faiss spherical"] = faiss_fit
+FITS_OF_DENSE_ROWS = {
+    "GaussianMixture": partial(sklearn_fit, estimator=GaussianMixture, covariance_type="spherical"),
+    **({"faiss spherical": faiss_fit} if faiss else {}),
+}
+
+
+def fits_of(X):
+    """Whole fits that take such rows."""
+    return FITS if sp.issparse(X) else FITS | FITS_OF_DENSE_ROWS

@@ -31,10 +31,20 @@ MAY_KNOW = {
     "em": {"engines", "seeding", "statistics", "distribution"},
     "callbacks": set(),
     "persistence": {"mixture", "path"},  # when a model is loaded, not on import
+    "streaming": {"statistics", "distribution", "dense_or_sparse"},
     "fitting": {"em", "starting", "seeding", "callbacks", "statistics"},
+    "checks": {"engines", "fitting"},
     "mixture": {
         *("em", "fitting", "engines", "merging", "path", "selection", "statistics"),
-        *("distribution", "callbacks", "persistence", "dense_or_sparse"),
+        *(
+            "distribution",
+            "callbacks",
+            "persistence",
+            "dense_or_sparse",
+            "starting",
+            "streaming",
+            "checks",
+        ),
     },
     "metrics": set(),
     "datasets": {"distribution"},
@@ -43,9 +53,10 @@ MAY_KNOW = {
     "files": set(),
     "summary": {"metrics"},
     "cli": {"mixture", "persistence", "metrics", "inspection", "plotting", "files", "summary"},
-    "deep": {"statistics", "merging", "distribution"},
+    "deep": {"statistics", "merging", "distribution", "engines", "mixture", "metrics"},
 }
 MAY_IMPORT_TORCH = {"engines.looks", "engines.torch_device", "engines.collective"}
+MAY_IMPORT_DASK = {"engines.dask_blocks"}
 
 
 def name_of(path):
@@ -71,6 +82,8 @@ def test_rooms_know_only_whom_they_may(path):
         top, _, inner = imported.partition(".")
         if top == "torch":
             assert name in MAY_IMPORT_TORCH or room == "deep", f"{name} imports torch"
+        if top in ("dask", "distributed"):
+            assert name in MAY_IMPORT_DASK, f"{name} imports {top}"
         if top != "vmfmix" or inner == "__version__":
             continue
         assert inner.split(".")[0] in MAY_KNOW[room] | {room}, f"{name} imports {imported}"

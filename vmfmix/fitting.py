@@ -60,16 +60,17 @@ def best_fit(settings, engine, progress, last=None):
     Fit
         Of the median number of components, if starts find different ones, the greatest lower bound.
     """
-    rng = check_random_state(settings.random_state)
+    rng = engine.agreed(check_random_state(settings.random_state))
     fits = []
     for init in range(1 if last else settings.n_init):
         task = progress.subcontext(task_name="initialization", max_subtasks=None)
         task.call_on_fit_task_begin(estimator=settings)
         reporter = Reporter(settings, task, init)
         if last:
-            fits.append(_from(settings, engine, reporter, _again(settings, engine, rng, last)))
+            start = _again(settings, engine, rng, last)
         else:
-            fits.append(_from(settings, engine, reporter, _start(settings, engine, rng, reporter)))
+            start = _start(settings, engine, rng, reporter)
+        fits.append(_from(settings, engine, reporter, engine.agreed(start)))
         if task.call_on_fit_task_end(estimator=settings):
             break
     # Starts may find different numbers, whose bounds and scores say nothing about each other.

@@ -3,9 +3,11 @@
 The formulas are in `distribution` and `statistics`, the loop in `em`, the rows in `engines`.
 """
 
+import sys
 import warnings
 from contextlib import contextmanager
 from copy import copy
+from dataclasses import replace
 from numbers import Integral, Real
 
 import numpy as np
@@ -24,26 +26,30 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from vmfmix import distribution, em, persistence
-from vmfmix.callbacks import CallbackSupportMixin, with_callbacks
+from vmfmix.callbacks import CallbackSupportMixin, Pace, with_callbacks
+from vmfmix.checks import (
+    as_copies,
+    check_merging,
+    checked_weight,
+    require_enough_rows,
+    require_same_shape,
+    warn_of_numbers,
+)
 from vmfmix.dense_or_sparse import as_array
-from vmfmix.engines import choose_engine, is_tensor
-from vmfmix.fitting import Fit, best_fit, merges, own_share
+from vmfmix.engines import checked_rows, choose_engine, is_tensor
+from vmfmix.engines.base import DTYPES, Rows, SharedRows
+from vmfmix.fitting import Fit, best_fit, own_share
 from vmfmix.merging import COSTS
 from vmfmix.path import MergeHistory
 from vmfmix.selection import RULES
+from vmfmix.starting import default_init, sample_size
 from vmfmix.statistics import (
     LARGEST_CONCENTRATION,
     ConcentrationPrior,
     MixtureParameters,
     maximize,
 )
-
-# Used as they are, without a copy; what is none of these becomes float64, the first.
-_DTYPES = [np.float64, np.float32, np.float16, np.int8, np.uint8]
-_LARGEST_WEIGHT = 1e15
-_NEAR_THE_START = 0.7  # share of the starting number from which on it may have been too small
-_TINY = 4  # rows
-_FEWEST_TO_COUNT = 10  # distinct rows
+from vmfmix.streaming import Stream
 
 
 class VMFMixture(
@@ -186,6 +192,8 @@ class VMFMixture(
         Number of EM iterations after merging, and after those with one concentration.
     converged_ : bool
         Whether `tol` was reached within `max_iter`.
+    n_samples_seen_ : int
+        Rows of `fit` and of all calls of `partial_fit` after it.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Only where `X` has column names that are all strings.
@@ -303,9 +311,11 @@ class VMFMixture(
 
         Parameters
         ----------
-        X : {array-like, CSR matrix} of shape (n_samples, n_features)
+        X : {array-like, CSR matrix, tensor, source} of shape (n_samples, n_features)
             Rows are taken as directions. float64, float32, float16, int8 and uint8 are used as they
-            are, other types become float64. All but float64 are computed in float32.
+            are, other types become float64. All but float64 are computed in float32. Rows may also
+            come by blocks, from a dask array, an array of zarr or h5py, or a function that returns
+            a fresh iterator over blocks; or be a `vmfmix.engines.collective.Shard`.
         y : Ignored
             There for scikit-learn's pipelines.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -331,21 +341,21 @@ class VMFMixture(
             If "auto" found a number that may mean something else: one cluster, nearly as many as
             merging started from, or mostly clusters of very few rows.
         """
-        self._check_merging()
+        check_merging(self)
         going_on = self.warm_start and hasattr(self, "means_")
         with _kept_on_failure(self, "n_features_in_", "feature_names_in_"):
             X = self._validated(X, ensure_min_features=2)
             if going_on:
-                self._require_same_shape(X)
+                require_same_shape(self, self._last_fit(), X)
             if sample_weight is not None:
-                sample_weight = _checked_weight(sample_weight, X)
+                sample_weight = as_copies(checked_weight(sample_weight, X), X)
             progress = self._init_callback_context(max_subtasks=self.n_init)
             progress.call_on_fit_task_begin(
                 estimator=self, X=X, y=y, metadata={"sample_weight": sample_weight}
             )
             center = self._mean_row(X, sample_weight) if self.center else None
             engine = self._engine(X, sample_weight, center)
-            self._require_enough_rows(engine)
+            require_enough_rows(self, engine)
             if engine.n_zero_rows:
                 warnings.warn(
                     f"{engine.n_zero_rows} of the {engine.n_rows} rows of X have no direction (all "
@@ -389,6 +399,65 @@ class VMFMixture(
         cosines : ndarray of shape (n_samples, n_components_)
         """
         return self.fit(X, sample_weight=sample_weight).transform(X)
+
+    def partial_fit(self, X, y=None, sample_weight=None):
+        """Go on with one batch of a stream: stepwise EM [1]_.
+
+        The first rows, as many as merging looks at (12 000, or 20 for each component that it starts
+        from), are kept, and `fit` is done anew on all of them each time their number has doubled.
+        From then on clusters keep their places in `means_`, and a batch moves the running sums over
+        rows towards its own by the share (weight of the batch / weight of all rows)^0.7. After
+        `fit`, or on a loaded model, it goes on from there at once. Give rows in random order, in
+        batches of a few hundred or more.
+
+        Parameters
+        ----------
+        X : {array-like, CSR matrix} of shape (n_samples, n_features)
+        y : Ignored
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        self : VMFMixture
+            `labels_` and `probabilities_` are those of this batch, `lower_bound_` its mean log
+            density before it was learned from.
+
+        Raises
+        ------
+        ValueError
+            As for `fit`; the model is then as it was.
+
+        References
+        ----------
+        .. [1] O. Cappé, E. Moulines (2009). On-line expectation-maximization algorithm for latent
+           data models. Journal of the Royal Statistical Society B 71 (3), 593-613.
+
+        Examples
+        --------
+        >>> from vmfmix import VMFMixture
+        >>> from vmfmix.datasets import load_snips
+        >>> model = VMFMixture(7, random_state=0)
+        >>> for batch in load_snips().data.reshape(7, 500, -1):
+        ...     model = model.partial_fit(batch)
+        >>> model.n_samples_seen_, len(model.labels_)
+        (3500, 500)
+        """
+        check_merging(self)
+        with _kept_on_failure(self, "n_features_in_", "feature_names_in_"):
+            first = not hasattr(self, "means_")
+            X = self._validated(X, reset=first, ensure_min_features=2 if first else 1)
+            if isinstance(X, Rows):
+                raise ValueError("partial_fit takes one batch of rows; pass each block by itself.")
+            weights = np.ones(X.shape[0])
+            if sample_weight is not None:
+                weights = checked_weight(sample_weight, X)
+            stream = self._stream_so_far()
+            stream = stream.with_rows(_own_copy(X) if stream.keeps else X, weights)
+            if stream.wants_fit:
+                self._fit_anew(stream, n_batch=X.shape[0])
+            else:
+                self._step(stream, X, weights)
+        return self
 
     def predict(self, X):
         """Most probable component of each row.
@@ -611,7 +680,14 @@ class VMFMixture(
         )
         model = copy(self)
         model.n_components = int(n_components)
-        for name in ("_fit", "labels_", "probabilities_", "lower_bound_", "lower_bounds_"):
+        for name in (
+            "_fit",
+            "_stream",
+            "labels_",
+            "probabilities_",
+            "lower_bound_",
+            "lower_bounds_",
+        ):
             model.__dict__.pop(name, None)
         model.n_iter_, model.converged_ = 0, False
         model._keep_parameters(parameters)
@@ -635,47 +711,16 @@ class VMFMixture(
         check_is_fitted(self)
         persistence.save(self, path)
 
-    def _check_merging(self):
-        """Parameters that exclude each other."""
-        fewest, most = self.n_components, self.n_components_init
-        if fewest == "auto" and self.merge is None:
-            raise ValueError(
-                'n_components="auto" finds the number of clusters by merging, and merge=None '
-                'forbids that; pass merge="likelihood", or an integer for n_components.'
-            )
-        if most is not None and fewest != "auto" and most < fewest:
-            raise ValueError(
-                f"n_components_init={most} is less than n_components={fewest}, and merging cannot "
-                "add components; pass more, or None."
-            )
-        if most is not None and self.merge is None and most != fewest:
-            raise ValueError(
-                f"n_components_init={most} is where merging starts, and merge=None forbids "
-                'merging; pass merge="likelihood", or n_components_init=None.'
-            )
-        if self.selection == "stability" and fewest == "auto" and self.means_init is not None:
-            raise ValueError(
-                'selection="stability" compares different seeds, and means_init leaves no choice '
-                "of them; pass another selection, or means_init=None."
-            )
-        if merges(self):
-            for name in ("weights_init", "concentrations_init"):
-                if getattr(self, name) is not None:
-                    raise ValueError(
-                        f"{name} cannot be given where components are merged first; pass "
-                        f"merge=None, or {name}=None."
-                    )
-
     def _validated(self, X, **options):
-        """Rows that an engine can take: tensors on their device, all else as scikit-learn does."""
-        if is_tensor(X):
-            from vmfmix.engines.torch_device import checked
-
-            X = checked(X, self.device)
-            if is_tensor(X):
-                options.pop("ensure_min_features", None)
-                return validate_data(self, X, skip_check_array=True, **options)
-        return validate_data(self, X, accept_sparse="csr", dtype=_DTYPES, **options)
+        """Rows that an engine can take; arrays are checked as scikit-learn does it."""
+        if isinstance(X, SharedRows):
+            return X.checked(lambda rows: self._validated(rows, **options))
+        pace = Pace() if self.verbose else None
+        X = checked_rows(X, block_size=self.block_size, device=self.device, report=pace)
+        if not (is_tensor(X) or isinstance(X, Rows)):
+            return validate_data(self, X, accept_sparse="csr", dtype=DTYPES, **options)
+        options.pop("ensure_min_features", None)
+        return validate_data(self, X, skip_check_array=True, **options)
 
     def _engine(self, X, sample_weight=None, center=None):
         return choose_engine(
@@ -684,6 +729,7 @@ class VMFMixture(
             center=center,
             block_size=self.block_size,
             device=self.device,
+            report=Pace() if self.verbose else None,
         )
 
     def _engine_for_new_rows(self, X):
@@ -693,7 +739,7 @@ class VMFMixture(
 
     def _mean_row(self, X, sample_weight):
         """Mean of the unit rows: the resultant of a single component, divided by its weight."""
-        if sp.issparse(X):
+        if X.is_sparse if isinstance(X, Rows) else sp.issparse(X):
             raise ValueError(
                 "center=True needs dense rows, and X is sparse; pass center=False, or reduce X "
                 "with sklearn.decomposition.TruncatedSVD first."
@@ -703,34 +749,48 @@ class VMFMixture(
         statistics = engine.accumulate(whole, hard=True)
         return statistics.resultants[0] / max(statistics.weight, np.finfo(float).tiny)
 
-    def _require_same_shape(self, X):
-        """A warm start needs a fit of the same kind to go on from."""
-        last = self._last_fit()
-        fitted = (
-            last.settings["n_components"],
-            last.result.parameters.has_background,
-            hasattr(self, "center_"),
-        )
-        wanted = self.n_components, self.background, self.center
-        if fitted != wanted or X.shape[1] != self.means_.shape[1]:
-            raise ValueError(
-                "warm_start=True cannot go on from the last fit, which had other n_components, "
-                "background, center or features; set warm_start=False."
-            )
+    def _stream_so_far(self):
+        """What is remembered of the rows of `partial_fit`, and of those of `fit` before it."""
+        if hasattr(self, "_stream"):
+            return self._stream
+        if hasattr(self, "means_"):
+            last = self._last_fit()
+            of_fit = last.result.prior, own_share(last.isotropy)
+            return Stream.after(self._parameters(), self.n_samples_seen_, *of_fit)
+        n_start = self.n_components_init or default_init(self.n_components, sys.maxsize)
+        return Stream(capacity=sample_size(n_start))
 
-    def _require_enough_rows(self, engine):
-        if engine.n_used_rows == 0:
-            centred = ", or equal to their mean, which center=True takes out" if self.center else ""
-            raise ValueError(
-                f"No row of X has a direction and a positive weight: all are zeros{centred}."
-            )
-        for name in ("n_components", "n_components_init"):
-            wanted = getattr(self, name)
-            if isinstance(wanted, Integral) and wanted > engine.n_used_rows:
-                raise ValueError(
-                    f"{name}={wanted} is more than the {engine.n_used_rows} rows of X that have a "
-                    f"direction and a positive weight; pass at most {engine.n_used_rows}."
-                )
+    def _fit_anew(self, stream, n_batch):
+        """Fit to all rows that the stream has kept."""
+        rows, weights = stream.all_rows()
+        model = copy(self).set_params(warm_start=False)
+        model.fit(rows, sample_weight=weights)
+        engine = model._engine(rows, weights, getattr(model, "center_", None))
+        hard = self.assignment == "hard"
+        statistics = engine.accumulate(model._parameters(), hard=hard)
+        for name, value in vars(model).items():
+            if name.endswith("_") and name != "feature_names_in_":
+                setattr(self, name, value)
+        self._fit = model._fit
+        self._stream = stream.fitted(statistics, model._fit.result.prior)
+        self.labels_ = model.labels_[-n_batch:]
+        self.probabilities_ = model.probabilities_[-n_batch:]
+
+    def _step(self, stream, X, weights):
+        """Learn from one batch."""
+        engine = self._engine(X, weights, getattr(self, "center_", None))
+        batch = engine.accumulate(self._parameters(), hard=self.assignment == "hard")
+        stream = stream.moved(batch)
+        parameters = stream.parameters(self.concentration, hasattr(self, "background_weight_"))
+        assignment = engine.assign(parameters)
+        last = self._last_fit()
+        self._fit = replace(last, result=em.EMResult(parameters, stream.prior))
+        self._stream = stream
+        self._keep_parameters(parameters)
+        self.labels_ = self._as_labels(assignment.labels)
+        self.probabilities_ = assignment.probabilities
+        self.n_samples_seen_ = stream.n_rows
+        self.lower_bound_ = batch.log_likelihood / batch.weight if batch.weight else np.nan
 
     def _keep(self, fit, engine, center):
         """Set the fitted attributes; components that own no row are dropped."""
@@ -753,6 +813,8 @@ class VMFMixture(
         self.lower_bounds_ = np.array(result.lower_bounds)
         self.lower_bound_ = float(result.lower_bounds[-1])
         self.n_iter_ = len(result.lower_bounds)
+        self.n_samples_seen_ = engine.n_rows
+        self.__dict__.pop("_stream", None)
         self.converged_ = bool(result.converged)
         if fit.isotropy is not None:
             self.isotropy_ = fit.isotropy
@@ -760,7 +822,7 @@ class VMFMixture(
             self.merge_history_ = MergeHistory.of(
                 fit.merged.partitions, fit.iterations, fit.merged.scores, fit.merged.scale
             )
-        self._warn_of_numbers(fit)
+        warn_of_numbers(self, fit)
         if not self.converged_ and not result.stopped and self.max_iter > 1:
             warnings.warn(
                 f"EM did not converge within max_iter={self.max_iter} iterations. Increase "
@@ -777,55 +839,6 @@ class VMFMixture(
         self.n_components_ = len(self.weights_)
         if parameters.has_background:
             self.background_weight_ = float(parameters.weights[-1])
-
-    def _warn_of_numbers(self, fit):
-        """Say where the number of clusters is not what was asked for, or not to be trusted."""
-        found, category = self.n_components_, ConvergenceWarning
-        wanted = fit.n_components if self.n_components == "auto" else self.n_components
-        path = fit.merged.partitions if fit.merged else None
-        n_start, n_distinct = (path[0].n_components, len(path[-1].labels)) if path else (0, 0)
-        if found == 0:
-            message = (
-                "All rows belong to the background, and no cluster is left; pass background=False, "
-                "or a smaller concentration."
-            )
-        elif found < wanted:
-            message = (
-                f"Number of clusters found ({found}) is smaller than the {wanted} that EM was to "
-                "find: the others came to own no rows. There may be too few distinct rows in X; "
-                "pass a smaller n_components, or another random_state."
-            )
-        elif self.n_components != "auto" or path is None:
-            return
-        elif found == 1 and 1 < n_distinct < _FEWEST_TO_COUNT:
-            category = UserWarning
-            message = (
-                f"X has {n_distinct} distinct rows, which are too few to tell how many clusters "
-                "there are; pass their number as n_components."
-            )
-        elif found == 1 and n_start > 1:
-            category = UserWarning
-            message = (
-                "No clusters were found: one component describes the rows as well as several. If "
-                "you know that there are clusters, pass their number as n_components; "
-                "merge_history_.scores says what spoke against each number."
-            )
-        elif found >= _NEAR_THE_START * n_start and n_start < n_distinct // 2:
-            category = UserWarning
-            message = (
-                f"The number of clusters found ({found}) is near the number that merging started "
-                f"from ({n_start}), so there may be more; pass "
-                f"n_components_init={min(4 * n_start, n_distinct // 2)}."
-            )
-        elif np.median(np.bincount(self.labels_[self.labels_ >= 0])) < _TINY:
-            category = UserWarning
-            message = (
-                f"Most of the {found} clusters have fewer than {_TINY} rows. If that is not what "
-                "you look for, pass a smaller n_components, or use merge_to."
-            )
-        else:
-            return
-        warnings.warn(message, category, stacklevel=4)
 
     def _as_labels(self, components):
         """Component numbers with the background, which comes last, as -1."""
@@ -887,20 +900,14 @@ def _owners(engine, parameters):
     """Parameters of the components that own rows, or are a background, and the assignment."""
     while True:
         assignment = engine.assign(parameters)
-        owns = np.bincount(assignment.labels, minlength=len(parameters.weights)) > 0
+        owns = np.bincount(assignment.labels, minlength=len(parameters.weights))
+        owns = engine.total(owns) > 0
         owns[-1] |= parameters.has_background
         if owns.all():
             return parameters, assignment
         parameters = parameters.selected(owns)
 
 
-def _checked_weight(sample_weight, X):
-    """Weights of the rows as numbers of copies."""
-    weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-    if not 0.0 < weight.max() <= _LARGEST_WEIGHT:
-        raise ValueError(
-            f"The largest sample_weight is {weight.max():g}; make it more than 0 and at most "
-            f"{_LARGEST_WEIGHT:g}."
-        )
-    # Numbers of copies are 1 or more on average; anything less is relative.
-    return weight / min(weight[weight > 0].mean(), 1.0)
+def _own_copy(X):
+    """A batch that nobody else can change, in memory."""
+    return X.cpu().float().numpy() if is_tensor(X) else X.copy()

@@ -104,10 +104,10 @@ def merged_start(
     >>> merged_start(choose_engine(X), "auto", rng=np.random.RandomState(0)).n_components
     4
     """
-    wanted = n_components_init or _default_init(n_components, engine.n_used_rows)
-    rows, weights = distinct_rows(*engine.sample(max(_ROWS, _ROWS_PER_COMPONENT * wanted), rng))
+    wanted = n_components_init or default_init(n_components, engine.n_used_rows)
+    rows, weights = distinct_rows(*engine.sample(sample_size(wanted), rng))
     if n_components_init is None:
-        wanted = _default_init(n_components, rows.shape[0])
+        wanted = default_init(n_components, rows.shape[0])
     n_components_init = min(wanted, rows.shape[0])
     # With mean weight 1, so that copies of all rows change nothing at all.
     scale = float(weights.mean())
@@ -152,6 +152,11 @@ def merged_start(
     return MergedStart(partitions, n_components, scores, scale, evenness)
 
 
+def sample_size(n_components_init):
+    """Most rows that a merge path from so many components looks at."""
+    return max(_ROWS, _ROWS_PER_COMPONENT * n_components_init)
+
+
 def measured_isotropy(engine, parameters, rng):
     """Isotropy of the scatter within components; see `vmfmix.isotropy.isotropy`.
 
@@ -172,8 +177,8 @@ def measured_isotropy(engine, parameters, rng):
     return isotropy(rows[in_clusters], labels[in_clusters], rng)
 
 
-def _default_init(n_components, n_rows):
-    """How many components to start from."""
+def default_init(n_components, n_rows):
+    """How many components merging starts from, if nobody says."""
     if n_components == "auto":
         return min(_MOST_COMPONENTS, max(n_rows // 8, min(n_rows // 2, 20), 1))
     if n_components == 1:

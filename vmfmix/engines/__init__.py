@@ -2,6 +2,8 @@
 
 import sys
 
+from vmfmix.engines.base import Rows
+
 
 def is_tensor(X):
     """Whether X is a torch tensor; torch is not imported to find out."""
@@ -9,12 +11,50 @@ def is_tensor(X):
     return torch is not None and isinstance(X, torch.Tensor)
 
 
-def choose_engine(X, *, sample_weight=None, center=None, block_size=None, device=None):
-    """The engine for rows that scikit-learn's validation let through.
+def is_dask(X):
+    """Whether X is a dask array; dask is not imported to find out."""
+    array = sys.modules.get("dask.array")
+    return array is not None and isinstance(X, array.Array)
+
+
+def checked_rows(X, *, block_size=None, device=None, report=None):
+    """Tensors, dask arrays and sources of blocks as `choose_engine` takes them.
 
     Parameters
     ----------
-    X : ndarray, CSR matrix or dense torch tensor of shape (n_rows, n_features)
+    X : object
+    block_size, device, report
+        See `choose_engine`.
+
+    Returns
+    -------
+    torch.Tensor, Rows, or X itself
+        Where X is an array or turns into one, which is left for scikit-learn to check.
+
+    Raises
+    ------
+    ValueError
+        If rows hold NaN or infinity or have the wrong shape.
+    """
+    if is_tensor(X):
+        from vmfmix.engines.torch_device import checked
+
+        return checked(X, device)
+    if is_dask(X):
+        from vmfmix.engines.dask_blocks import DaskRows
+
+        return DaskRows(X)
+    from vmfmix.engines.sources import Source, is_source
+
+    return Source(X, block_size, report) if is_source(X) else X
+
+
+def choose_engine(X, *, sample_weight=None, center=None, block_size=None, device=None, report=None):
+    """The engine for rows that were validated.
+
+    Parameters
+    ----------
+    X : ndarray, CSR matrix, dense torch tensor or Rows of shape (n_rows, n_features)
     sample_weight : ndarray of shape (n_rows,), default=None
     center : ndarray of shape (n_features,), default=None
         Subtracted from the unit rows, which are then scaled to unit length again.
@@ -23,6 +63,8 @@ def choose_engine(X, *, sample_weight=None, center=None, block_size=None, device
     device : str or torch.device, default=None
         Where torch computes: "cuda", "cuda:1", "mps" or "cpu". None: tensors stay where they are,
         and arrays are for numba.
+    report : callable, default=None
+        Told how far a pass over a source of blocks has come: (rows done, all rows).
 
     Returns
     -------
@@ -48,6 +90,14 @@ def choose_engine(X, *, sample_weight=None, center=None, block_size=None, device
            [0. , 0. ],
            [0. , 1. ]])
     """
+    if isinstance(X, Rows):
+        return X.engine(
+            sample_weight=sample_weight,
+            center=center,
+            block_size=block_size,
+            device=device,
+            report=report,
+        )
     if device is not None or is_tensor(X):
         try:
             from vmfmix.engines.torch_device import TorchEngine

@@ -1,15 +1,18 @@
 """The contract of an engine: the only object that touches rows.
 
 An engine holds the rows, their weights and the centre taken out of them. It is asked for sums over
-rows (`accumulate`), for what is said of every row (`assign`, `log_joint`, `cosines`) and for a
-sample of rows. Everything else in the package works on what it returns. To add an engine, write
-one file with a subclass and let `choose_engine` return it.
+rows (`accumulate`), for what is said of every row (`assign`, `log_joint`, `cosines`) and for some
+of the rows (`take`, `sample`). Everything else in the package works on what it returns. To add an
+engine, write one file with a subclass and let `choose_engine` return it.
 """
 
 from abc import ABC, abstractmethod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+
+# Types of rows that are used as they are; what is none of these becomes float64, the first.
+DTYPES = [np.float64, np.float32, np.float16, np.int8, np.uint8]
 
 MOST_ROUNDING = 2e-3  # nats, from which on a pass over float32 rows is made in float64
 
@@ -30,6 +33,39 @@ class Assignment(NamedTuple):
     labels: np.ndarray
     probabilities: np.ndarray
     log_densities: np.ndarray
+
+
+class Rows(ABC):
+    """Rows that are no array in memory: they were checked, and know the engine that reads them.
+
+    Attributes
+    ----------
+    shape : tuple of (n_rows, n_features)
+    is_sparse : bool
+    """
+
+    shape: Any
+    is_sparse: bool
+
+    @abstractmethod
+    def engine(self, *, sample_weight, center, block_size, device, report):
+        """The engine for them; see `vmfmix.engines.choose_engine`."""
+
+
+class SharedRows(Rows):
+    """Those rows that one of several processes holds, which fit one mixture to all of them."""
+
+    @abstractmethod
+    def checked(self, check):
+        """The same with rows that passed a check in every process."""
+
+    @abstractmethod
+    def together(self):
+        """Context for work that fails in all processes if it fails in one."""
+
+    @abstractmethod
+    def total(self, numbers):
+        """An array summed over all processes."""
 
 
 class Engine(ABC):
@@ -59,6 +95,11 @@ class Engine(ABC):
     n_zero_rows: int
     n_used_rows: int
 
+    @property
+    @abstractmethod
+    def used_rows(self):
+        """Positions of the rows with a direction and a positive weight, in order."""
+
     @abstractmethod
     def accumulate(self, parameters, *, hard=False):
         """One pass over the rows: the SufficientStatistics of their responsibilities."""
@@ -76,14 +117,30 @@ class Engine(ABC):
         """Iterate over (slice of rows, x_i·m_k of shape (block, K)) for unit rows m_k."""
 
     @abstractmethod
-    def sample(self, size, rng):
-        """Unit rows drawn without replacement, and their weights.
-
-        Rows of weight 0 are left out, so there may be fewer than `size`; if `size` is at least
-        their number, all of them in their order.
+    def take(self, positions):
+        """Unit rows at these positions, which are in order, and their weights.
 
         Returns
         -------
         rows : ndarray or CSR matrix of shape (n, n_features)
         weights : ndarray of shape (n,)
         """
+
+    def sample(self, size, rng):
+        """Unit rows drawn without replacement, in their order, and their weights; see `take`.
+
+        Rows of weight 0 are left out, so there may be fewer than `size`. Engines with the same rows
+        draw the same.
+        """
+        candidates = self.used_rows
+        if size < len(candidates):
+            candidates = np.sort(rng.choice(candidates, size, replace=False))
+        return self.take(candidates)
+
+    def agreed(self, thing):
+        """The same thing for all processes that share a fit: that of the first."""
+        return thing
+
+    def total(self, numbers):
+        """An array summed over all processes that share a fit."""
+        return numbers

@@ -121,6 +121,10 @@ class CPUEngine(Engine):
         shift[directed] = 1.0 / np.sqrt(squared[directed])
         return scale * shift, shift
 
+    @property
+    def used_rows(self):  # noqa: D102
+        return np.flatnonzero(self._weight > 0)
+
     def accumulate(self, parameters, *, hard=False):  # noqa: D102
         this = self._pass(parameters, hard=hard, recalls=True)
         if self._has_sparse_sums(len(parameters.weights)):
@@ -233,17 +237,14 @@ class CPUEngine(Engine):
         for rows, scores in self._scores(natural, len(directions)):
             yield rows, self._affine(rows, scores, center_scores)
 
-    def sample(self, size, rng):  # noqa: D102
-        candidates = np.flatnonzero(self._weight > 0)
-        if size < len(candidates):
-            candidates = np.sort(rng.choice(candidates, size, replace=False))
-        scale, shift = self._scale[candidates], self._shift[candidates]
+    def take(self, positions):  # noqa: D102
+        scale, shift = self._scale[positions], self._shift[positions]
         if self._center is None:
-            rows = self._rows.take(candidates, scale, self.dtype)
+            rows = self._rows.take(positions, scale, self.dtype)
         else:
-            rows = self._rows.take(candidates, scale, np.float64)
+            rows = self._rows.take(positions, scale, np.float64)
             rows = (rows - np.outer(shift, self._center)).astype(self.dtype)
-        return rows, self._weight[candidates]
+        return rows, self._weight[positions]
 
     def _affine(self, rows, scores, center_scores):
         """Scores of the raw rows turned into scores of the unit rows, in float64."""

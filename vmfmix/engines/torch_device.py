@@ -1,8 +1,11 @@
 """The engine for rows on a device that torch knows: a GPU, or the CPU in tests.
 
-Rows stay where they are. A pass goes through them by blocks: scores by one matrix product,
-responsibilities in place, and sums by another product; blocks are summed in float64 where the
-device has it. What leaves the device is of the size of the components, or one number for each row.
+Rows stay where they are. A pass goes through them by blocks: log joints by one matrix product,
+their softmax, and sums by another product; blocks are summed in float64 where the device has it.
+What leaves the device is of the size of the components, or one number for each row.
+
+Products are made in the precision that torch is set to: float32, or TensorFloat-32 after
+`torch.set_float32_matmul_precision("high")`, which rounds both factors to 11 bits.
 """
 
 import warnings
@@ -17,8 +20,9 @@ from vmfmix.engines.rows import blocks
 from vmfmix.statistics import SufficientStatistics
 
 _SCORES_PER_BLOCK = {"cpu": 2**19}
-_SCORES_PER_BLOCK_OF_A_GPU = 2**25  # large products are what a GPU is good at
+_SCORES_PER_BLOCK_OF_A_GPU = 2**26  # a quarter of a gigabyte: large products are the fastest
 _FEWEST_ROWS_PER_BLOCK = 256
+_ROWS_PER_SUM = 2**15  # about: of blocks whose sums are added before they become float64
 _SHORTEST, _LONGEST = 1e-18, 1e18  # lengths whose products with a mean stay within float32
 
 
@@ -112,11 +116,13 @@ class TorchEngine(Engine):
             lengths = self._lengths()
         self._scale, self._shift = self._normalisation(lengths)
         directed = self._scale > 0
+        self._has_weights = sample_weight is not None  # beside those of rows without a direction
         weight = torch.ones(self.n_rows) if sample_weight is None else sample_weight
         self._weight = torch.where(directed, self._sent(weight), 0.0)
         self.n_zero_rows = int((~directed).sum())
         self.n_used_rows = int((self._weight > 0).sum())
         self._total_weight = float(self._weight.sum())
+        self._largest_shift = max(float(self._shift.max()), 1.0)
 
     def _sent(self, array, dtype=None):
         """An array on the device, in the wide precision."""
@@ -156,93 +162,93 @@ class TorchEngine(Engine):
             shift[rows] = torch.where(directed, squared.rsqrt(), 0.0)
         return scale * shift, shift
 
+    @property
+    def used_rows(self):  # noqa: D102
+        return np.flatnonzero((self._weight > 0).cpu().numpy())
+
     def accumulate(self, parameters, *, hard=False):  # noqa: D102
         n_components = len(parameters.weights)
         counts = torch.zeros(n_components, dtype=self._wide, device=self.device)
-        shift_sums = torch.zeros_like(counts)
         resultants = counts.new_zeros(n_components, self.n_features)
         log_likelihood = counts.new_zeros(())
+        sums, n_summed = resultants.to(self._precision(parameters), copy=True), 0
         for rows, block, joint in self._log_joints(parameters):
-            weight, shift, scale = self._weight[rows], self._shift[rows], self._scale[rows]
-            highest, best = joint.max(dim=1)
             if hard:
-                log_density = highest.to(self._wide)
-                masses = joint.zero_().scatter_(1, best[:, None], 1.0)
+                log_density, best = joint.max(dim=1, keepdim=True)
+                masses = torch.zeros_like(joint).scatter_(1, best, 1.0)
             else:
-                masses = joint.sub_(highest[:, None]).exp_()
-                total = masses.sum(dim=1)
-                log_density = highest.to(self._wide) + total.to(self._wide).log()
-                masses.div_(total[:, None])
-            log_likelihood += torch.dot(weight, log_density)
-            masses.mul_(weight.to(masses.dtype)[:, None])
-            counts += masses.sum(dim=0, dtype=self._wide)
-            if self._center is not None:
-                shift_sums += (masses.T @ shift.to(masses.dtype)).to(self._wide)
-            masses.mul_(scale.to(masses.dtype)[:, None])
-            resultants += (masses.T @ block).to(self._wide)
-        if self._center is not None:
-            resultants -= torch.outer(shift_sums, self._center)
+                _, log_density, masses = _responsibilities(joint)
+            weight = self._weight[rows]
+            log_likelihood += torch.dot(weight, log_density.ravel().to(self._wide))
+            weight = weight.to(masses.dtype)
+            counts += (weight @ masses).to(self._wide)
+            # There are often fewer features than components: rows are weighted, not masses.
+            sums.addmm_(masses.T, block.mul_(weight[:, None]) if self._has_weights else block)
+            n_summed += len(block)
+            if n_summed >= _ROWS_PER_SUM or rows.stop == self.n_rows:
+                resultants += sums
+                sums.zero_()
+                n_summed = 0
         uniform = self._total_weight * log_normalizer(0.0, self.n_features)
         return SufficientStatistics(
             counts=_as_float64(counts),
-            resultants=_as_float64(resultants),
+            resultants=_as_float64(_on_the_host(resultants)),
             log_likelihood=float(log_likelihood) + uniform,
             weight=self._total_weight,
         )
 
     def assign(self, parameters):  # noqa: D102
-        labels = torch.empty(self.n_rows, dtype=torch.int32, device=self.device)
-        probabilities = torch.empty(self.n_rows, dtype=self._wide, device=self.device)
+        labels = torch.empty(self.n_rows, 1, dtype=torch.int32, device=self.device)
+        probabilities = torch.empty(self.n_rows, 1, dtype=self._wide, device=self.device)
         log_densities = torch.empty_like(probabilities)
         for rows, _, joint in self._log_joints(parameters):
-            highest, best = joint.max(dim=1)
-            total = joint.sub_(highest[:, None]).exp_().sum(dim=1).to(self._wide)
+            best, log_densities[rows], masses = _responsibilities(joint)
             labels[rows] = best.to(torch.int32)
-            probabilities[rows] = 1.0 / total
-            log_densities[rows] = highest.to(self._wide) + total.log()
+            probabilities[rows] = masses.gather(1, best).to(self._wide)
         log_densities = _as_float64(log_densities) + log_normalizer(0.0, self.n_features)
-        return Assignment(labels.cpu().numpy(), _as_float64(probabilities), log_densities)
+        return Assignment(
+            labels.ravel().cpu().numpy(), _as_float64(probabilities).ravel(), log_densities.ravel()
+        )
 
     def log_joint(self, parameters):  # noqa: D102
         for rows, _, joint in self._log_joints(parameters):
             yield rows, _as_float64(joint)
 
     def cosines(self, directions):  # noqa: D102
-        dtype = self._narrow if self._center is None else self._wide
-        for rows, _, cosines in self._scores(self._sent(directions), dtype):
-            yield rows, _as_float64(cosines)
+        columns = self._sent(directions, self._narrow).T
+        for rows in self._blocks(len(directions)):
+            yield rows, _as_float64(self._unit_rows(rows, self._narrow) @ columns)
 
-    def sample(self, size, rng):  # noqa: D102
-        candidates = np.flatnonzero((self._weight > 0).cpu().numpy())
-        if size < len(candidates):
-            candidates = np.sort(rng.choice(candidates, size, replace=False))
-        places = torch.as_tensor(candidates, device=self.device)
-        rows = self._scale[places, None] * self._X[places].to(self._wide)
-        if self._center is not None:
-            rows -= torch.outer(self._shift[places], self._center)
-        return rows.to(self._narrow).cpu().numpy(), _as_float64(self._weight[places])
+    def take(self, positions):  # noqa: D102
+        places = torch.as_tensor(positions, device=self.device)
+        rows = self._unit_rows(places, self._narrow)
+        return rows.cpu().numpy(), _as_float64(self._weight[places])
 
     def _log_joints(self, parameters):
-        """Iterate over (slice, block, log joints relative to the uniform law)."""
+        """Iterate over (slice, block of unit rows, log joints relative to the uniform law)."""
+        dtype = self._precision(parameters)
+        natural = self._sent(parameters.means) * self._sent(parameters.concentrations)[:, None]
+        columns = natural.to(dtype).T
+        offsets = self._sent(parameters.offsets, dtype)
+        for rows in self._blocks(columns.shape[1]):
+            block = self._unit_rows(rows, dtype)
+            yield rows, block, torch.addmm(offsets, block, columns)
+
+    def _precision(self, parameters):
+        """Type of the scores."""
         # κ x·μ and log C(κ) cancel, and so do a row and the centre near to it: what is rounded of
         # the products is left over in nats.
-        largest_shift = max(float(self._shift.max()), 1.0)
         rounding = torch.finfo(self._narrow).eps * parameters.concentrations.max(initial=0.0)
-        dtype = self._narrow if largest_shift * rounding < MOST_ROUNDING else self._wide
-        offsets = self._sent(parameters.offsets, dtype)
-        for rows, block, scores in self._scores(self._sent(parameters.natural), dtype):
-            yield rows, block, scores.add_(offsets)
+        exact = self._largest_shift * rounding >= MOST_ROUNDING
+        # The mean of all rows, which is taken out of them, is wanted to the last bit.
+        return self._wide if exact or len(parameters.weights) == 1 else self._narrow
 
-    def _scores(self, natural, dtype):
-        """Iterate over (slice, block, scale x·η − shift c·η)."""
-        columns = natural.to(dtype).T
-        of_center = None if self._center is None else (natural @ self._center).to(dtype)
-        for rows in self._blocks(len(natural)):
-            block = self._X[rows].to(dtype)
-            scores = (block @ columns).mul_(self._scale[rows, None].to(dtype))
-            if of_center is not None:
-                scores.sub_(torch.outer(self._shift[rows].to(dtype), of_center))
-            yield rows, block, scores
+    def _unit_rows(self, rows, dtype):
+        """Rows of unit length, after the centre was subtracted if there is one."""
+        if self._center is None:
+            return self._X[rows] * self._scale[rows, None].to(dtype)
+        block = self._X[rows] * self._scale[rows, None]
+        return block.sub_(torch.outer(self._shift[rows], self._center)).to(dtype)
 
     def _blocks(self, numbers_of_a_row):
         size = self._block_size
@@ -263,5 +269,20 @@ def _tensor_of(X, device):
     return X.to(wanted)
 
 
+def _responsibilities(joint):
+    """The most probable components, log densities in the wide precision, and responsibilities."""
+    highest, best = joint.max(dim=1, keepdim=True)
+    masses = torch.softmax(joint, dim=1)
+    wide = _widest(joint.device)
+    return best, highest.to(wide) - masses.gather(1, best).to(wide).log(), masses
+
+
+def _on_the_host(tensor):
+    """A copy in memory that a GPU writes to directly, which is many times as fast."""
+    if not tensor.is_cuda:
+        return tensor.cpu()
+    return torch.empty_like(tensor, device="cpu", pin_memory=True).copy_(tensor)
+
+
 def _as_float64(tensor):
-    return tensor.cpu().numpy().astype(np.float64)
+    return tensor.cpu().numpy().astype(np.float64, copy=False)

@@ -1,0 +1,158 @@
+"""Several processes that hold a part of the rows each, and what happens when one of them fails."""
+
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vmfmix import VMFMixture
+from vmfmix.datasets import make_vmf_mixture
+
+pytest.importorskip("torch.distributed")
+ROOT = Path(__file__).parents[1]
+START = """
+import datetime, os, sys
+import numpy as np
+import torch.distributed as dist
+from vmfmix import VMFMixture
+from vmfmix.datasets import make_vmf_mixture
+from vmfmix.engines.collective import Shard
+
+rank, folder = int(sys.argv[1]), sys.argv[2]
+dist.init_process_group(
+    "gloo",
+    store=dist.FileStore(folder + "/store", 2),
+    rank=rank,
+    world_size=2,
+    timeout=datetime.timedelta(seconds=60),
+)
+X, _ = make_vmf_mixture(3000, 16, 5, concentration=30.0, dtype=np.float32, random_state=0)
+mine = X[:1100] if rank == 0 else X[1100:]
+"""
+
+
+def in_two_processes(code, folder):
+    """Run code in both; their exit codes and what they printed."""
+    script = folder / "script.py"
+    script.write_text(START + textwrap.dedent(code), encoding="utf-8")
+    both = [
+        subprocess.Popen(
+            [sys.executable, str(script), str(rank), str(folder)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=ROOT,
+        )
+        for rank in range(2)
+    ]
+    try:
+        said = [process.communicate(timeout=120)[0] for process in both]
+    finally:
+        for process in both:
+            process.kill()
+    return [process.returncode for process in both], said
+
+
+@pytest.mark.parametrize(
+    "options",
+    ["random_state=0", "n_components=5, merge=None, random_state=0", "center=True, random_state=0"],
+)
+def test_two_processes_find_what_one_finds(tmp_path, options):
+    code = f"""
+    weight = np.arange(len(X)) % 3.0 / 2
+    weight = weight[:1100] if rank == 0 else weight[1100:]
+    model = VMFMixture({options}).fit(Shard(mine), sample_weight=weight)
+    parts = model.labels_, model.means_, model.predict(mine)
+    np.savez(f"{{folder}}/{{rank}}.npz", *parts)
+    """
+    codes, said = in_two_processes(code, tmp_path)
+    assert codes == [0, 0], said
+    X, _ = make_vmf_mixture(3000, 16, 5, concentration=30.0, dtype=np.float32, random_state=0)
+    model = VMFMixture(**eval(f"dict({options})")).fit(X, sample_weight=np.arange(3000) % 3.0 / 2)
+    first, second = (np.load(tmp_path / f"{rank}.npz") for rank in range(2))
+    np.testing.assert_array_equal(np.concatenate([first["arr_0"], second["arr_0"]]), model.labels_)
+    np.testing.assert_array_equal(np.concatenate([first["arr_2"], second["arr_2"]]), model.labels_)
+    np.testing.assert_array_equal(first["arr_1"], second["arr_1"])
+    np.testing.assert_allclose(first["arr_1"], model.means_, atol=1e-6)
+
+
+def test_without_a_seed_both_take_the_same(tmp_path):
+    code = """
+    model = VMFMixture(3, merge=None, max_iter=2).fit(Shard(mine))
+    np.save(f"{folder}/{rank}.npy", model.means_)
+    """
+    codes, said = in_two_processes(code, tmp_path)
+    assert codes == [0, 0], said
+    np.testing.assert_array_equal(*(np.load(tmp_path / f"{rank}.npy") for rank in range(2)))
+
+
+FAILURES = {
+    "NaN in one": ("mine[5, 5] = np.nan if rank else 1", ["Process 1 of the group", "NaN"]),
+    "other widths": (
+        "mine = mine[:, : 10 + rank]",
+        ["numbers of features: 10, 11", "numbers of features: 10, 11"],
+    ),
+    "bad weights in one": (
+        "weight[:] = -1.0 if rank else 1.0",
+        ["Process 1 of the group failed: Negative", "Negative"],
+    ),
+    "a source that fails later": (
+        """
+reads = [0]
+def mine():
+    reads[0] += 1
+    if rank and reads[0] > 3:
+        raise OSError("the disk is gone")
+    return iter([X])
+weight = np.ones(3000)
+""",
+        ["Process 1 of the group failed: the disk is gone", "the disk is gone"],
+    ),
+    "a process that dies": (
+        """
+reads = [0]
+def mine():
+    reads[0] += 1
+    if rank and reads[0] > 3:
+        os._exit(3)
+    return iter([X])
+weight = np.ones(3000)
+""",
+        ["could not reach all others", ""],
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", FAILURES)
+def test_what_fails_in_one_fails_in_all_at_once(tmp_path, kind):
+    change, messages = FAILURES[kind]
+    code = f"""
+weight = np.ones(len(mine))
+{change}
+model = VMFMixture(3, merge=None, random_state=0)
+try:
+    model.fit(Shard(mine), sample_weight=weight)
+except Exception as error:
+    print("failed:", error, hasattr(model, "means_"), flush=True)
+    os._exit(7)
+"""
+    codes, said = in_two_processes(code, tmp_path)
+    assert codes == ([7, 3] if kind == "a process that dies" else [7, 7]), said
+    for message, text in zip(messages, said):
+        assert message in text
+        assert "True" not in text  # no half-fitted model
+
+
+def test_a_shard_without_a_group_is_refused_in_words():
+    code = """
+from vmfmix.engines.collective import Shard
+try:
+    Shard([[1.0, 0.0]])
+except RuntimeError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert "call torch.distributed.init_process_group first" in done.stdout

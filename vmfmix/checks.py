@@ -1,0 +1,149 @@
+"""What is asked of parameters and rows before a fit, and what is said of its outcome."""
+
+import warnings
+from contextlib import nullcontext
+from numbers import Integral
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.validation import _check_sample_weight
+
+from vmfmix.engines.base import SharedRows
+from vmfmix.fitting import merges
+
+_LARGEST_WEIGHT = 1e15
+_NEAR_THE_START = 0.7  # share of the starting number from which on it may have been too small
+_TINY = 4  # rows
+_FEWEST_TO_COUNT = 10  # distinct rows
+
+
+def check_merging(settings):
+    """Refuse parameters of a VMFMixture that exclude each other."""
+    fewest, most = settings.n_components, settings.n_components_init
+    if fewest == "auto" and settings.merge is None:
+        raise ValueError(
+            'n_components="auto" finds the number of clusters by merging, and merge=None '
+            'forbids that; pass merge="likelihood", or an integer for n_components.'
+        )
+    if most is not None and fewest != "auto" and most < fewest:
+        raise ValueError(
+            f"n_components_init={most} is less than n_components={fewest}, and merging cannot "
+            "add components; pass more, or None."
+        )
+    if most is not None and settings.merge is None and most != fewest:
+        raise ValueError(
+            f"n_components_init={most} is where merging starts, and merge=None forbids "
+            'merging; pass merge="likelihood", or n_components_init=None.'
+        )
+    if settings.selection == "stability" and fewest == "auto" and settings.means_init is not None:
+        raise ValueError(
+            'selection="stability" compares different seeds, and means_init leaves no choice '
+            "of them; pass another selection, or means_init=None."
+        )
+    if merges(settings):
+        for name in ("weights_init", "concentrations_init"):
+            if getattr(settings, name) is not None:
+                raise ValueError(
+                    f"{name} cannot be given where components are merged first; pass "
+                    f"merge=None, or {name}=None."
+                )
+
+
+def require_same_shape(model, last, X):
+    """A warm start needs a last fit of the same kind to go on from."""
+    fitted = (
+        last.settings["n_components"],
+        last.result.parameters.has_background,
+        hasattr(model, "center_"),
+    )
+    wanted = model.n_components, model.background, model.center
+    if fitted != wanted or X.shape[1] != model.means_.shape[1]:
+        raise ValueError(
+            "warm_start=True cannot go on from the last fit, which had other n_components, "
+            "background, center or features; set warm_start=False."
+        )
+
+
+def require_enough_rows(settings, engine):
+    """There must be rows with a direction, and as many as components."""
+    if engine.n_used_rows == 0:
+        centred = ", or equal to their mean, which center=True takes out" if settings.center else ""
+        raise ValueError(
+            f"No row of X has a direction and a positive weight: all are zeros{centred}."
+        )
+    for name in ("n_components", "n_components_init"):
+        wanted = getattr(settings, name)
+        if isinstance(wanted, Integral) and wanted > engine.n_used_rows:
+            raise ValueError(
+                f"{name}={wanted} is more than the {engine.n_used_rows} rows of X that have a "
+                f"direction and a positive weight; pass at most {engine.n_used_rows}."
+            )
+
+
+def checked_weight(sample_weight, X):
+    """Weights of the rows."""
+    with X.together() if isinstance(X, SharedRows) else nullcontext():
+        weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        if not 0.0 < weight.max() <= _LARGEST_WEIGHT:
+            raise ValueError(
+                f"The largest sample_weight is {weight.max():g}; make it more than 0 and at most "
+                f"{_LARGEST_WEIGHT:g}."
+            )
+    return weight
+
+
+def as_copies(weight, X):
+    """Weights as numbers of copies: 1 or more on average; anything less is relative."""
+    sums = np.array([weight.sum(), (weight > 0).sum()])
+    total, n_rows = X.total(sums) if isinstance(X, SharedRows) else sums
+    return weight / min(total / n_rows, 1.0)
+
+
+def warn_of_numbers(model, fit):
+    """Say where the number of clusters is not what was asked for, or not to be trusted."""
+    found, category = model.n_components_, ConvergenceWarning
+    wanted = fit.n_components if model.n_components == "auto" else model.n_components
+    path = fit.merged.partitions if fit.merged else None
+    n_start, n_distinct = (path[0].n_components, len(path[-1].labels)) if path else (0, 0)
+    if found == 0:
+        message = (
+            "All rows belong to the background, and no cluster is left; pass background=False, "
+            "or a smaller concentration."
+        )
+    elif found < wanted:
+        message = (
+            f"Number of clusters found ({found}) is smaller than the {wanted} that EM was to "
+            "find: the others came to own no rows. There may be too few distinct rows in X; "
+            "pass a smaller n_components, or another random_state."
+        )
+    elif model.n_components != "auto" or path is None:
+        return
+    elif found == 1 and 1 < n_distinct < _FEWEST_TO_COUNT:
+        category = UserWarning
+        message = (
+            f"X has {n_distinct} distinct rows, which are too few to tell how many clusters "
+            "there are; pass their number as n_components."
+        )
+    elif found == 1 and n_start > 1:
+        category = UserWarning
+        message = (
+            "No clusters were found: one component describes the rows as well as several. If "
+            "you know that there are clusters, pass their number as n_components; "
+            "merge_history_.scores says what spoke against each number."
+        )
+    elif found >= _NEAR_THE_START * n_start and n_start < n_distinct // 2:
+        category = UserWarning
+        message = (
+            f"The number of clusters found ({found}) is near the number that merging started "
+            f"from ({n_start}), so there may be more; pass "
+            f"n_components_init={min(4 * n_start, n_distinct // 2)}."
+        )
+    elif np.median(np.bincount(model.labels_[model.labels_ >= 0])) < _TINY:
+        category = UserWarning
+        message = (
+            f"Most of the {found} clusters have fewer than {_TINY} rows. If that is not what "
+            "you look for, pass a smaller n_components, or use merge_to."
+        )
+    else:
+        return
+    warnings.warn(message, category, stacklevel=4)

@@ -1,0 +1,210 @@
+"""The engine for rows that several processes hold, around the engine for those of this process.
+
+Every process of a torch.distributed group calls `fit` with a `Shard` of the rows. Sums over rows
+are added over all processes, and everything that is made of them is made in each: so all end with
+the same model. What is said of single rows is said of those that are here.
+
+What fails in one process is told to all, which then fail too instead of waiting for it.
+"""
+
+import math
+from contextlib import contextmanager
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+import torch.distributed as dist
+
+from vmfmix.dense_or_sparse import as_array, stacked
+from vmfmix.engines import choose_engine
+from vmfmix.engines.base import Engine, SharedRows
+from vmfmix.statistics import SufficientStatistics
+
+
+class Shard(SharedRows):
+    """The rows that this process holds of all the rows of a group of processes.
+
+    Parameters
+    ----------
+    rows : array-like, CSR matrix, tensor or source of blocks
+        What `VMFMixture.fit` takes.
+    group : torch.distributed.ProcessGroup, default=None
+        None: all processes.
+
+    Raises
+    ------
+    RuntimeError
+        If there is no process group.
+
+    Examples
+    --------
+    With ``torchrun --nproc-per-node 2``, or in any group:
+
+    >>> import torch.distributed as dist
+    >>> from vmfmix import VMFMixture
+    >>> from vmfmix.engines.collective import Shard
+    >>> dist.init_process_group("gloo")  # doctest: +SKIP
+    >>> model = VMFMixture(random_state=0).fit(Shard(X))  # doctest: +SKIP
+    """
+
+    def __init__(self, rows, group=None):
+        if not (dist.is_available() and dist.is_initialized()):
+            raise RuntimeError(
+                "A Shard belongs to a group of processes, and there is none; call "
+                "torch.distributed.init_process_group first, or pass the rows themselves."
+            )
+        self.rows, self.group = rows, group
+        self.shape = getattr(rows, "shape", None)  # of the rows in this process
+        self.is_sparse = sp.issparse(rows) or getattr(rows, "is_sparse", False)
+
+    def engine(self, **options):  # noqa: D102
+        return CollectiveEngine(self, **options)
+
+    @property
+    def n_processes(self):
+        """Of the group."""
+        return dist.get_world_size(self.group)
+
+    @property
+    def rank(self):
+        """Number of this process in the group."""
+        return dist.get_rank(self.group)
+
+    def checked(self, check):
+        """The shard with rows that passed a check, and as many features in each process."""
+        with self.together():
+            rows = check(self.rows)
+        numbers = self.gathered(rows.shape[1])
+        if len(set(numbers)) > 1:
+            raise ValueError(
+                "The processes of the group hold rows with different numbers of features: "
+                f"{', '.join(map(str, numbers))}."
+            )
+        return Shard(rows, self.group)
+
+    @contextmanager
+    def together(self):
+        """Work in this process that fails everywhere if it fails anywhere."""
+        try:
+            yield
+        except Exception as error:
+            self.gathered(str(error))
+            raise
+        self._require_none_failed(self.gathered(None))
+
+    def _require_none_failed(self, messages):
+        for rank, message in enumerate(messages):
+            if message is not None:
+                raise RuntimeError(f"Process {rank} of the group failed: {message}")
+
+    def gathered(self, thing):
+        """What each process gives, in the order of the processes."""
+        things = [None] * self.n_processes
+        with self._reachable():
+            dist.all_gather_object(things, thing, group=self.group)
+        return things
+
+    def from_first(self, thing):
+        """What the first process gives."""
+        things = [thing]
+        with self._reachable():
+            first = 0 if self.group is None else dist.get_global_rank(self.group, 0)
+            dist.broadcast_object_list(things, first, group=self.group)
+        return things[0]
+
+    def total(self, numbers):
+        """An array summed over all processes, in float64."""
+        numbers = np.ascontiguousarray(numbers, np.float64)
+        tensor = torch.from_numpy(numbers.copy())
+        if dist.get_backend(self.group) == "nccl":
+            tensor = tensor.cuda()
+        with self._reachable():
+            dist.all_reduce(tensor, group=self.group)
+        return tensor.cpu().numpy()
+
+    @contextmanager
+    def _reachable(self):
+        try:
+            yield
+        except (RuntimeError, ValueError) as error:
+            raise RuntimeError(
+                f"Process {self.rank} of the group could not reach all others, one of which may "
+                f"have ended: {str(error).splitlines()[0]}"
+            ) from error
+
+
+class CollectiveEngine(Engine):
+    """The rows of all shards; positions of rows count those with a direction and a weight.
+
+    Parameters
+    ----------
+    shard : Shard
+        With rows that passed `Shard.checked`.
+    **options
+        For the engine of the rows in this process; see `vmfmix.engines.choose_engine`.
+    """
+
+    def __init__(self, shard, **options):
+        self._shard = shard
+        with shard.together():
+            self._engine = choose_engine(shard.rows, **options)
+        engine = self._engine
+        self.n_rows, self.n_features = engine.n_rows, engine.n_features
+        self.dtype = np.result_type(*shard.gathered(engine.dtype))
+        used = shard.gathered(engine.n_used_rows)
+        self._first = sum(used[: shard.rank])
+        self.n_used_rows = sum(used)
+        self.n_zero_rows = sum(shard.gathered(engine.n_zero_rows))
+
+    @property
+    def used_rows(self):  # noqa: D102
+        return np.arange(self.n_used_rows)
+
+    def accumulate(self, parameters, *, hard=False):  # noqa: D102
+        shape = parameters.means.shape
+        error, here = None, SufficientStatistics(np.zeros(shape[0]), np.zeros(shape), 0.0, 0.0)
+        try:
+            here = self._engine.accumulate(parameters, hard=hard)
+        except Exception as caught:
+            error = caught
+        scalars = here.log_likelihood, here.weight, float(error is not None)
+        parts = here.counts, as_array(here.resultants).ravel(), scalars
+        counts, resultants, (log_likelihood, weight, n_failed) = np.split(
+            self._shard.total(np.concatenate(parts)), np.cumsum([shape[0], math.prod(shape)])
+        )
+        if n_failed:
+            self._fail(error)
+        return SufficientStatistics(
+            counts, resultants.reshape(shape), float(log_likelihood), float(weight)
+        )
+
+    def _fail(self, error):
+        """Raise what went wrong, here or elsewhere."""
+        messages = self._shard.gathered(None if error is None else str(error))
+        if error is not None:
+            raise error
+        self._shard._require_none_failed(messages)
+
+    def assign(self, parameters):  # noqa: D102
+        with self._shard.together():
+            return self._engine.assign(parameters)
+
+    def log_joint(self, parameters):  # noqa: D102
+        return self._engine.log_joint(parameters)
+
+    def cosines(self, directions):  # noqa: D102
+        return self._engine.cosines(directions)
+
+    def take(self, positions):  # noqa: D102
+        with self._shard.together():
+            here = positions - self._first
+            here = here[(here >= 0) & (here < self._engine.n_used_rows)]
+            found = self._engine.take(self._engine.used_rows[here])
+        rows, weights = zip(*self._shard.gathered(found))
+        return stacked(rows), np.concatenate(weights)
+
+    def agreed(self, thing):  # noqa: D102
+        return self._shard.from_first(thing)
+
+    def total(self, numbers):  # noqa: D102
+        return self._shard.total(numbers)
