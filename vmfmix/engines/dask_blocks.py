@@ -59,8 +59,7 @@ class DaskRows(Rows):
         X = X.rechunk({1: -1})
         self.array = X if X.dtype in DTYPES else X.astype(np.float64)
         self.shape, self.dtype = X.shape, self.array.dtype
-        found = computed(*[_looked_through(*each) for each in zip(self.blocks, self.places)])
-        self.without_direction = np.concatenate(found)
+        self.without_direction = np.concatenate(self.of_each_block(_without_direction, self.places))
 
     def engine(self, *, report, **options):  # noqa: D102
         return DaskEngine(self, **options)
@@ -75,6 +74,45 @@ class DaskRows(Rows):
         """The rows of each block."""
         ends = np.cumsum([0, *self.array.chunks[0]]).tolist()
         return [slice(*both) for both in pairwise(ends)]
+
+    def groups(self):
+        """Numbers of the blocks that are worked on one after the other.
+
+        Blocks that workers hold are shared out to the threads of their workers: so nothing waits in
+        a queue, from which an idle worker would take it, with a copy of the block.
+        """
+        alone = [[number] for number in range(len(self.places))]
+        client = _client()
+        if client is None:
+            return alone
+        keys = [row[0] for row in self.array.__dask_keys__()]
+        holders, threads = client.who_has(self.array), client.nthreads()
+        held: dict = {}
+        for number, key in enumerate(keys):
+            address = next(iter(holders.get(key, ())), None)
+            if address not in threads:
+                return alone
+            held.setdefault(address, []).append(number)
+        shares = (
+            numbers[first :: threads[address]]
+            for address, numbers in held.items()
+            for first in range(threads[address])
+        )
+        return [share for share in shares if share]
+
+    def of_each_block(self, function, given, *shared):
+        """What `function(block, what is given for it, *shared)` returns for each block, in order."""
+        blocks, groups = self.blocks, self.groups()
+        found = computed(
+            *(
+                _one_by_one(
+                    function, [blocks[i] for i in group], [given[i] for i in group], *shared
+                )
+                for group in groups
+            )
+        )
+        of_each = {i: one for group, part in zip(groups, found) for i, one in zip(group, part)}
+        return [of_each[i] for i in range(len(blocks))]
 
 
 class DaskEngine(Engine):
@@ -96,7 +134,8 @@ class DaskEngine(Engine):
         directed = np.ones(self.n_rows, bool)
         directed[rows.without_direction] = False
         if center is not None:
-            for place, used in zip(rows.places, self._of_each_block(_used_rows, weighted=False)):
+            found = rows.of_each_block(_used_rows, self._weights(weighted=False), self._options)
+            for place, used in zip(rows.places, found):
                 directed[place] = False
                 directed[place.start + used] = True
         self._is_used = directed if sample_weight is None else directed & (sample_weight > 0)
@@ -114,14 +153,16 @@ class DaskEngine(Engine):
             _sums(
                 [blocks[i] for i in group], [weights[i] for i in group], self._options, shared, hard
             )
-            for group in self._groups()
+            for group in self._rows.groups()
         ]
         while len(sums) > 1:
             sums = [_added(sums[i : i + _BRANCHES]) for i in range(0, len(sums), _BRANCHES)]
         return computed(*sums)[0]
 
     def assign(self, parameters):  # noqa: D102
-        found = self._of_each_block(_assign, _shared(parameters))
+        found = self._rows.of_each_block(
+            _assign, self._weights(), self._options, _shared(parameters)
+        )
         return Assignment(*(np.concatenate(parts) for parts in zip(*found)))
 
     def log_joint(self, parameters):  # noqa: D102
@@ -131,63 +172,17 @@ class DaskEngine(Engine):
         return self._one_after_the_other(_cosines, directions)
 
     def take(self, positions):  # noqa: D102
-        calls = []
-        for place, block in zip(self._rows.places, self._rows.blocks):
-            here = slice(*np.searchsorted(positions, [place.start, place.stop]))
-            some = positions[here]
-            if len(some) > 0:
-                calls.append(_take(block, self._options, some - place.start))
+        ends = np.searchsorted(positions, [place.start for place in self._rows.places])
+        places = np.split(positions, ends[1:])
+        some = [each - place.start for each, place in zip(places, self._rows.places)]
+        found = self._rows.of_each_block(_take, some, self._options)
         weights = np.ones(len(positions)) if self._weight is None else self._weight[positions]
-        return stacked(computed(*calls)), weights
+        return stacked([rows for rows in found if rows is not None]), weights
 
     def _weights(self, weighted=True):
         """Weights of the rows of each block, or None for each."""
         weight = self._weight if weighted else None
         return [None if weight is None else weight[place] for place in self._rows.places]
-
-    def _groups(self):
-        """Numbers of the blocks that are worked on one after the other.
-
-        Blocks that workers hold are shared out to the threads of their workers: so nothing waits in
-        a queue, from which an idle worker would take it, with a copy of the block.
-        """
-        alone = [[number] for number in range(len(self._rows.places))]
-        client = _client()
-        if client is None:
-            return alone
-        keys = [row[0] for row in self._rows.array.__dask_keys__()]
-        holders, threads = client.who_has(self._rows.array), client.nthreads()
-        held: dict = {}
-        for number, key in enumerate(keys):
-            address = next(iter(holders.get(key, ())), None)
-            if address not in threads:
-                return alone
-            held.setdefault(address, []).append(number)
-        shares = (
-            numbers[first :: threads[address]]
-            for address, numbers in held.items()
-            for first in range(threads[address])
-        )
-        return [share for share in shares if share]
-
-    def _of_each_block(self, function, *arguments, weighted=True):
-        """What a function of (block, weights, options, …) gives for each block."""
-        blocks, weights = self._rows.blocks, self._weights(weighted)
-        groups = self._groups()
-        found = computed(
-            *(
-                _one_by_one(
-                    function,
-                    [blocks[i] for i in group],
-                    [weights[i] for i in group],
-                    self._options,
-                    *arguments,
-                )
-                for group in groups
-            )
-        )
-        of_each = {i: one for group, part in zip(groups, found) for i, one in zip(group, part)}
-        return [of_each[i] for i in range(len(blocks))]
 
     def _one_after_the_other(self, function, argument):
         """Iterate over (slice of rows, what a function gives for them), for one block at a time."""
@@ -230,24 +225,13 @@ def _shared(thing):
     return client.scatter(thing, broadcast=True, hash=False)
 
 
-@dask.delayed
-def _looked_through(block, place):
-    rows = f"The block of X with the rows {place.start} to {place.stop - 1}"
-    try:
-        assert_all_finite(block)
-    except ValueError as error:
-        raise ValueError(f"{rows} cannot be used. {error}") from error
-    directed = choose_engine(np.asarray(block)).used_rows
-    return place.start + np.setdiff1d(np.arange(len(block)), directed)
-
-
 def _engine(block, weight, options):
     return choose_engine(np.asarray(block), sample_weight=weight, **options)
 
 
 @dask.delayed
-def _one_by_one(function, blocks, weights, options, *arguments):
-    return [function(_engine(*each, options), *arguments) for each in zip(blocks, weights)]
+def _one_by_one(function, blocks, given, *shared):
+    return [function(*each, *shared) for each in zip(blocks, given)]
 
 
 @dask.delayed
@@ -261,23 +245,36 @@ def _added(sums):
     return reduce(add, sums)
 
 
-@dask.delayed
-def _take(block, options, positions):
+def _without_direction(block, place):
+    rows = f"The block of X with the rows {place.start} to {place.stop - 1}"
+    try:
+        assert_all_finite(block)
+    except ValueError as error:
+        raise ValueError(f"{rows} cannot be used. {error}") from error
+    directed = choose_engine(np.asarray(block)).used_rows
+    return place.start + np.setdiff1d(np.arange(len(block)), directed)
+
+
+def _used_rows(block, weight, options):
+    return _engine(block, weight, options).used_rows
+
+
+def _assign(block, weight, options, parameters):
+    return _engine(block, weight, options).assign(parameters)
+
+
+def _take(block, positions, options):
+    if len(positions) == 0:
+        return None
     engine = _engine(np.asarray(block)[positions], None, options)
     return engine.take(np.arange(len(positions)))[0]
 
 
-def _used_rows(engine):
-    return engine.used_rows
+def _log_joint(block, weight, options, parameters):
+    parts = _engine(block, weight, options).log_joint(parameters)
+    return np.concatenate([part.copy() for _, part in parts])
 
 
-def _assign(engine, parameters):
-    return engine.assign(parameters)
-
-
-def _log_joint(engine, parameters):
-    return np.concatenate([part.copy() for _, part in engine.log_joint(parameters)])
-
-
-def _cosines(engine, directions):
-    return np.concatenate([part.copy() for _, part in engine.cosines(directions)])
+def _cosines(block, weight, options, directions):
+    parts = _engine(block, weight, options).cosines(directions)
+    return np.concatenate([part.copy() for _, part in parts])
