@@ -968,3 +968,16 @@ def test_on_real_sentences_it_does_at_least_as_well_as_kmeans():
     ]
     assert np.mean(ours) > 0.8
     assert np.mean(ours) > np.mean(kmeans) - 0.02
+
+
+def test_half_precision_is_checked_without_an_array_of_its_shape():
+    X = make_vmf_mixture(20_000, 64, 3, dtype=np.float32, random_state=0)[0].astype(np.float16)
+    model = VMFMixture(3, merge=None, random_state=0).fit(X)
+    tracemalloc.start()
+    model._validated(X)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < X.size / 2
+    X[15_000, 3] = np.inf
+    with pytest.raises(ValueError, match="Input X contains infinity"):
+        model.fit(X)

@@ -6,6 +6,7 @@ from numbers import Integral
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import _check_sample_weight
 
 from vmfmix.engines.base import SharedRows
@@ -14,6 +15,7 @@ from vmfmix.fitting import merges
 _LARGEST_WEIGHT = 1e15
 _NEAR_THE_START = 0.7  # share of the starting number from which on it may have been too small
 _TINY = 4  # rows
+_ENTRIES_AT_ONCE = 2**18
 _FEWEST_TO_COUNT = 10  # distinct rows
 
 
@@ -47,6 +49,13 @@ def check_merging(settings):
                     f"{name} cannot be given where components are merged first; pass "
                     f"merge=None, or {name}=None."
                 )
+
+
+def require_finite(X, estimator_name):
+    """Refuse an array with NaN or infinity, looking at a part of it at a time."""
+    step = max(_ENTRIES_AT_ONCE // max(X[:1].size, 1), 1)
+    for start in range(0, len(X), step):
+        assert_all_finite(X[start : start + step], input_name="X", estimator_name=estimator_name)
 
 
 def require_same_shape(model, last, X):

@@ -32,6 +32,7 @@ from vmfmix.checks import (
     check_merging,
     checked_weight,
     require_enough_rows,
+    require_finite,
     require_same_shape,
     warn_of_numbers,
 )
@@ -718,6 +719,10 @@ class VMFMixture(
         pace = Pace() if self.verbose else None
         X = checked_rows(X, block_size=self.block_size, device=self.device, report=pace)
         if not (is_tensor(X) or isinstance(X, Rows)):
+            if getattr(X, "dtype", None) == np.float16:
+                # scikit-learn's check of half precision makes an array of the same shape.
+                require_finite(X, type(self).__name__)
+                options["ensure_all_finite"] = False
             return validate_data(self, X, accept_sparse="csr", dtype=DTYPES, **options)
         options.pop("ensure_min_features", None)
         return validate_data(self, X, skip_check_array=True, **options)

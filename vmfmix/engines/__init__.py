@@ -49,7 +49,16 @@ def checked_rows(X, *, block_size=None, device=None, report=None):
     return Source(X, block_size, report) if is_source(X) else X
 
 
-def choose_engine(X, *, sample_weight=None, center=None, block_size=None, device=None, report=None):
+def choose_engine(
+    X,
+    *,
+    sample_weight=None,
+    center=None,
+    block_size=None,
+    device=None,
+    report=None,
+    lengths=None,
+):
     """The engine for rows that were validated.
 
     Parameters
@@ -65,6 +74,8 @@ def choose_engine(X, *, sample_weight=None, center=None, block_size=None, device
         and arrays are for numba.
     report : callable, default=None
         Told how far a pass over a source of blocks has come: (rows done, all rows).
+    lengths : ndarray of shape (n_rows,), default=None
+        Of the rows of an array or CSR matrix, if `vmfmix.engines.cpu.lengths_of` was asked before.
 
     Returns
     -------
@@ -110,4 +121,6 @@ def choose_engine(X, *, sample_weight=None, center=None, block_size=None, device
         )
     from vmfmix.engines.cpu import CPUEngine  # numba is loaded when rows are there to work on
 
-    return CPUEngine(X, sample_weight=sample_weight, center=center, block_size=block_size)
+    return CPUEngine(
+        X, sample_weight=sample_weight, center=center, block_size=block_size, lengths=lengths
+    )

@@ -92,6 +92,7 @@ class BlocksEngine(Engine):
             sample_weight=None if weight is None else weight[rows],
             center=self._center,
             device=self._device,
+            lengths=self._source.lengths[rows],
         )
 
     def _engines(self, weighted=True):

@@ -82,20 +82,20 @@ class CPUEngine(Engine):
     X : ndarray or CSR matrix of shape (n_rows, n_features)
         Finite. Dense rows are never copied as a whole: blocks that are not C-contiguous, or of
         another precision than that of the pass, are converted one at a time.
-    sample_weight, center, block_size
+    sample_weight, center, block_size, lengths
         See `vmfmix.engines.choose_engine`.
     """
 
-    def __init__(self, X, *, sample_weight=None, center=None, block_size=None):
+    def __init__(self, X, *, sample_weight=None, center=None, block_size=None, lengths=None):
         self.n_rows, self.n_features = X.shape
-        self.dtype = np.dtype(np.float64 if X.dtype == np.float64 else np.float32)
+        self.dtype = _precision(X)
         self._block_size = block_size
         self._look_again = True
         self._recall = recall.Recall(self.n_rows)
         self._workspace = Workspace()
         self._pool = ThreadPoolExecutor()  # its threads start when a pass needs them
-        self._rows: Any = SparseRows(X) if sp.issparse(X) else DenseRows(X)
-        lengths = self._rows.lengths(self._rows_per_block(1), self.dtype)
+        self._rows: Any = _rows(X)
+        lengths = lengths_of(X) if lengths is None else np.array(lengths)
         extreme = ~((lengths > _SHORTEST[self.dtype]) & (lengths < _LONGEST[self.dtype]))
         if extreme.any() and self._rows.tame(np.flatnonzero(extreme)):
             lengths = self._rows.lengths(self._rows_per_block(1), self.dtype)
@@ -384,3 +384,19 @@ class CPUEngine(Engine):
                     pass
                 wait(helpers)
         return iter(results)
+
+
+def lengths_of(X):
+    """Length of each row of an array or CSR matrix, in float64.
+
+    0 or infinity where the square of a length leaves the precision of the rows.
+    """
+    return _rows(X).lengths(min(_ROWS_PER_BLOCK, X.shape[0]), _precision(X))
+
+
+def _rows(X):
+    return SparseRows(X) if sp.issparse(X) else DenseRows(X)
+
+
+def _precision(X):
+    return np.dtype(np.float64 if X.dtype == np.float64 else np.float32)

@@ -101,7 +101,7 @@ class DaskRows(Rows):
         return [share for share in shares if share]
 
     def of_each_block(self, function, given, *shared):
-        """What `function(block, what is given for it, *shared)` returns for each block, in order."""
+        """What `function(block, what is given for it, *shared)` says of each block, in order."""
         blocks, groups = self.blocks, self.groups()
         found = computed(
             *(

@@ -42,6 +42,8 @@ class Source(Rows):
     dtype : numpy dtype
         Of all blocks together.
     is_sparse : bool
+    lengths : ndarray of shape (n_rows,)
+        See `vmfmix.engines.cpu.lengths_of`.
     without_direction : ndarray
         Positions of the rows of zeros.
 
@@ -63,6 +65,8 @@ class Source(Rows):
     """
 
     def __init__(self, X, n_rows_per_block=None, report=None):
+        from vmfmix.engines.cpu import lengths_of  # numba is loaded when there are rows
+
         self._X, self._n_rows_per_block = X, n_rows_per_block
         if isinstance(X, Iterator):
             raise ValueError(
@@ -70,19 +74,21 @@ class Source(Rows):
                 "its rows many times; pass a function that returns a fresh iterator."
             )
         self.shape, self.is_sparse = (0, 0), False
-        dtypes, without = [], []
+        dtypes, lengths, without = [], [], []
         for start, block in self._checked_blocks(ensure_all_finite=True):
             self.shape = start + block.shape[0], block.shape[1]
             self.is_sparse |= sp.issparse(block)
             dtypes.append(block.dtype)
             if block.shape[0] > 0:
-                directed = choose_engine(block).used_rows
+                lengths.append(lengths_of(block))
+                directed = choose_engine(block, lengths=lengths[-1]).used_rows
                 without.append(start + np.setdiff1d(np.arange(block.shape[0]), directed))
             if report is not None:
                 report(self.shape[0])
         if self.shape[0] == 0:
             raise ValueError("X has no rows: all blocks are empty, or there is none.")
         self.dtype = np.result_type(*dtypes)
+        self.lengths = np.concatenate(lengths)
         self.without_direction = np.concatenate(without)
 
     def __iter__(self):
