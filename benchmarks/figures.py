@@ -233,6 +233,40 @@ def plot_components(results):
     return figure
 
 
+def plot_billion(results):
+    """Seconds of an iteration over a billion rows against the number of machines."""
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import NullFormatter, StrMethodFormatter
+
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    axes = figure.subplots()
+    lines = {}
+    for row in results["billion"]:
+        lines.setdefault(row["a machine has"], []).append(row)
+    for (name, rows), colour in zip(lines.items(), START_COLOURS):
+        machines = [row["machines"] for row in rows]
+        axes.plot(
+            machines,
+            [row["compute s"] for row in rows],
+            "o-",
+            color=colour,
+            label=f"compute: {name}",
+        )
+    reading = [row["read s"] for row in rows]
+    axes.plot(machines, reading, "k--", lw=1, label="read from a disk of their own")
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xticks(machines)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axis.set_minor_formatter(NullFormatter())
+    axes.set_xlabel("machines")
+    axes.set_ylabel("seconds for an iteration")
+    axes.grid(color="#DDDDDD", lw=0.6)
+    figure.legend(loc="outside right center")
+    return figure
+
+
 # Picture: the results file, the table in it that the picture needs, and what draws it.
 FIGURES = {
     "number_of_clusters": ("number_of_clusters", "histories", plot_histories),
@@ -240,6 +274,7 @@ FIGURES = {
     "passes": ("engines", "soft_pass", plot_passes),
     "fits": ("engines", "fits", plot_fits),
     "components": ("engines", "component_passes", plot_components),
+    "billion": ("large_data", "billion", plot_billion),
 }
 
 

@@ -46,6 +46,7 @@ FEATURES, COMPONENTS = 384, 100
 ROWS_IN_MEMORY, ROWS_AT_ONCE = 1_000_000, 50_000
 ROWS_OF_PROCESSES = 400_000
 BATCH = 500  # rows of a stream
+READ_ALONE = "read alone, nothing cached"
 BILLION, ITS_FEATURES, ITS_COMPONENTS = 10**9, 768, 1000
 NETWORK = 10e9 / 8  # bytes per second, assumed
 MACHINES = (1, 8, 64)
@@ -85,18 +86,34 @@ def mapped(path):
 
 
 class Slices:
-    """A mapped file behind a shape and slices, as arrays of zarr and h5py have them."""
+    """A file that is read where slices are asked for, as arrays of zarr and h5py are."""
 
     def __init__(self, path):
-        self._rows = mapped(path)
-        self.shape, self.dtype = self._rows.shape, self._rows.dtype
+        self._path, self.dtype = path, np.dtype(np.float16)
+        self._row = FEATURES * self.dtype.itemsize
+        self.shape = os.path.getsize(path) // self._row, FEATURES
 
     def __getitem__(self, rows):
-        return np.array(self._rows[rows])
+        start, stop, _ = rows.indices(self.shape[0])
+        some = np.fromfile(
+            self._path, self.dtype, (stop - start) * FEATURES, offset=start * self._row
+        )
+        return some.reshape(-1, FEATURES)
+
+
+def read(path):
+    """Read a file from beginning to end, and do nothing with it."""
+    with open(path, "rb", buffering=0) as file:
+        room = bytearray(2**26)
+        while file.readinto(room):
+            pass
 
 
 def drop_from_cache(path):
-    """Let the system forget what it has read of a file, where it can be told to."""
+    """Let the system forget what it has read of a file, where it can be told to.
+
+    It keeps what a process has mapped.
+    """
     if hasattr(os, "posix_fadvise"):
         with open(path, "rb") as file:
             os.fsync(file.fileno())
@@ -110,26 +127,31 @@ def sources_part(path, options):
     """Nanoseconds a row of a pass."""
     parameters, X = mixture(), mapped(path)
     in_memory = np.array(X[:ROWS_IN_MEMORY])
+    cold = path.with_suffix(".cold")
+    in_memory.tofile(cold)
     engines = {
         "in memory, float16": choose_engine(in_memory),
         "in memory, float32": choose_engine(in_memory.astype(np.float32)),
         "mapped file": choose_engine(X),
         "blocks of the file": choose_engine(Source(Slices(path))),
-        "blocks, nothing cached": choose_engine(Source(Slices(path))),
+        "blocks, nothing cached": choose_engine(Source(Slices(cold))),
     }
 
     def seconds_per_row(name):
+        if name == READ_ALONE:
+            drop_from_cache(cold)
+            return seconds_of(read, cold) / len(in_memory)
         engine = engines[name]
         engine_before = getattr(engine, "_recall", None)
         if engine_before is not None:  # a pass that takes nothing over from the one before
             engine._recall = type(engine_before)(engine.n_rows)
         if name.endswith("nothing cached"):
-            drop_from_cache(path)
+            drop_from_cache(cold)
         return seconds_of(engine.accumulate, parameters) / engine.n_rows
 
     with limited_to(options.threads):
         seconds = alternate(
-            {name: lambda name=name: seconds_per_row(name) for name in engines},
+            {name: lambda name=name: seconds_per_row(name) for name in (*engines, READ_ALONE)},
             options.repeats,
             calls=1,
             budget=np.inf,
@@ -137,15 +159,16 @@ def sources_part(path, options):
     yield [
         {
             "rows are": name,
-            "rows": engine.n_rows,
+            "rows": engines[name].n_rows if name in engines else len(in_memory),
             "features": FEATURES,
-            "components": COMPONENTS,
+            "components": COMPONENTS if name in engines else 0,
             "ns per row": round(1e9 * median(seconds[name])),
             "/ in memory, float16": spread(seconds[name], seconds["in memory, float16"]),
             "MB read per second": round(2e-6 * FEATURES / median(seconds[name])),
         }
-        for name, engine in engines.items()
+        for name in seconds
     ]
+    cold.unlink()
 
 
 # --- a whole fit of a file ------------------------------------------------------------------------
@@ -346,7 +369,7 @@ def streams_part(path, options):
 def billion_part(path, options):
     """Seconds of an iteration: the longer of reading and computing, and adding the sums."""
     results = json.loads(options.output.read_text(encoding="utf-8"))
-    cold = next(row for row in results["sources"] if row["rows are"].endswith("nothing cached"))
+    cold = next(row for row in results["sources"] if row["rows are"] == READ_ALONE)
     parameters = mixture(ITS_FEATURES, ITS_COMPONENTS)
     engine = choose_engine(rows_of(parameters, ROWS_AT_ONCE, 0, np.float16))
     with limited_to(options.threads):

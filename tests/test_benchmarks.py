@@ -301,6 +301,9 @@ def test_pictures_are_drawn_from_results(results, tmp_path, capsys):
     text = json.dumps({"seeds": 5, "mean_over_sets": rows, "a": rows})
     (tmp_path / "quality.json").write_text(text, encoding="utf-8")
     (tmp_path / "engines.json").write_text(json.dumps(engine_results()), encoding="utf-8")
+    times = {"machines": 1, "read s": 9.0, "compute s": 5.0}
+    rows = [{"a machine has": name} | times for name in ("2 cores", "a GPU")]
+    (tmp_path / "large_data.json").write_text(json.dumps({"billion": rows}), encoding="utf-8")
     drawn = figures.draw(tmp_path, tmp_path / "pictures")
     assert [path.stem for path in drawn] == list(figures.FIGURES)
     for path in drawn:

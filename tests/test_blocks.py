@@ -154,6 +154,13 @@ def test_iterators_that_cannot_be_read_again_are_refused_in_words(X):
     assert not hasattr(model, "means_")
 
 
+def test_rows_in_another_order_are_refused_in_words(X):
+    rng = np.random.default_rng(0)
+    rows = X * rng.uniform(1, 2, size=(len(X), 1)).astype(np.float32)
+    with pytest.raises(ValueError, match="same order each time"):
+        VMFMixture(3).fit(lambda: iter([rows[rng.permutation(len(rows))]]))
+
+
 def test_what_a_source_raises_is_told_with_its_place(X):
     def failing():
         yield X[:500]

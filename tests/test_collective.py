@@ -37,7 +37,8 @@ mine = X[:1100] if rank == 0 else X[1100:]
 def in_two_processes(code, folder):
     """Run code in both; their exit codes and what they printed."""
     script = folder / "script.py"
-    script.write_text(START + textwrap.dedent(code), encoding="utf-8")
+    end = "\ndist.destroy_process_group()\n"
+    script.write_text(START + textwrap.dedent(code) + end, encoding="utf-8")
     both = [
         subprocess.Popen(
             [sys.executable, str(script), str(rank), str(folder)],
@@ -89,11 +90,45 @@ def test_without_a_seed_both_take_the_same(tmp_path):
     np.testing.assert_array_equal(*(np.load(tmp_path / f"{rank}.npy") for rank in range(2)))
 
 
+def test_a_part_that_no_sample_touches(tmp_path):
+    code = """
+    rows = X if rank == 0 else np.vstack([X[:1], np.zeros((5, 16), np.float32)])
+    model = VMFMixture(3, random_state=0).fit(Shard(rows * (1 - rank)))
+    np.save(f"{folder}/{rank}.npy", model.means_)
+    assert len(model.labels_) == len(rows) and model.n_samples_seen_ == 3006
+    """
+    codes, said = in_two_processes(code, tmp_path)
+    assert codes == [0, 0], said
+
+
+def test_one_process_that_stops_stops_all(tmp_path):
+    code = """
+    from vmfmix import em
+    from vmfmix.engines import choose_engine
+    from vmfmix.seeding import starting_parameters
+    shard = Shard(mine).checked(lambda rows: rows)
+    engine = choose_engine(shard)
+    start = starting_parameters(engine, X[:3].astype(float))
+    result = em.fit(engine, start, tol=-1.0, on_iteration=lambda i, *_: rank == 0 and i == 4)
+    assert result.stopped and len(result.lower_bounds) == 5
+    """
+    codes, said = in_two_processes(code, tmp_path)
+    assert codes == [0, 0], said
+
+
 FAILURES = {
     "NaN in one": ("mine[5, 5] = np.nan if rank else 1", ["Process 1 of the group", "NaN"]),
     "other widths": (
         "mine = mine[:, : 10 + rank]",
         ["numbers of features: 10, 11", "numbers of features: 10, 11"],
+    ),
+    "weights in one alone": (
+        "weight = None if rank else weight",
+        ["different sample_weight: given, none"] * 2,
+    ),
+    "sparse rows in one": (
+        "import scipy.sparse as sp; mine = sp.csr_array(mine) if rank else mine",
+        ["different kinds of rows: dense, sparse"] * 2,
     ),
     "bad weights in one": (
         "weight[:] = -1.0 if rank else 1.0",

@@ -66,7 +66,9 @@ def test_a_worker_that_dies_is_told(X, cluster):
     assert not hasattr(model, "means_")
 
 
-@pytest.mark.parametrize("kind", ["float64", "int32", "unknown chunks", "many chunks"])
+@pytest.mark.parametrize(
+    "kind", ["float64", "int32", "unknown chunks", "many chunks", "empty chunks"]
+)
 def test_all_kinds_of_arrays(X, kind):
     rows = da.from_array(X, chunks=(700, 9))
     expected = VMFMixture(5, random_state=0).fit(X)
@@ -76,6 +78,8 @@ def test_all_kinds_of_arrays(X, kind):
         rows = (rows * 1e6).astype(np.int32)
     if kind == "unknown chunks":
         rows = rows[da.from_array(np.ones(len(X), bool), chunks=700)]
+    if kind == "empty chunks":
+        rows = da.concatenate([rows[:0], rows[:1000], rows[:0], rows[1000:]])
     if kind == "many chunks":
         rows = rows.rechunk((30, 16))
     model = VMFMixture(5, random_state=0).fit(rows)
@@ -90,6 +94,7 @@ def test_bad_arrays_are_refused_in_words(X):
         (da.from_array(X[0], chunks=8), "1 dimensions"),
         (da.from_array(X[:, :1], chunks=(700, 1)), "two features"),
         (da.from_array(X[:0], chunks=(700, 16)), "one row"),
+        (da.from_array(X + 1j, chunks=(700, 16)), "[Cc]omplex"),
     ):
         model = VMFMixture(3)
         with pytest.raises(ValueError, match=message):

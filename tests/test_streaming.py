@@ -8,7 +8,7 @@ from sklearn.metrics import adjusted_rand_score
 import vmfmix
 from vmfmix import VMFMixture
 from vmfmix.datasets import load_snips, make_vmf_mixture
-from vmfmix.statistics import MixtureParameters, SufficientStatistics
+from vmfmix.statistics import ConcentrationPrior, MixtureParameters, SufficientStatistics
 from vmfmix.streaming import Stream
 
 
@@ -151,7 +151,7 @@ def test_bad_batches_leave_the_model_as_it_was(planted):
             model.partial_fit(bad)
         np.testing.assert_array_equal(model.means_, means)
         assert model.n_samples_seen_ == seen
-    with pytest.raises(ValueError, match="is more than the 5 rows"):
+    with pytest.raises(ValueError, match="first batch has 5 rows, fewer than the 8"):
         VMFMixture(8).partial_fit(X[:5])
 
 
@@ -176,12 +176,69 @@ def test_running_sums_are_of_all_rows():
         np.testing.assert_allclose(stream.statistics.resultants, share * batch.resultants)
 
 
-def test_a_stream_after_a_fit_gives_back_its_parameters():
-    mixture = MixtureParameters(np.array([0.25, 0.75]), np.eye(2, 9), np.full(2, 30.0))
-    again = Stream.after(mixture, 1000).parameters("tied", has_background=False)
+@pytest.mark.parametrize("concentration", ["tied", "free"])
+def test_a_stream_after_a_fit_gives_back_its_parameters(concentration):
+    kappas = np.array([30.0, 30.0] if concentration == "tied" else [20.0, 25.0])
+    mixture = MixtureParameters(np.array([0.25, 0.75]), np.eye(2, 9), kappas)
+    prior = None if concentration == "tied" else ConcentrationPrior(0.7, count=300.0)
+    again, _ = Stream.after(mixture, 1000, prior=prior).parameters(concentration)
     np.testing.assert_allclose(again.weights, mixture.weights)
     np.testing.assert_allclose(again.means, mixture.means)
     np.testing.assert_allclose(again.concentrations, mixture.concentrations, rtol=1e-9)
+
+
+def test_pseudo_rows_grow_with_the_rows():
+    """A component takes the same share of its concentration from its own rows, however many."""
+    mixture = MixtureParameters(np.array([0.25, 0.75]), np.eye(2, 9), np.array([20.0, 50.0]))
+    stream = Stream.after(mixture, 1000, prior=ConcentrationPrior(0.7, count=500.0))
+    before, _ = stream.parameters("pooled")
+    for _ in range(10):
+        stream = stream.moved(stream.statistics)  # as many rows again, and the same
+    after, prior = stream.parameters("pooled")
+    assert prior.count > 400_000
+    np.testing.assert_allclose(after.concentrations, before.concentrations, rtol=0.02)
+
+
+def test_weights_of_any_scale_give_the_same(planted):
+    X, _ = planted
+    one, other = (VMFMixture(8, concentration="free", random_state=0) for _ in range(2))
+    for start in range(0, 16_000, 4000):
+        one.partial_fit(X[start : start + 4000])
+        other.partial_fit(X[start : start + 4000], sample_weight=np.full(4000, 1e-3))
+    np.testing.assert_allclose(other.concentrations_, one.concentrations_, rtol=1e-4)
+    np.testing.assert_allclose(other.weights_, one.weights_, rtol=1e-4)
+
+
+def test_a_tensor_that_is_filled_again_is_no_trouble(planted):
+    torch = pytest.importorskip("torch")
+    X, _ = planted
+    model, other = (VMFMixture(8, device="cpu", random_state=0) for _ in range(2))
+    buffer = torch.empty(1000, 16)
+    for start in range(0, 4000, 1000):
+        buffer.copy_(torch.from_numpy(X[start : start + 1000]))
+        model.partial_fit(buffer)
+        other.partial_fit(X[start : start + 1000])
+    np.testing.assert_array_equal(model.means_, other.means_)
+
+
+def test_settings_may_change_between_batches(planted):
+    X, _ = planted
+    model = VMFMixture(8, background=True, concentration=40.0, random_state=0)
+    model.partial_fit(X[:1000])
+    model.set_params(background=False, concentration="tied").partial_fit(X[1000:3000])
+    assert not hasattr(model, "background_weight_")
+    model = fed(model, X[3000:15_000], 3000)
+    model.set_params(concentration="free").partial_fit(X[15_000:16_000])
+    assert len(np.unique(model.concentrations_)) == 8
+    with pytest.raises(ValueError, match="n_components"):
+        VMFMixture("5").partial_fit(X[:1000])
+
+
+def test_dense_and_sparse_batches_may_follow_each_other(planted):
+    X, _ = planted
+    model = VMFMixture(8, random_state=0).partial_fit(X[:1000])
+    model.partial_fit(sp.csr_array(X[1000:1500])).partial_fit(X[1500:2500])
+    assert model.n_samples_seen_ == 2500
 
 
 def test_real_sentences_in_batches():

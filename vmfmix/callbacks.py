@@ -46,14 +46,14 @@ class Pace:
     def __call__(self, n_done, n_rows=None):
         """So many of all rows, if their number is known, are done."""
         now = time.perf_counter()
-        if now - self._last >= _SECONDS:
+        if n_done == 0:  # a pass begins
+            self._start = self._last = now
+        elif now - self._last >= _SECONDS:
             rate = n_done / (now - self._start)
             of_all = f" of {n_rows}" if n_rows else ""
             left = f", {(n_rows - n_done) / rate:.0f} s left" if n_rows else ""
             print(f"  {n_done}{of_all} rows, {rate:.0f} rows per second{left}")
             self._last = now
-        if n_done == n_rows:
-            self._start = self._last = now
 
 
 class Reporter:

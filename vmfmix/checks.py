@@ -91,24 +91,29 @@ def require_enough_rows(settings, engine):
 
 def checked_weight(sample_weight, X):
     """Weights of the rows."""
-    with X.together() if isinstance(X, SharedRows) else nullcontext():
+    shared = isinstance(X, SharedRows)
+    with X.together() if shared else nullcontext():
         weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        if not 0.0 < weight.max() <= _LARGEST_WEIGHT:
-            raise ValueError(
-                f"The largest sample_weight is {weight.max():g}; make it more than 0 and at most "
-                f"{_LARGEST_WEIGHT:g}."
-            )
+    largest = max(X.gathered(weight.max())) if shared else weight.max()
+    if not 0.0 < largest <= _LARGEST_WEIGHT:
+        raise ValueError(
+            f"The largest sample_weight is {largest:g}; make it more than 0 and at most "
+            f"{_LARGEST_WEIGHT:g}."
+        )
     return weight
 
 
-def as_copies(weight, X):
-    """Weights as numbers of copies: 1 or more on average; anything less is relative."""
+def copies_of_unit(weight, X):
+    """How many copies of a row the weight 1 is: more than one where the mean weight is below 1.
+
+    So weights of 1 and more are numbers of copies, and smaller ones are relative.
+    """
     sums = np.array([weight.sum(), (weight > 0).sum()])
     total, n_rows = X.total(sums) if isinstance(X, SharedRows) else sums
-    return weight / min(total / n_rows, 1.0)
+    return 1.0 / min(total / n_rows, 1.0)
 
 
-def warn_of_numbers(model, fit):
+def warn_of_numbers(model, fit, counts):
     """Say where the number of clusters is not what was asked for, or not to be trusted."""
     found, category = model.n_components_, ConvergenceWarning
     wanted = fit.n_components if model.n_components == "auto" else model.n_components
@@ -147,7 +152,7 @@ def warn_of_numbers(model, fit):
             f"from ({n_start}), so there may be more; pass "
             f"n_components_init={min(4 * n_start, n_distinct // 2)}."
         )
-    elif np.median(np.bincount(model.labels_[model.labels_ >= 0])) < _TINY:
+    elif np.median(counts) < _TINY:
         category = UserWarning
         message = (
             f"Most of the {found} clusters have fewer than {_TINY} rows. If that is not what "

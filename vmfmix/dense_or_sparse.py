@@ -51,8 +51,9 @@ def unit_rows(rows):
 
 
 def stacked(parts):
-    """Rows one below the other: sparse if the first of them are."""
-    return sp.vstack(parts, format="csr") if sp.issparse(parts[0]) else np.concatenate(parts)
+    """Rows one below the other: sparse if some of them are."""
+    some = any(sp.issparse(part) for part in parts)
+    return sp.vstack(parts, format="csr") if some else np.concatenate(parts)
 
 
 def as_array(matrix):

@@ -21,6 +21,8 @@ class EMResult:
     converged : bool
     stopped : bool
         By `on_iteration`.
+    weight : float
+        Of all rows together.
     """
 
     parameters: MixtureParameters
@@ -28,6 +30,7 @@ class EMResult:
     lower_bounds: list = field(default_factory=list)
     converged: bool = False
     stopped: bool = False
+    weight: float = 0.0
 
 
 def fit(
@@ -99,9 +102,10 @@ def fit(
         statistics = engine.accumulate(parameters, hard=hard)
         bound = _lower_bound(statistics, parameters, prior)
         result.lower_bounds.append(bound)
+        result.weight = statistics.weight
         stop = on_iteration is not None and on_iteration(iteration, bound, len(parameters.weights))
         result.converged = iteration > 0 and abs(bound - result.lower_bounds[-2]) <= tol
-        result.stopped = bool(stop)
+        result.stopped = bool(engine.agreed(bool(stop)))
         if result.stopped or result.converged:
             break
         statistics = _without_empty(statistics, parameters)

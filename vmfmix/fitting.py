@@ -33,6 +33,9 @@ class Fit:
     iterations : list of (n_components, log_likelihood, seconds)
     goes_on : bool
         Whether it went on from an earlier fit.
+    n_rows : int
+    copies : float
+        That a row of weight 1 counted as.
     """
 
     result: em.EMResult
@@ -42,6 +45,8 @@ class Fit:
     merged: MergedStart | None = None
     iterations: list = field(default_factory=list)
     goes_on: bool = False
+    n_rows: int = 0
+    copies: float = 1.0
 
 
 def best_fit(settings, engine, progress, last=None):
@@ -120,7 +125,7 @@ def _from(settings, engine, reporter, start):
 
 def _start(settings, engine, rng, reporter):
     """What EM starts from, as a fit without iterations: merged, seeded or given."""
-    merged = _merged(settings, engine, rng, reporter) if merges(settings) else None
+    merged = engine.agreed(_merged(settings, engine, rng, reporter)) if merges(settings) else None
     shared = settings.concentration if isinstance(settings.concentration, Real) else "tied"
     if merged:
         cut = maximize(merged.statistics, concentration=shared)
@@ -134,7 +139,9 @@ def _start(settings, engine, rng, reporter):
             concentrations_init=settings.concentrations_init,
         )
         if means is None:
-            means = seed_means(engine, settings.n_components, settings.init_params, rng)
+            means = engine.agreed(
+                seed_means(engine, settings.n_components, settings.init_params, rng)
+            )
     parameters = starting_parameters(
         engine,
         means,

@@ -28,9 +28,9 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from vmfmix import distribution, em, persistence
 from vmfmix.callbacks import CallbackSupportMixin, Pace, with_callbacks
 from vmfmix.checks import (
-    as_copies,
     check_merging,
     checked_weight,
+    copies_of_unit,
     require_enough_rows,
     require_finite,
     require_same_shape,
@@ -345,11 +345,15 @@ class VMFMixture(
         check_merging(self)
         going_on = self.warm_start and hasattr(self, "means_")
         with _kept_on_failure(self, "n_features_in_", "feature_names_in_"):
-            X = self._validated(X, ensure_min_features=2)
+            given = sample_weight is not None
+            X = self._validated(X, has_weights=given, ensure_min_features=2)
             if going_on:
                 require_same_shape(self, self._last_fit(), X)
-            if sample_weight is not None:
-                sample_weight = as_copies(checked_weight(sample_weight, X), X)
+            copies = 1.0
+            if given:
+                sample_weight = checked_weight(sample_weight, X)
+                copies = copies_of_unit(sample_weight, X)
+                sample_weight = copies * sample_weight
             progress = self._init_callback_context(max_subtasks=self.n_init)
             progress.call_on_fit_task_begin(
                 estimator=self, X=X, y=y, metadata={"sample_weight": sample_weight}
@@ -357,15 +361,18 @@ class VMFMixture(
             center = self._mean_row(X, sample_weight) if self.center else None
             engine = self._engine(X, sample_weight, center)
             require_enough_rows(self, engine)
+            n_rows = int(engine.total(np.array([engine.n_rows]))[0])
             if engine.n_zero_rows:
                 warnings.warn(
-                    f"{engine.n_zero_rows} of the {engine.n_rows} rows of X have no direction (all "
+                    f"{engine.n_zero_rows} of the {n_rows} rows of X have no direction (all "
                     "zeros); they do not influence the fit, and their labels mean nothing.",
                     UserWarning,
                     stacklevel=2,
                 )
             last = self._last_fit() if going_on else None
-            self._keep(best_fit(self, engine, progress, last), engine, center)
+            fit = best_fit(self, engine, progress, last)
+            fit.copies, fit.n_rows = copies, n_rows
+            self._keep(fit, engine, center)
         progress.call_on_fit_task_end(
             estimator=self, X=X, y=y, metadata={"sample_weight": sample_weight}
         )
@@ -401,6 +408,7 @@ class VMFMixture(
         """
         return self.fit(X, sample_weight=sample_weight).transform(X)
 
+    @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None, sample_weight=None):
         """Go on with one batch of a stream: stepwise EM [1]_.
 
@@ -420,8 +428,9 @@ class VMFMixture(
         Returns
         -------
         self : VMFMixture
-            `labels_` and `probabilities_` are those of this batch, `lower_bound_` its mean log
-            density before it was learned from.
+            `labels_` and `probabilities_` are those of this batch, and `lower_bound_` its mean log
+            density before it was learned from; where `fit` was done anew, they and the other
+            attributes are those of that fit.
 
         Raises
         ------
@@ -456,6 +465,11 @@ class VMFMixture(
             stream = stream.with_rows(_own_copy(X) if stream.keeps else X, weights)
             if stream.wants_fit:
                 self._fit_anew(stream, n_batch=X.shape[0])
+            elif stream.statistics is None:
+                raise ValueError(
+                    f"The first batch has {X.shape[0]} rows, fewer than the {stream.next_fit} "
+                    "components that it is to begin with; pass a larger first batch."
+                )
             else:
                 self._step(stream, X, weights)
         return self
@@ -712,10 +726,10 @@ class VMFMixture(
         check_is_fitted(self)
         persistence.save(self, path)
 
-    def _validated(self, X, **options):
+    def _validated(self, X, has_weights=False, **options):
         """Rows that an engine can take; arrays are checked as scikit-learn does it."""
         if isinstance(X, SharedRows):
-            return X.checked(lambda rows: self._validated(rows, **options))
+            return X.checked(lambda rows: self._validated(rows, **options), has_weights)
         pace = Pace() if self.verbose else None
         X = checked_rows(X, block_size=self.block_size, device=self.device, report=pace)
         if not (is_tensor(X) or isinstance(X, Rows)):
@@ -739,6 +753,7 @@ class VMFMixture(
 
     def _engine_for_new_rows(self, X):
         check_is_fitted(self)
+        X = X.rows if isinstance(X, SharedRows) else X  # of this process
         X = self._validated(X, reset=False)
         return self._engine(X, center=getattr(self, "center_", None))
 
@@ -760,36 +775,55 @@ class VMFMixture(
             return self._stream
         if hasattr(self, "means_"):
             last = self._last_fit()
-            of_fit = last.result.prior, own_share(last.isotropy)
-            return Stream.after(self._parameters(), self.n_samples_seen_, *of_fit)
+            return Stream.after(
+                self._parameters(),
+                self.n_samples_seen_,
+                weight=last.result.weight,
+                prior=last.result.prior,
+                copies=last.copies,
+            )
         n_start = self.n_components_init or default_init(self.n_components, sys.maxsize)
-        return Stream(capacity=sample_size(n_start))
+        fewest = [n for n in (self.n_components, self.n_components_init) if isinstance(n, Integral)]
+        return Stream(capacity=sample_size(n_start), next_fit=int(max(fewest, default=1)))
 
     def _fit_anew(self, stream, n_batch):
         """Fit to all rows that the stream has kept."""
         rows, weights = stream.all_rows()
         model = copy(self).set_params(warm_start=False)
-        model.fit(rows, sample_weight=weights)
-        engine = model._engine(rows, weights, getattr(model, "center_", None))
+        model.fit(rows, sample_weight=None if (weights == 1.0).all() else weights)
+        last = model._fit
+        engine = model._engine(rows, last.copies * weights, getattr(model, "center_", None))
         hard = self.assignment == "hard"
         statistics = engine.accumulate(model._parameters(), hard=hard)
+        names = vars(self).get("feature_names_in_")  # the model saw plain rows
+        for name in [name for name in vars(self) if name.endswith("_")]:
+            delattr(self, name)
         for name, value in vars(model).items():
-            if name.endswith("_") and name != "feature_names_in_":
+            if name.endswith("_"):
                 setattr(self, name, value)
-        self._fit = model._fit
-        self._stream = stream.fitted(statistics, model._fit.result.prior)
+        if names is not None:
+            self.feature_names_in_ = names
+        self._fit = last
+        self._stream = stream.fitted(statistics, last.result.prior, last.copies)
         self.labels_ = model.labels_[-n_batch:]
         self.probabilities_ = model.probabilities_[-n_batch:]
 
     def _step(self, stream, X, weights):
         """Learn from one batch."""
+        weights = stream.copies * weights
         engine = self._engine(X, weights, getattr(self, "center_", None))
-        batch = engine.accumulate(self._parameters(), hard=self.assignment == "hard")
-        stream = stream.moved(batch)
-        parameters = stream.parameters(self.concentration, hasattr(self, "background_weight_"))
+        parameters, last = self._parameters(), self._last_fit()
+        batch = engine.accumulate(parameters, hard=self.assignment == "hard")
+        prior = last.result.prior
+        if batch.weight > 0:
+            stream = stream.moved(batch)
+            has_background = hasattr(self, "background_weight_")
+            parameters, prior = stream.parameters(
+                self.concentration, has_background, own_share(last.isotropy)
+            )
         assignment = engine.assign(parameters)
-        last = self._last_fit()
-        self._fit = replace(last, result=em.EMResult(parameters, stream.prior))
+        result = em.EMResult(parameters, prior, weight=stream.statistics.weight)
+        self._fit = replace(last, result=result)
         self._stream = stream
         self._keep_parameters(parameters)
         self.labels_ = self._as_labels(assignment.labels)
@@ -800,13 +834,14 @@ class VMFMixture(
     def _keep(self, fit, engine, center):
         """Set the fitted attributes; components that own no row are dropped."""
         result = fit.result
-        self._fit = Fit(
-            em.EMResult(result.parameters, result.prior),
-            fit.n_components,
-            fit.isotropy,
-            fit.settings,
+        parameters, assignment, counts = _owners(engine, result.parameters)
+        self._fit = replace(
+            fit,
+            result=em.EMResult(result.parameters, result.prior, weight=result.weight),
+            merged=None,
+            iterations=[],
+            goes_on=False,
         )
-        parameters, assignment = _owners(engine, result.parameters)
         earlier = ["center_", "background_weight_", "isotropy_"]
         for name in earlier if fit.goes_on else [*earlier, "merge_history_"]:
             self.__dict__.pop(name, None)
@@ -818,7 +853,7 @@ class VMFMixture(
         self.lower_bounds_ = np.array(result.lower_bounds)
         self.lower_bound_ = float(result.lower_bounds[-1])
         self.n_iter_ = len(result.lower_bounds)
-        self.n_samples_seen_ = engine.n_rows
+        self.n_samples_seen_ = fit.n_rows
         self.__dict__.pop("_stream", None)
         self.converged_ = bool(result.converged)
         if fit.isotropy is not None:
@@ -827,7 +862,7 @@ class VMFMixture(
             self.merge_history_ = MergeHistory.of(
                 fit.merged.partitions, fit.iterations, fit.merged.scores, fit.merged.scale
             )
-        warn_of_numbers(self, fit)
+        warn_of_numbers(self, fit, counts)
         if not self.converged_ and not result.stopped and self.max_iter > 1:
             warnings.warn(
                 f"EM did not converge within max_iter={self.max_iter} iterations. Increase "
@@ -902,17 +937,21 @@ def _kept_on_failure(model, *names):
 
 
 def _owners(engine, parameters):
-    """Parameters of the components that own rows, or are a background, and the assignment."""
+    """Parameters of the components that own rows, or are a background; assignment and counts."""
     while True:
         assignment = engine.assign(parameters)
-        owns = np.bincount(assignment.labels, minlength=len(parameters.weights))
-        owns = engine.total(owns) > 0
+        counts = np.bincount(assignment.labels, minlength=len(parameters.weights))
+        counts = engine.total(counts)
+        owns = counts > 0
         owns[-1] |= parameters.has_background
         if owns.all():
-            return parameters, assignment
+            return parameters, assignment, counts[parameters.own]
         parameters = parameters.selected(owns)
 
 
 def _own_copy(X):
     """A batch that nobody else can change, in memory."""
-    return X.cpu().float().numpy() if is_tensor(X) else X.copy()
+    if not is_tensor(X):
+        return X.copy()
+    X = X.cpu()
+    return (X if X.dtype.itemsize != 2 else X.float()).numpy().copy()

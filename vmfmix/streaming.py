@@ -35,6 +35,10 @@ class Stream:
         Running sums, as of all rows that were seen; None before the first fit.
     prior : ConcentrationPrior or None
         Of the last fit.
+    weight_of_fit : float
+        Of the rows of the last fit.
+    copies : float
+        That a row of weight 1 counts as.
     """
 
     capacity: int
@@ -44,19 +48,32 @@ class Stream:
     next_fit: int = 1
     statistics: SufficientStatistics | None = None
     prior: ConcentrationPrior | None = None
+    weight_of_fit: float = 1.0
+    copies: float = 1.0
 
     @classmethod
-    def after(cls, parameters, n_rows, prior=None, own_share=1.0):
-        """The stream behind a fit to so many rows, whose sums are those it expects."""
-        counts = n_rows * parameters.weights
-        dim = parameters.means.shape[1]
-        lengths = counts * mean_resultant_length(parameters.concentrations, dim)
-        statistics = SufficientStatistics(
-            counts, scaled_rows(parameters.means, lengths), 0.0, float(n_rows)
-        )
+    def after(cls, parameters, n_rows, *, weight=None, prior=None, copies=1.0):
+        """The stream behind a fit, whose sums are those that lead to its parameters."""
+        weight = weight or float(n_rows)
+        counts = weight * parameters.weights
+        lengths = mean_resultant_length(parameters.concentrations, parameters.means.shape[1])
         if prior is None:
-            prior = ConcentrationPrior.pooled(statistics.selected(parameters.own), own_share)
-        return cls(0, n_rows, keeps=False, statistics=statistics, prior=prior)
+            lengths *= counts
+        else:
+            lengths = (counts + prior.count) * lengths - prior.resultant_length
+        lengths = np.clip(lengths, 0.0, counts)
+        statistics = SufficientStatistics(
+            counts, scaled_rows(parameters.means, lengths), 0.0, weight
+        )
+        return cls(
+            0,
+            n_rows,
+            keeps=False,
+            statistics=statistics,
+            prior=prior,
+            weight_of_fit=weight,
+            copies=copies,
+        )
 
     def with_rows(self, rows, weights):
         """The stream after one more batch, whose sums are still to be added."""
@@ -74,7 +91,7 @@ class Stream:
         """Whether the mixture is to be fitted to all rows that were kept."""
         return self.keeps and self.n_rows >= min(self.next_fit, self.capacity)
 
-    def fitted(self, statistics, prior):
+    def fitted(self, statistics, prior, copies):
         """The stream after such a fit; once there are enough rows, they are kept no longer."""
         keeps = self.n_rows < self.capacity
         return replace(
@@ -84,6 +101,8 @@ class Stream:
             next_fit=2 * self.n_rows,
             statistics=statistics,
             prior=prior,
+            weight_of_fit=statistics.weight,
+            copies=copies,
         )
 
     def moved(self, batch):
@@ -106,11 +125,28 @@ class Stream:
         statistics = replace(before + batch.scaled(step * weight / batch.weight), weight=weight)
         return replace(self, statistics=statistics)
 
-    def parameters(self, concentration, has_background):
-        """The mixture that the running sums make."""
-        return maximize(
+    def prior_now(self, concentration, has_background, own_share):
+        """The prior of the last fit, with pseudo-rows that grow as the counts do, or None.
+
+        So a component of mean size takes the same share of its concentration from its own rows.
+        """
+        if concentration not in ("free", "pooled"):
+            return None
+        assert self.statistics is not None
+        if self.prior is None:
+            own = slice(None, len(self.statistics.counts) - has_background)
+            return ConcentrationPrior.pooled(self.statistics.selected(own), own_share)
+        least = ConcentrationPrior.count
+        growth = self.statistics.weight / self.weight_of_fit
+        return replace(self.prior, count=least + (self.prior.count - least) * growth)
+
+    def parameters(self, concentration, has_background=False, own_share=1.0):
+        """The mixture that the running sums make, and its prior."""
+        prior = self.prior_now(concentration, has_background, own_share)
+        parameters = maximize(
             self.statistics,
-            concentration="free" if concentration == "pooled" else concentration,
-            prior=self.prior,
+            concentration="free" if prior else concentration,
+            prior=prior,
             has_background=has_background,
         )
+        return parameters, prior

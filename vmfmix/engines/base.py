@@ -53,15 +53,27 @@ class Rows(ABC):
 
 
 class SharedRows(Rows):
-    """Those rows that one of several processes holds, which fit one mixture to all of them."""
+    """Those rows that one of several processes holds, which fit one mixture to all of them.
+
+    Attributes
+    ----------
+    rows : object
+        As they were given.
+    """
+
+    rows: Any
 
     @abstractmethod
-    def checked(self, check):
-        """The same with rows that passed a check in every process."""
+    def checked(self, check, has_weights=False):
+        """The same with rows that passed a check in every process, and are alike in all."""
 
     @abstractmethod
     def together(self):
         """Context for work that fails in all processes if it fails in one."""
+
+    @abstractmethod
+    def gathered(self, thing):
+        """What each process gives, in the order of the processes."""
 
     @abstractmethod
     def total(self, numbers):

@@ -102,6 +102,8 @@ class BlocksEngine(Engine):
 
     def _blocks(self):
         """Iterate over (slice of rows, block), reading one ahead."""
+        if self._report is not None:
+            self._report(0, self.n_rows)
         with ThreadPoolExecutor(max_workers=1) as reader:
             blocks = iter(self._source)
             coming = reader.submit(next, blocks, None)

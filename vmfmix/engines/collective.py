@@ -70,17 +70,22 @@ class Shard(SharedRows):
         """Number of this process in the group."""
         return dist.get_rank(self.group)
 
-    def checked(self, check):
-        """The shard with rows that passed a check, and as many features in each process."""
+    def checked(self, check, has_weights=False):
+        """The shard with rows that passed a check, and are of one kind in all processes."""
         with self.together():
-            rows = check(self.rows)
-        numbers = self.gathered(rows.shape[1])
-        if len(set(numbers)) > 1:
-            raise ValueError(
-                "The processes of the group hold rows with different numbers of features: "
-                f"{', '.join(map(str, numbers))}."
-            )
-        return Shard(rows, self.group)
+            shard = Shard(check(self.rows), self.group)
+        kinds = {
+            "numbers of features": shard.shape[1],
+            "kinds of rows": "sparse" if shard.is_sparse else "dense",
+            "sample_weight": "given" if has_weights else "none",
+        }
+        for name, of_each in zip(kinds, zip(*self.gathered(tuple(kinds.values())))):
+            if len(set(of_each)) > 1:
+                raise ValueError(
+                    f"The processes of the group have different {name}: "
+                    f"{', '.join(map(str, of_each))}."
+                )
+        return shard
 
     @contextmanager
     def together(self):
@@ -199,8 +204,8 @@ class CollectiveEngine(Engine):
         with self._shard.together():
             here = positions - self._first
             here = here[(here >= 0) & (here < self._engine.n_used_rows)]
-            found = self._engine.take(self._engine.used_rows[here])
-        rows, weights = zip(*self._shard.gathered(found))
+            found = self._engine.take(self._engine.used_rows[here]) if len(here) else None
+        rows, weights = zip(*(each for each in self._shard.gathered(found) if each is not None))
         return stacked(rows), np.concatenate(weights)
 
     def agreed(self, thing):  # noqa: D102

@@ -56,7 +56,9 @@ class DaskRows(Rows):
                 f"X is a dask array of shape {X.shape}; pass one with at least one row and two "
                 "features."
             )
-        X = X.rechunk({1: -1})
+        if X.dtype.kind == "c":
+            raise ValueError("Complex data not supported: X is a complex array; pass real numbers.")
+        X = X.rechunk({0: tuple(size for size in X.chunks[0] if size), 1: -1})
         self.array = X if X.dtype in DTYPES else X.astype(np.float64)
         self.shape, self.dtype = X.shape, self.array.dtype
         self.without_direction = np.concatenate(self.of_each_block(_without_direction, self.places))

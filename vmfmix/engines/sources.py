@@ -5,7 +5,7 @@ A source is read from its beginning to its end, as often as a fit needs passes. 
 * an object with a shape and slices: an array of zarr or h5py, say;
 * a data set of the library `datasets`, with one column of vectors;
 * a callable that returns a fresh iterator over blocks, or an object that can be iterated again and
-  again, as torch's DataLoader.
+  again, as torch's DataLoader without shuffling: rows come in the same order each time.
 """
 
 import itertools
@@ -20,6 +20,7 @@ from vmfmix.engines import choose_engine, is_tensor
 from vmfmix.engines.base import DTYPES, Rows
 
 _BYTES = 2**26  # read together
+_END = object()
 _IN_MEMORY = ("to_numpy", "__dataframe__", "__array_interface__")  # one of these has what is
 
 
@@ -93,6 +94,8 @@ class Source(Rows):
 
     def __iter__(self):
         """Iterate over (slice, block) of all rows; blocks are arrays or CSR matrices."""
+        from vmfmix.engines.cpu import lengths_of
+
         n_rows, n_features = self.shape
         wanted = self._size(n_features, self.dtype.itemsize)
         begin, stop, parts = 0, 0, []
@@ -100,6 +103,11 @@ class Source(Rows):
             stop = start + block.shape[0]
             if stop > n_rows:
                 break
+            if block.shape[0] > 0 and lengths_of(block[:1])[0] != self.lengths[start]:
+                raise ValueError(
+                    f"Row {start} of X has another length than when it was read first; the rows "
+                    "must come in the same order each time, so do not shuffle them."
+                )
             parts.append(block)
             if stop - begin >= wanted:
                 yield slice(begin, stop), _together(parts)
@@ -126,9 +134,10 @@ class Source(Rows):
         X = self._X
         if is_data_set(X):
             name = _column_of_vectors(X)
-            first = _vectors(next(iter(X.with_format("numpy").iter(batch_size=1)))[name])
+            column = X.select_columns(name).with_format("numpy")
+            first = _vectors(next(column.iter(batch_size=1))[name])
             size = self._size(first.shape[1], first.itemsize)
-            return (_vectors(part[name]) for part in X.with_format("numpy").iter(batch_size=size))
+            return (_vectors(part[name]) for part in column.iter(batch_size=size))
         if has_slices(X):
             if len(X.shape) != 2:
                 raise ValueError(
@@ -138,7 +147,11 @@ class Source(Rows):
             n_rows, n_features = X.shape
             size = self._size(n_features, np.dtype(getattr(X, "dtype", np.float64)).itemsize)
             return (np.asarray(X[start : start + size]) for start in range(0, n_rows, size))
-        return iter(X() if callable(X) else X)
+        try:
+            return iter(X() if callable(X) else X)
+        except TypeError as error:
+            error.add_note("X must return an iterator over blocks of rows, or be a list of them.")
+            raise
 
     def _checked_blocks(self, ensure_all_finite):
         """Iterate over (first row, block in a form that engines take)."""
@@ -146,11 +159,11 @@ class Source(Rows):
         for number in itertools.count():
             place = f"Block {number} of X, which begins at row {start}"
             try:
-                block = next(blocks, None)
+                block = next(blocks, _END)
             except Exception as error:
                 error.add_note(f"{place}, could not be read.")
                 raise
-            if block is None:
+            if block is _END:
                 return
             block = _as_rows(block)
             try:
