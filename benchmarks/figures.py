@@ -182,7 +182,7 @@ def plot_passes(results):
 def plot_fits(results):
     """A small picture of each set: mean cosine against time."""
     from matplotlib.figure import Figure
-    from matplotlib.ticker import NullFormatter, StrMethodFormatter
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
     sets = {}
     for row in results["fits"]:
@@ -191,7 +191,7 @@ def plot_fits(results):
     figure = Figure(figsize=(9, 1 + 2.7 * -(-len(sets) // 2)), layout="constrained")
     handles = {}
     panels = figure.subplots(-(-len(sets) // 2), min(2, len(sets)), squeeze=False).flat
-    for axes, (title, rows) in zip(panels, sets.items()):
+    for (title, rows), axes in zip(sets.items(), panels):
         for row in rows:
             if row["seconds"] is None:
                 continue
@@ -200,6 +200,7 @@ def plot_fits(results):
                 *(row["seconds"], row["mean cosine"], marker), color=colour, ms=8, mec="white"
             )
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_title(title, loc="left")
