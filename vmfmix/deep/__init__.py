@@ -1,0 +1,4 @@
+"""Embeddings and clusters learned together: needs torch, Lightning and kornia.
+
+pip install 'vmfmix[deep]'
+"""
