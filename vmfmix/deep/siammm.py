@@ -16,6 +16,7 @@ References
 import math
 import time
 import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -135,7 +136,7 @@ class SiamMM(LightningModule):
         )
         self.register_buffer("bank", torch.zeros(n_images, config.dim))
         self.history: list[dict] = []
-        self._seconds = {"step": 0.0, "mixture": 0.0, "refit": 0.0}
+        self._seconds = dict.fromkeys(("epoch", "mixture", "refit"), 0.0)
 
     @property
     def network(self):
@@ -166,13 +167,16 @@ class SiamMM(LightningModule):
         embedded = [self.projector(self.encoder(view)) for view in views]
         predicted = [functional.normalize(self.predictor(each), dim=1) for each in embedded]
         targets = self._targets(views[:2], embedded[:2])
-        responsibilities = [self.mixture(each) for each in targets] if self.has_clusters else None
+        with self._clocked("mixture"):
+            responsibilities = (
+                [self.mixture(each) for each in targets] if self.has_clusters else None
+            )
+            self._remember(targets, responsibilities, numbers)
         pairs = [(a, b) for a in range(len(views)) for b in range(2) if a != b]
         loss = sum(
             self._loss(predicted[a], targets[b], responsibilities and responsibilities[b])
             for a, b in pairs
         ) / len(pairs)
-        self._remember(targets, responsibilities, numbers)
         self.log("loss", loss, on_step=False, on_epoch=True, prog_bar=True)
         return loss
 
@@ -237,6 +241,8 @@ class SiamMM(LightningModule):
 
     def on_train_epoch_start(self):
         """Fit the mixture where it is due."""
+        self._seconds = dict.fromkeys(self._seconds, 0.0)
+        self._start = time.perf_counter()
         if self.config.share > 0 and self.current_epoch in self.refit_epochs:
             self._refit()
 
@@ -247,12 +253,11 @@ class SiamMM(LightningModule):
 
     def _refit(self):
         """Fit the mixture to the bank, from twice as many clusters as there were."""
-        start = time.perf_counter()
         config, before = self.config, self.mixture.n_components
         most = config.n_components_init
         n_start = most if before == 0 else min(max(2 * before, most // 2), most)
         find = config.n_components == "auto"
-        with warnings.catch_warnings():
+        with self._clocked("refit"), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what a fit warns of is in the history
             self.mixture.fit_(
                 functional.normalize(self.bank, dim=1),
@@ -260,7 +265,16 @@ class SiamMM(LightningModule):
                 n_components_init=n_start if find else None,
                 random_state=config.seed + self.current_epoch,
             )
-        self._seconds["refit"] += time.perf_counter() - start
+
+    @contextmanager
+    def _clocked(self, part):
+        """Add the seconds of what happens to those of a part of the epoch.
+
+        On a GPU, which works on while nobody waits for it, those of the steps mean little.
+        """
+        start = time.perf_counter()
+        yield
+        self._seconds[part] += time.perf_counter() - start
 
     def on_train_batch_end(self, outputs, batch, batch_idx):
         """Let the target follow; its momentum grows to 1 along a cosine."""
@@ -292,6 +306,8 @@ class SiamMM(LightningModule):
                 "concentration": float(self.mixture.concentration),
                 "n_distinct": monitors.n_distinct(self.mixture.means),
             }
+        self._seconds["epoch"] = time.perf_counter() - self._start
+        row |= {f"{part}_seconds": seconds for part, seconds in self._seconds.items()}
         self.history.append(row)
         message = monitors.warning_of(
             row["spread"], row.get("usage", 1.0), row.get("n_components", 0)
