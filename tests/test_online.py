@@ -104,18 +104,28 @@ def test_merging_finds_copies_and_keeps_clusters(planted):
     mixture = OnlineVMFMixture(32, top_m=1)
     mixture.fit_(rows, 25, merge=None, random_state=0)
     assert mixture.n_components > 15
-    n_left = mixture.merge_(len(X))  # and some that have too few rows to tell
+    n_left = mixture.merge_(rows)  # and some that have too few rows to tell
     assert 10 <= n_left <= 13
     assert ((mixture.weights > 0.05) & (mixture.weights < 0.15)).sum() == 10
-    assert mixture.merge_(len(X)) == n_left
+    assert 10 <= mixture.merge_(rows) <= n_left
     assert float(mixture.counts.sum()) == pytest.approx(1.0, abs=1e-5)
 
 
 def test_few_rows_do_not_merge(planted):
     mixture = OnlineVMFMixture(32)
     mixture.fit_(torch.from_numpy(planted[0][:200]), 25, merge=None, random_state=0)
+    mixture.effective_dimension.fill_(31)
     n_before = mixture.n_components
-    assert mixture.merge_(200) == n_before
+    assert mixture.merge_(torch.from_numpy(planted[0][:200])) == n_before
+
+
+def test_merging_looks_at_the_nearest_means_and_not_at_blurred_sums(planted):
+    rows = torch.from_numpy(planted[0])
+    mixture = OnlineVMFMixture(32, top_m=None, largest_concentration=3.0)
+    mixture.fit_(rows, 10, random_state=0)
+    for _ in range(5):
+        mixture.update(rows, mixture(rows), 1.0)  # all components are much alike now
+    assert mixture.merge_(rows) == 10
 
 
 def test_dead_components_are_dropped(fitted):

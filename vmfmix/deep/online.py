@@ -156,30 +156,31 @@ class OnlineVMFMixture(nn.Module):
         return model
 
     @torch.no_grad()
-    def merge_(self, n_rows):
-        """Merge components that explain the rows no better than their union would.
+    def merge_(self, bank):
+        """Merge components that explain embeddings no better than their union would.
 
-        Pairs merge while the loss of the classification log-likelihood, with concentrations and
-        weights of their own in the effective dimension p, is below what BIC charges for a
-        component, ½ (p + 1) log n, and their means are not far apart. Components that have few rows
-        wait.
+        Each row of the bank belongs to the nearest mean: soft responsibilities would blur what two
+        clusters differ by. Pairs merge while the loss of the classification log-likelihood, with
+        concentrations and weights of their own in the effective dimension p, is below what BIC
+        charges for a component, ½ (p + 1) log n, and their means are not far apart. Components that
+        have few rows wait.
 
         Parameters
         ----------
-        n_rows : int
-            That the statistics stand for.
+        bank : Tensor of shape (n_rows, dim)
 
         Returns
         -------
         int
             Number of components that are left.
         """
-        dim = float(self.effective_dimension)
-        statistics = self._statistics().scaled(n_rows)
+        rows, dim = bank.detach().float().cpu().numpy(), int(self.effective_dimension)
+        nearest = MixtureParameters.nearest(self.means.double().cpu().numpy())
+        statistics = choose_engine(rows).accumulate(nearest, hard=True)
         warm = np.flatnonzero(statistics.counts >= _FEWEST_PER_DIMENSION * dim)
         if len(warm) < 2:
             return self.n_components
-        price = 0.5 * (dim + 1.0) * np.log(n_rows)
+        price = 0.5 * (dim + 1.0) * np.log(len(rows))
         merges: list = []
         some = statistics.selected(warm)
         for i, j, cost in merge_components(some, 1, cost="icl", dim=dim):
@@ -190,8 +191,7 @@ class OnlineVMFMixture(nn.Module):
             merges.append((i, j, cost))
         if merges:
             merges = [(warm[i], warm[j], cost) for i, j, cost in merges]
-            groups = groups_after(merges, self.n_components)
-            self._take(statistics.merged(groups).scaled(1.0 / n_rows))
+            self._take(self._statistics().merged(groups_after(merges, self.n_components)))
         return self.n_components
 
     @torch.no_grad()
@@ -215,7 +215,7 @@ class OnlineVMFMixture(nn.Module):
         self.counts = like.new_tensor(statistics.counts)
         self.resultants = like.new_tensor(statistics.resultants)
         length = statistics.lengths.sum() / statistics.counts.sum()
-        kappa = concentration(min(length, _LARGEST_LENGTH), float(self.effective_dimension))
+        kappa = concentration(min(length, _LARGEST_LENGTH), int(self.effective_dimension))
         self.concentration.fill_(min(float(kappa), self.largest_concentration))
 
     def _load_from_state_dict(self, state_dict, prefix, *arguments):

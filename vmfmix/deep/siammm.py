@@ -297,7 +297,8 @@ class SiamMM(LightningModule):
         if self.has_clusters:
             if self.config.n_components == "auto":
                 self.mixture.prune_()
-                self.mixture.merge_(self.n_images)
+                with self._clocked("mixture"):
+                    self.mixture.merge_(functional.normalize(self.bank, dim=1))
             usage = monitors.perplexity(self.mixture.weights)
             row |= {
                 "n_components": self.mixture.n_components,
