@@ -111,6 +111,9 @@ def main():
     parser.add_argument("--checkpoints", type=Path, help="folder; default: none are kept")
     parser.add_argument("--output", type=Path, default=RESULTS)
     options = parser.parse_args()
+    if "VMFMIX_DATA" not in os.environ:
+        print("VMFMIX_DATA names no folder of images; nothing was measured.")
+        return
     parts = images_of(options.data, options.n_train)
     facts = {
         **machine.describe("torch", "lightning", "kornia"),

@@ -1,6 +1,7 @@
 """Training with clusters on small digits: what is learned, noted, stored and taken up again."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from vmfmix.deep import monitors  # noqa: E402
 from vmfmix.deep import train as training  # noqa: E402
 from vmfmix.deep.data import Images  # noqa: E402
 from vmfmix.deep.evaluate import clustering, embed, knn, linear_probe  # noqa: E402
-from vmfmix.deep.siammm import SiamMM  # noqa: E402
+from vmfmix.deep.siammm import SiamMM, SiamMMConfig  # noqa: E402
 from vmfmix.deep.views import Views  # noqa: E402
 
 pytestmark = [
@@ -179,6 +180,13 @@ def test_bad_settings_are_refused_in_words(digits, config, message):
 def test_encoders_that_give_no_rows_are_refused_in_words(digits):
     with pytest.raises(ValueError, match="one row for each image"):
         training.train("siammm", digits, encoder=nn.Conv2d(1, 4, 3), **SHORT)
+
+
+def test_several_processes_are_refused_in_words(digits):
+    learner = SiamMM(small_encoder(), None, digits.images[:2].float(), 10, SiamMMConfig(**SHORT))
+    learner._trainer = SimpleNamespace(world_size=2)
+    with pytest.raises(ValueError, match="pass devices=1"):
+        learner.on_fit_start()
 
 
 def test_collapse_is_told_in_words():

@@ -213,7 +213,7 @@ class SiamMM(LightningModule):
         """Keep the targets of one view, and let the mixture follow those of both."""
         self.bank[numbers] = targets[0].to(self.bank.dtype)
         if responsibilities is not None:
-            step = min(len(numbers) * self.trainer.world_size / self.n_images, 1.0)
+            step = min(len(numbers) / self.n_images, 1.0)
             self.mixture.update(torch.cat(targets).float(), torch.cat(responsibilities), step)
 
     # --- clusters --------------------------------------------------------------------------------
@@ -238,6 +238,14 @@ class SiamMM(LightningModule):
         every = max((self.config.epochs - first) / self.config.refits, 1.0)
         wanted = (first + round(i * every) for i in range(self.config.refits))
         return sorted({epoch for epoch in wanted if epoch < self.config.epochs})
+
+    def on_fit_start(self):
+        """Refuse several processes: each would remember, and fit the mixture to, its own images."""
+        if self.trainer.world_size > 1:
+            raise ValueError(
+                f"SiamMM trains in one process so far, and there are {self.trainer.world_size}; "
+                "pass devices=1."
+            )
 
     def on_train_epoch_start(self):
         """Fit the mixture where it is due."""

@@ -102,6 +102,7 @@ def train(method, data, *, encoder=None, views=None, out=None, trainer=None, **c
     out = None if out is None else Path(out)
     options: dict = {
         "max_epochs": settings.epochs,
+        "devices": 1,
         "logger": False,
         "enable_model_summary": False,
         "enable_checkpointing": out is not None,
