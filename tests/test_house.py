@@ -53,7 +53,9 @@ MAY_KNOW = {
     "files": set(),
     "summary": {"metrics"},
     "cli": {"mixture", "persistence", "metrics", "inspection", "plotting", "files", "summary"},
-    "deep": {"statistics", "merging", "distribution", "engines", "mixture", "metrics"},
+    "deep": {
+        *("statistics", "merging", "distribution", "engines", "mixture", "metrics", "plotting"),
+    },
 }
 MAY_IMPORT_TORCH = {"engines.looks", "engines.torch_device", "engines.collective"}
 MAY_IMPORT_DASK = {"engines.dask_blocks"}

@@ -1,7 +1,11 @@
 """Training with clusters on small digits: what is learned, noted, stored and taken up again."""
 
+import csv
 import json
-from types import SimpleNamespace
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,21 +14,25 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("lightning")
 pytest.importorskip("kornia")
 
+from lightning.pytorch.loggers import CSVLogger  # noqa: E402
 from sklearn.datasets import load_digits  # noqa: E402
 from torch import nn  # noqa: E402
 
 import vmfmix  # noqa: E402
 from vmfmix.deep import monitors  # noqa: E402
 from vmfmix.deep import train as training  # noqa: E402
+from vmfmix.deep.config import read_yaml  # noqa: E402
 from vmfmix.deep.data import Images  # noqa: E402
-from vmfmix.deep.evaluate import clustering, embed, knn, linear_probe  # noqa: E402
+from vmfmix.deep.evaluate import embed, many_to_one_accuracy  # noqa: E402
 from vmfmix.deep.siammm import SiamMM, SiamMMConfig  # noqa: E402
 from vmfmix.deep.views import Views  # noqa: E402
+from vmfmix.metrics import clustering_report  # noqa: E402
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::UserWarning"),
     pytest.mark.filterwarnings("ignore::FutureWarning"),  # of Lightning about torch
 ]
+ROOT = Path(__file__).parents[1]
 torch.set_num_threads(1)  # tests run beside each other, and threads of torch wait in a hurry
 SHORT = {
     "epochs": 4,
@@ -52,15 +60,16 @@ def small_encoder():
     )
 
 
-def trained(digits, out=None, **config):
+def trained(digits, out=None, *, views=None, trainer=None, test=None, **config):
     torch.manual_seed(0)
     return training.train(
         "siammm",
         digits,
+        test=test,
         encoder=small_encoder(),
-        views=Views(8, 1, flip=False, least_area=0.5),
+        views=views or Views(8, 1, flip=False, least_area=0.5),
         out=out,
-        trainer=ON_CPU,
+        trainer={**ON_CPU, **(trainer or {})},
         **{**SHORT, **config},
     )
 
@@ -83,14 +92,27 @@ def test_scores_of_what_was_learned(digits):
         Images(digits.images[torch.from_numpy(some)], digits.labels[torch.from_numpy(some)])
         for some in (part > 0, part == 0)
     )
-    result = trained(train, epochs=6)
-    learned = [embed(result.method, images) for images in (train, test)]
-    assert knn(*learned) > 0.9
-    assert linear_probe(*learned) > 0.9
-    scores = clustering(*learned, 10, result.model)
-    for name, report in scores.items():
-        assert report["adjusted_mutual_info"] > 0.2, name
-        assert report["n_clusters"] > 3
+    result = trained(train, epochs=6, momentum=0.5, test=test)
+    report = result.report
+    assert report["n_images"] == len(test)
+    assert report["knn"] > 0.9
+    assert report["linear"] > 0.9
+    assert len(report["clusterings"]) == 7
+    for name, row in report["clusterings"].items():
+        assert row["adjusted_mutual_info"] > 0.2, name
+        assert row["n_clusters"] > 3
+        assert row["many_to_one"] >= row["accuracy"] - 0.05
+    ours = report["clusterings"]["mixture of the training"]
+    found = result.model.predict(embed(result.method, test).embeddings)
+    assert ours == {
+        **clustering_report(test.labels.numpy(), found),
+        "many_to_one": many_to_one_accuracy(
+            train.labels.numpy(), result.model.labels_, test.labels.numpy(), found
+        ),
+    }
+    assert result.history[-1]["knn"] > 0.3  # chance: 0.1
+    with pytest.raises(ValueError, match="no labels to compare with"):
+        trained(train, test=Images(test.images))
 
 
 def test_the_loss_falls(digits):
@@ -118,10 +140,9 @@ def test_a_training_that_is_taken_up_again_goes_on_to_the_same_numbers(digits, t
     class Interrupted(Exception):
         pass
 
-    def interrupt(self, outputs, batch, batch_idx, original=SiamMM.on_train_batch_end):
+    def interrupt(self, outputs, batch, batch_idx):
         if self.current_epoch == 2 and batch_idx == 5:
             raise Interrupted
-        original(self, outputs, batch, batch_idx)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(SiamMM, "on_train_batch_end", interrupt)
@@ -143,10 +164,15 @@ def test_what_a_training_writes(digits, tmp_path):
     model = vmfmix.load(out / "mixture.npz")
     np.testing.assert_array_equal(model.labels_, np.load(out / "labels.npy"))
     np.testing.assert_array_equal(np.load(out / "embeddings.npy"), result.embeddings)
-    lines = (out / "metrics.csv").read_text().splitlines()
-    assert lines[0].startswith("epoch,loss,share,spread")
-    assert len(lines) == 3
-    assert json.loads((out / "config.json").read_text())["epochs"] == 2
+    with (out / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["loss"]) for row in rows] == [row["loss"] for row in result.history]
+    with (out / "clusters.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["cluster"]) for row in rows] == model.labels_.tolist()
+    assert (out / "history.png").read_bytes().startswith(b"\x89PNG")
+    method, settings = read_yaml(out / "config.yaml", SiamMMConfig)
+    assert (method, SiamMMConfig(**settings)) == ("siammm", SiamMMConfig(**{**SHORT, "epochs": 2}))
     with pytest.raises(ValueError, match=r"other settings \(share\)"):
         trained(digits, out, epochs=2, share=0.1)
 
@@ -157,8 +183,20 @@ def test_the_command(digits, tmp_path, capsys, monkeypatch):
     command = f"siammm {tmp_path / 'digits.npz'} --out {tmp_path / 'out'} --epochs 2"
     options = "--batch-size 100 --dim 16 --hidden 32 --momentum none --n-components 10"
     assert training.main(f"{command} {options}".split()) == 0
-    assert "clusters of 300 images" in capsys.readouterr().out
-    assert json.loads((tmp_path / "out/config.json").read_text())["momentum"] is None
+    assert "of 300 images" in capsys.readouterr().out
+    assert read_yaml(tmp_path / "out/config.yaml", SiamMMConfig)[1]["momentum"] is None
+    config = f"--config {tmp_path / 'out/config.yaml'} --out {tmp_path / 'other'} --epochs 1"
+    np.savez(
+        tmp_path / "test.npz", images=digits.images[300:, 0].numpy(), y=digits.labels[300:].numpy()
+    )
+    again = f"siammm {tmp_path / 'digits.npz'} {config} --test {tmp_path / 'test.npz'}"
+    assert training.main(again.split()) == 0
+    said = capsys.readouterr().out
+    assert "1497 test images of 10 classes" in said
+    assert "mixture of the training" in said
+    assert "linear probe" not in said  # there are no labels to learn from
+    assert len(json.loads((tmp_path / "other/report.json").read_text())["clusterings"]) == 7
+    assert read_yaml(tmp_path / "other/config.yaml", SiamMMConfig)[1]["epochs"] == 1
     assert training.main(["siammm", str(tmp_path / "nothing"), "--out", str(tmp_path)]) == 2
     assert "no folder or file" in capsys.readouterr().out
 
@@ -168,6 +206,7 @@ def test_the_command(digits, tmp_path, capsys, monkeypatch):
     [
         ({"objective": "other"}, "objective='other'"),
         ({"share": 1.0}, "share=1.0"),
+        ({"lambda_": 1.0}, "lambda_: siammm has no such setting; it has epochs"),
         ({"warm_up": 0.9, "ramp": 0.2}, "sum at most 1"),
         ({"batch_size": 10**6}, "fewer than batch_size"),
     ],
@@ -182,11 +221,57 @@ def test_encoders_that_give_no_rows_are_refused_in_words(digits):
         training.train("siammm", digits, encoder=nn.Conv2d(1, 4, 3), **SHORT)
 
 
-def test_several_processes_are_refused_in_words(digits):
-    learner = SiamMM(small_encoder(), None, digits.images[:2].float(), 10, SiamMMConfig(**SHORT))
-    learner._trainer = SimpleNamespace(world_size=2)
-    with pytest.raises(ValueError, match="pass devices=1"):
-        learner.on_fit_start()
+def test_small_crops_learn_from_the_targets_of_large_ones(digits):
+    views = Views(8, 1, flip=False, least_area=0.5, n_small=2)
+    result = trained(digits, views=views, epochs=2)
+    assert np.isfinite(result.history[-1]["loss"])
+    assert len(views(digits.images[:2])) == 4
+
+
+def test_a_dataset_may_bring_its_own_views(digits):
+    class Pairs(torch.utils.data.Dataset):
+        def __len__(self):
+            return 400
+
+        def __getitem__(self, number):
+            image = digits.images[number].float() / 255.0
+            return [image, image.flip(-1)], "what else there is"
+
+    result = trained(Pairs(), epochs=2)
+    assert result.embeddings.shape == (400, 16)
+    shown = embed(result.method, Images(digits.images[:400])).embeddings
+    np.testing.assert_allclose(result.embeddings, shown, atol=1e-5)
+
+
+def test_steps_of_several_batches(digits):
+    one = trained(digits, trainer={"accumulate_grad_batches": 2}, epochs=2)
+    n_batches = len(digits) // SHORT["batch_size"]
+    assert one.method.global_step == 2 * -(-n_batches // 2)
+    assert one.method.images_a_step == 256
+
+
+def test_half_precision(digits):
+    result = trained(digits, trainer={"precision": "bf16-mixed"})
+    assert result.method.mixture.resultants.dtype == torch.float32
+    assert result.history[-1]["loss"] == pytest.approx(trained(digits).history[-1]["loss"], abs=0.1)
+
+
+def test_numbers_of_each_epoch_go_to_loggers(digits, tmp_path):
+    logger = CSVLogger(tmp_path)
+    history = trained(digits, trainer={"logger": logger}, epochs=2).history
+    with (tmp_path / "lightning_logs/version_0/metrics.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["spread"]]
+    assert [float(row["spread"]) for row in rows] == [
+        pytest.approx(row["spread"], rel=1e-5) for row in history
+    ]
+    assert float(rows[-1]["n_components"]) == history[-1]["n_components"]
+
+
+def test_a_collapsed_training_ends(digits, monkeypatch):
+    monkeypatch.setattr(monitors, "spread", lambda embeddings: 0.05)
+    with pytest.warns(UserWarning, match="have collapsed"):
+        result = trained(digits)
+    assert len(result.history) == 1
 
 
 def test_collapse_is_told_in_words():
@@ -199,6 +284,8 @@ def test_collapse_is_told_in_words():
     assert "begin to collapse" in monitors.warning_of(0.3, 10.0, 10)
     assert "Few clusters" in monitors.warning_of(1.0, 1.5, 20)
     assert monitors.warning_of(1.0, 15.0, 20) is None
+    assert monitors.has_collapsed(0.05)
+    assert not monitors.has_collapsed(0.3)
 
 
 def test_distinct_means_and_neighbours():
@@ -206,3 +293,64 @@ def test_distinct_means_and_neighbours():
     assert monitors.n_distinct(means) == 3
     rows, labels = torch.eye(6).repeat(30, 1), torch.arange(6).repeat(30)
     assert monitors.knn_accuracy(rows, labels, rows, labels) == 1.0
+
+
+IN_PROCESSES = """
+import sys
+import numpy as np
+import torch
+from lightning.pytorch import Trainer
+from sklearn.datasets import load_digits
+from torch import nn
+from vmfmix.deep.data import Images, loader
+from vmfmix.deep.siammm import SiamMM, SiamMMConfig
+
+torch.set_num_threads(1)
+n_processes, path = int(sys.argv[1]), sys.argv[2]
+images = Images(load_digits().images[:1280] / 16.0, load_digits().target[:1280])
+config = SiamMMConfig(
+    epochs=3, batch_size=128 // n_processes, dim=16, hidden=64, predictor_hidden=32, warm_up=0.3,
+    ramp=0.3, refits=1, n_components_init=30,
+)
+torch.manual_seed(0)
+encoder = nn.Sequential(nn.Flatten(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 32))
+views = lambda batch: [batch / 255.0, batch.flip(-1) / 255.0]
+learner = SiamMM(encoder, views, images.images[:2].float(), len(images), config, images.labels)
+for part in (learner.projector, learner.predictor, learner.target.network[1]):
+    for number, layer in enumerate(part):  # each process would normalise its own batches
+        if isinstance(layer, nn.BatchNorm1d):
+            part[number] = nn.LayerNorm(layer.num_features)
+learner.target.requires_grad_(False)
+Trainer(
+    max_epochs=3, devices=n_processes, strategy="ddp" if n_processes > 1 else "auto",
+    accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,
+    use_distributed_sampler=False,
+).fit(learner, loader(images, config.batch_size, seed=0))
+if learner.global_rank == 0:
+    mixture = learner.mixture
+    losses = [row["loss"] for row in learner.history]
+    np.savez(path, mixture.counts, mixture.resultants, learner.bank, losses)
+"""
+
+
+def test_two_processes_learn_what_one_learns_from_batches_of_twice_the_size(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(IN_PROCESSES, encoding="utf-8")
+    starts = {1: [sys.executable], 2: [sys.executable, "-m", "torch.distributed.run"]}
+    starts[2] += ["--nproc-per-node=2", "--master-port=0", "--standalone"]
+    found = {}
+    for number, start in starts.items():
+        path = tmp_path / f"{number}.npz"
+        done = subprocess.run(
+            [*start, str(script), str(number), str(path)],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""},
+            capture_output=True,
+            text=True,
+            timeout=240,
+        )
+        assert done.returncode == 0, done.stderr
+        found[number] = np.load(path).values()
+    for one, two in zip(*found.values(), strict=True):
+        assert one.shape == two.shape
+        np.testing.assert_allclose(two, one, atol=1e-5)

@@ -1,12 +1,14 @@
 """Pictures of a fit: how components merged, what spoke for their number, and the tree of merges.
 
+And one of a training of `vmfmix.deep`, epoch by epoch.
+
 Each function draws on the axes it is given, or on a figure of its own, shows nothing, and returns
 the axes.
 """
 
 import numpy as np
 
-__all__ = ["plot_dendrogram", "plot_merging", "plot_scores"]
+__all__ = ["plot_dendrogram", "plot_merging", "plot_scores", "plot_training"]
 
 # Of M. Okabe and K. Ito: told apart by everyone. Yellow is left out; on white it is hardly seen.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -264,6 +266,66 @@ def plot_dendrogram(history, n_components=30, ax=None):
     return ax
 
 
+def plot_training(history, axes=None):
+    """How a training went: its loss, its clusters, and what tells whether embeddings collapse.
+
+    Dotted lines mark the epochs before which the mixture was fitted anew.
+
+    Parameters
+    ----------
+    history : list of dict
+        Of a `vmfmix.deep.train.TrainResult`.
+    axes : sequence of three matplotlib.axes.Axes, default=None
+        Where to draw; None: a new figure.
+
+    Returns
+    -------
+    sequence of matplotlib.axes.Axes
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> from vmfmix.plotting import plot_training
+    >>> history = [{"epoch": 0, "loss": -0.2, "spread": 0.8}]
+    >>> axes = plot_training(history, Figure().subplots(1, 3))
+    >>> axes[0].get_ylabel()
+    'loss'
+    """
+    axes = _axes(axes, "plot_training", (12.0, 3.6), n_axes=3)
+    lines = (
+        ("loss", {"loss": "loss"}),
+        (
+            "number of clusters",
+            {"n_components": "clusters", "usage": "used as equal ones would be"},
+        ),
+        (
+            "share",
+            {"spread": "spread (healthy: 1)", "knn": "neighbours of the same class", "share": "λ"},
+        ),
+    )
+    refits = [row["epoch"] + 0.5 for row in history if row.get("refit_seconds", 0.0) > 0.0]
+    for ax, (title, names) in zip(axes, lines):
+        for colour, (name, meaning) in zip(_COLOURS, names.items()):
+            known = [(row["epoch"] + 1, row[name]) for row in history if name in row]
+            if known:
+                marker = "o" if len(known) == 1 else None
+                ax.plot(*zip(*known), color=colour, label=meaning, marker=marker)
+        for epoch in refits:
+            ax.axvline(epoch, color=_GREY, ls="dotted", lw=0.8, zorder=0)
+        ax.set_xlim(0.5, len(history) + 0.5)
+        ax.xaxis.get_major_locator().set_params(integer=True)
+        _label(ax, "epoch", title)
+        if len(ax.get_legend_handles_labels()[0]) > 1:
+            ax.legend(frameon=False)
+    numbers = [row[name] for row in history for name in ("n_components", "usage") if name in row]
+    if numbers:
+        _logarithmic(axes[1], "y", max(min(numbers) / 1.25, 0.8), max(numbers) * 1.25)
+    else:
+        axes[1].text(0.5, 0.5, "no clusters", transform=axes[1].transAxes, ha="center")
+        axes[1].set_yticks([])
+    return axes
+
+
 def _rows_of_nodes(history, n_components):
     """Numbers of rows of the components where the path has so many, by node."""
     rounds = np.asarray(history.rounds)
@@ -313,8 +375,8 @@ def _counted(number):
     return f"{number} component{'' if number == 1 else 's'}"
 
 
-def _axes(ax, name, size):
-    """The axes that were given, or those of a new figure."""
+def _axes(ax, name, size, n_axes=1):
+    """The axes that were given, or those of a new figure, side by side."""
     try:
         import matplotlib  # noqa: F401
     except ImportError:
@@ -324,7 +386,7 @@ def _axes(ax, name, size):
     if ax is None:
         from matplotlib import pyplot
 
-        _, ax = pyplot.subplots(figsize=size, layout="constrained")
+        _, ax = pyplot.subplots(1, n_axes, figsize=size, layout="constrained")
     return ax
 
 

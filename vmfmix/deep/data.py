@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import distributed
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 _SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
@@ -70,7 +71,12 @@ class Numbered(Dataset):
 
 
 class Shuffled(Sampler):
-    """A new order for each epoch, the same whenever that epoch begins; Lightning says which."""
+    """A new order for each epoch, the same whenever that epoch begins; Lightning says which.
+
+    Processes of a torch.distributed group take turns: together they see the batches that one
+    process would see, if its batches were as large as theirs together. Tell Lightning's Trainer
+    ``use_distributed_sampler=False``, since it would put another order in place of this one.
+    """
 
     def __init__(self, n_rows, seed):
         self._n_rows, self._seed, self._epoch = n_rows, seed, 0
@@ -80,11 +86,20 @@ class Shuffled(Sampler):
         self._epoch = epoch
 
     def __len__(self):
-        return self._n_rows
+        return self._n_rows // _processes()[1]
 
     def __iter__(self):
+        rank, n_processes = _processes()
         generator = torch.Generator().manual_seed(self._seed * 100_003 + self._epoch)
-        return iter(torch.randperm(self._n_rows, generator=generator).tolist())
+        order = torch.randperm(self._n_rows, generator=generator)
+        return iter(order[rank::n_processes][: len(self)].tolist())
+
+
+def _processes():
+    """Number of this process, and of all."""
+    if distributed.is_available() and distributed.is_initialized():
+        return distributed.get_rank(), distributed.get_world_size()
+    return 0, 1
 
 
 def loader(dataset, batch_size, *, seed=None, n_workers=0):

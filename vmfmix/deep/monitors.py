@@ -76,10 +76,15 @@ def knn_accuracy(train, train_labels, test, test_labels, n_neighbors=20, tempera
     return n_right / len(test)
 
 
+def has_collapsed(spread_now):
+    """Whether embeddings have become one."""
+    return spread_now < _STOP
+
+
 def warning_of(spread_now, usage, n_components):
     """What is wrong, in one sentence, or None."""
     if spread_now < _WARN:
-        state = "have collapsed" if spread_now < _STOP else "begin to collapse"
+        state = "have collapsed" if has_collapsed(spread_now) else "begin to collapse"
         return (
             f"The embeddings {state}: their spread is {spread_now:.2f}, where 1 is healthy. Lower "
             "the share of the clusters, warm up for longer, or use a momentum target."

@@ -99,7 +99,8 @@ class OnlineVMFMixture(nn.Module):
     @torch.no_grad()
     def forward(self, embeddings):
         """Responsibilities of the components for unit rows, shape (batch, n_components)."""
-        logits = self.concentration * (embeddings @ self.means.T)
+        with torch.autocast(embeddings.device.type, enabled=False):
+            logits = self.concentration * (embeddings.float() @ self.means.T)
         if self.learned_weights:
             logits = logits + self.weights.log()
         if self.top_m is None or self.top_m >= self.n_components:
@@ -122,7 +123,9 @@ class OnlineVMFMixture(nn.Module):
             η, from 0 to 1. Batch size / number of training rows remembers about one epoch.
         """
         counts = responsibilities.sum(dim=0)
-        sums = torch.cat([counts[:, None], responsibilities.T @ embeddings], dim=1)
+        with torch.autocast(embeddings.device.type, enabled=False):
+            resultants = responsibilities.float().T @ embeddings.float()
+        sums = torch.cat([counts[:, None], resultants], dim=1)
         size = sums.new_tensor(float(len(embeddings)))
         if distributed.is_available() and distributed.is_initialized():
             distributed.all_reduce(sums)
@@ -201,6 +204,22 @@ class OnlineVMFMixture(nn.Module):
         if not keep.all():
             self.counts, self.resultants = self.counts[keep], self.resultants[keep]
         return int((~keep).sum())
+
+    @torch.no_grad()
+    def take_from_first(self):
+        """Take over the mixture of the first process of a torch.distributed group, if there is one.
+
+        So one process fits or merges for all, and all go on with the same.
+        """
+        if not (distributed.is_available() and distributed.is_initialized()):
+            return
+        number = self.counts.new_tensor(self.n_components, dtype=torch.int64)
+        distributed.broadcast(number, 0)
+        if len(self.counts) != number:
+            self.counts = self.counts.new_empty(int(number))
+            self.resultants = self.resultants.new_empty(int(number), self.resultants.shape[1])
+        for part in self.buffers():
+            distributed.broadcast(part, 0)
 
     def _statistics(self):
         """The buffers as the rest of the package knows them, of weight 1."""

@@ -14,74 +14,60 @@ References
 """
 
 import math
-import time
 import warnings
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
-from lightning.pytorch import LightningModule
 from torch import nn
 from torch.nn import functional
 
 from vmfmix.deep import losses, monitors
-from vmfmix.deep.networks import MomentumTarget, n_features_of, predictor, projector
+from vmfmix.deep.config import described, setting
+from vmfmix.deep.method import Method, MethodConfig
+from vmfmix.deep.networks import MomentumTarget, predictor, projector
 from vmfmix.deep.online import OnlineVMFMixture
+from vmfmix.mixture import VMFMixture
 
 OBJECTIVES = ("siammm", "nce1-memory", "nce1-batch", "nce2")
 
 
+@described
 @dataclass
-class SiamMMConfig:
-    """How SiamMM learns.
+class SiamMMConfig(MethodConfig):
+    """How SiamMM learns."""
 
-    Parameters
-    ----------
-    epochs : int
-    batch_size : int
-    learning_rate : float
-        Of stochastic gradient descent for 256 images; it grows with the batch.
-    weight_decay : float
-    dim, hidden, predictor_hidden : int
-        Widths of the embeddings, the projector and the predictor.
-    momentum : float or None
-        Of the target network at first; it grows to 1. None: the target is the network itself.
-    objective : {"siammm", "nce1-memory", "nce1-batch", "nce2"}
-        "siammm": no negatives. The others are what it is compared with: other centroids as
-        negatives, with a memory of all images or the batch alone, and points as negatives.
-    share : float
-        λ, how far targets are drawn to their centroids; 0: no clusters are used (SimSiam, BYOL).
-    warm_up, ramp : float
-        Shares of the epochs before clusters count, and in which λ grows.
-    n_components : int or "auto"
-        "auto": found by merging.
-    n_components_init : int
-        Clusters to begin with.
-    refits : int
-        How often the mixture is fitted anew.
-    top_m, largest_concentration
-        See `OnlineVMFMixture`.
-    seed : int
-    """
-
-    epochs: int = 200
-    batch_size: int = 256
-    learning_rate: float = 0.06
-    weight_decay: float = 5e-4
-    dim: int = 128
-    hidden: int = 512
-    predictor_hidden: int = 256
-    momentum: float | None = 0.99
-    objective: str = "siammm"
-    share: float = 0.5
-    warm_up: float = 0.3
-    ramp: float = 0.1
-    n_components: int | str = "auto"
-    n_components_init: int = 100
-    refits: int = 8
-    top_m: int | None = 5
-    largest_concentration: float = 20.0
-    seed: int = 0
+    learning_rate: float = setting(
+        0.06, "Of stochastic gradient descent for 256 images; it grows with the batch."
+    )
+    weight_decay: float = setting(5e-4, "Of the same.")
+    dim: int = setting(128, "Width of the embeddings.")
+    hidden: int = setting(512, "Width of the layers of the projector.")
+    predictor_hidden: int = setting(256, "Width of the layer of the predictor.")
+    momentum: float | None = setting(
+        0.99,
+        "Of the target network at first; it grows to 1. None: the target is the network itself.",
+    )
+    objective: str = setting(
+        "siammm",
+        "siammm: no negative samples. What it is compared with: nce1-memory and nce1-batch have "
+        "other centroids as negatives, of all images or the batch alone; nce2 has points.",
+    )
+    share: float = setting(
+        0.5,
+        "λ, how far targets are drawn to their centroids, from 0 (no clusters: SimSiam, BYOL) to "
+        "below 1.",
+    )
+    warm_up: float = setting(0.3, "Share of the epochs before clusters count.")
+    ramp: float = setting(0.1, "Share of the epochs in which λ then grows.")
+    n_components: int | str = setting("auto", "Number of clusters; auto: found by merging.")
+    n_components_init: int = setting(100, "Clusters to begin with.")
+    refits: int = setting(8, "How often the mixture is fitted anew.")
+    top_m: int | None = setting(
+        5, "Targets are drawn to so many of the most probable centroids; None: to all."
+    )
+    largest_concentration: float = setting(
+        20.0, "κ of responsibilities is at most this; the likelihood's is too sharp to learn from."
+    )
 
     def __post_init__(self):
         if self.objective not in OBJECTIVES:
@@ -100,33 +86,25 @@ class SiamMMConfig:
             )
 
 
-class SiamMM(LightningModule):
+class SiamMM(Method):
     """Encoder, projector, predictor, target and mixture.
 
-    Batches are (images, …, numbers of the images among all of them), as `vmfmix.deep.data` gives.
+    In several processes, each remembers the embeddings of all images, and the first one fits and
+    merges for all.
 
     Parameters
     ----------
-    encoder : nn.Module
-        Images to rows of features.
-    views : callable
-        A batch of images to a list of views, of which the first two are targets as well.
-    images : Tensor
-        A few, to learn the width of the features.
-    n_images : int
-        Of the training part.
-    config : SiamMMConfig
+    encoder, views, images, n_images, config, labels
+        See `vmfmix.deep.method.Method`; the first two views of a batch are targets as well.
     """
 
+    PARTS = ("epoch", "mixture", "refit")
     bank: torch.Tensor
     target: MomentumTarget | None
 
-    def __init__(self, encoder, views, images, n_images, config):
-        super().__init__()
-        self.config, self.n_images = config, n_images
-        self.encoder, self.views = encoder, views
-        n_features = n_features_of(encoder, images)
-        self.projector = projector(n_features, config.hidden, config.dim)
+    def __init__(self, encoder, views, images, n_images, config, labels=None):
+        super().__init__(encoder, views, images, n_images, config, labels)
+        self.projector = projector(self.n_features, config.hidden, config.dim)
         self.predictor = predictor(config.dim, config.predictor_hidden)
         self.target = MomentumTarget(self.network) if config.momentum is not None else None
         self.mixture = OnlineVMFMixture(
@@ -135,25 +113,49 @@ class SiamMM(LightningModule):
             top_m=config.top_m,
         )
         self.register_buffer("bank", torch.zeros(n_images, config.dim))
-        self.history: list[dict] = []
-        self._seconds = dict.fromkeys(("epoch", "mixture", "refit"), 0.0)
+        # Processes share these in their own way, and not before each step.
+        self._ddp_params_and_buffers_to_ignore = [
+            "bank",
+            *(f"mixture.{name}" for name, _ in self.mixture.named_buffers()),
+        ]
 
     @property
     def network(self):
         """Encoder and projector."""
         return nn.Sequential(self.encoder, self.projector)
 
+    def embed(self, features):
+        """What the projector makes of features."""
+        return self.projector(features)
+
+    def clusters(self, embeddings):
+        """The mixture as a VMFMixture, fitted to embeddings from where it is."""
+        if self.mixture.n_components > 0:
+            means = self.mixture.means.double().cpu().numpy()
+            model = VMFMixture(len(means), means_init=means, merge=None).fit(embeddings)
+            empty = len(means) - model.n_components_
+            if empty > 0:
+                warnings.warn(
+                    f"{empty} of the {len(means)} clusters hold no image when images are embedded "
+                    "as they are, without random views; train for longer.",
+                    UserWarning,
+                    stacklevel=2,
+                )
+            return model
+        return VMFMixture(self.config.n_components, random_state=self.config.seed).fit(embeddings)
+
     # --- learning --------------------------------------------------------------------------------
 
     def configure_optimizers(self):
         """Gradient descent with momentum and a cosine schedule; the predictor keeps its rate."""
-        config = self.config
-        rate = config.learning_rate * config.batch_size / 256
+        rate = self.config.learning_rate * self.images_a_step / 256
         groups = [
             {"params": [*self.encoder.parameters(), *self.projector.parameters()]},
             {"params": list(self.predictor.parameters())},
         ]
-        optimizer = torch.optim.SGD(groups, lr=rate, momentum=0.9, weight_decay=config.weight_decay)
+        optimizer = torch.optim.SGD(
+            groups, lr=rate, momentum=0.9, weight_decay=self.config.weight_decay
+        )
         n_steps = max(int(self.trainer.estimated_stepping_batches), 1)
         falls = [lambda step: 0.5 * (1.0 + math.cos(math.pi * step / n_steps)), lambda _: 1.0]
         # Step by step, since a schedule by epochs loses one where a training is taken up again.
@@ -162,29 +164,35 @@ class SiamMM(LightningModule):
 
     def training_step(self, batch, batch_idx):
         """The loss of one batch; the mixture follows the targets."""
-        images, numbers = batch[0], batch[-1]
-        views = self.views(images)
+        views, numbers = self.views_of(batch), batch[-1]
         embedded = [self.projector(self.encoder(view)) for view in views]
-        predicted = [functional.normalize(self.predictor(each), dim=1) for each in embedded]
+        predicted = [functional.normalize(self.predictor(each).float(), dim=1) for each in embedded]
         targets = self._targets(views[:2], embedded[:2])
-        with self._clocked("mixture"):
+        with self.clocked("mixture"):
             responsibilities = (
                 [self.mixture(each) for each in targets] if self.has_clusters else None
             )
             self._remember(targets, responsibilities, numbers)
         pairs = [(a, b) for a in range(len(views)) for b in range(2) if a != b]
-        loss = sum(
-            self._loss(predicted[a], targets[b], responsibilities and responsibilities[b])
-            for a, b in pairs
-        ) / len(pairs)
-        self.log("loss", loss, on_step=False, on_epoch=True, prog_bar=True)
+        with torch.autocast(self.device.type, enabled=False):
+            loss = sum(
+                self._loss(predicted[a], targets[b], responsibilities and responsibilities[b])
+                for a, b in pairs
+            ) / len(pairs)
+        self.log("loss", loss, on_step=False, on_epoch=True, prog_bar=True, sync_dist=True)
         return loss
+
+    def optimizer_step(self, *arguments, **options):
+        """A step, and the target follows; its momentum grows to 1 along a cosine."""
+        super().optimizer_step(*arguments, **options)
+        if self.target is not None:
+            rest = (1.0 - self.config.momentum) * math.cos(0.5 * math.pi * self.share_of_steps) ** 2
+            self.target.follow(self.network, 1.0 - rest)
 
     @torch.no_grad()
     def _targets(self, views, embedded):
-        if self.target is None:
-            return [functional.normalize(each.detach(), dim=1) for each in embedded]
-        return [functional.normalize(self.target(view), dim=1) for view in views]
+        found = embedded if self.target is None else [self.target(view) for view in views]
+        return [functional.normalize(each.detach().float(), dim=1) for each in found]
 
     def _loss(self, predicted, target, responsibilities):
         share, mixture = self.share_now, self.mixture
@@ -211,10 +219,14 @@ class SiamMM(LightningModule):
     @torch.no_grad()
     def _remember(self, targets, responsibilities, numbers):
         """Keep the targets of one view, and let the mixture follow those of both."""
-        self.bank[numbers] = targets[0].to(self.bank.dtype)
+        embeddings = targets[0]
+        if self.trainer.world_size > 1:
+            numbers = self.all_gather(numbers).flatten()  # type: ignore[union-attr]
+            embeddings = self.all_gather(embeddings).flatten(0, 1)  # type: ignore[union-attr]
+        self.bank[numbers] = embeddings
         if responsibilities is not None:
             step = min(len(numbers) / self.n_images, 1.0)
-            self.mixture.update(torch.cat(targets).float(), torch.cat(responsibilities), step)
+            self.mixture.update(torch.cat(targets), torch.cat(responsibilities), step)
 
     # --- clusters --------------------------------------------------------------------------------
 
@@ -239,25 +251,14 @@ class SiamMM(LightningModule):
         wanted = (first + round(i * every) for i in range(self.config.refits))
         return sorted({epoch for epoch in wanted if epoch < self.config.epochs})
 
-    def on_fit_start(self):
-        """Refuse several processes: each would remember, and fit the mixture to, its own images."""
-        if self.trainer.world_size > 1:
-            raise ValueError(
-                f"SiamMM trains in one process so far, and there are {self.trainer.world_size}; "
-                "pass devices=1."
-            )
-
     def on_train_epoch_start(self):
         """Fit the mixture where it is due."""
-        self._seconds = dict.fromkeys(self._seconds, 0.0)
-        self._start = time.perf_counter()
+        super().on_train_epoch_start()
         if self.config.share > 0 and self.current_epoch in self.refit_epochs:
-            self._refit()
-
-    def on_train_batch_start(self, batch, batch_idx):
-        """Draw the views of an epoch as they are drawn where a training is taken up again there."""
-        if batch_idx == 0:
-            torch.manual_seed(self.config.seed * 100_003 + self.current_epoch)
+            with self.clocked("refit"):
+                if self.global_rank == 0:
+                    self._refit()
+                self.mixture.take_from_first()
 
     def _refit(self):
         """Fit the mixture to the bank, from twice as many clusters as there were."""
@@ -265,7 +266,7 @@ class SiamMM(LightningModule):
         most = config.n_components_init
         n_start = most if before == 0 else min(max(2 * before, most // 2), most)
         find = config.n_components == "auto"
-        with self._clocked("refit"), warnings.catch_warnings():
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what a fit warns of is in the history
             self.mixture.fit_(
                 functional.normalize(self.bank, dim=1),
@@ -274,62 +275,24 @@ class SiamMM(LightningModule):
                 random_state=config.seed + self.current_epoch,
             )
 
-    @contextmanager
-    def _clocked(self, part):
-        """Add the seconds of what happens to those of a part of the epoch.
-
-        On a GPU, which works on while nobody waits for it, those of the steps mean little.
-        """
-        start = time.perf_counter()
-        yield
-        self._seconds[part] += time.perf_counter() - start
-
-    def on_train_batch_end(self, outputs, batch, batch_idx):
-        """Let the target follow; its momentum grows to 1 along a cosine."""
-        if self.target is None:
-            return
-        done = self.global_step / max(self.trainer.estimated_stepping_batches, 1)
-        rest = (1.0 - self.config.momentum) * 0.5 * (1.0 + math.cos(math.pi * min(done, 1.0)))
-        self.target.follow(self.network, 1.0 - rest)
-
     def on_train_epoch_end(self):
         """Drop dead clusters, merge, and note how it goes."""
-        some = functional.normalize(self.bank[:: max(self.n_images // 4096, 1)], dim=1)
-        row = {
-            "epoch": self.current_epoch,
-            "loss": float(self.trainer.callback_metrics["loss"]),
-            "share": self.share_now,
-            "spread": monitors.spread(some),
-            "effective_rank": monitors.effective_rank(some),
-        }
+        row: dict = {"share": self.share_now}
         if self.has_clusters:
             if self.config.n_components == "auto":
-                self.mixture.prune_()
-                with self._clocked("mixture"):
-                    self.mixture.merge_(functional.normalize(self.bank, dim=1))
-            usage = monitors.perplexity(self.mixture.weights)
+                with self.clocked("mixture"):
+                    if self.global_rank == 0:
+                        self.mixture.prune_()
+                        self.mixture.merge_(functional.normalize(self.bank, dim=1))
+                    self.mixture.take_from_first()
             row |= {
                 "n_components": self.mixture.n_components,
-                "usage": usage,
+                "usage": monitors.perplexity(self.mixture.weights),
                 "largest_weight": float(self.mixture.weights.max()),
                 "concentration": float(self.mixture.concentration),
                 "n_distinct": monitors.n_distinct(self.mixture.means),
             }
-        self._seconds["epoch"] = time.perf_counter() - self._start
-        row |= {f"{part}_seconds": seconds for part, seconds in self._seconds.items()}
-        self.history.append(row)
-        message = monitors.warning_of(
-            row["spread"], row.get("usage", 1.0), row.get("n_components", 0)
+        numbers = torch.arange(
+            0, self.n_images, max(self.n_images // 4096, 1), device=self.bank.device
         )
-        if message:
-            warnings.warn(message, UserWarning, stacklevel=2)
-
-    # --- state -----------------------------------------------------------------------------------
-
-    def on_save_checkpoint(self, checkpoint):
-        """Keep the history with the weights."""
-        checkpoint["history"] = self.history
-
-    def on_load_checkpoint(self, checkpoint):
-        """Take the history up again."""
-        self.history = checkpoint["history"]
+        self.note(functional.normalize(self.bank[numbers], dim=1), numbers, **row)

@@ -3,32 +3,36 @@
     python -m vmfmix.deep.train siammm IMAGES --out FOLDER [--epochs 100 ...]
 
 IMAGES is a folder of images or an .npz file. FOLDER gets the configuration, a checkpoint, the
-mixture as a VMFMixture, embeddings, labels and the history; the same command again goes on from
-the last checkpoint.
+mixture as a VMFMixture, embeddings, the cluster of each image, the history and a picture of it; the
+same command again goes on from the last checkpoint.
 """
 
 import argparse
+import csv
 import dataclasses
 import json
-import types
+import logging
 import typing
-from functools import partial
+import warnings
 from pathlib import Path
 
 import numpy as np
 import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
+from matplotlib.figure import Figure
 
+from vmfmix.deep.config import add_settings, read_yaml, write_yaml
 from vmfmix.deep.data import Images, loader, read_images
-from vmfmix.deep.evaluate import embed
+from vmfmix.deep.evaluate import embed, report
 from vmfmix.deep.networks import resnet18, small_convnet
 from vmfmix.deep.siammm import SiamMM, SiamMMConfig
-from vmfmix.deep.views import Views
 from vmfmix.mixture import VMFMixture
+from vmfmix.plotting import plot_training
 
 METHODS = {"siammm": (SiamMM, SiamMMConfig)}
 _LAST = "last.ckpt"
+_CONFIG = "config.yaml"
 
 
 @dataclasses.dataclass
@@ -45,31 +49,39 @@ class TrainResult:
         Unit rows.
     history : list of dict
         One for each epoch.
+    report : dict or None
+        Scores on the test images, see `vmfmix.deep.evaluate.report`.
     """
 
     method: typing.Any
     model: VMFMixture
     embeddings: np.ndarray
     history: list
+    report: dict | None = None
 
 
-def train(method, data, *, encoder=None, views=None, out=None, trainer=None, **config):
+def train(method, data, *, test=None, encoder=None, views=None, out=None, trainer=None, **config):
     """Train a method on images.
 
     Parameters
     ----------
     method : {"siammm"}
     data : Images, Dataset, str or path-like
-        Images; a folder or a file of them; or a Dataset of (image, …) with values from 0 to 1.
+        Images; a folder or a file of them; or a Dataset of (image, …), with values from 0 to 1. A
+        Dataset may give a list of views in place of an image: the first counts as the image itself.
+    test : like data, default=None
+        Labelled images for a report; nothing is learned from them, and nothing chosen by them.
     encoder : nn.Module, default=None
         Images to rows of features; None: ResNet-18 on a GPU, and a small convolutional network on a
         CPU.
     views : callable, default=None
-        A batch of images to a list of views; None: `vmfmix.deep.views.Views`.
+        A batch of images to a list of views; None: `vmfmix.deep.views.Views` with the settings of
+        the method.
     out : str or path-like, default=None
         A folder for checkpoints and results; with checkpoints in it, training goes on from there.
     trainer : dict, default=None
-        Options of Lightning's Trainer: accelerator, devices, precision, logger, …
+        Options of Lightning's Trainer: accelerator, devices, strategy, precision,
+        accumulate_grad_batches, logger, callbacks, …
     **config
         Of the method; see `vmfmix.deep.siammm.SiamMMConfig`.
 
@@ -82,23 +94,23 @@ def train(method, data, *, encoder=None, views=None, out=None, trainer=None, **c
     ValueError
         For an unknown method or option, images that cannot be used, or fewer images than a batch.
     """
-    if method not in METHODS:
-        raise ValueError(f"method={method!r} is not known; pass one of {', '.join(METHODS)}.")
-    kind, configuration = METHODS[method]
-    settings = configuration(**config)
-    images = read_images(data) if isinstance(data, (str, Path)) else data
+    kind, settings = _settings(method, config)
+    images, test = (_read(each) for each in (data, test))
     if len(images) < settings.batch_size:
         raise ValueError(
             f"There are {len(images)} images, fewer than batch_size={settings.batch_size}; pass "
             "more, or a smaller batch_size."
         )
+    if test is not None and getattr(test, "labels", None) is None:
+        raise ValueError("The test images have no labels to compare with; leave test out.")
     torch.manual_seed(settings.seed)
-    first = images.images[:2] if isinstance(images, Images) else images[0][0][None]
+    first = _first_of(images)
     n_channels, size = first.shape[1], first.shape[2]
     if encoder is None:
         encoder = (resnet18 if torch.cuda.is_available() else small_convnet)(n_channels)
-    views = Views(size, n_channels) if views is None else views
-    learner = kind(encoder, views, first.float(), len(images), settings)
+    views = settings.views_for(size, n_channels) if views is None else views
+    labels = getattr(images, "labels", None)
+    learner = kind(encoder, views, first, len(images), settings, labels)
     out = None if out is None else Path(out)
     options: dict = {
         "max_epochs": settings.epochs,
@@ -106,6 +118,8 @@ def train(method, data, *, encoder=None, views=None, out=None, trainer=None, **c
         "logger": False,
         "enable_model_summary": False,
         "enable_checkpointing": out is not None,
+        "log_every_n_steps": 1,
+        "use_distributed_sampler": False,  # ours knows of processes
         **(trainer or {}),
     }
     last = None
@@ -116,49 +130,89 @@ def train(method, data, *, encoder=None, views=None, out=None, trainer=None, **c
         options["callbacks"] = [*options.get("callbacks", []), keeper]
         last = str(out / _LAST) if (out / _LAST).is_file() else None
     batches = loader(images, settings.batch_size, seed=settings.seed)
-    Trainer(**options).fit(learner, batches, ckpt_path=last, weights_only=False)
+    running = Trainer(**options)
+    running.fit(learner, batches, ckpt_path=last, weights_only=False)
     learner.eval()
-    result = _result_of(learner, images)
-    if out is not None:
-        _write(out, result)
+    learned = embed(learner, images)
+    model = learner.clusters(learned.embeddings)
+    result = TrainResult(learner, model, learned.embeddings, learner.history)
+    if test is not None:
+        result.report = report(learned, embed(learner, test), model, settings.seed)
+    if out is not None and running.is_global_zero:
+        _write(out, result, images)
     return result
 
 
-def _result_of(learner, images):
-    """Embeddings of all images, and the mixture fitted to them from where it is."""
-    embeddings = embed(learner, images).embeddings
-    mixture, config = learner.mixture, learner.config
-    if mixture.n_components > 0:
-        means = mixture.means.double().cpu().numpy()
-        model = VMFMixture(len(means), means_init=means, merge=None)
-    else:
-        model = VMFMixture(config.n_components, random_state=config.seed)
-    return TrainResult(learner, model.fit(embeddings), embeddings, learner.history)
+def _settings(method, config):
+    """The class of a method, and its settings."""
+    if method not in METHODS:
+        raise ValueError(f"method={method!r} is not known; pass one of {', '.join(METHODS)}.")
+    kind, configuration = METHODS[method]
+    known = [field.name for field in dataclasses.fields(configuration)]
+    unknown = [name for name in config if name not in known]
+    if unknown:
+        raise ValueError(
+            f"{', '.join(unknown)}: {method} has no such setting; it has {', '.join(known)}."
+        )
+    return kind, configuration(**config)
+
+
+def _read(data):
+    return read_images(data) if isinstance(data, (str, Path)) else data
+
+
+def _first_of(images):
+    """The first image or its first view, in a batch of its own."""
+    if isinstance(images, Images):
+        return images.images[:1]
+    first = images[0]
+    while isinstance(first, (list, tuple)):
+        first = first[0]
+    return first[None]
 
 
 def _keep_config(out, method, config):
     """Write how this is trained; refuse a folder that was trained in another way."""
-    path, now = out / "config.json", {"method": method, **dataclasses.asdict(config)}
-    if path.is_file():
-        before = json.loads(path.read_text(encoding="utf-8"))
+    path, now = out / _CONFIG, dataclasses.asdict(config)
+    if path.is_file() and (out / _LAST).is_file():
+        before_method, before = read_yaml(path, type(config))
         other = [name for name in now if before.get(name) != now[name]]
-        if other and (out / _LAST).is_file():
+        other = ["method"] if before_method != method else other
+        if other:
             raise ValueError(
                 f"{out} holds a training with other settings ({', '.join(other)}); pass the same, "
                 "or another folder."
             )
-    path.write_text(json.dumps(now, indent=1) + "\n", encoding="utf-8")
+    write_yaml(path, method, config)
 
 
-def _write(out, result):
+def _write(out, result, images):
     """The results as files."""
-    result.model.save(out / "mixture.npz")
+    model = result.model
+    model.save(out / "mixture.npz")
     np.save(out / "embeddings.npy", result.embeddings)
-    np.save(out / "labels.npy", result.model.labels_)
-    names = list(dict.fromkeys(name for row in result.history for name in row))
-    lines = [",".join(names)]
-    lines += [",".join(str(row.get(name, "")) for name in names) for row in result.history]
-    (out / "metrics.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    np.save(out / "labels.npy", model.labels_)
+    names = getattr(images, "names", None) or range(len(model.labels_))
+    rows = (
+        {"image": name, "cluster": label, "probability": round(float(probability), 6)}
+        for name, label, probability in zip(names, model.labels_, model.probabilities_)
+    )
+    _write_csv(out / "clusters.csv", ["image", "cluster", "probability"], rows)
+    columns = list(dict.fromkeys(name for row in result.history for name in row))
+    _write_csv(out / "metrics.csv", columns, result.history)
+    if result.report is not None:
+        text = json.dumps(result.report, indent=1)
+        (out / "report.json").write_text(text + "\n", encoding="utf-8")
+    figure = Figure(figsize=(12.0, 3.6), layout="constrained")
+    plot_training(result.history, figure.subplots(1, 3))
+    figure.savefig(out / "history.png", dpi=120)
+
+
+def _write_csv(path, columns, rows):
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def _parser():
@@ -168,45 +222,71 @@ def _parser():
     )
     methods = parser.add_subparsers(dest="method", required=True)
     for name, (_, configuration) in METHODS.items():
-        command = methods.add_parser(name, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+        command = methods.add_parser(name, help=str(configuration.__doc__).splitlines()[0])
         command.add_argument("images", type=Path, help="a folder of images, or an .npz file")
         command.add_argument("--out", type=Path, required=True, help="folder for the results")
         command.add_argument("--size", type=int, help="height and width of images of a folder")
-        for field in dataclasses.fields(configuration):
-            command.add_argument(
-                f"--{field.name.replace('_', '-')}",
-                type=partial(_value, kind=field.type),
-                default=field.default,
-            )
+        command.add_argument("--test", type=Path, help="labelled images for a report")
+        command.add_argument("--config", type=Path, help="YAML file of settings, as in FOLDER")
+        command.add_argument("--devices", default="1", help="number of devices, or auto")
+        command.add_argument("--precision", default="32-true", help="as Lightning names it")
+        command.add_argument("--accumulate", type=int, default=1, help="batches in a step")
+        add_settings(command, configuration)
     return parser
-
-
-def _value(text, kind):
-    """A value of the command line in the type that a field has."""
-    kinds = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
-    if type(None) in kinds and text.lower() == "none":
-        return None
-    for each in (int, float, str):
-        if each in kinds:
-            try:
-                return each(text)
-            except ValueError:
-                continue
-    raise argparse.ArgumentTypeError(f"{text!r} is not allowed here")
 
 
 def main(arguments=None):
     """The command line; returns an exit status."""
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    for told in (".*exists and is not empty", ".*LeafSpec.*", ".*does not have many workers"):
+        warnings.filterwarnings("ignore", told)  # nothing that who trains can mend
     options = vars(_parser().parse_args(arguments))
-    method, path, out, size = (options.pop(name) for name in ("method", "images", "out", "size"))
+    names = "method", "images", "test", "out", "size", "config"
+    method, path, test, out, size, file = (options.pop(name) for name in names)
+    devices = options.pop("devices")
+    trainer = {
+        "devices": int(devices) if devices.isdigit() else devices,
+        "precision": options.pop("precision"),
+        "accumulate_grad_batches": options.pop("accumulate"),
+    }
     try:
+        if file is not None:
+            meant, settings = read_yaml(file, METHODS[method][1])
+            if meant not in (None, method):
+                raise ValueError(f"{file} is for {meant}, not for {method}.")
+            options = settings | options
         images = read_images(path, size)
-        result = train(method, images, out=out, **options)
+        test = None if test is None else read_images(test, images.images.shape[-1])
+        result = train(method, images, test=test, out=out, trainer=trainer, **options)
     except (FileNotFoundError, ValueError) as error:
         print(f"error: {error}")
         return 2
-    print(f"{result.model.n_components_} clusters of {len(images)} images; results are in {out}")
+    if result.method.global_rank == 0:
+        print(_told(result, images, out))
     return 0
+
+
+def _told(result, images, out):
+    """What came out, in lines."""
+    number = result.model.n_components_
+    lines = [f"{number} cluster{'s'[: number != 1]} of {len(images)} images"]
+    if result.report is not None:
+        report = result.report
+        lines += [
+            f"{report['n_images']} test images of {report['n_classes']} classes",
+            *(
+                f"accuracy of {title} on features: {report[key]:.3f}"
+                for key, title in {"knn": "20 neighbours", "linear": "a linear probe"}.items()
+                if key in report
+            ),
+            f"{'':38}{'clusters':>9}{'AMI':>7}{'ACC':>7}",
+        ]
+        lines += [
+            f"{name:38}{row['n_clusters']:>9}{row['adjusted_mutual_info']:>7.3f}"
+            f"{row['accuracy']:>7.3f}"
+            for name, row in report["clusterings"].items()
+        ]
+    return "\n".join([*lines, f"Wrote {', '.join(sorted(p.name for p in out.iterdir()))} to {out}"])
 
 
 if __name__ == "__main__":
