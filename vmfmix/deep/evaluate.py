@@ -13,6 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, normalize
 
+from vmfmix.deep.components import kmeans_from_components, mixture_from_coefficients
 from vmfmix.deep.data import loader
 from vmfmix.deep.monitors import knn_accuracy
 from vmfmix.metrics import clustering_report
@@ -21,18 +22,26 @@ from vmfmix.mixture import VMFMixture
 
 @dataclass
 class Embedded:
-    """Features of an encoder and embeddings of its projector, unit rows.
+    """What a method makes of images.
 
     Parameters
     ----------
     features : ndarray of shape (n, n_features)
+        Of the encoder.
     embeddings : ndarray of shape (n, dim)
+        Of what stands on it; their length need not be 1.
     labels : ndarray of shape (n,) or None
+    coefficients : ndarray of shape (n, n_components) or None
+        Of a mixture of embeddings.
+    dominant : ndarray of shape (n, dim) or None
+        Embedding of the component with the largest coefficient.
     """
 
     features: np.ndarray
     embeddings: np.ndarray
     labels: np.ndarray | None = None
+    coefficients: np.ndarray | None = None
+    dominant: np.ndarray | None = None
 
 
 @torch.no_grad()
@@ -51,18 +60,16 @@ def embed(method, images, batch_size=1024):
     """
     was_training = method.training
     method.eval()
-    features: list = []
-    embeddings: list = []
+    found: dict = {}
     for batch in loader(images, batch_size):
         shown = batch[0][0] if isinstance(batch[0], (list, tuple)) else batch[0]
-        for found, rows in zip((features, embeddings), method(shown.to(method.device))):
-            found.append(rows.float().cpu().numpy())
+        for name, rows in method(shown.to(method.device)).items():
+            found.setdefault(name, []).append(rows.float().cpu().numpy())
     method.train(was_training)
     labels = getattr(images, "labels", None)
     return Embedded(
-        np.concatenate(features),
-        normalize(np.concatenate(embeddings)),
-        None if labels is None else labels.numpy(),
+        labels=None if labels is None else labels.numpy(),
+        **{name: np.concatenate(rows) for name, rows in found.items()},
     )
 
 
@@ -88,7 +95,7 @@ def clusterings(train, test, n_classes, model=None, seed=0):
     n_classes : int
         For the models that must be told.
     model : VMFMixture, default=None
-        Of the embeddings of the training part.
+        Of the unit embeddings of the training part.
     seed : int, default=0
 
     Returns
@@ -96,22 +103,37 @@ def clusterings(train, test, n_classes, model=None, seed=0):
     dict of pair of ndarray
         {name: (labels of the training part, labels of the test part)}.
     """
-    parts = {
-        "features": [normalize(part.features) for part in (train, test)],
-        "embeddings": [part.embeddings for part in (train, test)],
-    }
-    found = {} if model is None else {"mixture of the training": (model, "embeddings")}
-    for rows, (learned, _) in parts.items():
-        for name, candidate in {
-            "k-means": KMeans(n_classes, n_init=10, random_state=seed),
-            "VMFMixture, told": VMFMixture(n_classes, random_state=seed),
-            "VMFMixture": VMFMixture(random_state=seed),
-        }.items():
-            found[f"{name}, on {rows}"] = candidate.fit(learned), rows
-    return {
-        name: tuple(fitted.predict(part) for part in parts[rows])
-        for name, (fitted, rows) in found.items()
-    }
+    both = train, test
+    found: dict = {}
+    if model is not None:
+        found["mixture of the training"] = tuple(
+            model.predict(normalize(part.embeddings)) for part in both
+        )
+    if train.coefficients is not None:
+        found["coefficients"] = tuple(part.coefficients.argmax(axis=1) for part in both)
+    for name in ("features", "embeddings", "dominant"):
+        if getattr(train, name) is None:
+            continue
+        for length, scaled in {"unit": normalize, "raw": np.asarray}.items():
+            rows = [scaled(getattr(part, name)) for part in both]
+            models = {"k-means": KMeans(n_classes, n_init=10, random_state=seed).fit(rows[0])}
+            if length == "unit":
+                models |= {
+                    "VMFMixture, told": VMFMixture(n_classes, random_state=seed).fit(rows[0]),
+                    "VMFMixture": VMFMixture(random_state=seed).fit(rows[0]),
+                }
+            if train.coefficients is not None:
+                components = train.coefficients.argmax(axis=1)
+                models["k-means from components"] = kmeans_from_components(
+                    rows[0], components, n_classes, seed
+                )
+                if length == "unit":
+                    models["VMFMixture from coefficients"] = mixture_from_coefficients(
+                        rows[0], train.coefficients, n_classes
+                    )
+            for method, fitted in models.items():
+                found[f"{method}, on {length} {name}"] = tuple(map(fitted.predict, rows))
+    return found
 
 
 def many_to_one_accuracy(train_labels, train_clusters, test_labels, test_clusters):

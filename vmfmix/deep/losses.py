@@ -203,3 +203,92 @@ def sinkhorn_codes(cosines, epsilon=0.05, n_iterations=3):
         log_codes = log_codes - log_codes.logsumexp(dim=0, keepdim=True)
         log_codes = log_codes - log_codes.logsumexp(dim=1, keepdim=True)
     return log_codes.exp()
+
+
+def component_entropy_loss(coefficients):
+    """Σ_k p_k log p_k with p_k = (1/B) Σ_b π_bk: less where a batch uses all components equally.
+
+    Parameters
+    ----------
+    coefficients : Tensor of shape (batch, n_components)
+        π; rows sum to 1.
+
+    Returns
+    -------
+    Tensor
+        From −log n_components to 0.
+    """
+    return -torch.special.entr(coefficients.mean(dim=0)).sum()
+
+
+def conditional_entropy_loss(coefficients):
+    """−(1/B) Σ_b Σ_k π_bk log π_bk: less where each image has one component.
+
+    Parameters
+    ----------
+    coefficients : Tensor of shape (batch, n_components)
+        π; rows sum to 1.
+
+    Returns
+    -------
+    Tensor
+        From 0 to log n_components.
+    """
+    return torch.special.entr(coefficients).sum(dim=1).mean()
+
+
+def largest_coefficient_loss(coefficients):
+    """(1/B) Σ_b (1 − max_k π_bk), which stands for the conditional entropy in MIX'EM's code.
+
+    Parameters
+    ----------
+    coefficients : Tensor of shape (batch, n_components)
+        π; rows sum to 1.
+
+    Returns
+    -------
+    Tensor
+        From 0 to 1 − 1 / n_components.
+    """
+    return (1.0 - coefficients.max(dim=1).values).mean()
+
+
+def associative_losses(embeddings, components, n_components):
+    """How far embeddings are from the mean of their component, and how near these means are.
+
+    With M_c the embeddings of component c and one zero vector, so that no component is empty,
+    n_c = |M_c| and m_c their mean [1]_:
+
+    pull = (1/K) Σ_c (1/n_c) Σ_{z ∈ M_c} ‖z − m_c‖ and push = −(1/(K(K−1))) Σ_{c≠c'} ‖m_c − m_c'‖.
+
+    Parameters
+    ----------
+    embeddings : Tensor of shape (batch, dim)
+    components : Tensor of shape (batch,), int64
+        The component of each; a constant.
+    n_components : int
+        K, at least 2.
+
+    Returns
+    -------
+    pull, push : Tensor
+
+    References
+    ----------
+    .. [1] A. Varamesh, T. Tuytelaars (2020). MIX'EM: Unsupervised image classification using a
+       mixture of embeddings. ACCV.
+    """
+    one_hot = functional.one_hot(components, n_components).to(embeddings.dtype)
+    sizes = one_hot.sum(dim=0) + 1.0  # with the zero vector
+    means = one_hot.T @ embeddings / sizes[:, None]
+    distances = one_hot.T @ _length(embeddings - means[components])
+    pull = ((distances + _length(means)) / sizes).mean()
+    between = _length(means[:, None] - means[None])
+    return pull, -between.sum() / (n_components * (n_components - 1))
+
+
+def _length(vectors):
+    """Euclidean lengths, whose gradient at 0 is 0."""
+    squares = (vectors * vectors).sum(dim=-1)
+    zero = squares == 0
+    return torch.where(zero, 0.0, torch.where(zero, 1.0, squares).sqrt())

@@ -12,6 +12,7 @@ from vmfmix.deep import monitors
 from vmfmix.deep.config import described, setting
 from vmfmix.deep.networks import n_features_of
 from vmfmix.deep.views import Views, as_floats
+from vmfmix.mixture import VMFMixture
 
 
 @described
@@ -38,8 +39,8 @@ class MethodConfig:
 class Method(LightningModule):
     """An encoder that learns from views of images.
 
-    A method of its own defines `embed`, `clusters`, `training_step` and `configure_optimizers`, and
-    says in `note` how an epoch went. Batches are (images or a list of their views, …, numbers of
+    A method of its own defines `embed`, `training_step` and `configure_optimizers`, and says in
+    `note` how an epoch went. Batches are (images or a list of their views, …, numbers of
     the images among all of them), as `vmfmix.deep.data` gives.
 
     Parameters
@@ -73,17 +74,17 @@ class Method(LightningModule):
     # --- images and embeddings -------------------------------------------------------------------
 
     def forward(self, images):
-        """Features and embeddings of images as they are."""
+        """What `vmfmix.deep.evaluate.Embedded` keeps of images as they are, by name."""
         features = self.encoder(as_floats(images))
-        return features, self.embed(features)
+        return {"features": features, "embeddings": self.embed(features)}
 
     def embed(self, features):
         """Embeddings of features; their length need not be 1."""
         raise NotImplementedError
 
-    def clusters(self, embeddings):
-        """A VMFMixture of the unit embeddings of the training images."""
-        raise NotImplementedError
+    def clusters(self, learned):
+        """A VMFMixture of the training images as they were embedded in the end."""
+        return VMFMixture(random_state=self.config.seed).fit(learned.embeddings)
 
     def views_of(self, batch):
         """Views of a batch: its own if it has some, else random ones."""
@@ -127,7 +128,7 @@ class Method(LightningModule):
         self._seconds[part] += time.perf_counter() - start
 
     def note(self, embeddings, numbers, **row):
-        """Add an epoch to the history and to the loggers, and warn where embeddings collapse.
+        """Add an epoch to the history and to the loggers.
 
         Parameters
         ----------
@@ -137,6 +138,11 @@ class Method(LightningModule):
             Which images they are of.
         **row
             What else to note.
+
+        Returns
+        -------
+        dict
+            All that was noted.
         """
         row = {
             "epoch": self.current_epoch,
@@ -155,13 +161,12 @@ class Method(LightningModule):
         self.history.append(row)
         noted = {name: float(value) for name, value in row.items() if name not in ("epoch", "loss")}
         self.log_dict(noted, rank_zero_only=True)
-        message = monitors.warning_of(
-            row["spread"], row.get("usage", 1.0), row.get("n_components", 0)
-        )
+        return row
+
+    def warn(self, message):
+        """Say what is wrong, if anything is."""
         if message and self.global_rank == 0:
-            warnings.warn(message, UserWarning, stacklevel=2)
-        if monitors.has_collapsed(row["spread"]):
-            self.trainer.should_stop = True
+            warnings.warn(message, UserWarning, stacklevel=3)
 
     # --- state -----------------------------------------------------------------------------------
 

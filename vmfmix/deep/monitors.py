@@ -81,17 +81,22 @@ def has_collapsed(spread_now):
     return spread_now < _STOP
 
 
-def warning_of(spread_now, usage, n_components):
-    """What is wrong, in one sentence, or None."""
-    if spread_now < _WARN:
-        state = "have collapsed" if has_collapsed(spread_now) else "begin to collapse"
-        return (
-            f"The embeddings {state}: their spread is {spread_now:.2f}, where 1 is healthy. Lower "
-            "the share of the clusters, warm up for longer, or use a momentum target."
-        )
-    if n_components > 2 and usage < 0.2 * n_components:
-        return (
-            f"Few clusters hold most of the images: {n_components} clusters are used as "
-            f"{usage:.1f} would be. Begin with fewer, or lower the share of the clusters."
-        )
-    return None
+def warning_of_spread(spread_now):
+    """What is wrong with the spread of embeddings, in words, or None."""
+    if spread_now >= _WARN:
+        return None
+    state = "have collapsed" if has_collapsed(spread_now) else "begin to collapse"
+    return (
+        f"The embeddings {state}: their spread is {spread_now:.2f}, where 1 is healthy. Lower "
+        "the share of the clusters, warm up for longer, or use a momentum target."
+    )
+
+
+def warning_of_usage(usage, n_components):
+    """What is wrong with the sizes of clusters, in words, or None."""
+    if n_components <= 2 or usage >= 0.2 * n_components:
+        return None
+    return (
+        f"Few clusters hold most of the images: {n_components} clusters are used as {usage:.1f} "
+        "would be. Begin with fewer, or give what forms them less weight."
+    )

@@ -144,6 +144,64 @@ def predictor(n_in, n_hidden):
     )
 
 
+def head(n_in, n_hidden, n_out):
+    """Features to embeddings: one hidden layer."""
+    return nn.Sequential(
+        nn.Linear(n_in, n_hidden), nn.ReLU(inplace=True), nn.Linear(n_hidden, n_out)
+    )
+
+
+class MixtureOfEmbeddings(nn.Module):
+    """An embedding of each component, and coefficients that mix them [1]_.
+
+    z = Σ_k π_k e_k with unit embeddings e_k of a head for each component, and π the softmax of a
+    mixing head; so ‖z‖ ≤ 1.
+
+    Parameters
+    ----------
+    n_features : int
+        Of the encoder.
+    n_components : int
+    dim : int, default=32
+        Of the embeddings.
+    n_hidden : int, default=512
+        Of the hidden layer of each head.
+
+    References
+    ----------
+    .. [1] A. Varamesh, T. Tuytelaars (2020). MIX'EM: Unsupervised image classification using a
+       mixture of embeddings. ACCV.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from vmfmix.deep.networks import MixtureOfEmbeddings
+    >>> mixed, embeddings, coefficients = MixtureOfEmbeddings(128, 10)(torch.randn(4, 128))
+    >>> mixed.shape, embeddings.shape, coefficients.shape
+    (torch.Size([4, 32]), torch.Size([4, 10, 32]), torch.Size([4, 10]))
+    """
+
+    def __init__(self, n_features, n_components, dim=32, n_hidden=512):
+        super().__init__()
+        self.n_components, self.dim = n_components, dim
+        self.mixing = head(n_features, n_hidden, n_components)
+        # The heads side by side: a convolution in groups is a linear layer for each.
+        self.components = nn.Sequential(
+            nn.Linear(n_features, n_components * n_hidden),
+            nn.ReLU(inplace=True),
+            nn.Unflatten(1, (-1, 1)),
+            nn.Conv1d(n_components * n_hidden, n_components * dim, 1, groups=n_components),
+            nn.Flatten(),
+        )
+
+    def forward(self, features):
+        """Mixed embeddings, those of all components, and coefficients."""
+        embeddings = self.components(features).reshape(-1, self.n_components, self.dim)
+        embeddings = functional.normalize(embeddings.float(), dim=2)
+        coefficients = self.mixing(features).float().softmax(dim=1)
+        return (coefficients[..., None] * embeddings).sum(dim=1), embeddings, coefficients
+
+
 class MomentumTarget(nn.Module):
     """A network that follows another as a moving average, and gets no gradients.
 

@@ -128,8 +128,9 @@ class SiamMM(Method):
         """What the projector makes of features."""
         return self.projector(features)
 
-    def clusters(self, embeddings):
-        """The mixture as a VMFMixture, fitted to embeddings from where it is."""
+    def clusters(self, learned):
+        """The mixture as a VMFMixture, fitted to the embeddings from where it is."""
+        embeddings = learned.embeddings
         if self.mixture.n_components > 0:
             means = self.mixture.means.double().cpu().numpy()
             model = VMFMixture(len(means), means_init=means, merge=None).fit(embeddings)
@@ -295,4 +296,8 @@ class SiamMM(Method):
         numbers = torch.arange(
             0, self.n_images, max(self.n_images // 4096, 1), device=self.bank.device
         )
-        self.note(functional.normalize(self.bank[numbers], dim=1), numbers, **row)
+        row = self.note(functional.normalize(self.bank[numbers], dim=1), numbers, **row)
+        self.warn(monitors.warning_of_spread(row["spread"]))
+        self.warn(monitors.warning_of_usage(row.get("usage", 0.0), row.get("n_components", 0)))
+        if monitors.has_collapsed(row["spread"]):
+            self.trainer.should_stop = True

@@ -21,16 +21,18 @@ import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from matplotlib.figure import Figure
+from sklearn.preprocessing import normalize
 
 from vmfmix.deep.config import add_settings, read_yaml, write_yaml
 from vmfmix.deep.data import Images, loader, read_images
 from vmfmix.deep.evaluate import embed, report
+from vmfmix.deep.mixem import MixEM, MixEMConfig
 from vmfmix.deep.networks import resnet18, small_convnet
 from vmfmix.deep.siammm import SiamMM, SiamMMConfig
 from vmfmix.mixture import VMFMixture
 from vmfmix.plotting import plot_training
 
-METHODS = {"siammm": (SiamMM, SiamMMConfig)}
+METHODS = {"siammm": (SiamMM, SiamMMConfig), "mixem": (MixEM, MixEMConfig)}
 _LAST = "last.ckpt"
 _CONFIG = "config.yaml"
 
@@ -65,7 +67,7 @@ def train(method, data, *, test=None, encoder=None, views=None, out=None, traine
 
     Parameters
     ----------
-    method : {"siammm"}
+    method : {"siammm", "mixem"}
     data : Images, Dataset, str or path-like
         Images; a folder or a file of them; or a Dataset of (image, …), with values from 0 to 1. A
         Dataset may give a list of views in place of an image: the first counts as the image itself.
@@ -83,7 +85,7 @@ def train(method, data, *, test=None, encoder=None, views=None, out=None, traine
         Options of Lightning's Trainer: accelerator, devices, strategy, precision,
         accumulate_grad_batches, logger, callbacks, …
     **config
-        Of the method; see `vmfmix.deep.siammm.SiamMMConfig`.
+        Of the method; see `vmfmix.deep.siammm.SiamMMConfig` and `vmfmix.deep.mixem.MixEMConfig`.
 
     Returns
     -------
@@ -134,8 +136,9 @@ def train(method, data, *, test=None, encoder=None, views=None, out=None, traine
     running.fit(learner, batches, ckpt_path=last, weights_only=False)
     learner.eval()
     learned = embed(learner, images)
-    model = learner.clusters(learned.embeddings)
-    result = TrainResult(learner, model, learned.embeddings, learner.history)
+    embeddings = normalize(learned.embeddings)
+    model = learner.clusters(dataclasses.replace(learned, embeddings=embeddings))
+    result = TrainResult(learner, model, embeddings, learner.history)
     if test is not None:
         result.report = report(learned, embed(learner, test), model, settings.seed)
     if out is not None and running.is_global_zero:

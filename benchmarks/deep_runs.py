@@ -1,0 +1,129 @@
+"""What the benchmarks of training share: images, and runs that are done once."""
+
+import argparse
+import json
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from sklearn.cluster import KMeans
+
+from benchmarks import machine
+from benchmarks.tables import save, tell
+from vmfmix.deep.data import Images
+from vmfmix.deep.networks import resnet18, small_convnet
+from vmfmix.deep.train import train
+from vmfmix.metrics import clustering_report
+
+NETWORKS = {
+    "small": lambda n_channels: small_convnet(n_channels, width=16),
+    "resnet18": resnet18,
+}
+N_TEST = 5000
+SCORES = {"ACC": "accuracy", "AMI": "adjusted_mutual_info"}
+
+
+def options_of(description, runs, results, **defaults):
+    """The command line of a benchmark of training."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--data", default="fashion_mnist")
+    parser.add_argument("--epochs", type=int, default=defaults["epochs"])
+    parser.add_argument("--runs", nargs="*", choices=runs, default=list(runs))
+    parser.add_argument("--seeds", nargs="*", type=int, default=defaults["seeds"])
+    parser.add_argument("--n-train", type=int, default=defaults["n_train"])
+    parser.add_argument("--network", choices=NETWORKS, default="small")
+    parser.add_argument("--precision", default="bf16-mixed", help="as Lightning calls it")
+    parser.add_argument("--checkpoints", type=Path, help="folder; default: none are kept")
+    parser.add_argument("--output", type=Path, default=results)
+    options = parser.parse_args()
+    if "VMFMIX_DATA" not in os.environ:
+        parser.exit(message="VMFMIX_DATA names no folder of images; nothing was measured.\n")
+    return options
+
+
+def images_of(name, n_train):
+    """Training and test part of a set of images."""
+    path = Path(os.environ["VMFMIX_DATA"]) / f"{name}.npz"
+    with np.load(path, allow_pickle=False) as stored:
+        images, y = stored["images"], stored["y"]
+    order = np.random.default_rng(0).permutation(len(y))
+    test, rest = order[:N_TEST], order[N_TEST : N_TEST + n_train]
+    return Images(images[rest], y[rest]), Images(images[test], y[test])
+
+
+def trained(method, name, seed, parts, options, **config):
+    """One training with its report, its seconds, and the number of its run in the folder."""
+    torch.manual_seed(seed)
+    n_channels = parts[0].images.shape[1]
+    folder = options.checkpoints and options.checkpoints / f"{name}-{seed}".replace(" ", "_")
+    start = time.perf_counter()
+    result = train(
+        method,
+        parts[0],
+        test=parts[1],
+        encoder=NETWORKS[options.network](n_channels),
+        out=folder,
+        trainer={"enable_progress_bar": False, "precision": options.precision},
+        epochs=options.epochs,
+        seed=seed,
+        **config,
+    )
+    return result, time.perf_counter() - start
+
+
+def scores_of(report):
+    """Columns of a table for the clusterings of a report."""
+    row = {}
+    for name, scores in report["clusterings"].items():
+        row |= {f"{title} {name}": round(scores[key], 4) for title, key in SCORES.items()}
+        row[f"clusters {name}"] = scores["n_clusters"]
+    return row
+
+
+def raw_pixels(parts, seeds):
+    """k-means on pixels, with the number of classes."""
+    rows = [part.images.flatten(1).numpy() / 255.0 for part in parts]
+    truth = parts[1].labels.numpy()
+    table = []
+    for seed in seeds:
+        fitted = KMeans(len(np.unique(truth)), n_init=10, random_state=seed).fit(rows[0])
+        report = clustering_report(truth, fitted.predict(rows[1]))
+        table.append(
+            {"seed": seed, **{title: round(report[key], 4) for title, key in SCORES.items()}}
+        )
+    return table
+
+
+def run_all(measure, parts, options, names, **facts):
+    """Measure each run and seed that is not in the file yet, and keep the file up to date.
+
+    `measure` takes a name and a seed, and gives a row for each of the tables `names`.
+    """
+    facts = {
+        **machine.describe("torch", "lightning", "kornia"),
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU",
+        "data": options.data,
+        "images to learn from": len(parts[0]),
+        "test images": len(parts[1]),
+        "epochs": options.epochs,
+        "network": options.network,
+        "precision": options.precision,
+        **facts,
+    }
+    tables: dict = {name: [] for name in names}
+    if options.output.is_file():
+        before = json.loads(options.output.read_text(encoding="utf-8"))
+        if all(before.get(key) == value for key, value in facts.items()):
+            tables = {name: before.get(name, []) for name in names}
+    done = {(row["run"], row["seed"]) for row in tables[names[0]]}
+    tables["raw pixels, k-means"] = raw_pixels(parts, options.seeds)
+    for seed in options.seeds:
+        for run in options.runs:
+            if (run, seed) in done:
+                continue
+            for name, row in zip(names, measure(run, seed)):
+                tables[name].append({"run": run, "seed": seed, **row})
+            tell(run, tables[names[0]][-1])
+            save(options.output, facts, tables, tuple(tables))

@@ -1,0 +1,86 @@
+"""From the components of a trained mixture of embeddings to clusters."""
+
+import numpy as np
+from sklearn.cluster import KMeans
+from sklearn.preprocessing import normalize
+
+from vmfmix.mixture import VMFMixture
+
+
+def kmeans_from_components(rows, components, n_clusters, random_state=None):
+    """k-means whose centres start from the means of components [1]_.
+
+    Where there are more components than clusters, the largest are taken; a component without rows
+    starts from a random point within the range of the rows.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_samples, n_features)
+    components : ndarray of shape (n_samples,), int
+        Number of the component of each row, such as that with the largest coefficient.
+    n_clusters : int
+    random_state : int, default=None
+        For components without rows.
+
+    Returns
+    -------
+    KMeans
+        Fitted; 10 iterations at most, as in [1]_.
+
+    References
+    ----------
+    .. [1] A. Varamesh, T. Tuytelaars (2020). MIX'EM: Unsupervised image classification using a
+       mixture of embeddings. ACCV.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from vmfmix.deep.components import kmeans_from_components
+    >>> rows = np.array([[0.0, 1.0], [0.0, 1.1], [1.0, 0.0], [1.1, 0.0]])
+    >>> kmeans_from_components(rows, np.array([0, 0, 1, 0]), 2).labels_
+    array([0, 0, 1, 1], dtype=int32)
+    """
+    sizes = np.bincount(components, minlength=n_clusters)
+    largest = np.sort(np.argsort(-sizes, kind="stable")[:n_clusters])
+    draw = np.random.default_rng(random_state)
+    lowest, highest = rows.min(axis=0), rows.max(axis=0)
+    centres = [
+        rows[components == component].mean(axis=0)
+        if sizes[component]
+        else draw.uniform(lowest, highest)
+        for component in largest
+    ]
+    start = np.asarray(centres, dtype=rows.dtype)
+    return KMeans(n_clusters, init=start, n_init=1, max_iter=10).fit(rows)
+
+
+def mixture_from_coefficients(rows, coefficients, n_clusters=None):
+    """VMFMixture whose mean directions start from coefficients as responsibilities.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_samples, n_features)
+    coefficients : ndarray of shape (n_samples, n_components)
+        Rows sum to 1.
+    n_clusters : int, "auto" or None, default=None
+        None: a cluster for each component; fewer: components are merged down to that number, or to
+        the number that is found.
+
+    Returns
+    -------
+    VMFMixture
+        Fitted.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from vmfmix.deep.components import mixture_from_coefficients
+    >>> rows = np.array([[0.1, 1.0], [-0.1, 1.0], [1.0, 0.1], [1.0, -0.1]])
+    >>> mixture_from_coefficients(rows, np.eye(2)[[0, 0, 1, 1]]).labels_
+    array([0, 0, 1, 1], dtype=int32)
+    """
+    means = normalize(coefficients.T.astype(float) @ normalize(rows))
+    means = means[np.linalg.norm(means, axis=1) > 0]
+    if n_clusters is None or n_clusters == len(means):
+        return VMFMixture(len(means), means_init=means, merge=None).fit(rows)
+    return VMFMixture(n_clusters, n_components_init=len(means), means_init=means).fit(rows)
