@@ -17,10 +17,7 @@ from vmfmix.deep.networks import resnet18, small_convnet
 from vmfmix.deep.train import train
 from vmfmix.metrics import clustering_report
 
-NETWORKS = {
-    "small": lambda n_channels: small_convnet(n_channels, width=16),
-    "resnet18": resnet18,
-}
+NETWORKS = {"small": small_convnet, "resnet18": resnet18}
 N_TEST = 5000
 SCORES = {"ACC": "accuracy", "AMI": "adjusted_mutual_info"}
 

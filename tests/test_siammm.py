@@ -2,10 +2,6 @@
 
 import csv
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -33,7 +29,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::UserWarning"),
     pytest.mark.filterwarnings("ignore::FutureWarning"),  # of Lightning about torch
 ]
-ROOT = Path(__file__).parents[1]
 torch.set_num_threads(1)  # tests run beside each other, and threads of torch wait in a hurry
 SHORT = {
     "epochs": 4,
@@ -209,6 +204,8 @@ def test_the_command(digits, tmp_path, capsys, monkeypatch):
         ({"share": 1.0}, "share=1.0"),
         ({"lambda_": 1.0}, "lambda_: siammm has no such setting; it has epochs"),
         ({"warm_up": 0.9, "ramp": 0.2}, "sum at most 1"),
+        ({"settled": 0.2}, "settled=0.2 must be above warm_up=0.25"),
+        ({"n_components": "many"}, "pass a number or"),
         ({"batch_size": 10**6}, "fewer than batch_size"),
     ],
 )
@@ -295,64 +292,3 @@ def test_distinct_means_and_neighbours():
     assert monitors.n_distinct(means) == 3
     rows, labels = torch.eye(6).repeat(30, 1), torch.arange(6).repeat(30)
     assert monitors.knn_accuracy(rows, labels, rows, labels) == 1.0
-
-
-IN_PROCESSES = """
-import sys
-import numpy as np
-import torch
-from lightning.pytorch import Trainer
-from sklearn.datasets import load_digits
-from torch import nn
-from vmfmix.deep.data import Images, loader
-from vmfmix.deep.siammm import SiamMM, SiamMMConfig
-
-torch.set_num_threads(1)
-n_processes, path = int(sys.argv[1]), sys.argv[2]
-images = Images(load_digits().images[:1280] / 16.0, load_digits().target[:1280])
-config = SiamMMConfig(
-    epochs=3, batch_size=128 // n_processes, dim=16, hidden=64, predictor_hidden=32, warm_up=0.3,
-    ramp=0.3, refits=1, n_components_init=30,
-)
-torch.manual_seed(0)
-encoder = nn.Sequential(nn.Flatten(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 32))
-views = lambda batch: [batch / 255.0, batch.flip(-1) / 255.0]
-learner = SiamMM(encoder, views, images.images[:2].float(), len(images), config, images.labels)
-for part in (learner.projector, learner.predictor, learner.target.network[1]):
-    for number, layer in enumerate(part):  # each process would normalise its own batches
-        if isinstance(layer, nn.BatchNorm1d):
-            part[number] = nn.LayerNorm(layer.num_features)
-learner.target.requires_grad_(False)
-Trainer(
-    max_epochs=3, devices=n_processes, strategy="ddp" if n_processes > 1 else "auto",
-    accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,
-    use_distributed_sampler=False,
-).fit(learner, loader(images, config.batch_size, seed=0))
-if learner.global_rank == 0:
-    mixture = learner.mixture
-    losses = [row["loss"] for row in learner.history]
-    np.savez(path, mixture.counts, mixture.resultants, learner.bank, losses)
-"""
-
-
-def test_two_processes_learn_what_one_learns_from_batches_of_twice_the_size(tmp_path):
-    script = tmp_path / "script.py"
-    script.write_text(IN_PROCESSES, encoding="utf-8")
-    starts = {1: [sys.executable], 2: [sys.executable, "-m", "torch.distributed.run"]}
-    starts[2] += ["--nproc-per-node=2", "--master-port=0", "--standalone"]
-    found = {}
-    for number, start in starts.items():
-        path = tmp_path / f"{number}.npz"
-        done = subprocess.run(
-            [*start, str(script), str(number), str(path)],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""},
-            capture_output=True,
-            text=True,
-            timeout=240,
-        )
-        assert done.returncode == 0, done.stderr
-        found[number] = np.load(path).values()
-    for one, two in zip(*found.values(), strict=True):
-        assert one.shape == two.shape
-        np.testing.assert_allclose(two, one, atol=1e-5)

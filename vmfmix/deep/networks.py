@@ -80,7 +80,16 @@ def resnet18(n_channels=3, small_images=True):
 
 
 def small_convnet(n_channels=1, width=32):
-    """Four convolutions for a CPU: images of 16 × 16 and more to 4 × `width` features.
+    """Three convolutions for a CPU: small images to 4 × `width` features.
+
+    Parameters
+    ----------
+    n_channels : int, default=1
+    width : int, default=32
+
+    Returns
+    -------
+    nn.Sequential
 
     Examples
     --------
@@ -89,11 +98,11 @@ def small_convnet(n_channels=1, width=32):
     >>> small_convnet()(torch.zeros(2, 1, 28, 28)).shape
     torch.Size([2, 128])
     """
-    widths = [n_channels, width, 2 * width, 4 * width, 4 * width]
+    widths = [n_channels, width, 2 * width, 4 * width]
     layers: list[nn.Module] = []
-    for number, (n_in, n_out) in enumerate(itertools.pairwise(widths)):
+    for n_in, n_out in itertools.pairwise(widths):
         layers += [
-            nn.Conv2d(n_in, n_out, 3, stride=1 if number == 0 else 2, padding=1, bias=False),
+            nn.Conv2d(n_in, n_out, 3, stride=2, padding=1, bias=False),
             nn.BatchNorm2d(n_out),
             nn.ReLU(inplace=True),
         ]

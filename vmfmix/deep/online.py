@@ -135,23 +135,31 @@ class OnlineVMFMixture(nn.Module):
         self.resultants.lerp_(sums[:, 1:], step)
 
     @torch.no_grad()
-    def fit_(self, bank, n_components="auto", **options):
+    def fit_(self, bank, n_components="auto", *, cut=None, **options):
         """Fit to embeddings anew, as a VMFMixture does, and take over its statistics.
 
         Parameters
         ----------
         bank : Tensor of shape (n_rows, dim)
         n_components : int or "auto", default="auto"
+        cut : callable, default=None
+            What number of components to take over from the merge path, given the number found;
+            None: the same.
         **options
             Of `VMFMixture`: n_components_init, merge, selection, random_state, …
 
         Returns
         -------
         VMFMixture
+            With the number of components that was found.
         """
         rows = bank.detach().float().cpu().numpy()
         model = VMFMixture(n_components, **options).fit(rows)
-        nearest = MixtureParameters.nearest(model.means_)
+        taken = model
+        if cut is not None:
+            most = model.merge_history_.n_components_init
+            taken = model.merge_to(min(cut(model.n_components_), most))
+        nearest = MixtureParameters.nearest(taken.means_)
         statistics = choose_engine(rows).accumulate(nearest, hard=True)
         isotropy = np.nan_to_num(getattr(model, "isotropy_", np.nan), nan=1.0)
         self.effective_dimension.fill_(max(round(isotropy * (rows.shape[1] - 1)), 2))
@@ -159,32 +167,49 @@ class OnlineVMFMixture(nn.Module):
         return model
 
     @torch.no_grad()
-    def merge_(self, bank):
-        """Merge components that explain embeddings no better than their union would.
+    def merge_(self, bank, n_components=None):
+        """Merge components that explain embeddings little better than their union would.
 
         Each row of the bank belongs to the nearest mean: soft responsibilities would blur what two
-        clusters differ by. Pairs merge while the loss of the classification log-likelihood, with
-        concentrations and weights of their own in the effective dimension p, is below what BIC
-        charges for a component, ½ (p + 1) log n, and their means are not far apart. Components that
-        have few rows wait.
+        clusters differ by.
 
         Parameters
         ----------
         bank : Tensor of shape (n_rows, dim)
+        n_components : int, default=None
+            Merge down to this number, the pair first that loses least likelihood under one
+            concentration. None: merge while the loss of the classification log-likelihood, with
+            concentrations and weights of their own in the effective dimension p, is below what BIC
+            charges for a component, ½ (p + 1) log n, and means are not far apart; components that
+            have few rows wait.
 
         Returns
         -------
         int
             Number of components that are left.
         """
-        rows, dim = bank.detach().float().cpu().numpy(), int(self.effective_dimension)
+        rows = bank.detach().float().cpu().numpy()
         nearest = MixtureParameters.nearest(self.means.double().cpu().numpy())
         statistics = choose_engine(rows).accumulate(nearest, hard=True)
+        if n_components is None:
+            merges = self._merges_by_evidence(statistics, len(rows))
+        else:
+            held = np.flatnonzero(statistics.counts > 0)
+            some = statistics.selected(held)
+            merges = merge_components(some, min(n_components, len(held)))
+            merges = [(held[i], held[j], cost) for i, j, cost in merges]
+        if merges:
+            self._take(self._statistics().merged(groups_after(merges, self.n_components)))
+        return self.n_components
+
+    def _merges_by_evidence(self, statistics, n_rows):
+        """Merges that cost less than BIC charges for a component."""
+        dim = int(self.effective_dimension)
         warm = np.flatnonzero(statistics.counts >= _FEWEST_PER_DIMENSION * dim)
-        if len(warm) < 2:
-            return self.n_components
-        price = 0.5 * (dim + 1.0) * np.log(len(rows))
         merges: list = []
+        if len(warm) < 2:
+            return merges
+        price = 0.5 * (dim + 1.0) * np.log(n_rows)
         some = statistics.selected(warm)
         for i, j, cost in merge_components(some, 1, cost="icl", dim=dim):
             groups = groups_after(merges, len(warm))
@@ -192,10 +217,7 @@ class OnlineVMFMixture(nn.Module):
             if cost >= price or one @ other < _COHERENT:
                 break
             merges.append((i, j, cost))
-        if merges:
-            merges = [(warm[i], warm[j], cost) for i, j, cost in merges]
-            self._take(self._statistics().merged(groups_after(merges, self.n_components)))
-        return self.n_components
+        return [(warm[i], warm[j], cost) for i, j, cost in merges]
 
     @torch.no_grad()
     def prune_(self, least=0.1):

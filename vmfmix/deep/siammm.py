@@ -16,6 +16,7 @@ References
 import math
 import warnings
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import nn
@@ -53,14 +54,19 @@ class SiamMMConfig(MethodConfig):
         "other centroids as negatives, of all images or the batch alone; nce2 has points.",
     )
     share: float = setting(
-        0.5,
+        0.7,
         "λ, how far targets are drawn to their centroids, from 0 (no clusters: SimSiam, BYOL) to "
         "below 1.",
     )
     warm_up: float = setting(0.3, "Share of the epochs before clusters count.")
     ramp: float = setting(0.1, "Share of the epochs in which λ then grows.")
-    n_components: int | str = setting("auto", "Number of clusters; auto: found by merging.")
-    n_components_init: int = setting(100, "Clusters to begin with.")
+    n_components: int | str = setting(
+        "auto",
+        "Number of clusters; auto: they merge, from the first number down to the one that is "
+        "found in the embeddings when the mixture is fitted anew.",
+    )
+    n_components_init: int = setting(100, "Clusters to begin with, where they merge.")
+    settled: float = setting(0.9, "Share of the epochs after which the number falls no more.")
     refits: int = setting(8, "How often the mixture is fitted anew.")
     top_m: int | None = setting(
         5, "Targets are drawn to so many of the most probable centroids; None: to all."
@@ -79,10 +85,18 @@ class SiamMMConfig(MethodConfig):
                 f"share={self.share} is not allowed: from 0 to below 1. With 1 nothing keeps the "
                 "embeddings apart."
             )
+        if self.n_components != "auto" and not isinstance(self.n_components, int):
+            raise ValueError(
+                f'n_components={self.n_components!r} is not allowed; pass a number or "auto".'
+            )
         if not 0.0 <= self.warm_up + self.ramp <= 1.0:
             raise ValueError(
                 f"warm_up={self.warm_up} and ramp={self.ramp} are shares of the epochs; make their "
                 "sum at most 1."
+            )
+        if not self.warm_up < self.settled <= 1.0:
+            raise ValueError(
+                f"settled={self.settled} must be above warm_up={self.warm_up} and at most 1."
             )
 
 
@@ -100,6 +114,7 @@ class SiamMM(Method):
 
     PARTS = ("epoch", "mixture", "refit")
     bank: torch.Tensor
+    n_found: torch.Tensor
     target: MomentumTarget | None
 
     def __init__(self, encoder, views, images, n_images, config, labels=None):
@@ -113,9 +128,11 @@ class SiamMM(Method):
             top_m=config.top_m,
         )
         self.register_buffer("bank", torch.zeros(n_images, config.dim))
+        self.register_buffer("n_found", torch.tensor(0))  # clusters, by the last fit
         # Processes share these in their own way, and not before each step.
         self._ddp_params_and_buffers_to_ignore = [
             "bank",
+            "n_found",
             *(f"mixture.{name}" for name, _ in self.mixture.named_buffers()),
         ]
 
@@ -262,19 +279,31 @@ class SiamMM(Method):
                 self.mixture.take_from_first()
 
     def _refit(self):
-        """Fit the mixture to the bank, from twice as many clusters as there were."""
-        config, before = self.config, self.mixture.n_components
-        most = config.n_components_init
-        n_start = most if before == 0 else min(max(2 * before, most // 2), most)
+        """Fit the mixture to the bank; where clusters merge, keep as many as are due."""
+        config = self.config
         find = config.n_components == "auto"
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what a fit warns of is in the history
-            self.mixture.fit_(
+            model = self.mixture.fit_(
                 functional.normalize(self.bank, dim=1),
-                "auto" if find else config.n_components,
-                n_components_init=n_start if find else None,
+                config.n_components,
+                cut=partial(self._number_due, self.current_epoch) if find else None,
+                n_components_init=config.n_components_init if find else None,
                 random_state=config.seed + self.current_epoch,
             )
+        self.n_found.fill_(model.n_components_)
+
+    def _number_due(self, epoch, found):
+        """Clusters before an epoch: a geometric way from the first number to the one found.
+
+        Many clusters at first, since few that are wrong cannot be mended: what is drawn together
+        stays together.
+        """
+        config = self.config
+        first = self.refit_epochs[0]
+        done = (epoch - first) / max(config.settled * config.epochs - first, 1.0)
+        done = min(max(done, 0.0), 1.0)
+        return max(round(config.n_components_init ** (1.0 - done) * found**done), found)
 
     def on_train_epoch_end(self):
         """Drop dead clusters, merge, and note how it goes."""
@@ -284,9 +313,11 @@ class SiamMM(Method):
                 with self.clocked("mixture"):
                     if self.global_rank == 0:
                         self.mixture.prune_()
-                        self.mixture.merge_(functional.normalize(self.bank, dim=1))
+                        due = self._number_due(self.current_epoch + 1, int(self.n_found))
+                        self.mixture.merge_(functional.normalize(self.bank, dim=1), due)
                     self.mixture.take_from_first()
             row |= {
+                "n_found": int(self.n_found),
                 "n_components": self.mixture.n_components,
                 "usage": monitors.perplexity(self.mixture.weights),
                 "largest_weight": float(self.mixture.weights.max()),
