@@ -15,7 +15,7 @@ help:
 	@echo "make test    run the tests"
 	@echo "make lint    check style (ruff) and types (mypy)"
 	@echo "make docs    build the documentation into docs/_build/html"
-	@echo "make bench   run the benchmarks, all but the training of deep_siammm, and rewrite benchmarks/results"
+	@echo "make bench   run the benchmarks, all but the trainings (deep_*), and rewrite benchmarks/results"
 	@echo "make clean   remove .venv, caches and built documentation"
 	@echo "PYTHON=...   the interpreter that .venv is made with (now: $(PYTHON))"
 
@@ -35,7 +35,7 @@ docs: $(VENV)/.with-docs
 	@echo "Built docs/_build/html/index.html"
 
 bench: $(VENV)/.with-bench
-	@set -e; for file in $$(grep -l __main__ benchmarks/*.py | grep -v -e figures -e deep_siammm) benchmarks/figures.py; do \
+	@set -e; for file in $$(grep -l __main__ benchmarks/*.py | grep -v -e figures -e deep_) benchmarks/figures.py; do \
 	    name=benchmarks.$$(basename $$file .py); \
 	    echo "python -m $$name"; \
 	    $(BIN)/python -m $$name; \

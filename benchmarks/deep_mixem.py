@@ -26,6 +26,21 @@ RUNS = {
 # The rate of the authors' code is for 200 epochs of 13 000 images; here there are fewer steps.
 RECIPE = {"batch_size": 256, "learning_rate": 1e-3, "constant": 3, "blur": False, "hidden": 256}
 
+COLUMNS = {
+    "kNN": "kNN",
+    "linear": "linear",
+    "components used": "components used",
+    "ACC of coefficients": "ACC coefficients",
+    "k-means' ACC": "ACC k-means, on unit features",
+    "k-means' ACC, raw": "ACC k-means, on raw features",
+    "started from components": "ACC k-means from components, on unit features",
+    "started, raw": "ACC k-means from components, on raw features",
+    "VMFMixture from coefficients": "ACC VMFMixture from coefficients, on unit features",
+    "started, z": "ACC k-means from components, on unit embeddings",
+    "k-means' ACC, z": "ACC k-means, on unit embeddings",
+    "VMFMixture from coefficients, z": "ACC VMFMixture from coefficients, on unit embeddings",
+}
+
 
 def main():
     options = options_of(
@@ -50,7 +65,7 @@ def main():
         }
         return (row,)
 
-    run_all(measure, parts, options, ("runs",), recipe=RECIPE)
+    run_all(measure, parts, options, ("runs",), COLUMNS, recipe=RECIPE)
 
 
 if __name__ == "__main__":

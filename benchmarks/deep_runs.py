@@ -19,6 +19,7 @@ from vmfmix.metrics import clustering_report
 
 NETWORKS = {"small": small_convnet, "resnet18": resnet18}
 N_TEST = 5000
+PIXELS = {"k-means' AMI": "AMI", "k-means' ACC": "ACC"}  # as columns of the means
 SCORES = {"ACC": "accuracy", "AMI": "adjusted_mutual_info"}
 
 
@@ -93,29 +94,50 @@ def raw_pixels(parts, seeds):
     return table
 
 
-def run_all(measure, parts, options, names, **facts):
-    """Measure each run and seed that is not in the file yet, and keep the file up to date.
-
-    `measure` takes a name and a seed, and gives a row for each of the tables `names`.
-    """
-    facts = {
+def facts_of(parts, options, **more):
+    """What stands above the tables."""
+    return {
         **machine.describe("torch", "lightning", "kornia"),
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU",
         "data": options.data,
         "images to learn from": len(parts[0]),
-        "test images": len(parts[1]),
         "epochs": options.epochs,
         "network": options.network,
         "precision": options.precision,
-        **facts,
+        **more,
     }
+
+
+def means_of(rows, columns):
+    """Mean and standard deviation over the seeds of each run, as text."""
+    table = []
+    for run in dict.fromkeys(row["run"] for row in rows):
+        of_run = [row for row in rows if row["run"] == run]
+        line = {"run": run, "seeds": len(of_run)}
+        for title, column in columns.items():
+            values = [row[column] for row in of_run if column in row]
+            digits = 3 if max(map(abs, values), default=0.0) <= 1.0 else 1
+            line[title] = (
+                f"{np.mean(values):.{digits}f} ± {np.std(values):.{digits}f}" if values else None
+            )
+        table.append(line)
+    return table
+
+
+def run_all(measure, parts, options, names, columns, **facts):
+    """Measure each run and seed that is not in the file yet, and keep the file up to date.
+
+    `measure` takes a name and a seed, and gives a row for each of the tables `names`; `columns` of
+    the first table are shown as means.
+    """
+    facts = facts_of(parts, options, **{"test images": len(parts[1])}, **facts)
     tables: dict = {name: [] for name in names}
     if options.output.is_file():
         before = json.loads(options.output.read_text(encoding="utf-8"))
         if all(before.get(key) == value for key, value in facts.items()):
             tables = {name: before.get(name, []) for name in names}
     done = {(row["run"], row["seed"]) for row in tables[names[0]]}
-    tables["raw pixels, k-means"] = raw_pixels(parts, options.seeds)
+    tables["pixels"] = raw_pixels(parts, options.seeds)
     for seed in options.seeds:
         for run in options.runs:
             if (run, seed) in done:
@@ -123,4 +145,11 @@ def run_all(measure, parts, options, names, **facts):
             for name, row in zip(names, measure(run, seed)):
                 tables[name].append({"run": run, "seed": seed, **row})
             tell(run, tables[names[0]][-1])
-            save(options.output, facts, tables, tuple(tables))
+            keep(options.output, facts, tables, names, columns)
+
+
+def keep(path, facts, tables, names, columns):
+    """Write the tables, and the means of the first."""
+    means = means_of([{"run": "k-means on pixels", **row} for row in tables["pixels"]], PIXELS)
+    means += means_of(tables[names[0]], columns)
+    save(path, facts, {"means": means, **tables}, ("means", *tables))

@@ -7,6 +7,8 @@
 * ``passes.svg``: time of a pass and of iterations of others, as multiples of the bare product;
 * ``fits.svg``: time and mean cosine of whole fits;
 * ``components.svg``: time of each pass of a fit, for several numbers of components;
+* ``billion.svg``: what an iteration over a billion rows would take;
+* ``training_numbers.svg``: number of clusters in each epoch of a training, from several starts;
 
 each if its results are there.
 """
@@ -268,6 +270,34 @@ def plot_billion(results):
     return figure
 
 
+def plot_training_numbers(results):
+    """Number of clusters in each epoch of trainings that began with different numbers."""
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import NullFormatter, StrMethodFormatter
+
+    figure = Figure(figsize=(9, 3.8), layout="constrained")
+    axes = figure.subplots()
+    lines: dict = {}
+    for row in results["numbers"]:
+        if row["run"].startswith("SiamMM, from"):
+            lines.setdefault(row["run"], []).append(row["clusters in each epoch"])
+    for (name, numbers), colour in zip(lines.items(), START_COLOURS):
+        for seed, of_seed in enumerate(numbers):
+            known = [(epoch, n) for epoch, n in enumerate(of_seed, 1) if n]
+            label = f"{name.split(', ')[1]}; ends with {', '.join(str(n[-1]) for n in numbers)}"
+            axes.plot(*zip(*known), color=colour, lw=1.6, label=None if seed else label)
+    axes.axhline(10, color="#444444", lw=1, ls="--", label="number of classes")
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.set_xlim(1, results["epochs"])
+    axes.set_xlabel("epoch")
+    axes.set_ylabel("clusters")
+    axes.grid(color="#DDDDDD", lw=0.6)
+    figure.legend(loc="outside right center")
+    return figure
+
+
 # Picture: the results file, the table in it that the picture needs, and what draws it.
 FIGURES = {
     "number_of_clusters": ("number_of_clusters", "histories", plot_histories),
@@ -276,6 +306,7 @@ FIGURES = {
     "fits": ("engines", "fits", plot_fits),
     "components": ("engines", "component_passes", plot_components),
     "billion": ("large_data", "billion", plot_billion),
+    "training_numbers": ("deep_siammm", "numbers", plot_training_numbers),
 }
 
 

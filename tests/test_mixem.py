@@ -209,12 +209,13 @@ def digits():
     return Images(X.reshape(-1, 8, 8) / 16.0, y)
 
 
-def trained(digits, out=None, test=None, **config):
+def trained(digits, out=None, test=None, start=None, **config):
     torch.manual_seed(0)
     return training.train(
         "mixem",
         digits,
         test=test,
+        start=start,
         encoder=nn.Sequential(nn.Flatten(), nn.Linear(64, 64), nn.ReLU()),
         views=Views(8, 1, flip=False, least_area=0.5),
         out=out,
@@ -263,8 +264,18 @@ def test_scores_of_components_and_what_starts_from_them(digits):
 
 def test_pretraining_alone_has_no_components(digits):
     result = trained(digits, pretraining=3)
-    assert not hasattr(result.history[-1], "usage")
+    assert "usage" not in result.history[-1]
     assert result.embeddings.shape == (len(digits), 8)
+
+
+def test_a_training_may_begin_with_the_encoder_of_another(digits, tmp_path):
+    first = trained(digits, tmp_path, pretraining=3)
+    kept = {name: value.clone() for name, value in first.method.encoder.state_dict().items()}
+    again = trained(digits, start=tmp_path / "last.ckpt", learning_rate=0.0)
+    for name, value in again.method.encoder.state_dict().items():
+        assert torch.equal(value, kept[name])
+    with pytest.raises(ValueError, match="has another encoder"):
+        training.train("mixem", digits, start=tmp_path / "last.ckpt", **SHORT)
 
 
 def test_a_training_that_is_taken_up_again_goes_on_to_the_same_numbers(digits, tmp_path):

@@ -316,7 +316,7 @@ def plot_training(history, axes=None):
         ax.xaxis.get_major_locator().set_params(integer=True)
         _label(ax, "epoch", title)
         if len(ax.get_legend_handles_labels()[0]) > 1:
-            ax.legend(frameon=False)
+            ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0.0, 1.0))  # above
     numbers = [row[name] for row in history for name in ("n_components", "usage") if name in row]
     if numbers:
         _logarithmic(axes[1], "y", max(min(numbers) / 1.25, 0.8), max(numbers) * 1.25)

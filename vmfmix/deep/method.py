@@ -59,6 +59,7 @@ class Method(LightningModule):
     """
 
     PARTS: tuple[str, ...] = ("epoch",)  # of the time, which are noted in the history
+    has_idle_parameters = False  # some learn nothing in some epochs, which processes must know
 
     def __init__(self, encoder, views, images, n_images, config, labels=None):
         super().__init__()

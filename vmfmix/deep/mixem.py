@@ -101,6 +101,9 @@ class MixEM(Method):
         super().__init__(encoder, views, images, n_images, config, labels)
         n_features = self.n_features
         self.single = head(n_features, config.hidden, config.dim)
+        if config.pretraining == 0:
+            self.single.requires_grad_(False)
+        self.has_idle_parameters = config.pretraining > 0
         self.mixture = MixtureOfEmbeddings(
             n_features, config.n_components, config.dim, config.hidden
         )

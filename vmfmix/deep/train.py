@@ -62,7 +62,18 @@ class TrainResult:
     report: dict | None = None
 
 
-def train(method, data, *, test=None, encoder=None, views=None, out=None, trainer=None, **config):
+def train(
+    method,
+    data,
+    *,
+    test=None,
+    encoder=None,
+    views=None,
+    start=None,
+    out=None,
+    trainer=None,
+    **config,
+):
     """Train a method on images.
 
     Parameters
@@ -79,6 +90,8 @@ def train(method, data, *, test=None, encoder=None, views=None, out=None, traine
     views : callable, default=None
         A batch of images to a list of views; None: `vmfmix.deep.views.Views` with the settings of
         the method.
+    start : str or path-like, default=None
+        A checkpoint of another training, of any method, whose encoder to begin with.
     out : str or path-like, default=None
         A folder for checkpoints and results; with checkpoints in it, training goes on from there.
     trainer : dict, default=None
@@ -113,6 +126,8 @@ def train(method, data, *, test=None, encoder=None, views=None, out=None, traine
     views = settings.views_for(size, n_channels) if views is None else views
     labels = getattr(images, "labels", None)
     learner = kind(encoder, views, first, len(images), settings, labels)
+    if start is not None:
+        _begin_with(learner.encoder, start)
     out = None if out is None else Path(out)
     options: dict = {
         "max_epochs": settings.epochs,
@@ -124,6 +139,8 @@ def train(method, data, *, test=None, encoder=None, views=None, out=None, traine
         "use_distributed_sampler": False,  # ours knows of processes
         **(trainer or {}),
     }
+    if learner.has_idle_parameters and options["devices"] != 1:
+        options.setdefault("strategy", "ddp_find_unused_parameters_true")
     last = None
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
@@ -133,7 +150,7 @@ def train(method, data, *, test=None, encoder=None, views=None, out=None, traine
         last = str(out / _LAST) if (out / _LAST).is_file() else None
     batches = loader(images, settings.batch_size, seed=settings.seed)
     running = Trainer(**options)
-    running.fit(learner, batches, ckpt_path=last, weights_only=False)
+    running.fit(learner, batches, ckpt_path=last, weights_only=True)
     learner.eval()
     learned = embed(learner, images)
     embeddings = normalize(learned.embeddings)
@@ -172,6 +189,20 @@ def _first_of(images):
     while isinstance(first, (list, tuple)):
         first = first[0]
     return first[None]
+
+
+def _begin_with(encoder, path):
+    """Take over the encoder of a checkpoint."""
+    stored = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
+    weights = {
+        name.removeprefix("encoder."): value
+        for name, value in stored.items()
+        if name.startswith("encoder.")
+    }
+    try:
+        encoder.load_state_dict(weights)
+    except RuntimeError as error:
+        raise ValueError(f"{path} has another encoder: {error}") from error
 
 
 def _keep_config(out, method, config):
@@ -230,6 +261,7 @@ def _parser():
         command.add_argument("--out", type=Path, required=True, help="folder for the results")
         command.add_argument("--size", type=int, help="height and width of images of a folder")
         command.add_argument("--test", type=Path, help="labelled images for a report")
+        command.add_argument("--start", type=Path, help="checkpoint whose encoder to begin with")
         command.add_argument("--config", type=Path, help="YAML file of settings, as in FOLDER")
         command.add_argument("--devices", default="1", help="number of devices, or auto")
         command.add_argument("--precision", default="32-true", help="as Lightning names it")
@@ -244,8 +276,8 @@ def main(arguments=None):
     for told in (".*exists and is not empty", ".*LeafSpec.*", ".*does not have many workers"):
         warnings.filterwarnings("ignore", told)  # nothing that who trains can mend
     options = vars(_parser().parse_args(arguments))
-    names = "method", "images", "test", "out", "size", "config"
-    method, path, test, out, size, file = (options.pop(name) for name in names)
+    names = "method", "images", "test", "start", "out", "size", "config"
+    method, path, test, start, out, size, file = (options.pop(name) for name in names)
     devices = options.pop("devices")
     trainer = {
         "devices": int(devices) if devices.isdigit() else devices,
@@ -260,7 +292,7 @@ def main(arguments=None):
             options = settings | options
         images = read_images(path, size)
         test = None if test is None else read_images(test, images.images.shape[-1])
-        result = train(method, images, test=test, out=out, trainer=trainer, **options)
+        result = train(method, images, test=test, start=start, out=out, trainer=trainer, **options)
     except (FileNotFoundError, ValueError) as error:
         print(f"error: {error}")
         return 2
