@@ -23,9 +23,19 @@ RUNS = {
     "without entropy of images": {"conditional_weight": 0.0},
     "without pull and push": {"pull_weight": 0.0, "push_weight": 0.0},
 }
-# The rate of the authors' code is for 200 epochs of 13 000 images; here there are fewer steps.
-RECIPE = {"batch_size": 256, "learning_rate": 1e-3, "constant": 3, "blur": False, "hidden": 256}
-
+# The authors' rate is for 200 epochs of 13 000 images, and there are fewer steps here. Views and
+# temperature were chosen by training on these images and scoring on 5 000 that are in neither part.
+RECIPE = {
+    "batch_size": 256,
+    "learning_rate": 1e-3,
+    "constant": 3,
+    "pretraining": 15,
+    "hidden": 256,
+    "temperature": 0.2,
+    "least_area": 0.5,
+    "color": 1.0,
+    "blur": False,
+}
 COLUMNS = {
     "kNN": "kNN",
     "linear": "linear",
@@ -44,7 +54,7 @@ COLUMNS = {
 
 def main():
     options = options_of(
-        __doc__.splitlines()[0], RUNS, RESULTS, epochs=30, seeds=range(5), n_train=10_000
+        __doc__.splitlines()[0], RUNS, RESULTS, epochs=30, seeds=range(5), n_train=8000
     )
     parts = images_of(options.data, options.n_train)
     n_classes = len(parts[1].labels.unique())
