@@ -290,6 +290,22 @@ def test_a_results_file_keeps_what_is_not_measured_again(tmp_path):
     assert list(json.loads(path.read_text()).items()) == [("threads", 2), ("a", [3]), ("b", [1, 2])]
 
 
+def test_means_of_trainings():
+    pytest.importorskip("lightning")
+    pytest.importorskip("kornia")
+    from benchmarks.deep_runs import means_of
+
+    rows = [
+        {"run": "one", "seed": 0, "AMI": 0.5, "n": 9},
+        {"run": "two", "seed": 0, "AMI": 0.4},
+        {"run": "one", "seed": 1, "AMI": 0.7, "n": 11},
+    ]
+    assert means_of(rows, {"score": "AMI", "clusters": "n"}) == [
+        {"run": "one", "seeds": 2, "score": "0.600 ± 0.100", "clusters": "10.0 ± 1.0"},
+        {"run": "two", "seeds": 1, "score": "0.400 ± 0.000", "clusters": None},
+    ]
+
+
 def test_pictures_are_drawn_from_results(results, tmp_path, capsys):
     pytest.importorskip("matplotlib")
 
@@ -304,6 +320,17 @@ def test_pictures_are_drawn_from_results(results, tmp_path, capsys):
     times = {"machines": 1, "read s": 9.0, "compute s": 5.0}
     rows = [{"a machine has": name} | times for name in ("2 cores", "a GPU")]
     (tmp_path / "large_data.json").write_text(json.dumps({"billion": rows}), encoding="utf-8")
+    rows = [
+        {
+            "run": f"SiamMM, from {start}",
+            "seed": seed,
+            "clusters in each epoch": [0, start, 9 + seed],
+        }
+        for start in (30, 100)
+        for seed in range(2)
+    ]
+    text = json.dumps({"epochs": 3, "numbers": rows})
+    (tmp_path / "deep_siammm.json").write_text(text, encoding="utf-8")
     drawn = figures.draw(tmp_path, tmp_path / "pictures")
     assert [path.stem for path in drawn] == list(figures.FIGURES)
     for path in drawn:

@@ -73,7 +73,7 @@ def trained(digits, out=None, *, views=None, trainer=None, test=None, **config):
 def test_a_training_ends_with_a_mixture(digits):
     result = trained(digits)
     assert [row["epoch"] for row in result.history] == [0, 1, 2, 3]
-    assert [row["share"] for row in result.history] == [0.0, 0.5, 0.5, 0.5]
+    assert [row["share"] for row in result.history] == [0.0, 0.7, 0.7, 0.7]
     assert "n_components" not in result.history[0]
     assert all(row["n_components"] >= 2 for row in result.history[1:])
     assert all(np.isfinite(row["loss"]) for row in result.history)

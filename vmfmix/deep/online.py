@@ -135,13 +135,15 @@ class OnlineVMFMixture(nn.Module):
         self.resultants.lerp_(sums[:, 1:], step)
 
     @torch.no_grad()
-    def fit_(self, bank, n_components="auto", *, cut=None, **options):
+    def fit_(self, bank, n_components="auto", *, max_rows=None, cut=None, **options):
         """Fit to embeddings anew, as a VMFMixture does, and take over its statistics.
 
         Parameters
         ----------
         bank : Tensor of shape (n_rows, dim)
         n_components : int or "auto", default="auto"
+        max_rows : int, default=None
+            Mean directions are fitted to so many random rows; statistics are those of all.
         cut : callable, default=None
             What number of components to take over from the merge path, given the number found;
             None: the same.
@@ -154,7 +156,11 @@ class OnlineVMFMixture(nn.Module):
             With the number of components that was found.
         """
         rows = bank.detach().float().cpu().numpy()
-        model = VMFMixture(n_components, **options).fit(rows)
+        some = rows
+        if max_rows is not None and len(rows) > max_rows:
+            draw = np.random.default_rng(options.get("random_state"))
+            some = rows[np.sort(draw.choice(len(rows), max_rows, replace=False))]
+        model = VMFMixture(n_components, **options).fit(some)
         taken = model
         if cut is not None:
             most = model.merge_history_.n_components_init

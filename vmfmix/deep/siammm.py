@@ -14,9 +14,9 @@ References
 """
 
 import math
+import statistics
 import warnings
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from torch import nn
@@ -29,6 +29,8 @@ from vmfmix.deep.networks import MomentumTarget, predictor, projector
 from vmfmix.deep.online import OnlineVMFMixture
 from vmfmix.mixture import VMFMixture
 
+_ROWS_OF_A_FIT, _ROWS_PER_CLUSTER = 6000, 20  # at most, unless clusters would be too small
+_FEWEST_A_CLUSTER = 5  # images of each cluster to begin with
 OBJECTIVES = ("siammm", "nce1-memory", "nce1-batch", "nce2")
 
 
@@ -114,7 +116,6 @@ class SiamMM(Method):
 
     PARTS = ("epoch", "mixture", "refit")
     bank: torch.Tensor
-    n_found: torch.Tensor
     target: MomentumTarget | None
 
     def __init__(self, encoder, views, images, n_images, config, labels=None):
@@ -128,11 +129,10 @@ class SiamMM(Method):
             top_m=config.top_m,
         )
         self.register_buffer("bank", torch.zeros(n_images, config.dim))
-        self.register_buffer("n_found", torch.tensor(0))  # clusters, by the last fit
+        self.found: list[int] = []  # number of clusters, by each fit
         # Processes share these in their own way, and not before each step.
         self._ddp_params_and_buffers_to_ignore = [
             "bank",
-            "n_found",
             *(f"mixture.{name}" for name, _ in self.mixture.named_buffers()),
         ]
 
@@ -282,24 +282,30 @@ class SiamMM(Method):
         """Fit the mixture to the bank; where clusters merge, keep as many as are due."""
         config = self.config
         find = config.n_components == "auto"
+        n_init = min(config.n_components_init, max(self.n_images // _FEWEST_A_CLUSTER, 2))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what a fit warns of is in the history
-            model = self.mixture.fit_(
+            self.mixture.fit_(
                 functional.normalize(self.bank, dim=1),
                 config.n_components,
-                cut=partial(self._number_due, self.current_epoch) if find else None,
-                n_components_init=config.n_components_init if find else None,
+                max_rows=max(_ROWS_OF_A_FIT, _ROWS_PER_CLUSTER * n_init),
+                cut=self._cut if find else None,
+                n_components_init=n_init if find else None,
                 random_state=config.seed + self.current_epoch,
             )
-        self.n_found.fill_(model.n_components_)
 
-    def _number_due(self, epoch, found):
+    def _cut(self, found):
+        """How many clusters to keep of a fit that found so many."""
+        self.found.append(found)
+        return self._number_due(self.current_epoch)
+
+    def _number_due(self, epoch):
         """Clusters before an epoch: a geometric way from the first number to the one found.
 
         Many clusters at first, since few that are wrong cannot be mended: what is drawn together
-        stays together.
+        stays together. What is found differs from fit to fit, so it is the median of all.
         """
-        config = self.config
+        config, found = self.config, round(statistics.median(self.found))
         first = self.refit_epochs[0]
         done = (epoch - first) / max(config.settled * config.epochs - first, 1.0)
         done = min(max(done, 0.0), 1.0)
@@ -313,11 +319,11 @@ class SiamMM(Method):
                 with self.clocked("mixture"):
                     if self.global_rank == 0:
                         self.mixture.prune_()
-                        due = self._number_due(self.current_epoch + 1, int(self.n_found))
-                        self.mixture.merge_(functional.normalize(self.bank, dim=1), due)
+                        bank = functional.normalize(self.bank, dim=1)
+                        self.mixture.merge_(bank, self._number_due(self.current_epoch + 1))
                     self.mixture.take_from_first()
             row |= {
-                "n_found": int(self.n_found),
+                "n_found": self.found[-1] if self.found else self.mixture.n_components,
                 "n_components": self.mixture.n_components,
                 "usage": monitors.perplexity(self.mixture.weights),
                 "largest_weight": float(self.mixture.weights.max()),
@@ -332,3 +338,15 @@ class SiamMM(Method):
         self.warn(monitors.warning_of_usage(row.get("usage", 0.0), row.get("n_components", 0)))
         if monitors.has_collapsed(row["spread"]):
             self.trainer.should_stop = True
+
+    # --- state -----------------------------------------------------------------------------------
+
+    def on_save_checkpoint(self, checkpoint):
+        """Keep the numbers of clusters that were found."""
+        super().on_save_checkpoint(checkpoint)
+        checkpoint["found"] = self.found
+
+    def on_load_checkpoint(self, checkpoint):
+        """Take them up again."""
+        super().on_load_checkpoint(checkpoint)
+        self.found = checkpoint["found"]
