@@ -1,7 +1,7 @@
 """SiamMM beside the same training without clusters, and beside losses with negative samples.
 
 ``VMFMIX_DATA=folder python -m benchmarks.deep_siammm [--data fashion_mnist] [--epochs N]
-[--runs NAME ...] [--seeds 0 1 2] [--n-train N] [--network small resnet18] [--parts runs cost]``
+[--runs NAME ...] [--seeds 0 1 2] [--n-train N] [--network small resnet18]``
 
 All runs share encoder, views, epochs and batches. They learn from the training part; scores are
 those of the test part, where k-means and VMFMixture were fitted to embeddings of the training part.

@@ -44,16 +44,18 @@ def test_settings_are_described_in_the_docstring():
 def test_a_file_keeps_settings_and_says_what_they_mean(settings, tmp_path):
     path = tmp_path / "config.yaml"
     write_yaml(path, "siammm", settings)
-    method, values = read_yaml(path, Settings)
-    assert method == "siammm"
-    assert Settings(**values) == settings
+    assert Settings(**read_yaml(path, Settings, "siammm")) == settings
+    with pytest.raises(ValueError, match="is for the method siammm, not for mixem"):
+        read_yaml(path, Settings, "mixem")
     assert "# Passes over the images.\nepochs: " in path.read_text()
 
 
 def test_a_part_of_the_settings_will_do(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text("rate: 1\nmomentum: 1e-3\n")
-    assert read_yaml(path, Settings) == (None, {"rate": 1.0, "momentum": 0.001})
+    assert read_yaml(path, Settings, "siammm") == {"rate": 1.0, "momentum": 0.001}
+    path.write_text("momentum: None\nnumber: none\n")
+    assert read_yaml(path, Settings) == {"momentum": None, "number": "none"}
 
 
 @pytest.mark.parametrize(

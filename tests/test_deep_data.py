@@ -5,7 +5,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from vmfmix.deep.data import Images, loader, read_images  # noqa: E402
+from vmfmix.deep.data import Images, labels_of, loader, read_images  # noqa: E402
 
 BYTES = np.random.default_rng(0).integers(0, 256, size=(20, 6, 6, 3), dtype=np.uint8)
 
@@ -102,3 +102,42 @@ def test_files(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match="no image in"):
         read_images(tmp_path / "empty")
+
+
+def test_labels_are_places_among_the_classes_of_what_was_learned_from():
+    train = Images(BYTES[:4], ["cat", "dog", "owl", "cat"])
+    test = Images(BYTES[4:7], ["owl", "emu", "dog"]).numbered_as(train.classes)
+    assert train.labels.tolist() == [0, 1, 2, 0]
+    assert test.classes == ["cat", "dog", "owl", "emu"]
+    assert test.labels.tolist() == [2, 3, 1]
+    assert Images(BYTES).numbered_as(train.classes).labels is None
+
+
+@pytest.mark.parametrize(
+    ("targets", "expected"),
+    [(None, None), ([0, 2, 1], [0, 2, 1]), (np.array([1, -1]), None), ([0.5], None)],
+)
+def test_labels_of_a_dataset(targets, expected):
+    class Some(torch.utils.data.Dataset):
+        pass
+
+    dataset = Some()
+    dataset.targets = targets
+    found = labels_of(dataset)
+    assert (found if found is None else found.tolist()) == expected
+
+
+def test_images_of_all_kinds_in_folders(tmp_path):
+    pytest.importorskip("PIL")
+    from PIL import Image
+
+    (tmp_path / "a").mkdir()
+    ramp = np.linspace(0, 65535, 64).astype(np.uint16).reshape(8, 8)
+    Image.fromarray(ramp).save(tmp_path / "a/deep.png")
+    Image.fromarray(BYTES[0, :, :, 0]).convert("LA").save(tmp_path / "a/grey.png")
+    images = read_images(tmp_path, size=(8, 8))
+    assert images.images.shape == (2, 1, 8, 8)
+    np.testing.assert_array_equal(images.images[0, 0].numpy(), ramp // 256)
+    Image.fromarray(BYTES[0]).save(tmp_path / "loose.png")
+    with pytest.raises(ValueError, match="lies beside folders"):
+        read_images(tmp_path)

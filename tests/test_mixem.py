@@ -307,6 +307,8 @@ def test_a_training_that_is_taken_up_again_goes_on_to_the_same_numbers(digits, t
         ({"n_components": 1}, "n_components=1"),
         ({"pretraining": 9}, "pretraining=9"),
         ({"n_clusters": 30}, "n_clusters=30"),
+        ({"n_clusters": "many"}, "n_clusters='many'"),
+        ({"n_small": 2}, "learns from two views"),
     ],
 )
 def test_bad_settings_are_refused_in_words(config, message):

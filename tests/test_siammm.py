@@ -56,12 +56,13 @@ def small_encoder():
     )
 
 
-def trained(digits, out=None, *, views=None, trainer=None, test=None, **config):
+def trained(digits, out=None, *, views=None, trainer=None, test=None, start=None, **config):
     torch.manual_seed(0)
     return training.train(
         "siammm",
         digits,
         test=test,
+        start=start,
         encoder=small_encoder(),
         views=views or Views(8, 1, flip=False, least_area=0.5),
         out=out,
@@ -167,8 +168,8 @@ def test_what_a_training_writes(digits, tmp_path):
         rows = list(csv.DictReader(file))
     assert [int(row["cluster"]) for row in rows] == model.labels_.tolist()
     assert (out / "history.png").read_bytes().startswith(b"\x89PNG")
-    method, settings = read_yaml(out / "config.yaml", SiamMMConfig)
-    assert (method, SiamMMConfig(**settings)) == ("siammm", SiamMMConfig(**{**SHORT, "epochs": 2}))
+    settings = read_yaml(out / "config.yaml", SiamMMConfig, "siammm")
+    assert SiamMMConfig(**settings) == SiamMMConfig(**{**SHORT, "epochs": 2})
     with pytest.raises(ValueError, match=r"other settings \(share\)"):
         trained(digits, out, epochs=2, share=0.1)
 
@@ -180,7 +181,7 @@ def test_the_command(digits, tmp_path, capsys, monkeypatch):
     options = "--batch-size 100 --dim 16 --hidden 32 --momentum none --n-components 10"
     assert training.main(f"{command} {options}".split()) == 0
     assert "of 300 images" in capsys.readouterr().out
-    assert read_yaml(tmp_path / "out/config.yaml", SiamMMConfig)[1]["momentum"] is None
+    assert read_yaml(tmp_path / "out/config.yaml", SiamMMConfig)["momentum"] is None
     config = f"--config {tmp_path / 'out/config.yaml'} --out {tmp_path / 'other'} --epochs 1"
     np.savez(
         tmp_path / "test.npz", images=digits.images[300:, 0].numpy(), y=digits.labels[300:].numpy()
@@ -192,7 +193,7 @@ def test_the_command(digits, tmp_path, capsys, monkeypatch):
     assert "mixture of the training" in said
     assert "linear probe" not in said  # there are no labels to learn from
     assert len(json.loads((tmp_path / "other/report.json").read_text())["clusterings"]) == 9
-    assert read_yaml(tmp_path / "other/config.yaml", SiamMMConfig)[1]["epochs"] == 1
+    assert read_yaml(tmp_path / "other/config.yaml", SiamMMConfig)["epochs"] == 1
     assert training.main(["siammm", str(tmp_path / "nothing"), "--out", str(tmp_path)]) == 2
     assert "no folder or file" in capsys.readouterr().out
 
@@ -207,11 +208,35 @@ def test_the_command(digits, tmp_path, capsys, monkeypatch):
         ({"settled": 0.2}, "settled=0.2 must be above warm_up=0.25"),
         ({"n_components": "many"}, "pass a number or"),
         ({"batch_size": 10**6}, "fewer than batch_size"),
+        ({"batch_size": 1}, "batch_size=1 is not allowed; pass at least 2"),
+        ({"refits": 0}, "refits=0 is not allowed"),
+        ({"n_components": 5000}, "more than there are images, 1797"),
     ],
 )
 def test_bad_settings_are_refused_in_words(digits, config, message):
     with pytest.raises(ValueError, match=message):
         trained(digits, **config)
+
+
+def test_a_training_of_other_images_does_not_go_on(digits, tmp_path):
+    trained(digits, tmp_path, epochs=1)
+    fewer = Images(digits.images[:500], digits.labels[:500])
+    with pytest.raises(ValueError, match=r"was of 1797 images .* there are 500 images"):
+        trained(fewer, tmp_path, epochs=1)
+
+
+def test_a_training_that_begins_with_an_encoder_has_it_as_its_target(digits, tmp_path):
+    trained(digits, tmp_path, epochs=1)
+    again = trained(digits, epochs=1, start=tmp_path / "last.ckpt", learning_rate=0.0)
+    ours, target = again.method.encoder, again.method.target.network[0]
+    for one, other in zip(ours.parameters(), target.parameters()):
+        assert torch.allclose(one, other)
+
+
+def test_test_images_must_fit(digits):
+    colours = Images(digits.images.expand(-1, 3, -1, -1), digits.labels)
+    with pytest.raises(ValueError, match="3 channel"):
+        trained(digits, test=colours)
 
 
 def test_encoders_that_give_no_rows_are_refused_in_words(digits):
@@ -234,6 +259,13 @@ def test_a_dataset_may_bring_its_own_views(digits):
         def __getitem__(self, number):
             image = digits.images[number].float() / 255.0
             return [image, image.flip(-1)], "what else there is"
+
+    class Bare(Pairs):
+        def __getitem__(self, number):
+            return super().__getitem__(number)[0]
+
+    with pytest.raises(ValueError, match=r"put views into a list of their own"):
+        trained(Bare())
 
     result = trained(Pairs(), epochs=2)
     assert result.embeddings.shape == (400, 16)

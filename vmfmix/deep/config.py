@@ -47,27 +47,31 @@ def write_yaml(path, method, config):
             field.metadata["meaning"], 98, initial_indent="# ", subsequent_indent="# "
         )
         lines.append(yaml.safe_dump({field.name: getattr(config, field.name)}).strip())
-    Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    whole = Path(path)
+    part = whole.with_name(f".{whole.name}.part")
+    part.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    part.replace(whole)
 
 
-def read_yaml(path, configuration):
-    """Settings of a file, as keyword arguments, and the method that the file is for, if it says so.
+def read_yaml(path, configuration, method=None):
+    """Settings of a file, as keyword arguments.
 
     Parameters
     ----------
     path : str or path-like
     configuration : type
         The dataclass whose settings these are.
+    method : str, default=None
+        What the file must be for, if it says so.
 
     Returns
     -------
-    method : str or None
-    settings : dict
+    dict
 
     Raises
     ------
     ValueError
-        If the file is no YAML, or names something that is no setting.
+        If the file is no YAML, is for another method, or names something that is no setting.
     """
     try:
         settings = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
@@ -75,7 +79,9 @@ def read_yaml(path, configuration):
         raise ValueError(f"{path} cannot be read as YAML: {error}") from error
     if not isinstance(settings, dict):
         raise ValueError(f"{path} must hold lines of the form 'epochs: 100'.")
-    method = settings.pop("method", None)
+    meant = settings.pop("method", method)
+    if method is not None and meant != method:
+        raise ValueError(f"{path} is for the method {meant}, not for {method}.")
     known = {field.name: field.type for field in dataclasses.fields(configuration)}
     unknown = [str(name) for name in settings if name not in known]
     if unknown:
@@ -83,21 +89,21 @@ def read_yaml(path, configuration):
             f"{path} has settings that are not known: {', '.join(unknown)}. Known are "
             f"{', '.join(known)}."
         )
-    return method, {name: _checked(path, name, settings[name], known[name]) for name in settings}
+    return {name: _checked(path, name, settings[name], known[name]) for name in settings}
 
 
 def _checked(path, name, value, kind):
     """A value of a file; whole numbers will do for others."""
     kinds = _kinds(kind)
-    if isinstance(value, kinds) and not (isinstance(value, bool) and bool not in kinds):
-        return value
-    if isinstance(value, int) and not isinstance(value, bool) and float in kinds:
-        return float(value)
-    if isinstance(value, str):  # YAML takes 1e-4 for a text
+    if isinstance(value, str):  # YAML takes 1e-4 and None for texts
         try:
             return _value(value, kind)
         except argparse.ArgumentTypeError:
-            pass
+            value = str(value)
+    elif isinstance(value, kinds) and not (isinstance(value, bool) and bool not in kinds):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool) and float in kinds:
+        return float(value)
     raise ValueError(f"{path} has {name}: {value!r}, where {_name_of(kind)} is allowed.")
 
 

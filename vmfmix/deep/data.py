@@ -22,8 +22,16 @@ class Images(Dataset):
     images : array-like of shape (n, height, width[, channels]) or (n, channels, height, width)
         Bytes, or numbers from 0 to 1.
     labels : array-like of shape (n,), default=None
-        For reports; nothing is learned from them.
+        Classes, for reports; nothing is learned from them.
     names : list of str, default=None
+
+    Attributes
+    ----------
+    images : Tensor of shape (n, channels, height, width), uint8
+    classes : list or None
+        What the labels stand for, in order.
+    labels : Tensor of shape (n,), int64, or None
+        Places in `classes`.
 
     Examples
     --------
@@ -36,13 +44,28 @@ class Images(Dataset):
 
     def __init__(self, images, labels=None, names=None):
         self.images = _as_bytes(images)
-        self.labels = None if labels is None else torch.as_tensor(np.asarray(labels)).long()
+        self.labels: torch.Tensor | None = None
+        self.classes: list | None = None
         self.names = names
-        if self.labels is not None and len(self.labels) != len(self.images):
+        if labels is None:
+            return
+        classes, places = np.unique(np.asarray(labels), return_inverse=True)
+        self.classes, self.labels = classes.tolist(), torch.from_numpy(places).long()
+        if len(self.labels) != len(self.images):
             raise ValueError(
                 f"There are {len(self.images)} images and {len(self.labels)} labels; pass one "
                 "label for each image."
             )
+
+    def numbered_as(self, classes):
+        """The same images with labels that are places in these classes, and in new ones after."""
+        mine, places = self.classes or [], self.labels
+        known = list(classes) + [each for each in mine if each not in classes]
+        changed = Images(self.images, names=self.names)
+        if places is not None:
+            changed.classes = known
+            changed.labels = torch.tensor([known.index(each) for each in mine])[places]
+        return changed
 
     def __len__(self):
         return len(self.images)
@@ -57,7 +80,13 @@ class Images(Dataset):
 
 
 class Numbered(Dataset):
-    """A Dataset of (image, …) or images whose items end with their number."""
+    """A Dataset whose items end with their number.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Of tensors, images with values from 0 to 1; or of (image, …), or ([view, view, …], …).
+    """
 
     def __init__(self, dataset):
         self.dataset = dataset
@@ -66,8 +95,39 @@ class Numbered(Dataset):
         return len(self.dataset)
 
     def __getitem__(self, number):
-        item = self.dataset[number]
-        return (item[0] if isinstance(item, (tuple, list)) else item), number
+        return shown_of(self.dataset[number]), number
+
+
+def shown_of(item):
+    """The image or the views of an item of a Dataset; raises ValueError where there are none."""
+    shown = item[0] if isinstance(item, (tuple, list)) else item
+    views = shown if isinstance(shown, (tuple, list)) else [shown, shown]
+    bare = isinstance(item, list) and all(map(torch.is_tensor, item)) and len(item) > 1
+    if bare or len(views) < 2 or not all(map(torch.is_tensor, views)):
+        raise ValueError(
+            "The items of a Dataset must be tensors, (image, …) or ([view, view, …], …), and this "
+            f"one is {_kind_of(item)}; turn images into tensors, and put views into a list of "
+            "their own."
+        )
+    return shown
+
+
+def _kind_of(item):
+    if isinstance(item, (tuple, list)):
+        return f"({', '.join(map(_kind_of, item))})" if len(item) < 5 else "a long list"
+    return type(item).__name__
+
+
+def labels_of(dataset):
+    """Labels of a Dataset, as `labels` or `targets`; None where there are none, or not for all."""
+    labels = getattr(dataset, "labels", None)
+    labels = getattr(dataset, "targets", None) if labels is None else labels
+    if labels is None:
+        return None
+    labels = torch.as_tensor(np.asarray(labels))
+    if labels.ndim != 1 or labels.is_floating_point() or bool((labels < 0).any()):
+        return None
+    return labels.long()
 
 
 class Shuffled(Sampler):
@@ -142,7 +202,7 @@ def read_images(source, size=None):
     source : str or path-like
         A folder with images, in folders named for their class if there are classes; or an .npz
         file with ``images`` and, if there are classes, ``y``.
-    size : int, default=None
+    size : int or (int, int), default=None
         Height and width that images of a folder are brought to; None: those of the first.
 
     Returns
@@ -170,14 +230,16 @@ def read_images(source, size=None):
 def _read_folder(folder, size):
     from PIL import Image, UnidentifiedImageError
 
+    folder = Path(folder)
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES)
     if not paths:
         raise ValueError(f"There is no image in {folder}; files are known by their endings.")
-    arrays, shape = [], None if size is None else (size, size)
+    arrays: list = []
+    shape = None if size is None else (size, size) if isinstance(size, int) else size[::-1]
     for path in paths:
         try:
             with Image.open(path) as opened:
-                image = opened.convert("L" if opened.mode in ("1", "L") else "RGB")
+                image = _upright(opened, path)
             shape = shape or image.size
             arrays.append(np.asarray(image if image.size == shape else image.resize(shape)))
         except (OSError, UnidentifiedImageError) as error:
@@ -185,11 +247,26 @@ def _read_folder(folder, size):
     if len({array.ndim for array in arrays}) > 1:  # some are grey
         arrays = [array if array.ndim == 3 else np.stack([array] * 3, axis=2) for array in arrays]
     names = [str(path.relative_to(folder)) for path in paths]
-    classes = [path.relative_to(folder).parts[0] for path in paths]
-    flat = all(path.parent == folder for path in paths)
-    return Images(
-        np.stack(arrays), None if flat else np.unique(classes, return_inverse=True)[1], names
-    )
+    loose = [path for path in paths if path.parent == folder]
+    if loose and len(loose) < len(paths):
+        raise ValueError(
+            f"{loose[0]} lies beside folders of images; put it into one of them, or all images "
+            "into one folder."
+        )
+    classes = None if loose else [path.relative_to(folder).parts[0] for path in paths]
+    return Images(np.stack(arrays), classes, names)
+
+
+def _upright(image, path):
+    """An image in bytes, grey or in colours, turned as its camera says."""
+    from PIL import Image, ImageOps
+
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I;16"):
+        return Image.fromarray((np.asarray(image) // 256).astype(np.uint8))
+    if image.mode in ("I", "F"):
+        raise ValueError(f"{path} has numbers of an unknown range; save it with 8 or 16 bits.")
+    return image.convert("L" if image.mode in ("1", "L", "LA") else "RGB")
 
 
 def _as_bytes(images):

@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, normalize
 
 from vmfmix.deep.components import kmeans_from_components, mixture_from_coefficients
-from vmfmix.deep.data import loader
+from vmfmix.deep.data import labels_of, loader
 from vmfmix.deep.monitors import knn_accuracy
 from vmfmix.metrics import clustering_report
 from vmfmix.mixture import VMFMixture
@@ -45,7 +45,7 @@ class Embedded:
 
 
 @torch.no_grad()
-def embed(method, images, batch_size=1024):
+def embed(method, images, batch_size=1024, n_workers=0):
     """Features and embeddings of images as they are, without random views.
 
     Parameters
@@ -53,6 +53,8 @@ def embed(method, images, batch_size=1024):
     method : Method
     images : Images or Dataset
     batch_size : int, default=1024
+    n_workers : int, default=0
+        Processes that read a Dataset.
 
     Returns
     -------
@@ -61,12 +63,12 @@ def embed(method, images, batch_size=1024):
     was_training = method.training
     method.eval()
     found: dict = {}
-    for batch in loader(images, batch_size):
+    for batch in loader(images, batch_size, n_workers=n_workers):
         shown = batch[0][0] if isinstance(batch[0], (list, tuple)) else batch[0]
         for name, rows in method(shown.to(method.device)).items():
             found.setdefault(name, []).append(rows.float().cpu().numpy())
     method.train(was_training)
-    labels = getattr(images, "labels", None)
+    labels = labels_of(images)
     return Embedded(
         labels=None if labels is None else labels.numpy(),
         **{name: np.concatenate(rows) for name, rows in found.items()},
@@ -103,7 +105,7 @@ def clusterings(train, test, n_classes, model=None, seed=0):
     dict of pair of ndarray
         {name: (labels of the training part, labels of the test part)}.
     """
-    both = train, test
+    both, n_classes = (train, test), min(n_classes, len(train.features))
     found: dict = {}
     if model is not None:
         found["mixture of the training"] = tuple(
@@ -127,7 +129,7 @@ def clusterings(train, test, n_classes, model=None, seed=0):
                 models["k-means from components"] = kmeans_from_components(
                     rows[0], components, n_classes, seed
                 )
-                if length == "unit":
+                if length == "unit" and n_classes <= train.coefficients.shape[1]:
                     models["VMFMixture from coefficients"] = mixture_from_coefficients(
                         rows[0], train.coefficients, n_classes
                     )
@@ -141,7 +143,8 @@ def many_to_one_accuracy(train_labels, train_clusters, test_labels, test_cluster
 
     It rises with the number of clusters, so it says little where that differs.
     """
-    table = np.zeros((max(train_clusters.max(), test_clusters.max()) + 1, train_labels.max() + 1))
+    n_clusters = max(train_clusters.max(), test_clusters.max()) + 1
+    table = np.zeros((n_clusters, train_labels.max() + 1))
     np.add.at(table, (train_clusters, train_labels), 1)
     return float((table.argmax(axis=1)[test_clusters] == test_labels).mean())
 
@@ -170,7 +173,7 @@ def report(train, test, model=None, seed=0):
     """
     n_classes = len(np.unique(test.labels))
     found: dict = {"n_images": len(test.labels), "n_classes": n_classes}
-    if train.labels is not None:
+    if train.labels is not None and len(np.unique(train.labels)) > 1:
         found |= {"knn": knn(train, test), "linear": linear_probe(train, test)}
     found["clusterings"] = {}
     for name, (known, asked) in clusterings(train, test, n_classes, model, seed).items():

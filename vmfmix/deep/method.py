@@ -30,6 +30,16 @@ class MethodConfig:
     small_size: int = setting(0, "Height and width of these, in pixels; 0: as the others.")
     seed: int = setting(0, "Of all random numbers.")
 
+    def __post_init__(self):
+        self.require_at_least(epochs=1, batch_size=2)
+
+    def require_at_least(self, **least):
+        """Raise ValueError where a setting is smaller than allowed."""
+        for name, smallest in least.items():
+            value = getattr(self, name)
+            if isinstance(value, int) and value < smallest:
+                raise ValueError(f"{name}={value} is not allowed; pass at least {smallest}.")
+
     def views_for(self, size, n_channels):
         """Views of images of this height, width and number of channels."""
         names = "least_area", "flip", "color", "blur", "n_small", "small_size"
@@ -172,9 +182,21 @@ class Method(LightningModule):
     # --- state -----------------------------------------------------------------------------------
 
     def on_save_checkpoint(self, checkpoint):
-        """Keep the history with the weights."""
+        """Keep the history with the weights, and what a training is taken up again with."""
         checkpoint["history"] = self.history
+        checkpoint["images"] = {"images": self.n_images, "images a step": self.images_a_step}
 
     def on_load_checkpoint(self, checkpoint):
-        """Take the history up again."""
+        """Take the history up again; refuse other images."""
+        before = checkpoint["images"]
+        now = {"images": self.n_images, "images a step": self.images_a_step}
+        if before != now:
+            raise ValueError(
+                f"The training that is to go on was of {_told(before)}, and now there are "
+                f"{_told(now)}; pass the same, or another folder for results."
+            )
         self.history = checkpoint["history"]
+
+
+def _told(numbers):
+    return " and ".join(f"{number} {name}" for name, number in numbers.items())

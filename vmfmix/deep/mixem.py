@@ -69,13 +69,21 @@ class MixEMConfig(MethodConfig):
     )
 
     def __post_init__(self):
+        super().__post_init__()
+        self.require_at_least(n_components=2)
+        if self.n_small:
+            raise ValueError(
+                f"n_small={self.n_small} is not allowed; MIX'EM learns from two views."
+            )
+        if isinstance(self.n_clusters, str) and self.n_clusters != "auto":
+            raise ValueError(
+                f'n_clusters={self.n_clusters!r} is not allowed; pass a number, "auto" or None.'
+            )
         if self.conditional not in CONDITIONALS:
             raise ValueError(
                 f"conditional={self.conditional!r} is not allowed; pass one of "
                 f"{', '.join(CONDITIONALS)}."
             )
-        if self.n_components < 2:
-            raise ValueError(f"n_components={self.n_components} is not allowed; pass at least 2.")
         if not 0 <= self.pretraining <= self.epochs:
             raise ValueError(
                 f"pretraining={self.pretraining} must be from 0 to epochs={self.epochs}."
@@ -213,7 +221,8 @@ class MixEM(Method):
         if self.trainer.world_size > 1:
             numbers = self.all_gather(numbers).flatten()  # type: ignore[union-attr]
         keep = max(_NOTED // len(numbers), 1)
-        now = numbers, embeddings.detach(), None if coefficients is None else coefficients[0]
+        coefficients = None if coefficients is None else coefficients[0].detach()
+        now = numbers, embeddings.detach(), coefficients
         self._recent = [*self._recent[-keep + 1 :], now] if keep > 1 else [now]
 
     def on_train_epoch_end(self):
@@ -221,7 +230,7 @@ class MixEM(Method):
         numbers, embeddings, coefficients = zip(*self._recent)
         row: dict = {}
         if coefficients[-1] is not None:
-            known = torch.cat([each.detach() for each in coefficients if each is not None])
+            known = torch.cat([each for each in coefficients if each is not None])
             row = {
                 "n_components": self.config.n_components,
                 "usage": monitors.perplexity(known.mean(dim=0)),

@@ -43,10 +43,11 @@ def perplexity(weights):
 
 def n_distinct(means):
     """Number of mean directions that differ, counted one by one."""
+    same = (means @ means.T > _SAME).cpu().numpy()
     kept: list = []
-    for mean in means:
-        if all(float(mean @ other) <= _SAME for other in kept):
-            kept.append(mean)
+    for number, row in enumerate(same):
+        if not row[kept].any():
+            kept.append(number)
     return len(kept)
 
 

@@ -195,7 +195,7 @@ class OnlineVMFMixture(nn.Module):
             Number of components that are left.
         """
         rows = bank.detach().float().cpu().numpy()
-        nearest = MixtureParameters.nearest(self.means.double().cpu().numpy())
+        nearest = MixtureParameters.nearest(self.means.cpu().double().numpy())
         statistics = choose_engine(rows).accumulate(nearest, hard=True)
         if n_components is None:
             merges = self._merges_by_evidence(statistics, len(rows))
@@ -252,7 +252,7 @@ class OnlineVMFMixture(nn.Module):
     def _statistics(self):
         """The buffers as the rest of the package knows them, of weight 1."""
         counts, resultants = (
-            part.double().cpu().numpy() for part in (self.counts, self.resultants)
+            part.cpu().double().numpy() for part in (self.counts, self.resultants)
         )
         return SufficientStatistics(counts, resultants, 0.0, float(counts.sum()))
 

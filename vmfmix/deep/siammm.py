@@ -53,7 +53,8 @@ class SiamMMConfig(MethodConfig):
     objective: str = setting(
         "siammm",
         "siammm: no negative samples. What it is compared with: nce1-memory and nce1-batch have "
-        "other centroids as negatives, of all images or the batch alone; nce2 has points.",
+        "other centroids as negatives, with one κ, and with the nearest centroid or Sinkhorn's "
+        "codes of the batch as aim; nce2 has the points of the batch.",
     )
     share: float = setting(
         0.7,
@@ -78,6 +79,8 @@ class SiamMMConfig(MethodConfig):
     )
 
     def __post_init__(self):
+        super().__post_init__()
+        self.require_at_least(n_components=1, n_components_init=2, refits=1, top_m=1)
         if self.objective not in OBJECTIVES:
             raise ValueError(
                 f"objective={self.objective!r} is not allowed; pass one of {', '.join(OBJECTIVES)}."
@@ -120,6 +123,10 @@ class SiamMM(Method):
 
     def __init__(self, encoder, views, images, n_images, config, labels=None):
         super().__init__(encoder, views, images, n_images, config, labels)
+        if isinstance(config.n_components, int) and config.n_components > n_images:
+            raise ValueError(
+                f"n_components={config.n_components} is more than there are images, {n_images}."
+            )
         self.projector = projector(self.n_features, config.hidden, config.dim)
         self.predictor = predictor(config.dim, config.predictor_hidden)
         self.target = MomentumTarget(self.network) if config.momentum is not None else None
@@ -149,7 +156,7 @@ class SiamMM(Method):
         """The mixture as a VMFMixture, fitted to the embeddings from where it is."""
         embeddings = learned.embeddings
         if self.mixture.n_components > 0:
-            means = self.mixture.means.double().cpu().numpy()
+            means = self.mixture.means.cpu().double().numpy()
             model = VMFMixture(len(means), means_init=means, merge=None).fit(embeddings)
             empty = len(means) - model.n_components_
             if empty > 0:
@@ -282,7 +289,7 @@ class SiamMM(Method):
         """Fit the mixture to the bank; where clusters merge, keep as many as are due."""
         config = self.config
         find = config.n_components == "auto"
-        n_init = min(config.n_components_init, max(self.n_images // _FEWEST_A_CLUSTER, 2))
+        n_init = self.n_components_init
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what a fit warns of is in the history
             self.mixture.fit_(
@@ -293,6 +300,11 @@ class SiamMM(Method):
                 n_components_init=n_init if find else None,
                 random_state=config.seed + self.current_epoch,
             )
+
+    @property
+    def n_components_init(self):
+        """Clusters to begin with: not so many that they have few images each."""
+        return min(self.config.n_components_init, max(self.n_images // _FEWEST_A_CLUSTER, 2))
 
     def _cut(self, found):
         """How many clusters to keep of a fit that found so many."""
@@ -306,10 +318,10 @@ class SiamMM(Method):
         stays together. What is found differs from fit to fit, so it is the median of all.
         """
         config, found = self.config, round(statistics.median(self.found))
-        first = self.refit_epochs[0]
+        most, first = self.n_components_init, self.refit_epochs[0]
         done = (epoch - first) / max(config.settled * config.epochs - first, 1.0)
         done = min(max(done, 0.0), 1.0)
-        return max(round(config.n_components_init ** (1.0 - done) * found**done), found)
+        return max(round(most ** (1.0 - done) * found**done), found)
 
     def on_train_epoch_end(self):
         """Drop dead clusters, merge, and note how it goes."""

@@ -24,7 +24,7 @@ from matplotlib.figure import Figure
 from sklearn.preprocessing import normalize
 
 from vmfmix.deep.config import add_settings, read_yaml, write_yaml
-from vmfmix.deep.data import Images, loader, read_images
+from vmfmix.deep.data import Images, labels_of, loader, read_images, shown_of
 from vmfmix.deep.evaluate import embed, report
 from vmfmix.deep.mixem import MixEM, MixEMConfig
 from vmfmix.deep.networks import resnet18, small_convnet
@@ -33,6 +33,7 @@ from vmfmix.mixture import VMFMixture
 from vmfmix.plotting import plot_training
 
 METHODS = {"siammm": (SiamMM, SiamMMConfig), "mixem": (MixEM, MixEMConfig)}
+_LARGE = 64  # pixels, from which on the first layers halve an image twice
 _LAST = "last.ckpt"
 _CONFIG = "config.yaml"
 
@@ -71,6 +72,7 @@ def train(
     views=None,
     start=None,
     out=None,
+    n_workers=0,
     trainer=None,
     **config,
 ):
@@ -80,8 +82,10 @@ def train(
     ----------
     method : {"siammm", "mixem"}
     data : Images, Dataset, str or path-like
-        Images; a folder or a file of them; or a Dataset of (image, …), with values from 0 to 1. A
-        Dataset may give a list of views in place of an image: the first counts as the image itself.
+        Images; a folder or a file of them; or a Dataset of (image, …), tensors with values from 0
+        to 1. It may give a list of views in place of an image: the first counts as the image
+        itself. Random views of a Dataset are its own; they are other ones where a training is taken
+        up again.
     test : like data, default=None
         Labelled images for a report; nothing is learned from them, and nothing chosen by them.
     encoder : nn.Module, default=None
@@ -94,6 +98,8 @@ def train(
         A checkpoint of another training, of any method, whose encoder to begin with.
     out : str or path-like, default=None
         A folder for checkpoints and results; with checkpoints in it, training goes on from there.
+    n_workers : int, default=0
+        Processes that read a Dataset; images in memory need none.
     trainer : dict, default=None
         Options of Lightning's Trainer: accelerator, devices, strategy, precision,
         accumulate_grad_batches, logger, callbacks, …
@@ -110,57 +116,104 @@ def train(
         For an unknown method or option, images that cannot be used, or fewer images than a batch.
     """
     kind, settings = _settings(method, config)
-    images, test = (_read(each) for each in (data, test))
-    if len(images) < settings.batch_size:
-        raise ValueError(
-            f"There are {len(images)} images, fewer than batch_size={settings.batch_size}; pass "
-            "more, or a smaller batch_size."
-        )
-    if test is not None and getattr(test, "labels", None) is None:
-        raise ValueError("The test images have no labels to compare with; leave test out.")
+    images, test = _images(data, test)
     torch.manual_seed(settings.seed)
-    first = _first_of(images)
-    n_channels, size = first.shape[1], first.shape[2]
-    if encoder is None:
-        encoder = (resnet18 if torch.cuda.is_available() else small_convnet)(n_channels)
-    views = settings.views_for(size, n_channels) if views is None else views
-    labels = getattr(images, "labels", None)
-    learner = kind(encoder, views, first, len(images), settings, labels)
-    if start is not None:
-        _begin_with(learner.encoder, start)
+    learner = _learner(kind, settings, images, encoder, views, start)
     out = None if out is None else Path(out)
-    options: dict = {
-        "max_epochs": settings.epochs,
+    running = _trainer(learner, out, trainer or {})
+    if len(images) < settings.batch_size * running.world_size:
+        raise ValueError(
+            f"There are {len(images)} images, fewer than batch_size={settings.batch_size} for each "
+            f"of {running.world_size} process(es); pass more, or a smaller batch_size."
+        )
+    last = None
+    if out is not None:
+        _keep_config(out, method, settings)
+        last = out / _LAST if (out / _LAST).is_file() else None
+    batches = loader(images, settings.batch_size, seed=settings.seed, n_workers=n_workers)
+    running.fit(learner, batches, ckpt_path=last, weights_only=True)
+    learner.to(running.strategy.root_device).eval()  # Lightning leaves it on the CPU
+
+    learned = embed(learner, images, n_workers=n_workers)
+    embeddings = normalize(learned.embeddings)
+    model = learner.clusters(dataclasses.replace(learned, embeddings=embeddings))
+    result = TrainResult(learner, model, embeddings, learner.history)
+    writes = out is not None and running.is_global_zero
+    if writes:
+        _write(out, result, images)
+    if test is not None:  # last, so that nothing is lost if it fails
+        asked = embed(learner, test, n_workers=n_workers)
+        result.report = report(learned, asked, model, settings.seed)
+        if writes:
+            text = json.dumps(result.report, indent=1)
+            (out / "report.json").write_text(text + "\n", encoding="utf-8")
+    return result
+
+
+def _images(data, test):
+    """Images to learn from and to be scored on, of the same shape and with the same classes."""
+    images = read_images(data) if isinstance(data, (str, Path)) else data
+    if isinstance(test, (str, Path)):
+        test = read_images(test, tuple(_first_of(images).shape[2:]))
+    if test is None:
+        return images, None
+    if isinstance(images, Images) and isinstance(test, Images):
+        one, other = images.images.shape[1:], test.images.shape[1:]
+        if one != other:
+            raise ValueError(
+                f"The test images have {_shape(other)} and those to learn from {_shape(one)}; "
+                "bring them to the same."
+            )
+        test = test.numbered_as(images.classes or [])
+    if labels_of(test) is None:
+        raise ValueError("The test images have no labels to compare with; leave test out.")
+    return images, test
+
+
+def _shape(shape):
+    return f"{shape[0]} channel(s) of {shape[1]} × {shape[2]}"
+
+
+def _learner(kind, settings, images, encoder, views, start):
+    """The method, with networks and views that go with the images."""
+    first = _first_of(images)
+    n_channels, size = first.shape[1], tuple(first.shape[2:])
+    if encoder is None and torch.cuda.is_available():
+        encoder = resnet18(n_channels, small_images=min(size) < _LARGE)
+    elif encoder is None:
+        encoder = small_convnet(n_channels)
+    if start is not None:
+        _begin_with(encoder, start)
+    if views is None:
+        views = settings.views_for(size, n_channels)
+    return kind(encoder, views, first, len(images), settings, labels_of(images))
+
+
+def _trainer(learner, out, wanted):
+    """Lightning's Trainer, with what the user wants of it."""
+    options = {
+        "max_epochs": learner.config.epochs,
         "devices": 1,
         "logger": False,
         "enable_model_summary": False,
         "enable_checkpointing": out is not None,
         "log_every_n_steps": 1,
         "use_distributed_sampler": False,  # ours knows of processes
-        **(trainer or {}),
+        **wanted,
     }
-    if learner.has_idle_parameters and options["devices"] != 1:
+    if learner.has_idle_parameters and _several(options["devices"]):
         options.setdefault("strategy", "ddp_find_unused_parameters_true")
-    last = None
     if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
-        _keep_config(out, method, settings)
         keeper = ModelCheckpoint(out, filename="last", enable_version_counter=False)
         options["callbacks"] = [*options.get("callbacks", []), keeper]
-        last = str(out / _LAST) if (out / _LAST).is_file() else None
-    batches = loader(images, settings.batch_size, seed=settings.seed)
-    running = Trainer(**options)
-    running.fit(learner, batches, ckpt_path=last, weights_only=True)
-    learner.eval()
-    learned = embed(learner, images)
-    embeddings = normalize(learned.embeddings)
-    model = learner.clusters(dataclasses.replace(learned, embeddings=embeddings))
-    result = TrainResult(learner, model, embeddings, learner.history)
-    if test is not None:
-        result.report = report(learned, embed(learner, test), model, settings.seed)
-    if out is not None and running.is_global_zero:
-        _write(out, result, images)
-    return result
+    return Trainer(**options)
+
+
+def _several(devices):
+    """Whether there may be several processes."""
+    if devices in ("auto", -1, "-1"):
+        return torch.cuda.device_count() > 1
+    return len(devices) > 1 if isinstance(devices, (list, tuple)) else devices not in (1, "1")
 
 
 def _settings(method, config):
@@ -177,18 +230,12 @@ def _settings(method, config):
     return kind, configuration(**config)
 
 
-def _read(data):
-    return read_images(data) if isinstance(data, (str, Path)) else data
-
-
 def _first_of(images):
     """The first image or its first view, in a batch of its own."""
     if isinstance(images, Images):
         return images.images[:1]
-    first = images[0]
-    while isinstance(first, (list, tuple)):
-        first = first[0]
-    return first[None]
+    shown = shown_of(images[0])
+    return (shown[0] if isinstance(shown, (list, tuple)) else shown)[None]
 
 
 def _begin_with(encoder, path):
@@ -207,16 +254,17 @@ def _begin_with(encoder, path):
 
 def _keep_config(out, method, config):
     """Write how this is trained; refuse a folder that was trained in another way."""
+    out.mkdir(parents=True, exist_ok=True)
     path, now = out / _CONFIG, dataclasses.asdict(config)
     if path.is_file() and (out / _LAST).is_file():
-        before_method, before = read_yaml(path, type(config))
+        before = read_yaml(path, type(config), method)
         other = [name for name in now if before.get(name) != now[name]]
-        other = ["method"] if before_method != method else other
         if other:
             raise ValueError(
                 f"{out} holds a training with other settings ({', '.join(other)}); pass the same, "
                 "or another folder."
             )
+        return
     write_yaml(path, method, config)
 
 
@@ -234,9 +282,6 @@ def _write(out, result, images):
     _write_csv(out / "clusters.csv", ["image", "cluster", "probability"], rows)
     columns = list(dict.fromkeys(name for row in result.history for name in row))
     _write_csv(out / "metrics.csv", columns, result.history)
-    if result.report is not None:
-        text = json.dumps(result.report, indent=1)
-        (out / "report.json").write_text(text + "\n", encoding="utf-8")
     figure = Figure(figsize=(12.0, 3.6), layout="constrained")
     plot_training(result.history, figure.subplots(1, 3))
     figure.savefig(out / "history.png", dpi=120)
@@ -286,12 +331,8 @@ def main(arguments=None):
     }
     try:
         if file is not None:
-            meant, settings = read_yaml(file, METHODS[method][1])
-            if meant not in (None, method):
-                raise ValueError(f"{file} is for {meant}, not for {method}.")
-            options = settings | options
+            options = read_yaml(file, METHODS[method][1], method) | options
         images = read_images(path, size)
-        test = None if test is None else read_images(test, images.images.shape[-1])
         result = train(method, images, test=test, start=start, out=out, trainer=trainer, **options)
     except (FileNotFoundError, ValueError) as error:
         print(f"error: {error}")

@@ -12,7 +12,7 @@ class Views(nn.Module):
 
     Parameters
     ----------
-    size : int
+    size : int or (int, int)
         Height and width of a view, in pixels.
     n_channels : int, default=3
         3: colours change too; 1: brightness and contrast alone.
@@ -25,7 +25,7 @@ class Views(nn.Module):
     blur : bool, default=False
         Blur half of the views; for large images.
     n_small, small_size : int, default=0
-        Number and size of smaller crops beside the two.
+        Number, and height and width, of smaller crops beside the two.
 
     Examples
     --------
@@ -68,7 +68,8 @@ def as_floats(images):
 
 
 def _crops(size, scale, flip, looks):
-    crop = augmentation.RandomResizedCrop((size, size), scale=scale)
+    shape = (size, size) if isinstance(size, int) else tuple(size)
+    crop = augmentation.RandomResizedCrop(shape, scale=scale)
     mirror = [augmentation.RandomHorizontalFlip()] if flip else []
     return augmentation.AugmentationSequential(crop, *mirror, *looks)
 
@@ -90,6 +91,8 @@ def _looks(n_channels, strength, blur, size):
             augmentation.RandomContrast((least, most), p=0.8),
         ]
     if blur:
-        width = size // 20 * 2 + 1  # about a tenth of the image, and odd
+        width = (
+            size if isinstance(size, int) else min(size)
+        ) // 20 * 2 + 1  # about a tenth of the image, and odd
         changes.append(augmentation.RandomGaussianBlur((width, width), (0.1, 2.0), p=0.5))
     return changes
