@@ -48,7 +48,7 @@ MAY_KNOW = {
     },
     "metrics": set(),
     "datasets": {"distribution"},
-    "inspection": set(),
+    "inspection": {"distribution"},
     "plotting": {"inspection"},
     "files": set(),
     "summary": {"metrics"},
