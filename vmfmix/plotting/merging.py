@@ -1,19 +1,12 @@
 """Pictures of a fit: how components merged, what spoke for their number, and the tree of merges.
 
-And one of a training of `vmfmix.deep`, epoch by epoch.
-
 Each function draws on the axes it is given, or on a figure of its own, shows nothing, and returns
 the axes.
 """
 
 import numpy as np
 
-__all__ = ["plot_dendrogram", "plot_merging", "plot_scores", "plot_training"]
-
-# Of M. Okabe and K. Ito: told apart by everyone. Yellow is left out; on white it is hardly seen.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-_BLUE, _ORANGE = _COLOURS[:2]
-_GREY = "#666666"
+from vmfmix.plotting.axes import BLUE, COLOURS, GREY, ORANGE, axes_for, logarithmic, name_axes
 
 _MERGING = "vmfmix-merging"  # marks what `plot_merging` has drawn on an axes
 _TEXT = 30.0, 12.0  # width and height that a number needs, in points
@@ -62,11 +55,11 @@ def plot_merging(history, ax=None, label=None):
     >>> [text.get_text() for text in ax.texts]  # both end with
     ['4']
     """
-    ax = _axes(ax, "plot_merging", (7.0, 4.2))
+    ax = axes_for(ax, "plot_merging", (7.0, 4.2))
     numbers = np.asarray(history.n_components, dtype=float)
     iterations = np.arange(1.0, len(numbers) + 1)
     rises = np.flatnonzero(np.diff(numbers) > 0) + 1
-    colour = _COLOURS[len(_merging_lines(ax)) % len(_COLOURS)]
+    colour = COLOURS[len(_merging_lines(ax)) % len(COLOURS)]
     ax.plot(
         np.insert(iterations, rises, iterations[rises]),
         np.insert(numbers, rises, np.nan),  # nothing merges backwards: the line is interrupted
@@ -80,10 +73,10 @@ def plot_merging(history, ax=None, label=None):
     ax.vlines(iterations[rises], numbers[rises - 1], numbers[rises], color=colour, ls="dotted")
     drawn = np.column_stack([line.get_xydata().T for line in _merging_lines(ax)])
     ax.set_xlim(0.0, 1.08 * drawn[0].max(), auto=None)  # None: the next line may widen them
-    _logarithmic(ax, "y", np.nanmin(drawn[1]) / 1.25, np.nanmax(drawn[1]) * 1.25)
+    logarithmic(ax, "y", np.nanmin(drawn[1]) / 1.25, np.nanmax(drawn[1]) * 1.25)
     ax.xaxis.get_major_locator().set_params(integer=True)
     _write_ends(ax)
-    _label(ax, "EM iteration", "number of components")
+    name_axes(ax, "EM iteration", "number of components")
     if label is not None:
         ax.legend(frameon=False)
     return ax
@@ -159,14 +152,14 @@ def plot_scores(history, ax=None):
             "This history has no scores, because the number of components was given; fit with "
             'n_components="auto".'
         )
-    ax = _axes(ax, "plot_scores", (7.0, 4.2))
+    ax = axes_for(ax, "plot_scores", (7.0, 4.2))
     candidates, scores = np.asarray(history.candidates), np.asarray(history.scores)
     score = scores[candidates == chosen][0]
     dots = "." if len(candidates) <= _MOST_DOTS else ""
-    ax.plot(candidates, scores, color=_BLUE, marker=dots)
-    ax.axvline(chosen, color=_ORANGE, ls="dashed", lw=1.0, zorder=1)
-    ax.plot(chosen, score, color=_ORANGE, marker="o", ls="none")
-    _logarithmic(ax, "x", candidates.min() / 1.25, candidates.max() * 1.25)
+    ax.plot(candidates, scores, color=BLUE, marker=dots)
+    ax.axvline(chosen, color=ORANGE, ls="dashed", lw=1.0, zorder=1)
+    ax.plot(chosen, score, color=ORANGE, marker="o", ls="none")
+    logarithmic(ax, "x", candidates.min() / 1.25, candidates.max() * 1.25)
     bottom, top = ax.get_ylim()
     ax.set_ylim(bottom, top + _ROOM * (top - bottom))
     # No score is greater than this one, so that above it there is room.
@@ -180,7 +173,7 @@ def plot_scores(history, ax=None):
         ha="right" if on_the_right else "left",
         va="bottom",
     )
-    _label(ax, "number of components", "selection score (greater is better)")
+    name_axes(ax, "number of components", "selection score (greater is better)")
     return ax
 
 
@@ -241,7 +234,7 @@ def plot_dendrogram(history, n_components=30, ax=None):
     tree = history.linkage()
     heights = tree[:, 2].copy()
     tree[-1, 2] = max(heights[-1], 1e-12)  # an axis needs a height even if nothing had a cost
-    ax = _axes(ax, "plot_dendrogram", (8.0, 4.6))
+    ax = axes_for(ax, "plot_dendrogram", (8.0, 4.6))
     from scipy.cluster.hierarchy import dendrogram
 
     leaves = min(n_components, most)
@@ -257,73 +250,15 @@ def plot_dendrogram(history, n_components=30, ax=None):
         leaf_rotation=0.0 if upright else 90.0,
         leaf_font_size=min(_LABEL, room),
         no_labels=room < _SMALLEST,
-        link_color_func=lambda node: _GREY if node >= 2 * most - chosen else _BLUE,
+        link_color_func=lambda node: GREY if node >= 2 * most - chosen else BLUE,
         ax=ax,
     )
     _cut(ax, heights, chosen, leaves)
     ax.tick_params(axis="x", length=0.0)
-    _label(ax, "components" if room < _SMALLEST else "rows in each component", "cost of the merge")
-    return ax
-
-
-def plot_training(history, axes=None):
-    """How a training went: its loss, its clusters, and what tells whether embeddings collapse.
-
-    Dotted lines mark the epochs before which the mixture was fitted anew.
-
-    Parameters
-    ----------
-    history : list of dict
-        Of a `vmfmix.deep.train.TrainResult`.
-    axes : sequence of three matplotlib.axes.Axes, default=None
-        Where to draw; None: a new figure.
-
-    Returns
-    -------
-    sequence of matplotlib.axes.Axes
-
-    Examples
-    --------
-    >>> from matplotlib.figure import Figure
-    >>> from vmfmix.plotting import plot_training
-    >>> history = [{"epoch": 0, "loss": -0.2, "spread": 0.8}]
-    >>> axes = plot_training(history, Figure().subplots(1, 3))
-    >>> axes[0].get_ylabel()
-    'loss'
-    """
-    axes = _axes(axes, "plot_training", (12.0, 3.6), n_axes=3)
-    lines = (
-        ("loss", {"loss": "loss"}),
-        (
-            "number of clusters",
-            {"n_components": "clusters", "usage": "used as equal ones would be"},
-        ),
-        (
-            "share",
-            {"spread": "spread (healthy: 1)", "knn": "neighbours of the same class", "share": "λ"},
-        ),
+    name_axes(
+        ax, "components" if room < _SMALLEST else "rows in each component", "cost of the merge"
     )
-    refits = [row["epoch"] + 0.5 for row in history if row.get("refit_seconds", 0.0) > 0.0]
-    for ax, (title, names) in zip(axes, lines):
-        for colour, (name, meaning) in zip(_COLOURS, names.items()):
-            known = [(row["epoch"] + 1, row[name]) for row in history if name in row]
-            if known:
-                marker = "o" if len(known) == 1 else None
-                ax.plot(*zip(*known), color=colour, label=meaning, marker=marker)
-        for epoch in refits:
-            ax.axvline(epoch, color=_GREY, ls="dotted", lw=0.8, zorder=0)
-        ax.set_xlim(0.5, len(history) + 0.5)
-        ax.xaxis.get_major_locator().set_params(integer=True)
-        _label(ax, "epoch", title)
-        if len(ax.get_legend_handles_labels()[0]) > 1:
-            ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0.0, 1.0))  # above
-    numbers = [row[name] for row in history for name in ("n_components", "usage") if name in row]
-    if numbers:
-        _logarithmic(axes[1], "y", max(min(numbers) / 1.25, 0.8), max(numbers) * 1.25)
-    else:
-        axes[1].text(0.5, 0.5, "no clusters", transform=axes[1].transAxes, ha="center")
-        axes[1].set_yticks([])
-    return axes
+    return ax
 
 
 def _rows_of_nodes(history, n_components):
@@ -353,13 +288,13 @@ def _cut(ax, heights, chosen, leaves):
     elif below < above:
         between = max(below, back(low - pad)), min(above, back(high + pad))
         place = back(scale(between).mean())
-        ax.axhline(place, color=_ORANGE, ls="dashed", label=f"cut into {_counted(chosen)}")
+        ax.axhline(place, color=ORANGE, ls="dashed", label=f"cut into {_counted(chosen)}")
     else:  # merged in another order than that of costs
-        ax.plot([], [], color=_BLUE, label=f"within the {_counted(chosen)} chosen")
+        ax.plot([], [], color=BLUE, label=f"within the {_counted(chosen)} chosen")
     bottom = low - pad if wide else 0.0
     top = high + pad + _ROOM * (high - bottom)
     if wide:
-        _logarithmic(ax, "y", back(bottom), back(top))
+        logarithmic(ax, "y", back(bottom), back(top))
     else:
         ax.set_ylim(bottom, top)
     ax.legend(loc="upper right", frameon=False)
@@ -373,39 +308,3 @@ def _chosen(history):
 
 def _counted(number):
     return f"{number} component{'' if number == 1 else 's'}"
-
-
-def _axes(ax, name, size, n_axes=1):
-    """The axes that were given, or those of a new figure, side by side."""
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError:
-        raise ImportError(
-            f"{name} needs matplotlib; install it with pip install 'vmfmix[plot]'."
-        ) from None
-    if ax is None:
-        from matplotlib import pyplot
-
-        _, ax = pyplot.subplots(1, n_axes, figsize=size, layout="constrained")
-    return ax
-
-
-def _logarithmic(ax, which, lowest, greatest):
-    """Make an axis logarithmic, with plain numbers at its ticks."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
-
-    wide = greatest / lowest > 5.0  # so that two of 1, 2, 5, 10, ... are there, or more
-    axis = getattr(ax, f"{which}axis")
-    getattr(ax, f"set_{which}scale")("log")
-    getattr(ax, f"set_{which}lim")(lowest, greatest, auto=None)
-    axis.set_major_locator(
-        LogLocator(subs=(1.0, 2.0, 5.0)) if wide else MaxNLocator(5, integer=True, min_n_ticks=1)
-    )
-    axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.10g}"))
-
-
-def _label(ax, x, y):
-    ax.set_xlabel(x)
-    ax.set_ylabel(y)
-    ax.spines[["top", "right"]].set_visible(False)
