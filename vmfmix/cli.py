@@ -149,6 +149,7 @@ def _fit(arguments):
 
     from vmfmix import summary
     from vmfmix.files import read_embeddings, read_lines, require_place, results_folder, write_csv
+    from vmfmix.inspection import cosines_of_rows
 
     require_place(arguments.out, _FILES_OF_FIT, overwrite=arguments.overwrite)
     X = read_embeddings(arguments.embeddings, arguments.array)
@@ -160,9 +161,9 @@ def _fit(arguments):
         )
     model = _fitted(arguments, X)
     labels, probabilities = model.labels_, model.probabilities_
-    cosines = summary.cosines_to_own_mean(model, X)
-    clusters = summary.summarize(model, cosines)
-    shown = [summary.table(model, clusters, texts and summary.typical(labels, cosines, texts))]
+    own, _ = cosines_of_rows(model, X, labels)
+    clusters = summary.summarize(model, own)
+    shown = [summary.table(model, clusters, texts and summary.typical(labels, own, texts))]
     if known:
         shown.append(f"Against {arguments.labels}, {summary.scores(known, labels)}")
 

@@ -15,6 +15,7 @@ from vmfmix.distribution import concentration
 
 __all__ = [
     "compare",
+    "cosines_of_rows",
     "describe",
     "exemplars",
     "label_issues",
@@ -67,7 +68,7 @@ def describe(model, X):
     """
     check_is_fitted(model)
     labels = model.predict(X)
-    own, other = _own_and_nearest_cosines(model, X, labels)
+    own, other = cosines_of_rows(model, X, labels)
     silhouettes = np.nan_to_num((own - other) / np.maximum(1.0 - own, 1.0 - other))
     n_clusters = model.n_components_
     with np.errstate(invalid="ignore"):
@@ -120,7 +121,7 @@ def exemplars(model, X, n_exemplars=5):
     """
     check_is_fitted(model)
     labels = model.predict(X)
-    own, _ = _own_and_nearest_cosines(model, X, labels)
+    own, _ = cosines_of_rows(model, X, labels)
     chosen = np.full((model.n_components_, n_exemplars), -1)
     for cluster in range(model.n_components_):
         rows = np.flatnonzero(labels == cluster)
@@ -220,7 +221,7 @@ def outliers(model, X, share=0.01):
     if not 0.0 < share < 1.0:
         raise ValueError(f"share={share} is not allowed; pass a number between 0 and 1.")
     labels = model.predict(X)
-    cosines, _ = _own_and_nearest_cosines(model, X, labels)
+    cosines, _ = cosines_of_rows(model, X, labels)
     relative = np.ones(len(labels))  # distance in medians of the cluster
     for cluster in np.unique(labels[labels >= 0]):
         own = labels == cluster
@@ -427,8 +428,21 @@ def _labels(X, y):
     return np.unique(y, return_inverse=True)
 
 
-def _own_and_nearest_cosines(model, X, labels):
-    """Cosines of rows with their cluster's mean and the nearest other; NaN: background."""
+def cosines_of_rows(model, X, labels):
+    """Cosines of rows with the mean direction of their cluster, and with the nearest other.
+
+    Parameters
+    ----------
+    model : VMFMixture
+    X : {array-like, CSR matrix} of shape (n_samples, n_features)
+    labels : ndarray of shape (n_samples,)
+        What the model predicts for `X`.
+
+    Returns
+    -------
+    own, other : ndarray of shape (n_samples,)
+        NaN for rows of the background; -1 where there is no other cluster.
+    """
     own, other = np.full((2, len(labels)), np.nan)
     for start in range(0, len(labels), _ROWS_PER_BLOCK):
         block = slice(start, start + _ROWS_PER_BLOCK)

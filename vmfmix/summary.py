@@ -9,7 +9,6 @@ from vmfmix.metrics import clustering_report
 
 __all__ = [
     "COLUMNS",
-    "cosines_to_own_mean",
     "probabilities_of_labels",
     "scores",
     "summarize",
@@ -26,26 +25,6 @@ _ROWS_PER_BLOCK = 16384  # so that memory is not n_samples × n_components
 _WIDEST = 100
 _NEARLY_EQUAL = 1.05  # largest concentration over the smallest, up to which a range says enough
 _TEXTS = 3
-
-
-def cosines_to_own_mean(model, X):
-    """Cosine of each row with the mean direction of its cluster.
-
-    Parameters
-    ----------
-    model : VMFMixture
-        Fitted to `X`.
-    X : {array-like, CSR matrix} of shape (n_samples, n_features)
-
-    Returns
-    -------
-    ndarray of shape (n_samples,)
-        NaN for rows of the background.
-    """
-    if model.n_components_ == 0:  # all background
-        return np.full(len(model.labels_), np.nan)
-    own = _by_blocks(model.transform, X, model.labels_)
-    return np.where(model.labels_ >= 0, own, np.nan)
 
 
 def probabilities_of_labels(model, X, labels):
@@ -82,7 +61,7 @@ def summarize(model, cosines):
     ----------
     model : VMFMixture
     cosines : ndarray of shape (n_samples,)
-        From `cosines_to_own_mean`.
+        From `vmfmix.inspection.cosines_of_rows`; NaN for rows of the background.
 
     Returns
     -------
