@@ -134,8 +134,12 @@ def run_all(measure, parts, options, names, columns, **facts):
     tables: dict = {name: [] for name in names}
     if options.output.is_file():
         before = json.loads(options.output.read_text(encoding="utf-8"))
-        if all(before.get(key) == value for key, value in facts.items()):
-            tables = {name: before.get(name, []) for name in names}
+        other = [key for key, value in facts.items() if before.get(key) != value]
+        if other:  # hours of work would be lost
+            raise SystemExit(
+                f"{options.output} was measured with other {', '.join(other)}; pass another --output."
+            )
+        tables = {name: before.get(name, []) for name in names}
     done = {(row["run"], row["seed"]) for row in tables[names[0]]}
     tables["pixels"] = raw_pixels(parts, options.seeds)
     for seed in options.seeds:
