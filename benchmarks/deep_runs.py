@@ -137,7 +137,8 @@ def run_all(measure, parts, options, names, columns, **facts):
         other = [key for key, value in facts.items() if before.get(key) != value]
         if other:  # hours of work would be lost
             raise SystemExit(
-                f"{options.output} was measured with other {', '.join(other)}; pass another --output."
+                f"{options.output} was measured with other {', '.join(other)}; pass another "
+                "--output."
             )
         tables = {name: before.get(name, []) for name in names}
     done = {(row["run"], row["seed"]) for row in tables[names[0]]}
