@@ -1,6 +1,7 @@
 """What the benchmarks of training share: images, and runs that are done once."""
 
 import argparse
+import io
 import json
 import os
 import time
@@ -8,11 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from sklearn.cluster import KMeans
 
 from benchmarks import machine
 from benchmarks.tables import save, tell
 from vmfmix.deep.data import Images
+from vmfmix.deep.evaluate import embed, report
 from vmfmix.deep.networks import resnet18, small_convnet
 from vmfmix.deep.train import train
 from vmfmix.metrics import clustering_report
@@ -33,6 +36,9 @@ def options_of(description, runs, results, **defaults):
     parser.add_argument("--n-train", type=int, default=defaults["n_train"])
     parser.add_argument("--network", choices=NETWORKS, default="small")
     parser.add_argument("--precision", default="bf16-mixed", help="as Lightning calls it")
+    parser.add_argument(
+        "--report-from", type=int, help="images that models of reports learn from; default: all"
+    )
     parser.add_argument("--checkpoints", type=Path, help="folder; default: none are kept")
     parser.add_argument("--output", type=Path, default=results)
     options = parser.parse_args()
@@ -45,14 +51,22 @@ def images_of(name, n_train):
     """Training and test part of a set of images."""
     path = Path(os.environ["VMFMIX_DATA"]) / f"{name}.npz"
     with np.load(path, allow_pickle=False) as stored:
-        images, y = stored["images"], stored["y"]
+        images, y = stored["images"] if "images" in stored else opened(stored), stored["y"]
     order = np.random.default_rng(0).permutation(len(y))
     test, rest = order[:N_TEST], order[N_TEST : N_TEST + n_train]
     return Images(images[rest], y[rest]), Images(images[test], y[test])
 
 
+def opened(stored):
+    """Images that lie in a file one after the other as JPEG."""
+    together = io.BytesIO(stored["jpeg"].tobytes())
+    sizes = np.diff(stored["offsets"])
+    files = [io.BytesIO(together.read(size)) for size in sizes]
+    return np.stack([np.asarray(Image.open(file).convert("RGB")) for file in files])
+
+
 def trained(method, name, seed, parts, options, **config):
-    """One training with its report, its seconds, and the number of its run in the folder."""
+    """One training with its report, and its seconds without the report."""
     torch.manual_seed(seed)
     n_channels = parts[0].images.shape[1]
     folder = options.checkpoints and options.checkpoints / f"{name}-{seed}".replace(" ", "_")
@@ -60,15 +74,22 @@ def trained(method, name, seed, parts, options, **config):
     result = train(
         method,
         parts[0],
-        test=parts[1],
         encoder=NETWORKS[options.network](n_channels),
         out=folder,
-        trainer={"enable_progress_bar": False, "precision": options.precision},
+        trainer={
+            "enable_progress_bar": False,
+            "precision": options.precision,
+            "benchmark": torch.cuda.is_available(),  # cuDNN looks for the fastest convolutions
+        },
         epochs=options.epochs,
         seed=seed,
         **config,
     )
-    return result, time.perf_counter() - start
+    seconds = time.perf_counter() - start
+    known = Images(*(rows[: options.report_from] for rows in (parts[0].images, parts[0].labels)))
+    learned, asked = (embed(result.method, part) for part in (known, parts[1]))
+    result.report = report(learned, asked, result.model, seed)
+    return result, seconds
 
 
 def scores_of(report):
@@ -80,9 +101,9 @@ def scores_of(report):
     return row
 
 
-def raw_pixels(parts, seeds):
-    """k-means on pixels, with the number of classes."""
-    rows = [part.images.flatten(1).numpy() / 255.0 for part in parts]
+def raw_pixels(parts, seeds, n_rows=None):
+    """k-means on pixels of so many images, with the number of classes."""
+    rows = [part.images[:n].flatten(1).numpy() / 255.0 for part, n in zip(parts, (n_rows, None))]
     truth = parts[1].labels.numpy()
     table = []
     for seed in seeds:
@@ -101,6 +122,7 @@ def facts_of(parts, options, **more):
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU",
         "data": options.data,
         "images to learn from": len(parts[0]),
+        "models of the report learn from": options.report_from or len(parts[0]),
         "epochs": options.epochs,
         "network": options.network,
         "precision": options.precision,
@@ -142,7 +164,7 @@ def run_all(measure, parts, options, names, columns, **facts):
             )
         tables = {name: before.get(name, []) for name in names}
     done = {(row["run"], row["seed"]) for row in tables[names[0]]}
-    tables["pixels"] = raw_pixels(parts, options.seeds)
+    tables["pixels"] = raw_pixels(parts, options.seeds, options.report_from)
     for seed in options.seeds:
         for run in options.runs:
             if (run, seed) in done:
