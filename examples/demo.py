@@ -1,4 +1,4 @@
-"""Cluster 3500 real sentences with the command `vmfmix`, and compare with KMeans: `make demo`."""
+"""Cluster 3500 real sentences with the command `vmfmix`, look, and compare with KMeans: `make demo`."""
 
 import argparse
 import shlex
@@ -24,17 +24,29 @@ def write_sentences(folder, snips):
         (folder / f"{name}.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def run_command(folder):
-    """Print and run `vmfmix fit` on these files; nobody tells it how many clusters there are."""
-    parts = [
-        ["fit", str(folder / "embeddings.npy")],
-        ["--texts", str(folder / "texts.txt"), "--labels", str(folder / "labels.txt")],
-        ["--out", str(folder / "clusters")],
+def run_commands(folder):
+    """Print and run `vmfmix fit` on these files, and `vmfmix report` on what it finds.
+
+    Nobody tells them how many clusters there are.
+    """
+    rows, known = str(folder / "embeddings.npy"), []
+    for option in ("texts", "labels"):
+        known += [f"--{option}", str(folder / f"{option}.txt")]
+    found, page = folder / "clusters", folder / "report.html"
+    commands = [
+        [["fit", rows], known, ["--out", str(found)]],
+        [["report", str(found / "model.npz"), rows], known, ["--out", str(page)]],
     ]
-    if (folder / "clusters").exists():
-        parts[-1].append("--overwrite")
-    print("$ vmfmix", " \\\n    ".join(shlex.join(part) for part in parts), end="\n\n", flush=True)
-    return cli.main([word for part in parts for word in part])
+    for parts, result in zip(commands, (found, page)):
+        if result.exists():
+            parts[-1].append("--overwrite")
+        line = " \\\n    ".join(shlex.join(part) for part in parts)
+        print(f"$ vmfmix {line}\n", flush=True)
+        code = cli.main([word for part in parts for word in part])
+        print(flush=True)
+        if code != 0:
+            return code
+    return 0
 
 
 def compare(X, y):
@@ -46,7 +58,7 @@ def compare(X, y):
         "KMeans, n_init=10": lambda seed: KMeans(7, n_init=10, random_state=seed),
         "vmfmix, auto": lambda seed: VMFMixture(random_state=seed),
     }
-    print("\nThe same rows, told that there are 7 clusters, and scikit-learn's KMeans; 'auto' is")
+    print("The same rows, told that there are 7 clusters, and scikit-learn's KMeans; 'auto' is")
     print("VMFMixture(), which is not told. Mean ± standard deviation of five seeds.")
     print("Labels are used for these scores alone.\n")
     reports = {}
@@ -71,7 +83,7 @@ def main():
     folder = parser.parse_args().out
     snips = load_snips()
     write_sentences(folder, snips)
-    code = run_command(folder)
+    code = run_commands(folder)
     if code == 0:
         compare(snips.data, snips.target)
     return code

@@ -703,7 +703,7 @@ def test_a_row_without_a_label(folder, capsys):
     ("argv", "said"),
     [
         ([], "COMMAND"),
-        (["report"], "'report'"),
+        (["rapport"], "'rapport'"),
         (["fit"], "EMBEDDINGS"),
         (["fit", "rows.npy"], "--out"),
         ([*FIT, "--out", "out", "--n-components", "0"], "'0' is not an integer of at least 1"),

@@ -30,7 +30,7 @@ MAY_KNOW = {
     "starting": {"path", "selection", "merging", "isotropy", "seeding", "engines", "statistics"},
     "em": {"engines", "seeding", "statistics", "distribution"},
     "callbacks": set(),
-    "persistence": {"mixture", "path"},  # when a model is loaded, not on import
+    "persistence": {"mixture", "path", "files"},  # the mixture when a model is loaded
     "streaming": {"statistics", "distribution", "dense_or_sparse"},
     "fitting": {"em", "starting", "seeding", "callbacks", "statistics"},
     "checks": {"engines", "fitting"},
@@ -51,10 +51,16 @@ MAY_KNOW = {
     "inspection": {"distribution"},
     "plotting": {"inspection"},
     "files": set(),
+    "images": set(),
     "summary": {"metrics"},
-    "cli": {"mixture", "persistence", "metrics", "inspection", "plotting", "files", "summary"},
+    "report": {"inspection", "plotting", "metrics", "summary", "files", "images"},
+    "cli": {
+        *("mixture", "persistence", "metrics", "inspection", "plotting", "files", "summary"),
+        *("report", "images"),
+    },
     "deep": {
         *("statistics", "merging", "distribution", "engines", "mixture", "metrics", "plotting"),
+        "images",
     },
 }
 MAY_IMPORT_TORCH = {"engines.looks", "engines.torch_device", "engines.collective"}

@@ -1,4 +1,4 @@
-"""The command `vmfmix`: cluster the embeddings in a file, and label new ones with the result.
+"""The command `vmfmix`: cluster the embeddings in a file, label new ones, and show the result.
 
 What is heavy (NumPy, scikit-learn, numba) is imported where it is needed, so that help is quick.
 """
@@ -30,16 +30,17 @@ _CONCENTRATIONS = ("pooled", "tied", "free")
 
 _ABOUT = """\
 Cluster embeddings by direction, with mixtures of von Mises-Fisher distributions.
-'fit' finds clusters in a file of embeddings; 'predict' gives new embeddings the
-clusters that were found before."""
+'fit' finds clusters in a file of embeddings; 'report' makes a page that shows
+them; 'predict' gives new embeddings the clusters that were found before."""
 
 _EXAMPLES = """\
 examples:
   vmfmix fit embeddings.npy --out clusters/
   vmfmix fit embeddings.npy --n-components 7 --texts texts.txt --out clusters/
+  vmfmix report clusters/model.npz embeddings.npy --texts texts.txt -o report.html
   vmfmix predict clusters/model.npz new.npy --out new-clusters/
 
-'vmfmix fit --help' and 'vmfmix predict --help' explain the options."""
+'vmfmix fit --help' and so on explain the options."""
 
 _ABOUT_FIT = """\
 Find clusters of embeddings, and how many there are, and print what is in them.
@@ -68,6 +69,17 @@ will hold
 
   labels.npy         cluster of each row, counted from 0; -1: background
   probabilities.npy  probability that the row belongs to that cluster"""
+
+_ABOUT_REPORT = """\
+Make a page that shows what is in the clusters: a map, a table with the words and
+the typical rows of each cluster, a search over texts, rows far out, labels that
+look wrong, and the clusters at other numbers of them. It is one file, which opens
+in any browser and needs no network."""
+
+_EXAMPLES_OF_REPORT = """\
+examples:
+  vmfmix report clusters/model.npz embeddings.npy --texts texts.txt -o report.html
+  vmfmix report run/mixture.npz run/embeddings.npy --images pictures/ -o report.html"""
 
 _EXAMPLES_OF_PREDICT = """\
 examples:
@@ -154,11 +166,7 @@ def _fit(arguments):
     require_place(arguments.out, _FILES_OF_FIT, overwrite=arguments.overwrite)
     X = read_embeddings(arguments.embeddings, arguments.array)
     texts = read_lines(arguments.texts, X.shape[0]) if arguments.texts else None
-    known = read_lines(arguments.labels, X.shape[0]) if arguments.labels else None
-    if known and "" in known:
-        raise ValueError(
-            f"line {known.index('') + 1} of {arguments.labels} is empty; give every row a label."
-        )
+    known = _known_labels(arguments.labels, X.shape[0])
     model = _fitted(arguments, X)
     labels, probabilities = model.labels_, model.probabilities_
     own, _ = cosines_of_rows(model, X, labels)
@@ -183,18 +191,12 @@ def _fit(arguments):
 def _predict(arguments):
     import numpy as np
 
-    from vmfmix.files import read_embeddings, require_place, results_folder
+    from vmfmix.files import require_place, results_folder
     from vmfmix.summary import probabilities_of_labels
 
     if arguments.out:
         require_place(arguments.out, _FILES_OF_PREDICT, overwrite=arguments.overwrite)
-    model = _loaded(arguments.model)
-    X = read_embeddings(arguments.embeddings, arguments.array)
-    if X.shape[1] != model.n_features_in_:
-        raise ValueError(
-            f"{arguments.embeddings} has rows of {X.shape[1]} numbers and {arguments.model} was "
-            f"fitted to rows of {model.n_features_in_}; give embeddings of the same kind."
-        )
+    model, X = _loaded(arguments)
     labels = model.predict(X)
     if not arguments.out:
         for label in labels.tolist():
@@ -208,12 +210,91 @@ def _predict(arguments):
         print(f"Wrote {', '.join(_FILES_OF_PREDICT)} of {len(labels)} rows to {arguments.out}")
 
 
-def _loaded(path):
+def _report(arguments):
+    from vmfmix.files import read_lines
+    from vmfmix.report import write_report
+
+    _require_page(arguments.out, overwrite=arguments.overwrite)
+    model, X = _loaded(arguments)
+    texts = read_lines(arguments.texts, X.shape[0]) if arguments.texts else None
+    labels = _known_labels(arguments.labels, X.shape[0])
+    images = _images(arguments.images, X.shape[0]) if arguments.images else None
+    write_report(
+        arguments.out,
+        model,
+        X,
+        texts=texts,
+        images=images,
+        labels=labels,
+        title=arguments.title or Path(arguments.embeddings).stem,
+        n_rows=arguments.rows,
+    )
+    if not arguments.quiet:
+        print(f"Wrote {arguments.out}; open it in a browser.")
+
+
+def _require_page(path, *, overwrite):
+    """Refuse a place for the page, before it is made."""
+    if path.is_dir() or path.suffix.lower() not in (".html", ".htm"):
+        raise ValueError(f"--out {path} is not named .html; give a file to write.")
+    if path.exists() and not overwrite:
+        raise ValueError(
+            f"--out {path} is there already; give another name, or --overwrite to replace it."
+        )
+    if not path.absolute().parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {path.absolute().parent}; make it first.")
+
+
+def _images(path, n_rows):
+    """Images of an .npz file, or the files of a folder in order."""
+    import numpy as np
+
     from vmfmix.files import require_file
+    from vmfmix.images import image_paths
+
+    if path.is_dir():
+        images = image_paths(path)
+    elif path.suffix.lower() == ".npz":
+        require_file(path)
+        with np.load(path, allow_pickle=False) as stored:
+            if "images" not in stored:
+                raise ValueError(f"{path} has no array named images; it has {', '.join(stored)}.")
+            images = stored["images"]
+    else:
+        raise ValueError(f"--images {path} is no folder and no .npz file; give one of these.")
+    if len(images) != n_rows:
+        raise ValueError(
+            f"{path} has {len(images)} images and the embeddings have {n_rows} rows; give one "
+            "image for each row."
+        )
+    return images
+
+
+def _known_labels(path, n_rows):
+    from vmfmix.files import read_lines
+
+    if path is None:
+        return None
+    known = read_lines(path, n_rows)
+    if "" in known:
+        raise ValueError(f"line {known.index('') + 1} of {path} is empty; give every row a label.")
+    return known
+
+
+def _loaded(arguments):
+    """The model and the rows that go with it."""
+    from vmfmix.files import read_embeddings, require_file
     from vmfmix.persistence import load
 
-    require_file(path)
-    return load(path)
+    require_file(arguments.model)
+    model = load(arguments.model)
+    X = read_embeddings(arguments.embeddings, arguments.array)
+    if X.shape[1] != model.n_features_in_:
+        raise ValueError(
+            f"{arguments.embeddings} has rows of {X.shape[1]} numbers and {arguments.model} was "
+            f"fitted to rows of {model.n_features_in_}; give embeddings of the same kind."
+        )
+    return model, X
 
 
 def _fitted(arguments, X):
@@ -262,6 +343,14 @@ def _parser():
     _add_fit(
         commands.add_parser(
             "fit", help="find clusters", description=_ABOUT_FIT, epilog=_EXAMPLES_OF_FIT
+        )
+    )
+    _add_report(
+        commands.add_parser(
+            "report",
+            help="make a page that shows the clusters",
+            description=_ABOUT_REPORT,
+            epilog=_EXAMPLES_OF_REPORT,
         )
     )
     _add_predict(
@@ -397,6 +486,42 @@ def _add_predict(parser):
     _add_embeddings(parser, "embeddings", "NEW")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="where to write")
     _add_common(parser)
+
+
+def _add_report(parser):
+    parser.set_defaults(command=_report)
+    parser.add_argument("model", metavar="MODEL", help="model.npz that 'vmfmix fit' wrote")
+    _add_embeddings(parser, "embeddings", "EMBEDDINGS")
+    parser.add_argument(
+        "-o", "--out", required=True, type=Path, metavar="FILE", help="the .html file to write"
+    )
+    parser.add_argument("--texts", metavar="FILE", help="one text per line, as many as rows")
+    parser.add_argument(
+        "--images",
+        type=Path,
+        metavar="PATH",
+        help="a folder of as many images as rows, in the order of their names, or an .npz file "
+        "with an array 'images'; needs Pillow",
+    )
+    parser.add_argument(
+        "--labels",
+        metavar="FILE",
+        help="one known label per line, as many as rows, to compare with and to be suspicious of",
+    )
+    parser.add_argument("--title", metavar="TEXT", help="of the page (default: name of the file)")
+    parser.add_argument(
+        "--rows",
+        type=_count,
+        default=20_000,
+        metavar="N",
+        help="most rows that can be searched, evenly chosen where there are more (default: 20000)",
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace a page that is there (default: refuse)"
+    )
+    parser.add_argument(
+        "--quiet", action="store_true", help="no word where it is; warnings and errors appear"
+    )
 
 
 def _add_embeddings(parser, name, metavar):

@@ -1,6 +1,7 @@
-"""Rows, texts and labels from files, and results into a folder, for the command line.
+"""Rows, texts and labels from files, and results into files and folders.
 
-What is wrong with a file or folder is said in one clear sentence. Nothing is ever unpickled.
+What is wrong with a file or folder is said in one clear sentence. Nothing is ever unpickled, and
+what is written appears when it is complete.
 """
 
 import contextlib
@@ -21,6 +22,7 @@ __all__ = [
     "require_file",
     "require_place",
     "results_folder",
+    "whole_file",
     "write_csv",
 ]
 
@@ -179,6 +181,38 @@ def results_folder(folder, names):
                 (folder / name).unlink(missing_ok=True)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def whole_file(path):
+    """A file to write bytes to, which takes its place if nothing goes wrong, and else vanishes.
+
+    Parameters
+    ----------
+    path : str or path-like
+        What it is to be called; a file of that name is replaced.
+
+    Yields
+    ------
+    file object
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder.
+    """
+    path = Path(path).resolve()  # a link stays a link
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"There is no folder {path.parent}; make it first.")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with open(temporary, "xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())  # or a power cut may leave the name without the bytes
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def write_csv(path, head, rows):

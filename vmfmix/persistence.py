@@ -7,13 +7,13 @@ for each array among the parameters (``parameter.<name>``) and attributes (``fit
 """
 
 import json
-import secrets
 import zipfile
 import zlib
-from pathlib import Path
 
 import numpy as np
 import scipy.sparse as sp
+
+from vmfmix.files import whole_file
 
 _FORMAT = 3
 _SPARSE = ("data", "indices", "indptr", "shape")  # what makes a sparse array
@@ -60,16 +60,8 @@ def save(model, path):
                 )
     arrays["format"] = np.array(json.dumps(header))
 
-    path = Path(path).resolve()  # a link stays a link
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"There is no folder {path.parent}; make it first.")
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        with open(temporary, "xb") as file:
-            np.savez_compressed(file, **arrays)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_file(path) as file:
+        np.savez_compressed(file, **arrays)
 
 
 def load(path):

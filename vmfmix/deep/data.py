@@ -11,7 +11,7 @@ import torch
 from torch import distributed
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+from vmfmix.images import image_paths, read_image
 
 
 class Images(Dataset):
@@ -228,22 +228,14 @@ def read_images(source, size=None):
 
 
 def _read_folder(folder, size):
-    from PIL import Image, UnidentifiedImageError
-
     folder = Path(folder)
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES)
-    if not paths:
-        raise ValueError(f"There is no image in {folder}; files are known by their endings.")
+    paths = image_paths(folder)
     arrays: list = []
     shape = None if size is None else (size, size) if isinstance(size, int) else size[::-1]
     for path in paths:
-        try:
-            with Image.open(path) as opened:
-                image = _upright(opened, path)
-            shape = shape or image.size
-            arrays.append(np.asarray(image if image.size == shape else image.resize(shape)))
-        except (OSError, UnidentifiedImageError) as error:
-            raise ValueError(f"{path} cannot be read as an image: {error}") from error
+        image = read_image(path)
+        shape = shape or image.size
+        arrays.append(np.asarray(image if image.size == shape else image.resize(shape)))
     if len({array.ndim for array in arrays}) > 1:  # some are grey
         arrays = [array if array.ndim == 3 else np.stack([array] * 3, axis=2) for array in arrays]
     names = [str(path.relative_to(folder)) for path in paths]
@@ -255,18 +247,6 @@ def _read_folder(folder, size):
         )
     classes = None if loose else [path.relative_to(folder).parts[0] for path in paths]
     return Images(np.stack(arrays), classes, names)
-
-
-def _upright(image, path):
-    """An image in bytes, grey or in colours, turned as its camera says."""
-    from PIL import Image, ImageOps
-
-    image = ImageOps.exif_transpose(image)
-    if image.mode.startswith("I;16"):
-        return Image.fromarray((np.asarray(image) // 256).astype(np.uint8))
-    if image.mode in ("I", "F"):
-        raise ValueError(f"{path} has numbers of an unknown range; save it with 8 or 16 bits.")
-    return image.convert("L" if image.mode in ("1", "L", "LA") else "RGB")
 
 
 def _as_bytes(images):

@@ -1,10 +1,10 @@
 """Pictures of the clusters of a fitted model, from five of them to some hundred."""
 
 import numpy as np
-from sklearn.decomposition import PCA
 from sklearn.preprocessing import normalize
 from sklearn.utils.validation import check_is_fitted
 
+from vmfmix.inspection import principal_plane
 from vmfmix.plotting.axes import BLUE, COLOURS, GREY, axes_for, logarithmic, name_axes
 
 _MOST_NUMBERED = 40  # clusters, up to which each is named at its place
@@ -162,7 +162,7 @@ def plot_map(model, X, projection=None, n_rows=5000, ax=None):
     title = "of the projection"
     if projection is None:
         title = "principal component"
-        projection = PCA(2, random_state=0).fit_transform(normalize(X[rows]))
+        projection = principal_plane(X[rows])
     else:
         projection = np.asarray(projection, dtype=float)
         if projection.shape != (n_samples, 2):
