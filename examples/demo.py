@@ -1,4 +1,6 @@
-"""Cluster 3500 real sentences with the command `vmfmix`, look, and compare with KMeans: `make demo`."""
+"""Cluster 3500 real sentences with the command `vmfmix`, make a page of them, and compare with
+KMeans: `make demo`.
+"""
 
 import argparse
 import shlex
