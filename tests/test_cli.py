@@ -409,7 +409,7 @@ def test_nothing_stays_when_writing_fails(folder, monkeypatch, capsys, error, co
     ],
 )
 def test_nothing_stays_when_the_fit_is_cut_off(folder, monkeypatch, capsys, error, code, said):
-    def fit(self, X):
+    def fit(self, X, **options):
         raise error
 
     before = files()

@@ -191,3 +191,38 @@ except RuntimeError as error:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert "call torch.distributed.init_process_group first" in done.stdout
+
+
+def test_a_fit_of_two_processes_goes_on_from_its_checkpoint(tmp_path):
+    code = """
+    from vmfmix.checkpoints import Checkpoint
+
+    options = dict(n_components=5, max_iter=12, tol=0.0, random_state=0)
+    keep, kept = Checkpoint.keep, []
+
+    def fails(self, name, result):
+        keep(self, name, result)
+        kept.append(name)
+        if len(kept) == 8:
+            raise KeyboardInterrupt
+
+    Checkpoint.keep = fails
+    try:
+        VMFMixture(**options).fit(Shard(mine), checkpoint=folder + "/fit.ckpt")
+    except KeyboardInterrupt:
+        pass
+    assert os.path.exists(folder + "/fit.ckpt")
+    model = VMFMixture(**options).fit(Shard(mine), checkpoint=folder + "/fit.ckpt")
+    dist.barrier()
+    assert not os.path.exists(folder + "/fit.ckpt")
+    whole = VMFMixture(**options).fit(Shard(mine))
+    np.testing.assert_array_equal(model.labels_, whole.labels_)
+    np.testing.assert_allclose(model.means_, whole.means_, atol=1e-9)
+    try:
+        VMFMixture(**options).fit(Shard(mine), checkpoint=folder + "/no/fit.ckpt")
+    except FileNotFoundError as error:
+        print("said:", error)
+    """
+    codes, said = in_two_processes("import os\n" + textwrap.dedent(code), tmp_path)
+    assert codes == [0, 0], said
+    assert all("said: There is no folder" in each for each in said)

@@ -31,6 +31,7 @@ MAY_KNOW = {
     "em": {"engines", "seeding", "statistics", "distribution"},
     "callbacks": set(),
     "persistence": {"mixture", "path", "files"},  # the mixture when a model is loaded
+    "checkpoints": {"em", "files", "persistence", "statistics"},
     "streaming": {"statistics", "distribution", "dense_or_sparse"},
     "fitting": {"em", "starting", "seeding", "callbacks", "statistics"},
     "checks": {"engines", "fitting"},
@@ -44,6 +45,7 @@ MAY_KNOW = {
             "starting",
             "streaming",
             "checks",
+            "checkpoints",
         ),
     },
     "metrics": set(),

@@ -307,16 +307,17 @@ def _fitted(arguments, X):
             f"--n-components {model.n_components} is more than the {X.shape[0]} rows of "
             f"{arguments.embeddings}; give at most {X.shape[0]}."
         )
+    kept = arguments.checkpoint
     if arguments.quiet or not sys.stderr.isatty():
-        return model.fit(X)
+        return model.fit(X, checkpoint=kept)
     try:
         import rich
         from sklearn.callback import ProgressBar
     except ImportError:  # scikit-learn before 1.9, or no rich
         with contextlib.redirect_stdout(sys.stderr):
-            return model.set_params(verbose=1).fit(X).set_params(verbose=0)
+            return model.set_params(verbose=1).fit(X, checkpoint=kept).set_params(verbose=0)
     rich.reconfigure(stderr=True)
-    return model.set_callbacks(ProgressBar()).fit(X)
+    return model.set_callbacks(ProgressBar()).fit(X, checkpoint=kept)
 
 
 # What can be given.
@@ -477,6 +478,12 @@ def _add_search(group):
         default=0,
         metavar="N",
         help="determines the starts: the same number gives the same result (default: 0)",
+    )
+    group.add_argument(
+        "--checkpoint",
+        metavar="FILE",
+        help="for long fits: keeps after each pass how far the fit has come; the same command goes "
+        "on from there, and the file is removed at the end (default: none)",
     )
 
 

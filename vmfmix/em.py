@@ -18,6 +18,8 @@ class EMResult:
     prior : ConcentrationPrior or None
     lower_bounds : list of float
         Mean (penalised) log-likelihood per unit of weight before each M step, in nats.
+    n_components : list of int
+        At the same times.
     converged : bool
     stopped : bool
         By `on_iteration`.
@@ -28,6 +30,7 @@ class EMResult:
     parameters: MixtureParameters
     prior: ConcentrationPrior | None = None
     lower_bounds: list = field(default_factory=list)
+    n_components: list = field(default_factory=list)
     converged: bool = False
     stopped: bool = False
     weight: float = 0.0
@@ -44,6 +47,7 @@ def fit(
     prior=None,
     own_share=1.0,
     on_iteration=None,
+    memory=None,
 ):
     """Fit a von Mises-Fisher mixture by expectation maximisation.
 
@@ -67,6 +71,9 @@ def fit(
     on_iteration : callable, default=None
         Called with (iteration, lower_bound, n_components) after each E step; the fit stops when it
         returns True.
+    memory : vmfmix.checkpoints.Memory, default=None
+        Where each iteration is kept. A run that was broken off goes on from there, after what it
+        had told `on_iteration` was told again.
 
     Returns
     -------
@@ -86,6 +93,34 @@ def fit(
     >>> result.converged, result.parameters.means.shape
     (True, (3, 8))
     """
+    if memory is not None and memory.result is not None:
+        result = memory.result
+        _tell_again(result, engine, on_iteration)
+    else:
+        result = _beginning(engine, parameters, concentration, prior, own_share)
+    parameters, prior = result.parameters, result.prior
+    for iteration in range(len(result.lower_bounds), max_iter):
+        if result.stopped or result.converged:
+            break
+        statistics = engine.accumulate(parameters, hard=hard)
+        bound, n_components = _lower_bound(statistics, parameters, prior), len(parameters.weights)
+        result.lower_bounds.append(bound)
+        result.n_components.append(n_components)
+        result.weight = statistics.weight
+        stop = on_iteration is not None and on_iteration(iteration, bound, n_components)
+        result.converged = iteration > 0 and abs(bound - result.lower_bounds[-2]) <= tol
+        result.stopped = bool(engine.agreed(bool(stop)))
+        if not result.stopped and not result.converged:
+            statistics = _without_empty(statistics, parameters)
+            parameters = _maximize(statistics, parameters, concentration, prior)
+            result.parameters = parameters
+        if memory is not None:
+            memory.keep(result)
+    return result
+
+
+def _beginning(engine, parameters, concentration, prior, own_share):
+    """What EM starts from: with the concentrations that it is to have."""
     if concentration != "free":
         prior = None
     elif prior is None:
@@ -96,22 +131,16 @@ def fit(
         )
     if not isinstance(concentration, str):
         parameters = parameters.with_concentration(concentration)
+    return EMResult(parameters, prior)
 
-    result = EMResult(parameters, prior)
-    for iteration in range(max_iter):
-        statistics = engine.accumulate(parameters, hard=hard)
-        bound = _lower_bound(statistics, parameters, prior)
-        result.lower_bounds.append(bound)
-        result.weight = statistics.weight
-        stop = on_iteration is not None and on_iteration(iteration, bound, len(parameters.weights))
-        result.converged = iteration > 0 and abs(bound - result.lower_bounds[-2]) <= tol
-        result.stopped = bool(engine.agreed(bool(stop)))
-        if result.stopped or result.converged:
-            break
-        statistics = _without_empty(statistics, parameters)
-        parameters = _maximize(statistics, parameters, concentration, prior)
-        result.parameters = parameters
-    return result
+
+def _tell_again(result, engine, on_iteration):
+    """Tell of the iterations of a run that goes on."""
+    stops = [
+        on_iteration is not None and on_iteration(iteration, *told)
+        for iteration, told in enumerate(zip(result.lower_bounds, result.n_components))
+    ]
+    result.stopped = bool(engine.agreed(any(stops)))
 
 
 def _lower_bound(statistics, parameters, prior):

@@ -211,6 +211,9 @@ def whole_file(path):
             file.flush()
             os.fsync(file.fileno())  # or a power cut may leave the name without the bytes
         temporary.replace(path)
+    except OSError as error:  # one of writing, as on a full disk, does not name its file
+        error.filename = error.filename or str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -49,7 +49,7 @@ class Fit:
     copies: float = 1.0
 
 
-def best_fit(settings, engine, progress, last=None):
+def best_fit(settings, engine, progress, last=None, checkpoint=None):
     """The best fit over ``settings.n_init`` starts, or the one that goes on from the last.
 
     Parameters
@@ -59,6 +59,8 @@ def best_fit(settings, engine, progress, last=None):
     engine : Engine
     progress : callback context
     last : Fit, default=None
+    checkpoint : Checkpoint, default=None
+        Where it is kept how far the fit has come.
 
     Returns
     -------
@@ -74,8 +76,10 @@ def best_fit(settings, engine, progress, last=None):
         if last:
             start = _again(settings, engine, rng, last)
         else:
-            start = _start(settings, engine, rng, reporter)
-        fits.append(_from(settings, engine, reporter, engine.agreed(start)))
+            first = checkpoint and checkpoint.memory(f"{init} first")
+            start = _start(settings, engine, rng, reporter, first)
+        then = checkpoint and checkpoint.memory(f"{init} then")
+        fits.append(_from(settings, engine, reporter, engine.agreed(start), then))
         if task.call_on_fit_task_end(estimator=settings):
             break
     # Starts may find different numbers, whose bounds and scores say nothing about each other.
@@ -96,7 +100,7 @@ def _again(settings, engine, rng, last):
     return Fit(result, last.n_components, isotropy, goes_on=True)
 
 
-def _from(settings, engine, reporter, start):
+def _from(settings, engine, reporter, start, memory):
     """Run EM to convergence."""
     result = em.fit(
         engine,
@@ -109,6 +113,7 @@ def _from(settings, engine, reporter, start):
         prior=start.result.prior,
         own_share=own_share(start.isotropy),
         on_iteration=reporter.iteration,
+        memory=memory,
     )
     merged = start.merged
     reporter.end(result, merged and (merged.partitions[0].n_components, start.n_components))
@@ -123,7 +128,7 @@ def _from(settings, engine, reporter, start):
     )
 
 
-def _start(settings, engine, rng, reporter):
+def _start(settings, engine, rng, reporter, memory):
     """What EM starts from, as a fit without iterations: merged, seeded or given."""
     merged = engine.agreed(_merged(settings, engine, rng, reporter)) if merges(settings) else None
     shared = settings.concentration if isinstance(settings.concentration, Real) else "tied"
@@ -158,6 +163,7 @@ def _start(settings, engine, rng, reporter):
             hard=settings.assignment == "hard",
             max_iter=min(_TIED_FIRST, settings.max_iter),
             tol=settings.tol,
+            memory=memory,
         ).parameters
     isotropy = None
     if settings.concentration == "pooled":

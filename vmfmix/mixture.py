@@ -27,6 +27,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from vmfmix import distribution, em, persistence
 from vmfmix.callbacks import CallbackSupportMixin, Pace, with_callbacks
+from vmfmix.checkpoints import Checkpoint
 from vmfmix.checks import (
     check_merging,
     checked_weight,
@@ -307,7 +308,7 @@ class VMFMixture(
 
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, sample_weight=None):
+    def fit(self, X, y=None, sample_weight=None, checkpoint=None):
         """Fit the mixture and label the rows.
 
         Parameters
@@ -322,6 +323,11 @@ class VMFMixture(
         sample_weight : array-like of shape (n_samples,), default=None
             Not negative; None: every row counts as 1. Weight 2 is the same as the row given twice;
             weights with a mean below 1 are scaled to the mean 1.
+        checkpoint : str or path-like, default=None
+            A file for long fits. After each EM iteration it holds how far the fit has come; if it
+            is there when a fit of the same parameters to the same rows begins, the fit goes on from
+            it, to what it would have come to. Seeding and merging are done again, so `random_state`
+            must be an integer. At the end it is removed.
 
         Returns
         -------
@@ -331,8 +337,10 @@ class VMFMixture(
         ------
         ValueError
             If `X` holds NaN or infinity, has fewer than 2 features or fewer rows with a direction
-            than `n_components`, an initial value has the wrong shape, or parameters exclude each
-            other.
+            than `n_components`, an initial value has the wrong shape, parameters exclude each
+            other, or the checkpoint is damaged or of another fit.
+        OSError
+            If the checkpoint cannot be written. The one before it stays.
 
         Warns
         -----
@@ -344,6 +352,11 @@ class VMFMixture(
         """
         check_merging(self)
         going_on = self.warm_start and hasattr(self, "means_")
+        if going_on and checkpoint is not None:
+            raise ValueError(
+                "checkpoint cannot be used where warm_start=True goes on from an earlier fit; "
+                "leave one of them out."
+            )
         with _kept_on_failure(self, "n_features_in_", "feature_names_in_"):
             given = sample_weight is not None
             X = self._validated(X, has_weights=given, ensure_min_features=2)
@@ -370,9 +383,13 @@ class VMFMixture(
                     stacklevel=2,
                 )
             last = self._last_fit() if going_on else None
-            fit = best_fit(self, engine, progress, last)
+            if checkpoint is not None:
+                checkpoint = Checkpoint(checkpoint, self, engine)
+            fit = best_fit(self, engine, progress, last, checkpoint)
             fit.copies, fit.n_rows = copies, n_rows
             self._keep(fit, engine, center)
+            if checkpoint is not None:
+                checkpoint.remove()
         progress.call_on_fit_task_end(
             estimator=self, X=X, y=y, metadata={"sample_weight": sample_weight}
         )

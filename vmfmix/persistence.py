@@ -47,7 +47,7 @@ def save(model, path):
                 value = "auto"  # code is not part of a model either, and the number is chosen
             if isinstance(value, MergeHistory):
                 for key, part in vars(value).items():
-                    arrays |= _parts_of(f"{kind}.{name}.{key}", part)
+                    arrays |= parts_of(f"{kind}.{name}.{key}", part)
             elif isinstance(value, (np.ndarray, list, tuple)):
                 value = np.asarray(value)
                 arrays[f"{kind}.{name}"] = value.astype(str) if value.dtype == object else value
@@ -112,19 +112,25 @@ def load(path):
         else:
             setattr(model, name, value)
     if history:
-        for name in [name for name in history if name.endswith(".shape")]:
-            name = name.removesuffix(".shape")
-            *entries, shape = (history.pop(f"{name}.{part}") for part in _SPARSE)
-            history[name] = sp.csr_array(tuple(entries), tuple(shape))
-        model.merge_history_ = MergeHistory(**history)
+        model.merge_history_ = MergeHistory(**joined(history))
     return model
 
 
-def _parts_of(name, value):
+def parts_of(name, value):
     """An array under its name, or the arrays that a sparse one is made of."""
     if not sp.issparse(value):
         return {name: value}
     return {f"{name}.{part}": np.asarray(getattr(value, part)) for part in _SPARSE}
+
+
+def joined(arrays):
+    """The arrays by name, with those that are parts of sparse ones put together."""
+    arrays = dict(arrays)
+    for name in [name for name in arrays if name.endswith(".shape")]:
+        name = name.removesuffix(".shape")
+        *entries, shape = (arrays.pop(f"{name}.{part}") for part in _SPARSE)
+        arrays[name] = sp.csr_array(tuple(entries), tuple(shape))
+    return arrays
 
 
 def _read(path):

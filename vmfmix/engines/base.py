@@ -99,6 +99,8 @@ class Engine(ABC):
         Rows without a direction.
     n_used_rows : int
         Rows with a direction and a positive weight.
+    is_first : bool
+        Among the processes that share a fit.
     """
 
     n_rows: int
@@ -106,6 +108,7 @@ class Engine(ABC):
     dtype: np.dtype
     n_zero_rows: int
     n_used_rows: int
+    is_first: bool = True
 
     @property
     @abstractmethod

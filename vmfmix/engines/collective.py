@@ -151,6 +151,7 @@ class CollectiveEngine(Engine):
 
     def __init__(self, shard, **options):
         self._shard = shard
+        self.is_first = shard.rank == 0
         with shard.together():
             self._engine = choose_engine(shard.rows, **options)
         engine = self._engine
