@@ -1,7 +1,8 @@
 """Flipped labels found by vmfmix.inspection.label_issues and by cleanlab, on the same rows.
 
-``VMFMIX_DATA=folder python -m benchmarks.label_issues [--sets NAME ...] [--seeds N]``
+``VMFMIX_DATA=folder python -m benchmarks.label_issues [--sets NAME ...] [--seeds N] [--rows N]``
 
+Of sets with more rows, so many are drawn, since cross-validation with many classes takes minutes.
 5 and 10 % of the labels of each text set are flipped, to any other class or to the nearest one.
 cleanlab judges by probabilities of a logistic regression, cross-validated in five folds, as its
 documentation advises. Scores: area under the ROC curve of the suspicion of each row, and the share
@@ -110,23 +111,34 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sets", nargs="*")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--rows", type=int, default=6000)
     parser.add_argument("--output", type=Path, default=RESULTS)
     options = parser.parse_args()
     rows = []
     for name, X, y in text_sets(options.sets):
         if len(np.unique(y)) < 2:
             continue
-        codes = np.unique(y, return_inverse=True)[1]
+        some = np.random.default_rng(0).permutation(len(y))[: options.rows]
+        X, codes = X[some], np.unique(y[some], return_inverse=True)[1]
         for row in measure(name, X, codes, options.seeds):
             tell(name, row)
             rows.append(row)
-    means = {
-        column: round(float(np.mean([row[column] for row in rows])), 4)
-        for column in rows[0]
-        if isinstance(rows[0][column], float) and column != "share"
-    }
-    facts = {**machine.describe("cleanlab"), "seeds": options.seeds}
-    save(options.output, facts, {"means": means, "rows": rows}, ("means", "rows"))
+    facts = {**machine.describe("cleanlab"), "seeds": options.seeds, "rows at most": options.rows}
+    save(options.output, facts, {"means": means_of(rows), "rows": rows}, ("means", "rows"))
+
+
+def means_of(rows):
+    """Over all sets and shares, for each kind of flips and for all."""
+    table = []
+    for kind in (*KINDS, None):
+        those = [row for row in rows if kind in (None, row["flipped to"])]
+        numbers = {
+            column: round(float(np.mean([row[column] for row in those])), 4)
+            for column in rows[0]
+            if isinstance(rows[0][column], float) and column != "share"
+        }
+        table.append({"flipped to": kind or "either", **numbers})
+    return table
 
 
 if __name__ == "__main__":

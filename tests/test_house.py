@@ -54,7 +54,7 @@ MAY_KNOW = {
     "plotting": {"inspection"},
     "files": set(),
     "images": set(),
-    "summary": {"metrics"},
+    "summary": {"metrics", "inspection"},
     "report": {"inspection", "plotting", "metrics", "summary", "files", "images"},
     "cli": {
         *("mixture", "persistence", "metrics", "inspection", "plotting", "files", "summary"),

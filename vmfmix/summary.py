@@ -5,6 +5,7 @@ import textwrap
 
 import numpy as np
 
+from vmfmix.inspection.clusters import nearest_means
 from vmfmix.metrics import clustering_report
 
 __all__ = [
@@ -72,18 +73,17 @@ def summarize(model, cosines):
         ``nearest_cluster`` with ``nearest_cosine`` (the other mean direction that is nearest). None
         where there is no such thing.
     """
-    between = model.means_ @ model.means_.T
-    np.fill_diagonal(between, -np.inf)
+    nearest, between = nearest_means(model, 1)
+    alone = model.n_components_ == 1
     angles = np.degrees(np.arccos(cosines))
     clusters = []
     for cluster in range(model.n_components_):
         own = model.labels_ == cluster
-        nearest = int(between[cluster].argmax()) if model.n_components_ > 1 else None
         values = (
             *(cluster, int(own.sum()), own.mean()),
             *(model.weights_[cluster], model.concentrations_[cluster]),
             *(angles[own].mean(), cosines[own].mean()),
-            *(nearest, None if nearest is None else between[cluster, nearest]),
+            *((None, None) if alone else (int(nearest[cluster, 0]), between[cluster, 0])),
         )
         clusters.append(dict(zip(COLUMNS, values)))
     if model.background:

@@ -65,7 +65,7 @@ def describe(model, X):
 
         radius = mean_of(np.degrees(np.arccos(np.clip(own, -1.0, 1.0))))
         silhouette = mean_of(silhouettes)
-    nearest, cosines = _nearest_means(model, 1)
+    nearest, cosines = nearest_means(model, 1)
     return table(
         cluster=np.arange(n_clusters),
         size=sizes,
@@ -163,7 +163,7 @@ def neighbours(model, n_neighbours=5):
         ``cluster``, ``neighbour`` and the ``cosine`` of their mean directions, nearest first.
     """
     check_is_fitted(model)
-    nearest, cosines = _nearest_means(model, n_neighbours)
+    nearest, cosines = nearest_means(model, n_neighbours)
     cluster = np.repeat(np.arange(model.n_components_), nearest.shape[1])
     return table(cluster=cluster, neighbour=nearest.ravel(), cosine=cosines.ravel())
 
@@ -294,8 +294,15 @@ def cosines_of_rows(model, X, labels):
     return own, other
 
 
-def _nearest_means(model, number):
-    """The other clusters that are nearest to each, and cosines of the mean directions."""
+def nearest_means(model, number):
+    """The other clusters that are nearest to each, and cosines of the mean directions.
+
+    Returns
+    -------
+    nearest : ndarray of shape (n_components, number), int
+        Nearest first; fewer columns where there are not so many others.
+    cosines : ndarray of the same shape
+    """
     between = model.means_ @ model.means_.T
     between = np.asarray(between.todense() if sp.issparse(between) else between, dtype=np.float64)
     np.fill_diagonal(between, -np.inf)
