@@ -1,0 +1,134 @@
+"""Many threads fit, predict, save and load at once, for as long as is wanted.
+
+``python -m benchmarks.load [--seconds 3600] [--threads 8]``
+
+Each thread takes, in a random order, one of these: fit a small mixture, predict with a model that
+all share, save and load it, make probabilities, learn from a batch. Every result is compared with
+that of one thread alone, and the memory of the process is noted once a second. Written: how many
+of each were done and their latencies, errors, and the drift of memory from the first tenth of the
+time to the last.
+"""
+
+import argparse
+import os
+import tempfile
+import threading
+import time
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+
+import vmfmix
+from benchmarks import machine
+from benchmarks.tables import save
+from vmfmix import VMFMixture
+from vmfmix.datasets import make_vmf_mixture
+
+RESULTS = Path(__file__).parent / "results" / "load.json"
+
+
+def resident():
+    """Memory of this process, in MiB."""
+    with open("/proc/self/statm", encoding="ascii") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def jobs(folder):
+    """What threads do, by name: each takes a number and raises where the result is another one."""
+    X, _ = make_vmf_mixture(2000, n_features=32, n_components=8, random_state=0)
+    X = X.astype(np.float32)
+    shared = VMFMixture(8, random_state=0).fit(X)
+    labels, probabilities = shared.predict(X), shared.predict_proba(X)
+    fits = [VMFMixture(5, random_state=seed).fit(X[:500]).labels_ for seed in range(4)]
+
+    def same(one, other):
+        if not np.array_equal(one, other):
+            raise AssertionError("another result than alone")
+
+    def fit(number):
+        seed = number % len(fits)
+        same(VMFMixture(5, random_state=seed).fit_predict(X[:500]), fits[seed])
+
+    def predict(number):
+        same(shared.predict(X), labels)
+
+    def predict_proba(number):
+        np.testing.assert_allclose(shared.predict_proba(X), probabilities, atol=1e-6)
+
+    def save_and_load(number):
+        path = folder / f"{threading.get_ident()}.npz"
+        shared.save(path)
+        same(vmfmix.load(path).predict(X[:100]), labels[:100])
+
+    def partial_fit(number):
+        model = VMFMixture(3, random_state=0)
+        for start in range(0, 400, 100):
+            model.partial_fit(X[start : start + 100])
+        if not np.isfinite(model.means_).all():
+            raise AssertionError("means that are no numbers")
+
+    return {job.__name__: job for job in (fit, predict, predict_proba, save_and_load, partial_fit)}
+
+
+def run(seconds, n_threads):
+    """Facts and a table of the load."""
+    latencies, errors, memory = defaultdict(list), [], []
+    with tempfile.TemporaryDirectory() as folder:
+        known = jobs(Path(folder))
+        end = time.monotonic() + seconds
+
+        def work(seed):
+            draw = np.random.default_rng(seed)
+            while time.monotonic() < end and not errors:
+                name = draw.choice(list(known))
+                start = time.perf_counter()
+                try:
+                    known[name](int(draw.integers(1000)))
+                except Exception as error:
+                    errors.append(f"{name}: {type(error).__name__}: {error}")
+                latencies[name].append(time.perf_counter() - start)
+
+        threads = [threading.Thread(target=work, args=(seed,)) for seed in range(n_threads)]
+        for thread in threads:
+            thread.start()
+        while any(thread.is_alive() for thread in threads):
+            memory.append(resident())
+            time.sleep(min(1.0, seconds / 50))
+    tenth = max(len(memory) // 10, 1)
+    warm = memory[tenth : 2 * tenth] or memory  # the first fits allocate what is then kept
+    facts = {
+        "seconds": seconds,
+        "threads that work": n_threads,
+        "errors": errors,
+        "MiB in the second tenth of the time": round(float(np.median(warm)), 1),
+        "MiB in the last tenth": round(float(np.median(memory[-tenth:])), 1),
+        "largest MiB": round(max(memory), 1),
+    }
+    rows = [
+        {
+            "job": name,
+            "done": len(latencies[name]),
+            **{
+                f"{part} ms": round(1e3 * float(np.quantile(latencies[name], q)), 1)
+                for part, q in (("median", 0.5), ("99 %", 0.99), ("longest", 1.0))
+                if latencies[name]
+            },
+        }
+        for name in known
+    ]
+    return facts, rows
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=3600.0)
+    parser.add_argument("--threads", type=int, default=8)
+    parser.add_argument("--output", type=Path, default=RESULTS)
+    options = parser.parse_args()
+    facts, rows = run(options.seconds, options.threads)
+    save(options.output, {**machine.describe(), **facts}, {"jobs": rows}, ("jobs",))
+
+
+if __name__ == "__main__":
+    main()
