@@ -41,7 +41,6 @@ sphinx_gallery_conf = {
     "examples_dirs": "../examples/gallery",
     "gallery_dirs": "gallery",
     "doc_module": "vmfmix",
-    "reference_url": {"vmfmix": None},  # names in the code lead to the reference
     "backreferences_dir": "generated/backreferences",
     "within_subsection_order": "FileNameSortKey",
     "abort_on_example_error": True,
@@ -69,6 +68,7 @@ html_sidebars = {
         *("index", "install", "quickstart", "tutorial", "guide", "pitfalls"),
         *("number_of_clusters", "mathematics"),
         *("performance", "changelog", "contributing"),
+        "gallery/*",  # whose index shows what is there
     )
 }
 

@@ -24,8 +24,8 @@ PAGES = {  # and how many blocks of code are followed by what they print
     "README.md": 0,
     "docs/quickstart.md": 0,
     "docs/number_of_clusters.md": 0,
-    "docs/tutorial.md": 11,
-    "docs/pitfalls.md": 14,
+    "docs/tutorial.md": 13,
+    "docs/pitfalls.md": 16,
 }
 
 

@@ -7,6 +7,8 @@ encoder. This example clusters them without saying how many clusters there are, 
 is in the clusters.
 """
 
+# sphinx_gallery_thumbnail_number = 2
+
 import numpy as np
 
 from vmfmix import VMFMixture

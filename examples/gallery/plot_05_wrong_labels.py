@@ -6,6 +6,8 @@ Labels made by people contain mistakes. Here 5 % of the labels of scikit-learn's
 on purpose, and :func:`~vmfmix.inspection.label_issues` looks for them.
 """
 
+# sphinx_gallery_thumbnail_number = 2
+
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
@@ -24,11 +26,11 @@ wrong = given != digits.target
 
 model = VMFMixture(random_state=0).fit(digits.data)
 issues = label_issues(model, digits.data, given)
-issues.sort_values("rank").head()
+issues.sort_values("rank").head().round(3)
 
 # %%
-# ``rank`` orders the rows from the most suspicious one on. How many of the wrong labels has seen
-# who looks at the first ones of the list?
+# ``rank`` orders the rows from the most suspicious one on. How many wrong labels are among the
+# first rows of that list?
 
 order = np.argsort(issues["rank"])
 seen = np.cumsum(wrong[order])

@@ -7,6 +7,8 @@ lengths say how much ink there is, and their directions how it is spread, so the
 as directions without any encoder.
 """
 
+# sphinx_gallery_thumbnail_number = 3
+
 from sklearn.datasets import load_digits
 
 from vmfmix import VMFMixture

@@ -27,8 +27,8 @@ def density_of_angle(kappa, dim):
 
 
 # %%
-# The same angle, three dimensions
-# --------------------------------
+# The angle in three spaces
+# -------------------------
 #
 # In each panel the concentrations are 0 (rows anywhere) and some multiples of the dimension. What
 # is nearly nothing in three dimensions is a law of its own in 384.
