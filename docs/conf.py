@@ -44,6 +44,7 @@ sphinx_gallery_conf = {
     "backreferences_dir": "generated/backreferences",
     "within_subsection_order": "FileNameSortKey",
     "abort_on_example_error": True,
+    "capture_repr": ("_repr_html_",),  # tables, and not the names of objects
     "remove_config_comments": True,
     "min_reported_time": 10,
     "write_computation_times": False,
