@@ -49,9 +49,8 @@ noise, found = truth == -1, with_background.labels_ == -1
 print(f"{found.sum()} rows of background; {np.sum(noise & found)} of {noise.sum()} rows of noise")
 
 # %%
-# Without it, every row must belong to some cluster. Told that there are six, the fit joins two
-# clusters and takes the noise, or puts noise and a cluster together; it shows in a low
-# concentration.
+# Without it, every row must belong to some cluster. Told that there are six, the fit puts the noise
+# and one of the clusters together; a low concentration gives it away.
 
 without = VMFMixture(6, random_state=0).fit(noisy)
 print("rows:          ", *np.bincount(without.labels_))

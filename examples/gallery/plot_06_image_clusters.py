@@ -42,8 +42,8 @@ plot_labels(model, digits.data, digits.target)
 compare(model, digits.data, digits.target).round(2)
 
 # %%
-# Two ways to write a digit
-# -------------------------
+# Several ways to write a digit
+# -----------------------------
 #
 # The gallery takes any groups: here the images of the digit that is divided most, by their
 # clusters.

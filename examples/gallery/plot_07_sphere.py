@@ -34,7 +34,7 @@ ax.view_init(elev=20.0, azim=-65.0)
 # The length of the mean of many rows of one cluster, before it is scaled to length 1, is between 0
 # (rows everywhere) and 1 (all the same). It is a function A of κ and of the dimension,
 # :func:`~vmfmix.distribution.mean_resultant_length`, and its inverse is how κ is estimated. In
-# three dimensions A(κ) = coth κ − 1/κ, and a row is typically some 1/√κ radians away from the mean.
+# three dimensions A(κ) = coth κ − 1/κ, and half of the rows are within some 1.2/√κ radians.
 
 for cluster in np.argsort(model.concentrations_):
     rows = X[model.labels_ == cluster]

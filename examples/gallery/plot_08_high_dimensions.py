@@ -30,8 +30,8 @@ def density_of_angle(kappa, dim):
 # The angle in three spaces
 # -------------------------
 #
-# In each panel the concentrations are 0 (rows anywhere) and some multiples of the dimension. What
-# is nearly nothing in three dimensions is a law of its own in 384.
+# In each panel the concentrations are 0 (rows anywhere) and some multiples of the dimension. The
+# same multiple that is hardly seen in three dimensions is a law of its own in 384.
 
 fig, axes = plt.subplots(1, 3, figsize=(10.0, 3.6), layout="constrained")
 for ax, dim in zip(axes, (3, 32, 384)):
