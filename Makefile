@@ -42,7 +42,7 @@ bench: $(VENV)/.with-bench
 	done
 
 clean:
-	rm -rf $(VENV) build dist docs/_build docs/generated .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) build dist docs/_build docs/generated docs/gallery .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # -qq hides pip's progress and warnings, not its errors.

@@ -19,6 +19,7 @@ extensions = [
     "sphinx.ext.mathjax",
     "myst_parser",
     "numpydoc",
+    "sphinx_gallery.gen_gallery",
     "benchmark_tables",  # docs/_ext
 ]
 
@@ -35,6 +36,23 @@ autodoc_typehints = "none"
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
 
+# Each file of examples/gallery runs and becomes a page; nothing is downloaded.
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples/gallery",
+    "gallery_dirs": "gallery",
+    "doc_module": "vmfmix",
+    "backreferences_dir": "generated/backreferences",
+    "within_subsection_order": "FileNameSortKey",
+    "abort_on_example_error": True,
+    "capture_repr": ("_repr_html_",),  # tables, and not the names of objects
+    "remove_config_comments": True,
+    "min_reported_time": 10,
+    "write_computation_times": False,
+    "show_signature": False,
+    "download_all_examples": False,
+    "notebook_extensions": set(),
+}
+
 html_theme = "pydata_sphinx_theme"
 html_title = "vmfmix"
 html_show_sourcelink = False
@@ -48,8 +66,10 @@ html_theme_options = {
 html_sidebars = {
     page: []
     for page in (
-        *("index", "install", "quickstart", "guide", "number_of_clusters", "mathematics"),
+        *("index", "install", "quickstart", "tutorial", "guide", "pitfalls"),
+        *("number_of_clusters", "mathematics"),
         *("performance", "changelog", "contributing"),
+        "gallery/*",  # whose index shows what is there
     )
 }
 

@@ -99,6 +99,23 @@ def test_a_sphere(planted):
         plot_sphere(planted[2], planted[0])
 
 
+@pytest.mark.parametrize("concentration", [0.5, 20.0, 3000.0])
+def test_circles_on_a_sphere_hold_their_share(concentration):
+    X, _ = make_vmf_mixture(20_000, 3, 1, concentration=concentration, random_state=0)
+    model = VMFMixture(1, random_state=0).fit(X)
+    ax = plot_sphere(model, X, n_rows=10, shares=(0.5, 0.9))
+    _, *circles = ax.lines
+    for circle, share in zip(circles, (0.5, 0.9), strict=True):
+        places = np.array(circle.get_data_3d())
+        np.testing.assert_allclose(np.linalg.norm(places, axis=0), 1.0)
+        cosine = model.means_[0] @ places
+        np.testing.assert_allclose(cosine, cosine[0])
+        assert np.mean(X @ model.means_[0] > cosine[0]) == pytest.approx(share, abs=0.015)
+    plt.close(ax.figure)
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        plot_sphere(model, X, shares=(50,))
+
+
 def test_a_gallery(ax):
     digits = load_digits()
     groups = digits.target.copy()

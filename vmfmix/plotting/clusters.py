@@ -1,6 +1,7 @@
 """Pictures of the clusters of a fitted model, from five of them to some hundred."""
 
 import numpy as np
+from scipy.linalg import null_space
 from sklearn.preprocessing import normalize
 from sklearn.utils.validation import check_is_fitted
 
@@ -10,6 +11,7 @@ from vmfmix.plotting.axes import BLUE, COLOURS, GREY, axes_for, logarithmic, nam
 _MOST_NUMBERED = 40  # clusters, up to which each is named at its place
 _MOST_CELLS = 150  # of a table, up to which each holds its number
 _BEHIND = {"boxstyle": "round,pad=0.15", "facecolor": "#FFFFFFCC", "edgecolor": "none"}
+_NOWHERE = "#999999"  # colour of rows of the background
 _TINY = 0.5  # smallest number on a logarithmic axis of sizes
 
 
@@ -173,7 +175,7 @@ def plot_map(model, X, projection=None, n_rows=5000, ax=None):
         projection = projection[rows]
     ax = axes_for(ax, "plot_map", (6.4, 5.2))
     colours = np.array(COLOURS)[labels % len(COLOURS)]
-    colours[labels < 0] = "#BBBBBB"
+    colours[labels < 0] = _NOWHERE
     size = float(np.clip(20_000 / max(len(rows), 1), 2.0, 20.0))
     ax.scatter(*projection.T, s=size, c=colours, alpha=0.6, linewidths=0.0)
     found = np.unique(labels[labels >= 0])
@@ -185,7 +187,7 @@ def plot_map(model, X, projection=None, n_rows=5000, ax=None):
     return ax
 
 
-def plot_sphere(model, X, n_rows=2000, ax=None):
+def plot_sphere(model, X, n_rows=2000, shares=(), ax=None):
     """Rows with three features on the sphere, coloured by cluster, with the mean directions.
 
     Parameters
@@ -195,6 +197,8 @@ def plot_sphere(model, X, n_rows=2000, ax=None):
     X : array-like of shape (n_samples, 3)
     n_rows : int, default=2000
         So many rows are drawn, evenly chosen.
+    shares : sequence of float, default=()
+        For each of them, circles around the mean directions that hold this share of a component.
     ax : mpl_toolkits.mplot3d.axes3d.Axes3D, default=None
         Where to draw; None: a new figure.
 
@@ -208,6 +212,8 @@ def plot_sphere(model, X, n_rows=2000, ax=None):
             f"The rows have {model.n_features_in_} features, and a sphere is drawn for 3; "
             "plot_map draws others."
         )
+    if not all(0.0 < share < 1.0 for share in shares):
+        raise ValueError(f"shares={shares} is not allowed; pass numbers between 0 and 1.")
     if ax is None:
         from matplotlib import pyplot
 
@@ -218,17 +224,34 @@ def plot_sphere(model, X, n_rows=2000, ax=None):
     some = np.unique(np.linspace(0, len(X) - 1, min(n_rows, len(X))).astype(int))
     labels = model.predict(X[some])
     colours = np.array(COLOURS)[labels % len(COLOURS)]
-    colours[labels < 0] = "#BBBBBB"
+    colours[labels < 0] = _NOWHERE
     around, up = np.mgrid[0 : 2 * np.pi : 37j, 0 : np.pi : 19j]
     ball = np.cos(around) * np.sin(up), np.sin(around) * np.sin(up), np.cos(up)
     ax.plot_wireframe(*ball, color="#DDDDDD", lw=0.4)
-    ax.scatter(*normalize(X[some]).T, s=6.0, c=colours, alpha=0.7, linewidths=0.0)
+    ax.scatter(*normalize(X[some]).T, s=10.0, c=colours, alpha=0.7, linewidths=0.0)
     for cluster, mean in enumerate(model.means_):
         ax.plot(*np.array([np.zeros(3), 1.15 * mean]).T, color=GREY, lw=1.0)
-        ax.text(*(1.25 * mean), str(cluster), ha="center", va="center", fontsize=9.0)
-    ax.set_box_aspect((1, 1, 1))
+        place = 1.25 * mean
+        ax.text(*place, str(cluster), ha="center", va="center", fontsize=9.0, bbox=_BEHIND)
+        for share in shares:
+            circle = _circle(mean, model.concentrations_[cluster], share)
+            ax.plot(*circle, color="black", lw=1.2, zorder=3)
+    ax.set(xlim=(-1.0, 1.0), ylim=(-1.0, 1.0), zlim=(-1.0, 1.0))
+    ax.set_box_aspect((1, 1, 1), zoom=1.5)  # the box is not drawn, and its corners are empty
     ax.set_axis_off()
     return ax
+
+
+def _circle(mean, concentration, share):
+    """The circle on the sphere, with three coordinates, that holds this share of the law.
+
+    In three dimensions u = 1 − μ·x has the distribution function (1 − exp(−κ u)) / (1 − exp(−2 κ)).
+    """
+    away = -np.log1p(share * np.expm1(-2.0 * concentration)) / concentration
+    one, other = null_space(mean[None]).T
+    around = np.linspace(0.0, 2.0 * np.pi, 181)[:, None]
+    ring = np.cos(around) * one + np.sin(around) * other
+    return ((1.0 - away) * mean + np.sqrt(away * (2.0 - away)) * ring).T
 
 
 def _side_by_side(cosines):

@@ -105,7 +105,7 @@ def label_issue_gallery(images, issues, n_images=20, n_columns=5, ax=None):
                 f"{given[number]} → {suggested[number]}",
                 ha="center",
                 va="top",
-                fontsize=8.0,
+                fontsize=9.0,
             )
     ax.set_yticks([])
     return ax
