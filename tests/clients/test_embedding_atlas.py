@@ -1,5 +1,6 @@
 """What Embedding Atlas reads, and that it reads it; the map itself needs a browser."""
 
+import io
 import json
 import re
 import zipfile
@@ -28,16 +29,20 @@ def test_the_files_hold_rows_and_names():
 
 def test_embedding_atlas_reads_them():
     pytest.importorskip("embedding_atlas")
+    pd = pytest.importorskip("pandas")
     from click.testing import CliRunner
     from embedding_atlas.cli import main
 
-    run("Embedding Atlas")
+    page = run("Embedding Atlas")
     command = re.search(r"^embedding-atlas (.*)$", SECTIONS["Embedding Atlas"], re.MULTILINE)[1]
     options = [*command.split(), "--export-application", "map.zip"]
     done = CliRunner().invoke(main, options, catch_exceptions=False)
     assert done.exit_code == 0, done.output
     with zipfile.ZipFile("map.zip") as archive:
-        (name,) = (name for name in archive.namelist() if name.endswith("metadata.json"))
-        props = json.loads(archive.read(name))["props"]
-        print(props, archive.namelist()[:5])
-    assert "What will the weather be here?" not in str(props)
+        props = json.loads(archive.read("data/metadata.json"))["props"]
+        rows = pd.read_parquet(io.BytesIO(archive.read("data/dataset.parquet")))
+    assert props["data"]["projection"] == {"x": "x", "y": "y"}
+    assert props["data"]["text"] == "text"
+    assert [name["text"] for name in props["embeddingViewLabels"]] == list(page["names"]["text"])
+    for column in ("text", "x", "y", "cluster"):
+        assert list(rows[column]) == list(page["atlas"][column])
