@@ -1,6 +1,6 @@
-# Everything but test-clients runs in .venv, which the first target that needs it makes. It is enough to have make
-# and Python 3.11 or newer. A file .venv/.with-NAME says that the extra NAME is installed; it is
-# older than pyproject.toml or constraints.txt when it must be installed again.
+# Everything but test-clients runs in .venv, which the first target that needs it makes. It is
+# enough to have make and Python 3.11 or newer. A file .venv/.with-NAME says that the extra NAME is
+# installed; it is older than pyproject.toml or constraints.txt when it must be installed again.
 
 PYTHON ?= python3
 VENV := .venv
@@ -12,14 +12,14 @@ CLIENTS := .venv-clients
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make demo    install the package alone and run examples/demo.py"
-	@echo "make test    run the tests"
-	@echo "make test-clients  run those with other libraries (BERTopic, turftopic, skops, ...), in $(CLIENTS)"
-	@echo "make lint    check style (ruff) and types (mypy)"
-	@echo "make docs    build the documentation into docs/_build/html"
-	@echo "make bench   run the benchmarks, all but the trainings (deep_*), and rewrite benchmarks/results"
-	@echo "make clean   remove .venv, caches and built documentation"
-	@echo "PYTHON=...   the interpreter that .venv is made with (now: $(PYTHON))"
+	@echo "make demo          install the package alone and run examples/demo.py"
+	@echo "make test          run the tests"
+	@echo "make test-clients  run the code of docs/ecosystem.md with the libraries it names, in $(CLIENTS)"
+	@echo "make lint          check style (ruff) and types (mypy)"
+	@echo "make docs          build the documentation into docs/_build/html"
+	@echo "make bench         run the benchmarks, all but the trainings (deep_*), and rewrite benchmarks/results"
+	@echo "make clean         remove .venv, caches and built documentation"
+	@echo "PYTHON=...         the interpreter that .venv is made with (now: $(PYTHON))"
 
 demo: $(VENV)/.with-core
 	$(BIN)/python examples/demo.py

@@ -6,8 +6,6 @@ import pytest
 from tests.clients import run
 from vmfmix import VMFMixture
 
-pytestmark = pytest.mark.filterwarnings("ignore")
-
 
 @pytest.fixture(scope="module")
 def page():
@@ -36,3 +34,9 @@ def test_a_data_set_on_disk_is_read_in_its_order(page, tmp_path):
     page["data"].shuffle(seed=0).save_to_disk(tmp_path / "data")
     data = load_from_disk(tmp_path / "data")
     np.testing.assert_array_equal(page["model"].predict(data), data["cluster"][:])
+
+
+def test_an_iterable_data_set_is_read_too(page):
+    data = page["data"].select_columns(["text", "embedding"]).to_iterable_dataset()
+    labels = VMFMixture(random_state=0).fit(data).labels_
+    np.testing.assert_array_equal(labels, page["model"].labels_)

@@ -10,8 +10,6 @@ import pytest
 
 from tests.clients import SECTIONS, run
 
-pytestmark = pytest.mark.filterwarnings("ignore")
-
 
 def test_the_files_hold_rows_and_names():
     pd = pytest.importorskip("pandas")

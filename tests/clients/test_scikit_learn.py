@@ -6,8 +6,6 @@ import pytest
 from tests.clients import run
 from vmfmix import VMFMixture
 
-pytestmark = pytest.mark.filterwarnings("ignore")
-
 
 @pytest.fixture(scope="module")
 def page():
