@@ -49,7 +49,7 @@ html_sidebars = {
     page: []
     for page in (
         *("index", "install", "quickstart", "guide", "number_of_clusters", "mathematics"),
-        *("performance", "changelog", "contributing"),
+        *("ecosystem", "migration", "performance", "changelog", "contributing"),
     )
 }
 

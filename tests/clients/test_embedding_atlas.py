@@ -25,6 +25,7 @@ def test_the_files_hold_rows_and_names():
         assert atlas["cluster"][page["texts"].index(name)] == cluster
 
 
+@pytest.mark.filterwarnings("ignore")
 def test_embedding_atlas_reads_them():
     pytest.importorskip("embedding_atlas")
     pd = pytest.importorskip("pandas")

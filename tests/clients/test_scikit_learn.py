@@ -6,6 +6,8 @@ import pytest
 from tests.clients import run
 from vmfmix import VMFMixture
 
+pytestmark = pytest.mark.filterwarnings("ignore:The estimator PCA does not support callbacks")
+
 
 @pytest.fixture(scope="module")
 def page():
