@@ -35,7 +35,7 @@ def test_our_words_exist(page):
     known = set(model.get_params()) | set(dir(model)) | set(vars(inspection))
     known |= {"n", "X", "x", "w", "c", "fit"}  # arguments
     ours = [code for cell in OURS for code in re.findall(r"`([^`]+)`", cell)]
-    words = [re.match(r"[A-Za-z_.]+", code) for code in ours if not code.startswith('"')]
+    words = [re.search(r"[A-Za-z_.]+", code) for code in ours if not code.startswith('"')]
     words = {match[0].rpartition(".")[2] for match in words} - {"VMFMixture"}
     assert len(words) > 30
     assert words <= known, words - known
