@@ -1,29 +1,34 @@
-# Everything runs in .venv, which the first target that needs it makes. It is enough to have make
-# and Python 3.11 or newer. A file .venv/.with-NAME says that the extra NAME is installed; it is
-# older than pyproject.toml or constraints.txt when it must be installed again.
+# Everything but test-clients runs in .venv, which the first target that needs it makes. It is
+# enough to have make and Python 3.11 or newer. A file .venv/.with-NAME says that the extra NAME is
+# installed; it is older than pyproject.toml or constraints.txt when it must be installed again.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+CLIENTS := .venv-clients
 
-.PHONY: help demo test lint docs bench clean
+.PHONY: help demo test test-clients lint docs bench clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make demo    install the package alone and run examples/demo.py"
-	@echo "make test    run the tests"
-	@echo "make lint    check style (ruff) and types (mypy)"
-	@echo "make docs    build the documentation into docs/_build/html"
-	@echo "make bench   run the benchmarks, all but the trainings (deep_*), and rewrite benchmarks/results"
-	@echo "make clean   remove .venv, caches and built documentation"
-	@echo "PYTHON=...   the interpreter that .venv is made with (now: $(PYTHON))"
+	@echo "make demo          install the package alone and run examples/demo.py"
+	@echo "make test          run the tests"
+	@echo "make test-clients  run the code of docs/ecosystem.md with the libraries it names, in $(CLIENTS)"
+	@echo "make lint          check style (ruff) and types (mypy)"
+	@echo "make docs          build the documentation into docs/_build/html"
+	@echo "make bench         run the benchmarks, all but the trainings (deep_*), and rewrite benchmarks/results"
+	@echo "make clean         remove .venv, caches and built documentation"
+	@echo "PYTHON=...         the interpreter that .venv is made with (now: $(PYTHON))"
 
 demo: $(VENV)/.with-core
 	$(BIN)/python examples/demo.py
 
 test: $(VENV)/.with-test
 	$(BIN)/python -m pytest -q -n auto
+
+test-clients: $(CLIENTS)/.with-clients
+	$(CLIENTS)/bin/python -m pytest -q -n auto --dist loadfile tests/clients
 
 lint: $(VENV)/.with-lint
 	$(BIN)/ruff check .
@@ -42,13 +47,21 @@ bench: $(VENV)/.with-bench
 	done
 
 clean:
-	rm -rf $(VENV) build dist docs/_build docs/generated docs/gallery .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(CLIENTS) build dist docs/_build docs/generated docs/gallery .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # -qq hides pip's progress and warnings, not its errors.
 $(VENV)/.with-%: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing vmfmix ($*) into $(VENV) ..."
 	@$(BIN)/python -m pip install -qq -c constraints.txt -e "$(if $(filter core,$*),.,.[$*])"
+	@touch $@
+
+# turftopic wants an older rich than constraints.txt has.
+$(CLIENTS)/.with-clients: pyproject.toml constraints.txt
+	@$(MAKE) --no-print-directory VENV=$(CLIENTS) $(CLIENTS)/bin/python
+	@echo "Installing vmfmix (clients) into $(CLIENTS) ..."
+	@grep -v '^rich=' constraints.txt > $(CLIENTS)/constraints.txt
+	@$(CLIENTS)/bin/python -m pip install -qq -c $(CLIENTS)/constraints.txt -e ".[clients]"
 	@touch $@
 
 $(BIN)/python:

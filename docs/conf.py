@@ -67,7 +67,7 @@ html_sidebars = {
     page: []
     for page in (
         *("index", "install", "quickstart", "tutorial", "guide", "pitfalls"),
-        *("number_of_clusters", "mathematics"),
+        *("number_of_clusters", "ecosystem", "migration", "mathematics"),
         *("performance", "changelog", "contributing"),
         "gallery/*",  # whose index shows what is there
     )

@@ -1,0 +1,54 @@
+"""BERTopic with VMFMixture in the place of HDBSCAN."""
+
+import numpy as np
+import pytest
+
+from tests.clients import run
+from vmfmix import VMFMixture
+from vmfmix.datasets import make_vmf_mixture
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # umap and plotly have many
+
+
+@pytest.fixture(scope="module")
+def page():
+    pytest.importorskip("bertopic")
+    return run("BERTopic")
+
+
+def topics_of(labels, topic_model):
+    """Clusters under the numbers that BERTopic gives them."""
+    number = topic_model.topic_mapper_.get_mappings()
+    return [int(number[label]) for label in labels]
+
+
+def test_topics_are_the_clusters(page):
+    model, topic_model = page["model"], page["topic_model"]
+    np.testing.assert_array_equal(topic_model.hdbscan_model.labels_, model.labels_)
+    np.testing.assert_array_equal(page["topics"], topics_of(model.labels_, topic_model))
+    np.testing.assert_array_equal(page["probabilities"], model.probabilities_)
+    info = topic_model.get_topic_info()
+    assert list(info["Topic"]) == list(range(model.n_components_))
+    assert list(info["Count"]) == sorted(np.bincount(model.labels_), reverse=True)
+    weather = page["topics"][page["texts"].index("What will the weather be here?")]
+    assert "weather" in dict(topic_model.get_topic(weather))
+
+
+def test_new_documents_go_to_the_same_topics(page):
+    topics, probabilities = page["topic_model"].transform(page["texts"][:50], page["X"][:50])
+    np.testing.assert_array_equal(topics, page["topics"][:50])
+    assert probabilities is None  # as the page says
+
+
+def test_the_background_is_the_topic_of_outliers(page):
+    X, _ = make_vmf_mixture(300, 32, 3, concentration=200.0, random_state=0)
+    away = np.linalg.svd(X)[2][-5:]  # nearly at right angles to all clusters
+    rows, texts = np.vstack([X, away]), [*(f"word{i % 9} text" for i in range(300)), *["odd"] * 5]
+    topic_model = page["BERTopic"](
+        embedding_model=None,
+        umap_model=page["BaseDimensionalityReduction"](),
+        hdbscan_model=VMFMixture(3, background=True, random_state=0),
+    )
+    topics, _ = topic_model.fit_transform(texts, rows)
+    assert set(topics[-5:]) == {-1}
+    assert set(topics) == {-1, 0, 1, 2}

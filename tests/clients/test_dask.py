@@ -1,0 +1,17 @@
+"""dask arrays."""
+
+import numpy as np
+import pytest
+
+from tests.clients import run
+
+
+def test_labels_are_those_of_the_array():
+    pytest.importorskip("dask.array")
+    page = run("dask")
+    model, from_dask = page["model"], page["from_dask"]
+    np.testing.assert_array_equal(from_dask.labels_, model.labels_)
+    np.testing.assert_allclose(from_dask.means_, model.means_, atol=1e-6)
+    labels = from_dask.predict(page["rows"])
+    assert isinstance(labels, np.ndarray)
+    np.testing.assert_array_equal(labels, model.labels_)

@@ -1,0 +1,47 @@
+"""What Embedding Atlas reads, and that it reads it; the map itself needs a browser."""
+
+import io
+import json
+import re
+import zipfile
+
+import numpy as np
+import pytest
+
+from tests.clients import SECTIONS, run
+
+
+def test_the_files_hold_rows_and_names():
+    pd = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    page = run("Embedding Atlas")
+    model = page["model"]
+    atlas, names = pd.read_parquet("atlas.parquet"), pd.read_parquet("names.parquet")
+    assert list(atlas["text"]) == page["texts"]
+    np.testing.assert_array_equal(atlas["cluster"].str.split().str[1].astype(int), model.labels_)
+    assert np.isfinite(atlas[["x", "y"]]).all(axis=None)
+    assert len(names) == model.n_components_
+    for cluster, name in names["text"].items():
+        assert atlas["cluster"][page["texts"].index(name)] == cluster
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_embedding_atlas_reads_them():
+    pytest.importorskip("embedding_atlas")
+    pd = pytest.importorskip("pandas")
+    from click.testing import CliRunner
+    from embedding_atlas.cli import main
+
+    page = run("Embedding Atlas")
+    command = re.search(r"^embedding-atlas (.*)$", SECTIONS["Embedding Atlas"], re.MULTILINE)[1]
+    options = [*command.split(), "--export-application", "map.zip"]
+    done = CliRunner().invoke(main, options, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    with zipfile.ZipFile("map.zip") as archive:
+        props = json.loads(archive.read("data/metadata.json"))["props"]
+        rows = pd.read_parquet(io.BytesIO(archive.read("data/dataset.parquet")))
+    assert props["data"]["projection"] == {"x": "x", "y": "y"}
+    assert props["data"]["text"] == "text"
+    assert [name["text"] for name in props["embeddingViewLabels"]] == list(page["names"]["text"])
+    for column in ("text", "x", "y", "cluster"):
+        assert list(rows[column]) == list(page["atlas"][column])

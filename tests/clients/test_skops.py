@@ -1,0 +1,55 @@
+"""skops: files without pickle."""
+
+import numpy as np
+import pytest
+
+from tests.clients import run
+from vmfmix import VMFMixture
+
+
+@pytest.fixture(scope="module")
+def page():
+    pytest.importorskip("skops")
+    return run("skops")
+
+
+def test_a_model_comes_back_whole(page):
+    X, model, again = page["X"], page["model"], page["again"]
+    assert again.get_params() == model.get_params()
+    np.testing.assert_array_equal(again.labels_, model.labels_)
+    np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
+    np.testing.assert_array_equal(again.merge_to(12).means_, model.merge_to(12).means_)
+
+
+@pytest.mark.parametrize(
+    "fit",
+    [
+        lambda X: VMFMixture(background=True, center=True, random_state=0).fit(X),
+        lambda X: VMFMixture(7, merge=None, concentration="tied", random_state=0).fit(X),
+        lambda X: VMFMixture(7, random_state=0).partial_fit(X[:500]).partial_fit(X[500:1000]),
+    ],
+    ids=["background", "seeded", "stream"],
+)
+def test_the_list_of_the_page_is_enough(page, fit):
+    import skops.io
+
+    X = page["X"]
+    model = fit(X)
+    data = skops.io.dumps(model)
+    assert set(skops.io.get_untrusted_types(data=data)) <= set(page["trusted"])
+    again = skops.io.loads(data, trusted=page["trusted"])
+    np.testing.assert_array_equal(again.predict(X), model.predict(X))
+    again.partial_fit(X[1000:1500])
+    model.partial_fit(X[1000:1500])
+    np.testing.assert_array_equal(again.means_, model.means_)
+
+
+def test_all_of_the_list_is_needed(page):
+    import skops.io
+
+    X = page["X"]
+    stream = VMFMixture(7, random_state=0).partial_fit(X[:500])
+    needed = set()
+    for model in (page["model"], stream):
+        needed |= set(skops.io.get_untrusted_types(data=skops.io.dumps(model)))
+    assert needed == set(page["trusted"])
