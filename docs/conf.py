@@ -58,6 +58,7 @@ html_title = "vmfmix"
 html_show_sourcelink = False
 html_theme_options = {
     "navigation_with_keys": False,
+    "header_links_before_dropdown": 4,
     "secondary_sidebar_items": ["page-toc"],
     "footer_start": ["copyright"],
     "footer_end": [],
@@ -67,7 +68,8 @@ html_sidebars = {
     page: []
     for page in (
         *("index", "install", "quickstart", "tutorial", "guide", "pitfalls"),
-        *("number_of_clusters", "ecosystem", "migration", "mathematics"),
+        *("number_of_clusters", "large_data", "inspection", "deep", "ecosystem", "migration"),
+        "mathematics",
         *("performance", "changelog", "contributing"),
         "gallery/*",  # whose index shows what is there
     )
