@@ -58,8 +58,9 @@ MAY_KNOW = {
     "report": {"inspection", "plotting", "metrics", "summary", "files", "images"},
     "cli": {
         *("mixture", "persistence", "metrics", "inspection", "plotting", "files", "summary"),
-        *("report", "images"),
+        *("report", "images", "arguments"),
     },
+    "arguments": set(),
     "deep": {
         *("statistics", "merging", "distribution", "engines", "mixture", "metrics", "plotting"),
         "images",
