@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CLIENTS := .venv-clients
 
-.PHONY: help demo test test-clients lint docs bench clean
+.PHONY: help demo test test-clients lint docs bench audit clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -18,6 +18,7 @@ help:
 	@echo "make lint          check style (ruff) and types (mypy)"
 	@echo "make docs          build the documentation into docs/_build/html"
 	@echo "make bench         run the benchmarks, all but the trainings (deep_*), and rewrite benchmarks/results"
+	@echo "make audit         look for known weaknesses of what is installed (pip-audit)"
 	@echo "make clean         remove .venv, caches and built documentation"
 	@echo "PYTHON=...         the interpreter that .venv is made with (now: $(PYTHON))"
 
@@ -45,6 +46,10 @@ bench: $(VENV)/.with-bench
 	    echo "python -m $$name"; \
 	    $(BIN)/python -m $$name; \
 	done
+
+audit: $(VENV)/.with-all $(VENV)/.with-audit
+	@echo "What the advisory database cannot be asked about is listed as not audited."
+	$(BIN)/python -m pip_audit --skip-editable --progress-spinner off
 
 clean:
 	rm -rf $(VENV) $(CLIENTS) build dist docs/_build docs/generated docs/gallery .mypy_cache .pytest_cache .ruff_cache

@@ -70,7 +70,7 @@ html_sidebars = {
         *("index", "install", "quickstart", "tutorial", "guide", "pitfalls"),
         *("number_of_clusters", "large_data", "inspection", "deep", "ecosystem", "migration"),
         "mathematics",
-        *("performance", "changelog", "contributing"),
+        *("performance", "promises", "changelog", "contributing"),
         "gallery/*",  # whose index shows what is there
     )
 }

@@ -86,3 +86,14 @@ def test_the_commands_of_training_run_as_printed(tmp_path):
 def test_links_lead_somewhere():
     for target in re.findall(r"\]\(([^)#]+)", README):
         assert "://" in target or (ROOT / target).exists(), target
+
+
+def test_every_promise_names_a_test_that_is_there():
+    page = (ROOT / "docs" / "promises.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(tests/\w+\.py)(?:::(\w+))?`", page)
+    assert len(named) > 30
+    for file, test in named:
+        text = (ROOT / file).read_text(encoding="utf-8")
+        assert f"def {test or 'test_'}" in text, f"{file}::{test}"
+    for row in re.findall(r"^\| (?!promise|-).*$", page, re.MULTILINE):
+        assert "`tests/" in row, row
