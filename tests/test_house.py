@@ -30,10 +30,10 @@ MAY_KNOW = {
     "starting": {"path", "selection", "merging", "isotropy", "seeding", "engines", "statistics"},
     "em": {"engines", "seeding", "statistics", "distribution"},
     "callbacks": set(),
-    "persistence": {"mixture", "path"},  # when a model is loaded, not on import
+    "persistence": {"mixture", "path", "checks"},  # when a model is loaded, not on import
     "streaming": {"statistics", "distribution", "dense_or_sparse"},
     "fitting": {"em", "starting", "seeding", "callbacks", "statistics"},
-    "checks": {"engines", "fitting"},
+    "checks": {"engines", "fitting", "statistics"},
     "mixture": {
         *("em", "fitting", "engines", "merging", "path", "selection", "statistics"),
         *(

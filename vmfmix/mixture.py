@@ -737,7 +737,8 @@ class VMFMixture(
                 # scikit-learn's check of half precision makes an array of the same shape.
                 require_finite(X, type(self).__name__)
                 options["ensure_all_finite"] = False
-            return validate_data(self, X, accept_sparse="csr", dtype=DTYPES, **options)
+            with np.errstate(invalid="ignore"):  # it adds all numbers up, and infinities to it
+                return validate_data(self, X, accept_sparse="csr", dtype=DTYPES, **options)
         options.pop("ensure_min_features", None)
         return validate_data(self, X, skip_check_array=True, **options)
 

@@ -228,13 +228,14 @@ class CPUEngine(Engine):
             yield rows, self._affine(rows, scores, mixture.center_scores) + mixture.offsets
 
     def cosines(self, directions):  # noqa: D102
-        center_scores = np.zeros(len(directions))
+        n_directions = directions.shape[0]  # they may be sparse
+        center_scores = np.zeros(n_directions)
         dtype = self.dtype
         if self._center is not None:
             center_scores = directions @ self._center
             dtype = np.dtype(np.float64)
         natural = self._rows.prepare(directions, dtype)
-        for rows, scores in self._scores(natural, len(directions)):
+        for rows, scores in self._scores(natural, n_directions):
             yield rows, self._affine(rows, scores, center_scores)
 
     def take(self, positions):  # noqa: D102
