@@ -6,13 +6,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test lint docs bench clean
+.PHONY: help demo test fuzz lint docs bench clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    install the package alone and run examples/demo.py"
 	@echo "make test    run the tests"
+	@echo "make fuzz    run the tests of any input with many more examples, other ones each time"
 	@echo "make lint    check style (ruff) and types (mypy)"
 	@echo "make docs    build the documentation into docs/_build/html"
 	@echo "make bench   run the benchmarks, all but the trainings (deep_*), and rewrite benchmarks/results"
@@ -24,6 +25,9 @@ demo: $(VENV)/.with-core
 
 test: $(VENV)/.with-test
 	$(BIN)/python -m pytest -q -n auto
+
+fuzz: $(VENV)/.with-test
+	$(BIN)/python -m pytest -q -n auto --hypothesis-profile fuzz tests/test_any_input.py
 
 lint: $(VENV)/.with-lint
 	$(BIN)/ruff check .

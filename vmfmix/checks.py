@@ -1,6 +1,4 @@
-"""What is asked of parameters and rows before a fit, and of models from files, and what is said of
-the outcome of a fit.
-"""
+"""What is asked of parameters, rows and models from files, and what is said of a fit's outcome."""
 
 import warnings
 from contextlib import nullcontext

@@ -733,6 +733,8 @@ class VMFMixture(
         pace = Pace() if self.verbose else None
         X = checked_rows(X, block_size=self.block_size, device=self.device, report=pace)
         if not (is_tensor(X) or isinstance(X, Rows)):
+            if getattr(getattr(X, "dtype", None), "kind", "f") in "mM":
+                raise ValueError("X holds dates or times, which have no direction; pass numbers.")
             if getattr(X, "dtype", None) == np.float16:
                 # scikit-learn's check of half precision makes an array of the same shape.
                 require_finite(X, type(self).__name__)

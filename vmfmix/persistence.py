@@ -5,8 +5,8 @@ for each array among the parameters (``parameter.<name>``) and attributes (``fit
 ``fitted.merge_history_.<name>`` for those of the merge history; a sparse one has the arrays
 ``<name>.data``, ``.indices``, ``.indptr`` and ``.shape``).
 
-A file may come from anyone: what it claims is checked before memory is asked for, and a model that
-no fit can leave is refused.
+A file may come from anyone: it makes nothing run, a model that no fit can leave is refused, and no
+more memory is asked for than a file of its size can fill (1032 times as much).
 """
 
 import json
