@@ -160,13 +160,13 @@ def assert_sound(model, X):
     assert 0 <= getattr(model, "isotropy_", 0) <= 1 or np.isnan(model.isotropy_)
     # What float32 may leave in nats, and float64 of large products, more so next to the centre.
     largest = model.concentrations_.max(initial=0)
-    rounding = 2e-3 + 1e-15 * largest * np.sqrt(model.n_features_in_)
+    rounding = 2e-3 + 1e-14 * largest * np.sqrt(model.n_features_in_)
     if model.center:
         dense = np.asarray(X, dtype=np.float64)
         dense = dense / np.abs(dense).max(axis=1, keepdims=True, initial=5e-324)
         unit = dense / np.maximum(np.linalg.norm(dense, axis=1, keepdims=True), 1e-300)
         nearest = max(np.linalg.norm(unit - model.center_, axis=1).min(), 1e-12)
-        rounding += 1e-15 * largest / nearest
+        rounding += 1e-14 * largest / nearest
     assert (np.diff(model.lower_bounds_) > -rounding).all(), model.lower_bounds_
     labels = model.predict(X)
     np.testing.assert_array_equal(labels, model.labels_)

@@ -65,7 +65,7 @@ def test_another_process_finds_the_same(here, n_threads):
 
 @pytest.mark.parametrize("block_size", [17, 300])
 def test_the_size_of_blocks_is_no_matter(here, block_size):
-    """Rows of snips are float32, whose products depend on the shape of the block in the 7th digit."""
+    """Rows of snips are float32: the shape of a block decides the 7th digit of products."""
     assert_same(records(block_size=block_size), here, rel=1e-5)
 
 

@@ -17,7 +17,7 @@ import scipy.sparse as sp
 from vmfmix.dense_or_sparse import as_array
 from vmfmix.distribution import log_normalizer
 from vmfmix.engines import kernels, looks, recall
-from vmfmix.engines.base import MOST_ROUNDING, Assignment, Engine
+from vmfmix.engines.base import MOST_ROUNDING, NO_DIRECTION, Assignment, Engine
 from vmfmix.engines.rows import DenseRows, SparseRows, blocks
 from vmfmix.engines.threads import one_thread_in_blas, one_thread_in_torch
 from vmfmix.engines.workspace import Workspace
@@ -115,8 +115,7 @@ class CPUEngine(Engine):
         if center is None:
             return scale, np.broadcast_to(0.0, self.n_rows)
         squared = self._rows.squared_distances(scale, center, self._rows_per_block(1))
-        # Below the rounding of a unit row a difference is no direction.
-        directed = (scale > 0) & (squared > 1e-24)
+        directed = (scale > 0) & (squared > NO_DIRECTION[self.dtype])
         shift = np.zeros(self.n_rows)
         shift[directed] = 1.0 / np.sqrt(squared[directed])
         return scale * shift, shift

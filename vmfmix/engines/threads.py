@@ -1,5 +1,6 @@
 """How many threads a pass may use, while BLAS itself is held at one, and torch with it."""
 
+import os
 import sys
 import threading
 from contextlib import contextmanager
@@ -58,6 +59,8 @@ def one_thread_in_torch():
 
 
 _hold = _Hold()
+if hasattr(os, "register_at_fork"):  # whoever held it in another thread is not in the child
+    os.register_at_fork(after_in_child=_hold.__init__)
 
 
 @contextmanager
