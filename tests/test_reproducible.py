@@ -72,5 +72,5 @@ def test_the_size_of_blocks_is_no_matter(here, block_size):
 def test_a_change_would_be_noticed(here):
     name = "planted, number found"
     rows, parameters = cases()[name]
-    other = record(rows, parameters | {"tol": 0.01})
+    other = record(rows, parameters | {"concentration": "tied"})
     assert other["lower_bound"] != pytest.approx(here[name]["lower_bound"], rel=1e-5)

@@ -24,6 +24,10 @@ class _Hold:
         self._n_threads = 1
         self._n_torch_threads: Any = None
 
+    def forget(self):
+        """Nobody holds it."""
+        self._lock, self._holders = threading.Lock(), 0
+
     def take(self):
         with self._lock:
             if self._holders == 0:
@@ -60,7 +64,7 @@ def one_thread_in_torch():
 
 _hold = _Hold()
 if hasattr(os, "register_at_fork"):  # whoever held it in another thread is not in the child
-    os.register_at_fork(after_in_child=_hold.__init__)
+    os.register_at_fork(after_in_child=_hold.forget)
 
 
 @contextmanager
