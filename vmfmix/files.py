@@ -8,8 +8,6 @@ import csv
 import os
 import secrets
 import shutil
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -206,7 +204,9 @@ def _from_npy(path, array):
         raise ValueError(f"{path} holds a single array without a name; leave out --array.")
     try:
         return np.lib.format.open_memmap(path, mode="r")
-    except ValueError as error:
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:  # NumPy stumbles over damaged headers in many ways
         if "Python objects" in str(error):
             raise _objects(path) from None
         raise ValueError(f"{path} is not a whole .npy file; write it with numpy.save.") from None
@@ -240,7 +240,7 @@ def _opened_npz(path):
     with open(path, "rb") as file:  # np.load forgets to close a path that is no archive
         try:
             stored = np.load(file, allow_pickle=False)
-        except (EOFError, ValueError, zipfile.BadZipFile):
+        except Exception:  # damage shows in many ways
             stored = None
         if not isinstance(stored, np.lib.npyio.NpzFile):
             raise _not_npz(path)
@@ -252,7 +252,9 @@ def _array_or_none(stored, name, path):
     """The array, or None where only unpickling would give it."""
     try:
         return stored[name]
-    except (EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # damage shows in many ways
         if "allow_pickle" in str(error):
             return None
         raise _not_npz(path) from None
@@ -264,7 +266,9 @@ def _from_sparse_npz(path, array):
     try:
         rows = sp.load_npz(path).tocsr()
         rows.check_format(full_check=True)  # indices outside of the shape would crash the kernels
-    except (KeyError, NotImplementedError, TypeError, ValueError):
+    except MemoryError:
+        raise
+    except Exception:  # damage shows in many ways
         raise ValueError(
             f"{path} is not a sparse matrix; write it with scipy.sparse.save_npz."
         ) from None
