@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CLIENTS := .venv-clients
 
-.PHONY: help demo test test-clients lint docs bench audit clean
+.PHONY: help demo test test-clients fuzz lint docs bench audit clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -15,6 +15,7 @@ help:
 	@echo "make demo          install the package alone and run examples/demo.py"
 	@echo "make test          run the tests"
 	@echo "make test-clients  run the code of docs/ecosystem.md with the libraries it names, in $(CLIENTS)"
+	@echo "make fuzz          run the tests of any input with many more examples, other ones each time"
 	@echo "make lint          check style (ruff) and types (mypy)"
 	@echo "make docs          build the documentation into docs/_build/html"
 	@echo "make bench         run the benchmarks, all but the trainings (deep_*), and rewrite benchmarks/results"
@@ -30,6 +31,9 @@ test: $(VENV)/.with-test
 
 test-clients: $(CLIENTS)/.with-clients
 	$(CLIENTS)/bin/python -m pytest -q -n auto --dist loadfile tests/clients
+
+fuzz: $(VENV)/.with-test
+	$(BIN)/python -m pytest -q -n auto --hypothesis-profile fuzz tests/test_any_input.py
 
 lint: $(VENV)/.with-lint
 	$(BIN)/ruff check .

@@ -1,5 +1,6 @@
 """Rows of arrays and of sparse matrices, and mixtures whose sums and means are sparse."""
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -114,3 +115,18 @@ def test_concentrations_of_sparse_rows(sparse_sums, concentration):
     of_array = VMFMixture(N_TOPICS, **given).fit(X.toarray())
     np.testing.assert_allclose(model.concentrations_, of_array.concentrations_, rtol=1e-8)
     np.testing.assert_allclose(model.background_weight_, of_array.background_weight_, atol=1e-10)
+
+
+@pytest.mark.parametrize("selection", ["silhouette", "stability", "modularity"])
+def test_numbers_of_clusters_of_rows_with_sparse_sums(sparse_sums, selection):
+    X = sp.csr_array(np.random.default_rng(0).integers(-9, 9, (26, 1)) * np.eye(26, 300))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        model = VMFMixture(selection=selection, merge="icl", random_state=0).fit(X)
+    assert model.n_components_ >= 1
+
+
+def test_the_smallest_numbers_have_a_direction():
+    X = sp.csr_array(np.array([[5e-324, 0.0, 0.0], [0.0, 5e-324, 5e-324]]))
+    rows, _ = choose_engine(X).take(np.arange(2))
+    np.testing.assert_allclose(rows.toarray(), [[1, 0, 0], [0, 0.5**0.5, 0.5**0.5]])

@@ -30,11 +30,11 @@ MAY_KNOW = {
     "starting": {"path", "selection", "merging", "isotropy", "seeding", "engines", "statistics"},
     "em": {"engines", "seeding", "statistics", "distribution"},
     "callbacks": set(),
-    "persistence": {"mixture", "path", "files"},  # the mixture when a model is loaded
+    "persistence": {"mixture", "path", "checks", "files"},  # all but files when a model is loaded
     "checkpoints": {"em", "files", "persistence", "statistics"},
     "streaming": {"statistics", "distribution", "dense_or_sparse"},
     "fitting": {"em", "starting", "seeding", "callbacks", "statistics"},
-    "checks": {"engines", "fitting"},
+    "checks": {"engines", "fitting", "statistics"},
     "mixture": {
         *("em", "fitting", "engines", "merging", "path", "selection", "statistics"),
         *(

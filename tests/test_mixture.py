@@ -525,6 +525,10 @@ def test_rows_without_any_direction_are_refused():
         VMFMixture(2).fit(np.zeros((5, 3)))
     with pytest.raises(ValueError, match="equal to their mean, which center=True takes out"):
         VMFMixture(1, center=True).fit(np.ones((5, 3)))
+    lengths = np.linspace(0.1, 3.0, 50)[:, np.newaxis]  # directions differ by rounding
+    alike = (lengths * np.random.default_rng(0).standard_normal(40)).astype(np.float32)
+    with pytest.raises(ValueError, match="equal to their mean"):
+        VMFMixture(1, center=True).fit(alike)
     with pytest.raises(ValueError, match="n_components=3 is more than the 2 rows"):
         VMFMixture(3, means_init=np.eye(3)).fit(np.eye(3), sample_weight=[1, 1, 0])
 

@@ -6,15 +6,13 @@ which gives the same since it depends on `random_state` alone.
 
 import hashlib
 import json
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 
 from vmfmix.em import EMResult
 from vmfmix.files import whole_file
-from vmfmix.persistence import joined, parts_of
+from vmfmix.persistence import joined, parts_of, read_arrays
 from vmfmix.statistics import ConcentrationPrior, MixtureParameters
 
 _FORMAT = 1
@@ -104,17 +102,17 @@ class Checkpoint:
         if not self.path.exists():
             return {}
         try:
-            with open(self.path, "rb") as file, np.load(file, allow_pickle=False) as stored:
-                arrays = dict(stored)
+            with open(self.path, "rb") as file:
+                arrays = read_arrays(file)
             header, probe = json.loads(str(arrays.pop("header"))), arrays.pop("probe")
             names = dict.fromkeys(name.split(".")[0] for name in arrays)
             memories = {name: _result_of(arrays, f"{name}.") for name in names}
             known = header.pop("vmfmix checkpoint"), header.pop("version")
-        except (EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile, zlib.error):
+        except Exception as error:  # damage shows in many ways
             raise ValueError(
                 f"{self.path} is no checkpoint of a fit, or damaged; pass another path, or remove "
                 "it."
-            ) from None
+            ) from error
         if known[0] != _FORMAT:
             raise ValueError(
                 f"{self.path} was written by vmfmix {known[1]}, in a format that this version does "

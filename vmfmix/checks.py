@@ -1,4 +1,4 @@
-"""What is asked of parameters and rows before a fit, and what is said of its outcome."""
+"""What is asked of parameters, rows and models from files, and what is said of a fit's outcome."""
 
 import warnings
 from contextlib import nullcontext
@@ -11,12 +11,14 @@ from sklearn.utils.validation import _check_sample_weight
 
 from vmfmix.engines.base import SharedRows
 from vmfmix.fitting import merges
+from vmfmix.statistics import LARGEST_CONCENTRATION
 
 _LARGEST_WEIGHT = 1e15
 _NEAR_THE_START = 0.7  # share of the starting number from which on it may have been too small
 _TINY = 4  # rows
 _ENTRIES_AT_ONCE = 2**18
 _FEWEST_TO_COUNT = 10  # distinct rows
+_ROUNDING = 1e-6  # of sums and lengths that are 1
 
 
 def check_merging(settings):
@@ -54,8 +56,10 @@ def check_merging(settings):
 def require_finite(X, estimator_name):
     """Refuse an array with NaN or infinity, looking at a part of it at a time."""
     step = max(_ENTRIES_AT_ONCE // max(X[:1].size, 1), 1)
-    for start in range(0, len(X), step):
-        assert_all_finite(X[start : start + step], input_name="X", estimator_name=estimator_name)
+    with np.errstate(invalid="ignore"):  # it adds all numbers up, and infinities to it
+        for start in range(0, len(X), step):
+            part = X[start : start + step]
+            assert_all_finite(part, input_name="X", estimator_name=estimator_name)
 
 
 def require_same_shape(model, last, X):
@@ -111,6 +115,47 @@ def copies_of_unit(weight, X):
     sums = np.array([weight.sum(), (weight > 0).sum()])
     total, n_rows = X.total(sums) if isinstance(X, SharedRows) else sums
     return 1.0 / min(total / n_rows, 1.0)
+
+
+def require_sound(model):
+    """Refuse a model from a file that no fit can have left."""
+    model._validate_params()
+    n_components, n_features = model.n_components_, model.n_features_in_
+    background = getattr(model, "background_weight_", 0.0)
+    center = getattr(model, "center_", np.zeros(n_features))
+    weights, means, concentrations = model.weights_, model.means_, model.concentrations_
+    whole = (n_components, n_features, model.n_samples_seen_, model.n_iter_)
+    sound = all(type(number) is int and number >= 0 for number in whole)
+    shapes = [(n_components,), (n_components, n_features), (n_components,), (n_features,)]
+    for values, shape in zip((weights, means, concentrations, center), shapes):
+        sound &= values.shape == shape and values.dtype == np.float64 and np.isfinite(values).all()
+    total = weights.sum() + background
+    sound = (
+        sound
+        and n_features > 0
+        and (weights >= 0).all()
+        and 0 <= background <= 1
+        and abs(total - 1.0) < _ROUNDING
+        and (np.abs(np.linalg.norm(means, axis=1) - 1.0) < _ROUNDING).all()
+        and (concentrations >= 0).all()
+        and (concentrations <= LARGEST_CONCENTRATION).all()
+        and len(getattr(model, "feature_names_in_", center)) == n_features
+    )
+    if hasattr(model, "labels_"):
+        labels, probabilities = model.labels_, model.probabilities_
+        sound = (
+            sound
+            and labels.ndim == 1
+            and labels.dtype.kind == "i"
+            and labels.shape == probabilities.shape
+            and (labels >= -1).all()
+            and (labels < n_components).all()
+            and (probabilities >= 0).all()
+            and (probabilities <= 1.0 + _ROUNDING).all()
+        )
+    history = getattr(model, "merge_history_", None)
+    if not sound or (history is not None and not history.is_sound(n_features)):
+        raise ValueError("The numbers do not go together.")
 
 
 def warn_of_numbers(model, fit, counts):

@@ -750,11 +750,14 @@ class VMFMixture(
         pace = Pace() if self.verbose else None
         X = checked_rows(X, block_size=self.block_size, device=self.device, report=pace)
         if not (is_tensor(X) or isinstance(X, Rows)):
+            if getattr(getattr(X, "dtype", None), "kind", "f") in "mM":
+                raise ValueError("X holds dates or times, which have no direction; pass numbers.")
             if getattr(X, "dtype", None) == np.float16:
                 # scikit-learn's check of half precision makes an array of the same shape.
                 require_finite(X, type(self).__name__)
                 options["ensure_all_finite"] = False
-            return validate_data(self, X, accept_sparse="csr", dtype=DTYPES, **options)
+            with np.errstate(invalid="ignore"):  # it adds all numbers up, and infinities to it
+                return validate_data(self, X, accept_sparse="csr", dtype=DTYPES, **options)
         options.pop("ensure_min_features", None)
         return validate_data(self, X, skip_check_array=True, **options)
 

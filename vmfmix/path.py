@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 import numpy as np
+import scipy.sparse as sp
 
 from vmfmix.dense_or_sparse import inner_products, stacked
 from vmfmix.isotropy import effective_dimension
@@ -232,6 +233,53 @@ class MergeHistory:
             f"MergeHistory({self.n_components_init} components merged down to {self.rounds[-1]} "
             f"in {len(self.rounds) - 1} rounds)"
         )
+
+    def is_sound(self, n_features):
+        """Whether this can be a merge path: what a file holds may be damaged.
+
+        Parameters
+        ----------
+        n_features : int
+
+        Returns
+        -------
+        bool
+        """
+        rounds, children = self.rounds, self.children
+        whole = (rounds, children, self.nodes, self.n_components, self.candidates)
+        if any(values.dtype.kind != "i" for values in whole) or len(rounds) == 0:
+            return False
+        most, n_merges = int(rounds[0]), int(rounds[0]) - int(rounds[-1])
+        n_nodes, n_iterations = int(rounds.sum()), len(self.n_components)
+        shapes = [
+            (children, (n_merges, 2)),
+            (self.costs, (n_merges,)),
+            (self.nodes, (n_nodes,)),
+            (self.counts, (n_nodes,)),
+            (self.resultants, (n_nodes, n_features)),
+            (self.log_likelihoods, (n_iterations,)),
+            (self.seconds, (n_iterations,)),
+            (self.scores, (len(self.candidates),)),
+        ]
+        if any(values.shape != shape for values, shape in shapes):
+            return False
+        if rounds[-1] < 1 or (np.diff(rounds) >= 0).any():
+            return False
+        entries = self.resultants.data if sp.issparse(self.resultants) else self.resultants
+        if not (np.isfinite(entries).all() and (self.counts > 0).all()):
+            return False
+        alive, merged, first = set(range(most)), 0, 0
+        for size in rounds.tolist():  # of what is there, two at a time become one
+            for pair in children[merged : most - size].tolist():
+                if pair[0] == pair[1] or not alive.issuperset(pair):
+                    return False
+                alive.difference_update(pair)
+                alive.add(most + merged)
+                merged += 1
+            if set(self.nodes[first : first + size].tolist()) != alive:
+                return False
+            first += size
+        return True
 
     def statistics(self, n_components):
         """Sufficient statistics with so many components, cut from the path.

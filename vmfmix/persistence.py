@@ -4,11 +4,16 @@ The file holds ``format`` (JSON: what this is, its parameters and scalar attribu
 for each array among the parameters (``parameter.<name>``) and attributes (``fitted.<name>``, and
 ``fitted.merge_history_.<name>`` for those of the merge history; a sparse one has the arrays
 ``<name>.data``, ``.indices``, ``.indptr`` and ``.shape``).
+
+A file may come from anyone: it makes nothing run, a model that no fit can leave is refused, and no
+more memory is asked for than a file of its size can fill (1032 times as much).
 """
 
 import json
+import math
+import os
 import zipfile
-import zlib
+from contextlib import contextmanager
 
 import numpy as np
 import scipy.sparse as sp
@@ -17,6 +22,7 @@ from vmfmix.files import whole_file
 
 _FORMAT = 3
 _SPARSE = ("data", "indices", "indptr", "shape")  # what makes a sparse array
+_MOST_INFLATED = 1032  # bytes that a byte of a deflated file stands for, at most
 
 
 def save(model, path):
@@ -45,10 +51,12 @@ def save(model, path):
                 value = None  # a generator in the middle of its stream is not part of a model
             if name == "selection" and callable(value):
                 value = "auto"  # code is not part of a model either, and the number is chosen
+            if name == "device" and value is not None:
+                value = str(value)  # of a torch.device
             if isinstance(value, MergeHistory):
                 for key, part in vars(value).items():
                     arrays |= parts_of(f"{kind}.{name}.{key}", part)
-            elif isinstance(value, (np.ndarray, list, tuple)):
+            elif isinstance(value, (np.ndarray, list, tuple)) or hasattr(value, "__array__"):
                 value = np.asarray(value)
                 arrays[f"{kind}.{name}"] = value.astype(str) if value.dtype == object else value
             elif value is None or isinstance(value, (bool, int, float, str, np.generic)):
@@ -94,26 +102,28 @@ def load(path):
     >>> bool((again.predict(X) == model.labels_).all())
     True
     """
-    from vmfmix.mixture import VMFMixture
-    from vmfmix.path import MergeHistory
+    with open(path, "rb") as file, _damage_named(path):
+        arrays = read_arrays(file)
+        header = json.loads(str(arrays.pop("format")))
+        version, written_by = int(header["format"]), header["vmfmix"]
+    if version > _FORMAT:
+        raise ValueError(
+            f"{path} was written by vmfmix {written_by}, whose format this version does not know; "
+            "upgrade vmfmix."
+        )
+    with _damage_named(path):
+        return _model(header, arrays)
 
-    header, arrays = _read(path)
-    model = VMFMixture()
-    model.set_params(**header["parameter"])
-    for name, value in header["fitted"].items():
-        setattr(model, name, value)
-    history = {}
-    for name, value in arrays.items():
-        _, name, *part = name.split(".")
-        if name == "feature_names_in_":
-            value = value.astype(object)
-        if part:
-            history[".".join(part)] = value
-        else:
-            setattr(model, name, value)
-    if history:
-        model.merge_history_ = MergeHistory(**joined(history))
-    return model
+
+@contextmanager
+def _damage_named(path):
+    """Whatever goes wrong with what a file holds is told as what it is."""
+    try:
+        yield
+    except Exception as error:
+        raise ValueError(
+            f"{path} is not a vmfmix model, or damaged; pass a file written by save()."
+        ) from error
 
 
 def parts_of(name, value):
@@ -124,31 +134,70 @@ def parts_of(name, value):
 
 
 def joined(arrays):
-    """The arrays by name, with those that are parts of sparse ones put together."""
+    """The arrays by name, with those that are parts of sparse ones put together, and checked."""
     arrays = dict(arrays)
     for name in [name for name in arrays if name.endswith(".shape")]:
         name = name.removesuffix(".shape")
         *entries, shape = (arrays.pop(f"{name}.{part}") for part in _SPARSE)
         arrays[name] = sp.csr_array(tuple(entries), tuple(shape))
+        arrays[name].check_format(full_check=True)
     return arrays
 
 
-def _read(path):
-    """The header and the other arrays of a model file."""
-    try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as stored:
-            arrays = dict(stored)
-        header = json.loads(str(arrays.pop("format")))
-        version, written_by = int(header["format"]), header["vmfmix"]
-        if version <= _FORMAT:
-            header["parameter"], header["fitted"], arrays["fitted.means_"]  # all there
-    except (EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile, zlib.error):
-        raise ValueError(
-            f"{path} is not a vmfmix model, or damaged; pass a file written by save()."
-        ) from None
-    if version > _FORMAT:
-        raise ValueError(
-            f"{path} was written by vmfmix {written_by}, whose format this version does not know; "
-            "upgrade vmfmix."
-        )
-    return header, arrays
+def read_arrays(file):
+    """The arrays of an .npz file, by name.
+
+    Raises
+    ------
+    Exception
+        Of many kinds, where the file is damaged.
+    """
+    size = os.fstat(file.fileno()).st_size
+    with zipfile.ZipFile(file) as archive:
+        entries = archive.infolist()
+        if sum(entry.file_size for entry in entries) > _MOST_INFLATED * size:
+            raise ValueError("It claims to hold more than a file of its size can.")
+        return {entry.filename.removesuffix(".npy"): _array(archive, entry) for entry in entries}
+
+
+def _array(archive, entry):
+    """An array of an archive, whose header must say no more than there is."""
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError("It is compressed in another way.")
+    read_header = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }
+    with archive.open(entry) as file:
+        shape, _, dtype = read_header[np.lib.format.read_magic(file)](file)
+        if math.prod(shape) * dtype.itemsize != entry.file_size - file.tell():
+            raise ValueError("An array has another size than its header says.")
+    with archive.open(entry) as file:
+        return np.lib.format.read_array(file, allow_pickle=False)
+
+
+def _model(header, arrays):
+    """The model that a file describes, checked."""
+    from vmfmix.checks import require_sound
+    from vmfmix.mixture import VMFMixture
+    from vmfmix.path import MergeHistory
+
+    model, parameters, history = VMFMixture(), dict(header["parameter"]), {}
+    attributes = dict(header["fitted"])
+    for full_name, value in arrays.items():
+        kind, name, *part = full_name.split(".")
+        if kind == "parameter":
+            parameters[name] = value
+        elif name == "merge_history_":
+            history[".".join(part)] = value
+        else:
+            attributes[name] = value.astype(object) if name == "feature_names_in_" else value
+    model.set_params(**parameters)
+    for name, value in attributes.items():
+        if not name.endswith("_") or name.startswith("_") or hasattr(VMFMixture, name):
+            raise ValueError(f"{name} is no attribute of a fitted model.")
+        setattr(model, name, value)
+    if history:
+        model.merge_history_ = MergeHistory(**joined(history))
+    require_sound(model)
+    return model

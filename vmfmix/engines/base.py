@@ -14,6 +14,9 @@ import numpy as np
 # Types of rows that are used as they are; what is none of these becomes float64, the first.
 DTYPES = [np.float64, np.float32, np.float16, np.int8, np.uint8]
 
+# Squared distance of a unit row to the centre, below which it is rounding, by precision.
+NO_DIRECTION = {np.dtype(np.float32): 1e-14, np.dtype(np.float64): 1e-24}
+
 MOST_ROUNDING = 2e-3  # nats, from which on a pass over float32 rows is made in float64
 
 

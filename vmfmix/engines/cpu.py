@@ -17,7 +17,7 @@ import scipy.sparse as sp
 from vmfmix.dense_or_sparse import as_array
 from vmfmix.distribution import log_normalizer
 from vmfmix.engines import kernels, looks, recall
-from vmfmix.engines.base import MOST_ROUNDING, Assignment, Engine
+from vmfmix.engines.base import MOST_ROUNDING, NO_DIRECTION, Assignment, Engine
 from vmfmix.engines.rows import DenseRows, SparseRows, blocks
 from vmfmix.engines.threads import one_thread_in_blas, one_thread_in_torch
 from vmfmix.engines.workspace import Workspace
@@ -115,8 +115,7 @@ class CPUEngine(Engine):
         if center is None:
             return scale, np.broadcast_to(0.0, self.n_rows)
         squared = self._rows.squared_distances(scale, center, self._rows_per_block(1))
-        # Below the rounding of a unit row a difference is no direction.
-        directed = (scale > 0) & (squared > 1e-24)
+        directed = (scale > 0) & (squared > NO_DIRECTION[self.dtype])
         shift = np.zeros(self.n_rows)
         shift[directed] = 1.0 / np.sqrt(squared[directed])
         return scale * shift, shift
@@ -228,13 +227,14 @@ class CPUEngine(Engine):
             yield rows, self._affine(rows, scores, mixture.center_scores) + mixture.offsets
 
     def cosines(self, directions):  # noqa: D102
-        center_scores = np.zeros(len(directions))
+        n_directions = directions.shape[0]  # they may be sparse
+        center_scores = np.zeros(n_directions)
         dtype = self.dtype
         if self._center is not None:
             center_scores = directions @ self._center
             dtype = np.dtype(np.float64)
         natural = self._rows.prepare(directions, dtype)
-        for rows, scores in self._scores(natural, len(directions)):
+        for rows, scores in self._scores(natural, n_directions):
             yield rows, self._affine(rows, scores, center_scores)
 
     def take(self, positions):  # noqa: D102

@@ -240,6 +240,6 @@ class SparseRows:
     def take(self, indices, scale, dtype):
         """Some rows, each times its scale."""
         rows = self._X[indices].astype(np.float64)
-        if self._peaks is not None:
-            rows = sp.diags_array(1.0 / self._peaks[indices]) @ rows
+        if self._peaks is not None:  # of which some are so small that 1 / peak is infinite
+            rows.data /= np.repeat(self._peaks[indices], np.diff(rows.indptr))
         return (sp.diags_array(scale) @ rows).astype(dtype)

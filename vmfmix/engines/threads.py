@@ -1,5 +1,6 @@
 """How many threads a pass may use, while BLAS itself is held at one, and torch with it."""
 
+import os
 import sys
 import threading
 from contextlib import contextmanager
@@ -22,6 +23,10 @@ class _Hold:
         self._limit: Any = None
         self._n_threads = 1
         self._n_torch_threads: Any = None
+
+    def forget(self):
+        """Nobody holds it."""
+        self._lock, self._holders = threading.Lock(), 0
 
     def take(self):
         with self._lock:
@@ -58,6 +63,8 @@ def one_thread_in_torch():
 
 
 _hold = _Hold()
+if hasattr(os, "register_at_fork"):  # whoever held it in another thread is not in the child
+    os.register_at_fork(after_in_child=_hold.forget)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ import scipy.sparse as sp
 import torch
 
 from vmfmix.distribution import log_normalizer
-from vmfmix.engines.base import MOST_ROUNDING, Assignment, Engine
+from vmfmix.engines.base import MOST_ROUNDING, NO_DIRECTION, Assignment, Engine
 from vmfmix.engines.rows import blocks
 from vmfmix.statistics import SufficientStatistics
 
@@ -157,8 +157,7 @@ class TorchEngine(Engine):
         for rows in self._blocks(self.n_features):
             apart = scale[rows, None] * self._X[rows].to(self._wide) - self._center
             squared = apart.square().sum(dim=1)
-            # Below the rounding of a unit row a difference is no direction.
-            directed = (scale[rows] > 0) & (squared > 1e-24)
+            directed = (scale[rows] > 0) & (squared > NO_DIRECTION[self.dtype])
             shift[rows] = torch.where(directed, squared.rsqrt(), 0.0)
         return scale * shift, shift
 

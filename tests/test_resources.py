@@ -1,0 +1,96 @@
+"""What fits and predictions take of memory, and that they give it back; in processes of their own.
+
+Peaks are those of the operating system, which sees what numba and BLAS ask for as well.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+pytestmark = pytest.mark.skipif(
+    not Path("/proc/self/clear_refs").exists(), reason="needs the peak memory that Linux tells"
+)
+
+START = """
+import os, threading, warnings
+import numpy as np
+from vmfmix import VMFMixture
+warnings.simplefilter("ignore")
+
+def peak():
+    lines = open("/proc/self/status").read().splitlines()
+    return 1024 * int(next(line for line in lines if line.startswith("VmHWM")).split()[1])
+
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+def grown_by(action):
+    "What the peak exceeds by what was there, in bytes."
+    before = resident()
+    open("/proc/self/clear_refs", "w").write("5")
+    outcome = action()
+    return peak() - before
+"""
+
+LARGE = """
+n, d, k = 100_000, 64, 20
+X = np.random.default_rng(0).standard_normal((n, d), dtype=np.float32)
+model = VMFMixture(k, merge=None, concentration="tied", max_iter=3, random_state=0)
+model.fit(X[:20_000])
+for name in ("predict", "predict_proba", "transform"):
+    getattr(model, name)(X[:20_000])  # compiles
+for action in (lambda: model.fit(X), lambda: model.predict(X), lambda: model.predict_proba(X),
+               lambda: model.transform(X), lambda: X.astype(np.float64)):
+    print(grown_by(action))
+"""
+
+MANY = """
+X = np.random.default_rng(0).standard_normal((120, 8))
+
+def several(n):
+    for seed in range(n):
+        model = VMFMixture(3, max_iter=3, random_state=seed).fit(X)
+        model.predict(X)
+
+several(50)
+before = resident(), len(os.listdir("/proc/self/fd")), threading.active_count()
+several(200)
+after = resident(), len(os.listdir("/proc/self/fd")), threading.active_count()
+print(*(one - other for one, other in zip(after, before)))
+"""
+
+
+def run(code):
+    done = subprocess.run(
+        [sys.executable, "-c", START + code],
+        cwd=ROOT,
+        env=os.environ | dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    return [int(number) for number in done.stdout.split()]
+
+
+def test_memory_grows_by_the_outputs():
+    """Rows are 25 MB; a copy of them in float64, the last number, is what must not happen."""
+    fit, predict, proba, transform, copy = run(LARGE)
+    n, k, spare = 100_000, 20, 12 * 2**20  # scratch, and what allocators keep
+    assert fit < 100 * n + spare  # a few numbers for each row
+    assert predict < 40 * n + spare  # label, probability, log density, length, weight
+    assert proba < 8 * k * n + 40 * n + spare
+    assert transform < 4 * k * n + 40 * n + spare
+    assert copy > 0.9 * 8 * 64 * n > 100 * n + spare  # the measure sees what it is for
+
+
+def test_many_fits_leave_nothing_behind():
+    memory, files, threads = run(MANY)
+    assert memory < 8 * 2**20  # less than 42 kB for each fit
+    assert files == 0
+    assert threads == 0
