@@ -3,6 +3,7 @@
 import numpy as np
 import scipy.sparse as sp
 from scipy.linalg import solve_triangular
+from scipy.linalg.blas import strmm
 from scipy.special import softmax
 from sklearn.preprocessing import normalize
 from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted
@@ -155,9 +156,11 @@ def _fits_of_even_scatter(rows, members, sizes, given):
     scatter *= 1.0 - _SHRINKAGE
     scatter[np.diag_indices_from(scatter)] += _SHRINKAGE * even + np.finfo(np.float32).tiny
     half = np.linalg.cholesky(scatter)
-    # L⁻¹ once and a product: as fast as the product of the scatter.
-    inverse = solve_triangular(half, np.eye(len(half)), lower=True).T.astype(np.float32)
-    turned, centres = rows @ inverse, means.astype(np.float32) @ inverse
+    # L⁻¹ once, and products that know that half of it is zero.
+    inverse = np.asfortranarray(solve_triangular(half, np.eye(len(half)), lower=True), np.float32)
+    turned, centres = (
+        strmm(1.0, inverse, part.T, lower=1).T for part in (rows, means.astype(np.float32))
+    )
     lengths = np.einsum("ij,ij->i", turned, turned)[:, None]
     squares = lengths - 2.0 * (turned @ centres.T) + np.einsum("ij,ij->i", centres, centres)
     squares = np.maximum(squares, 0.0).astype(np.float64)
