@@ -25,7 +25,7 @@ PAGES = {  # and how many blocks of code are followed by what they print
     "docs/quickstart.md": 0,
     "docs/number_of_clusters.md": 0,
     "docs/tutorial.md": 13,
-    "docs/pitfalls.md": 15,
+    "docs/pitfalls.md": 16,
 }
 
 
