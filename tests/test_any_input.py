@@ -288,9 +288,10 @@ def test_neither_order_nor_rotation_matter(drawn, concentration):
     rotation, _ = np.linalg.qr(rng.standard_normal((X.shape[1], X.shape[1])))
     turned = clone(model).fit(X @ rotation)
     assert adjusted_rand_score(turned.labels_, labels) == 1
-    # Isotropy is measured on pairs of rows that are drawn.
-    near = 0.05 if concentration == "pooled" else 1e-3
-    assert turned.lower_bound_ == pytest.approx(fitted.lower_bound_, abs=near)
+    # Isotropy is measured on pairs of rows that are drawn, and these are few.
+    pooled = concentration == "pooled"
+    bound, near = (0.2, 0.05) if pooled else (1e-3, 1e-3)
+    assert turned.lower_bound_ == pytest.approx(fitted.lower_bound_, abs=bound)
     same = [np.flatnonzero(turned.labels_ == k)[0] for k in range(3)]
     place = fitted.labels_[same]
     np.testing.assert_allclose(turned.means_, fitted.means_[place] @ rotation, atol=near)
