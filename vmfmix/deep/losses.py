@@ -218,7 +218,7 @@ def component_entropy_loss(coefficients):
     Tensor
         From −log n_components to 0.
     """
-    return -torch.special.entr(coefficients.mean(dim=0)).sum()
+    return -_entropies(coefficients.mean(dim=0)).sum()
 
 
 def conditional_entropy_loss(coefficients):
@@ -234,7 +234,12 @@ def conditional_entropy_loss(coefficients):
     Tensor
         From 0 to log n_components.
     """
-    return torch.special.entr(coefficients).sum(dim=1).mean()
+    return _entropies(coefficients).sum(dim=1).mean()
+
+
+def _entropies(shares):
+    """−x log x, whose gradient at 0, where it is infinite, is 0."""
+    return torch.special.entr(shares.clamp_min(torch.finfo(shares.dtype).tiny))
 
 
 def largest_coefficient_loss(coefficients):
