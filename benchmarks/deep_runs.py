@@ -1,7 +1,6 @@
 """What the benchmarks of training share: images, and runs that are done once."""
 
 import argparse
-import io
 import json
 import os
 import time
@@ -9,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from sklearn.cluster import KMeans
 
 from benchmarks import machine
+from benchmarks.labelled_sets import decoded
 from benchmarks.tables import save, tell
 from vmfmix.deep.data import Images
 from vmfmix.deep.evaluate import embed, report
@@ -51,18 +50,11 @@ def images_of(name, n_train):
     """Training and test part of a set of images."""
     path = Path(os.environ["VMFMIX_DATA"]) / f"{name}.npz"
     with np.load(path, allow_pickle=False) as stored:
-        images, y = stored["images"] if "images" in stored else opened(stored), stored["y"]
+        y = stored["y"]
+        images = stored["images"] if "images" in stored else decoded(stored, range(len(y)))
     order = np.random.default_rng(0).permutation(len(y))
     test, rest = order[:N_TEST], order[N_TEST : N_TEST + n_train]
     return Images(images[rest], y[rest]), Images(images[test], y[test])
-
-
-def opened(stored):
-    """Images that lie in a file one after the other as JPEG."""
-    together = io.BytesIO(stored["jpeg"].tobytes())
-    sizes = np.diff(stored["offsets"])
-    files = [io.BytesIO(together.read(size)) for size in sizes]
-    return np.stack([np.asarray(Image.open(file).convert("RGB")) for file in files])
 
 
 def trained(method, name, seed, parts, options, **config):

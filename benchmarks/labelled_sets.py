@@ -86,11 +86,11 @@ def _read(path, classes="y"):
         if len(y) > _MOST_IMAGES:
             rng = np.random.default_rng(0)
             some = np.sort(rng.choice(len(y), _MOST_IMAGES, replace=False))
-        pixels = _decoded(stored, some) if "jpeg" in stored else stored["images"][some]
+        pixels = decoded(stored, some) if "jpeg" in stored else stored["images"][some]
         return pixels.reshape(len(some), -1) / np.float32(255), y[some]
 
 
-def _decoded(stored, some):
+def decoded(stored, some):
     """Pixels of some of the JPEG files."""
     from PIL import Image
 

@@ -42,16 +42,11 @@ def probabilities_of_labels(model, X, labels):
     -------
     ndarray of shape (n_samples,)
     """
-    return _by_blocks(model.predict_proba, X, labels)  # the background is the last column, -1
-
-
-def _by_blocks(method, X, labels):
-    """From what a method says of each row and component, that of the row's own component."""
     own = []
     for start in range(0, len(labels), _ROWS_PER_BLOCK):
         block = slice(start, start + _ROWS_PER_BLOCK)
-        values = method(X[block])
-        own.append(values[np.arange(len(values)), labels[block]])
+        values = model.predict_proba(X[block])
+        own.append(values[np.arange(len(values)), labels[block]])  # the background's are the last
     return np.concatenate(own).astype(np.float64)
 
 
