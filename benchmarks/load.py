@@ -2,11 +2,13 @@
 
 ``python -m benchmarks.load [--seconds 3600] [--threads 8]``
 
-Each thread takes, in a random order, one of these: fit a small mixture, predict with a model that
-all share, save and load it, make probabilities, learn from a batch. Every result is compared with
-that of one thread alone, and the memory of the process is noted once a second. Written: how many
-of each were done and their latencies, errors, and the drift of memory from the first tenth of the
-time to the last.
+Each thread takes, in a random order, one of these: fit a small mixture (to dense and to sparse
+rows, and with a checkpoint), predict with a model that all share, make probabilities, save and load
+it, learn from batches. Every result is compared with that of one thread alone, and the memory of
+the process is noted once a second. Written: how many of each were done and their latencies, errors,
+the memory in each tenth of the time, and the threads and open files that are left.
+
+The first error ends it, and a thread that does not come to its end is one.
 """
 
 import argparse
@@ -18,6 +20,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
+import scipy.sparse as sp
 
 import vmfmix
 from benchmarks import machine
@@ -26,12 +29,17 @@ from vmfmix import VMFMixture
 from vmfmix.datasets import make_vmf_mixture
 
 RESULTS = Path(__file__).parent / "results" / "load.json"
+PATIENCE = 120  # seconds for the last job of a thread
 
 
 def resident():
     """Memory of this process, in MiB."""
     with open("/proc/self/statm", encoding="ascii") as file:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def n_open_files():
+    return len(os.listdir("/proc/self/fd"))
 
 
 def jobs(folder):
@@ -49,6 +57,18 @@ def jobs(folder):
     def fit(number):
         seed = number % len(fits)
         same(VMFMixture(5, random_state=seed).fit_predict(X[:500]), fits[seed])
+
+    sparse = sp.csr_array(np.where(X[:300] > 0, X[:300], 0))
+    of_sparse = VMFMixture(5, random_state=0).fit(sparse).labels_
+
+    def fit_sparse(number):
+        same(VMFMixture(5, random_state=0).fit_predict(sparse), of_sparse)
+
+    def fit_with_checkpoint(number):
+        path = folder / f"{threading.get_ident()}.ckpt"
+        same(VMFMixture(5, random_state=0).fit(X[:500], checkpoint=path).labels_, fits[0])
+        if path.exists():
+            raise AssertionError("a checkpoint that stayed")
 
     def predict(number):
         same(shared.predict(X), labels)
@@ -68,7 +88,8 @@ def jobs(folder):
         if not np.isfinite(model.means_).all():
             raise AssertionError("means that are no numbers")
 
-    return {job.__name__: job for job in (fit, predict, predict_proba, save_and_load, partial_fit)}
+    fitting = fit, fit_sparse, fit_with_checkpoint, partial_fit
+    return {job.__name__: job for job in (*fitting, predict, predict_proba, save_and_load)}
 
 
 def run(seconds, n_threads):
@@ -76,6 +97,7 @@ def run(seconds, n_threads):
     latencies, errors, memory = defaultdict(list), [], []
     with tempfile.TemporaryDirectory() as folder:
         known = jobs(Path(folder))
+        before = threading.active_count(), n_open_files()
         end = time.monotonic() + seconds
 
         def work(seed):
@@ -89,21 +111,28 @@ def run(seconds, n_threads):
                     errors.append(f"{name}: {type(error).__name__}: {error}")
                 latencies[name].append(time.perf_counter() - start)
 
-        threads = [threading.Thread(target=work, args=(seed,)) for seed in range(n_threads)]
+        threads = [
+            threading.Thread(target=work, args=(seed,), daemon=True) for seed in range(n_threads)
+        ]
         for thread in threads:
             thread.start()
-        while any(thread.is_alive() for thread in threads):
+        while any(thread.is_alive() for thread in threads) and time.monotonic() < end + PATIENCE:
             memory.append(resident())
             time.sleep(min(1.0, seconds / 50))
-    tenth = max(len(memory) // 10, 1)
-    warm = memory[tenth : 2 * tenth] or memory  # the first fits allocate what is then kept
+        hung = sum(thread.is_alive() for thread in threads)
+        if hung:
+            errors.append(f"{hung} threads did not end")
+        after = threading.active_count(), n_open_files()
     facts = {
         "seconds": seconds,
         "threads that work": n_threads,
         "errors": errors,
-        "MiB in the second tenth of the time": round(float(np.median(warm)), 1),
-        "MiB in the last tenth": round(float(np.median(memory[-tenth:])), 1),
+        "MiB in each tenth of the time": [
+            round(float(np.median(part)), 1) for part in np.array_split(memory, 10) if len(part)
+        ],
         "largest MiB": round(max(memory), 1),
+        "threads left": after[0] - before[0],
+        "open files left": after[1] - before[1],
     }
     rows = [
         {
