@@ -121,7 +121,7 @@ def test_a_fork_after_a_fit_can_predict_and_fit(n_threads):
 def test_a_fork_finds_no_lock_taken():
     """Another thread may have held it, which the child does not have."""
     code = """
-from vmfmix.engines.threads import _hold
+from vmfmix.threads import _hold
 _hold._lock.acquire()
 child = multiprocessing.get_context("fork").Process(target=lambda: work())
 def work():
@@ -132,6 +132,46 @@ child.join()
 print(child.exitcode)
 """
     assert run(code) == ["0"]
+
+
+FORK_DURING_A_FIT = """
+X = X[:3000]
+fresh = VMFMixture(random_state=0)
+expected = fresh.fit(X).labels_
+again = []
+
+def fits():
+    while not again:
+        other = VMFMixture(random_state=0).fit(X)
+        if stop.is_set():
+            again.append(other)
+
+def work():
+    signal.alarm(60)
+    same = (VMFMixture(random_state=0).fit(X).labels_ == expected).all()
+    os._exit(0 if same else 3)
+
+stop = threading.Event()
+thread = threading.Thread(target=fits)
+thread.start()
+for pause in range(6):
+    children = [multiprocessing.get_context("fork").Process(target=work) for _ in range(2)]
+    for child in children:
+        child.start()
+    for child in children:
+        child.join()
+        print(child.exitcode)
+    threading.Event().wait(0.05 * pause)
+stop.set()
+thread.join()
+print((again[0].labels_ == expected).all())
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_forks_while_another_thread_fits():
+    """OpenBLAS cannot be forked while it multiplies in several threads, so it never does."""
+    assert run(FORK_DURING_A_FIT) == ["0"] * 12 + ["True"]
 
 
 INTERRUPTED = """
@@ -195,7 +235,7 @@ def test_whatever_a_pass_raises_comes_out(rows, monkeypatch, place):
         fresh.fit(rows)
     assert not any(name.endswith("_") for name in vars(fresh))
     monkeypatch.setattr(DenseRows, place, fail)
-    from vmfmix.engines import threads
+    from vmfmix import threads
 
     class Two(threads._Hold):
         def take(self):

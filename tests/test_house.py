@@ -16,9 +16,10 @@ MAY_KNOW = {
     "__main__": {"cli"},
     "expansion": set(),
     "distribution": {"expansion"},
-    "dense_or_sparse": set(),
+    "threads": set(),
+    "dense_or_sparse": {"threads"},
     "statistics": {"distribution", "dense_or_sparse"},
-    "engines": {"statistics", "distribution", "dense_or_sparse"},
+    "engines": {"statistics", "distribution", "dense_or_sparse", "threads"},
     "isotropy": {"dense_or_sparse"},
     "merging": {"statistics", "distribution", "dense_or_sparse"},
     "path": {
@@ -26,14 +27,14 @@ MAY_KNOW = {
         "plotting",  # when it is asked to
     },
     "selection": {"em", "isotropy", "statistics", "distribution", "dense_or_sparse"},
-    "seeding": {"statistics", "distribution", "dense_or_sparse"},
+    "seeding": {"statistics", "distribution", "dense_or_sparse", "threads"},
     "starting": {"path", "selection", "merging", "isotropy", "seeding", "engines", "statistics"},
     "em": {"engines", "seeding", "statistics", "distribution"},
     "callbacks": set(),
     "persistence": {"mixture", "path", "checks", "files"},  # all but files when a model is loaded
     "checkpoints": {"em", "files", "persistence", "statistics"},
     "streaming": {"statistics", "distribution", "dense_or_sparse"},
-    "fitting": {"em", "starting", "seeding", "callbacks", "statistics"},
+    "fitting": {"em", "starting", "seeding", "callbacks", "statistics", "threads"},
     "checks": {"engines", "fitting", "statistics"},
     "mixture": {
         *("em", "fitting", "engines", "merging", "path", "selection", "statistics"),

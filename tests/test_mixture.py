@@ -20,6 +20,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from tests import oracle
 from vmfmix import VMFMixture, load
+from vmfmix.callbacks import Reporter
 from vmfmix.datasets import load_snips, make_vmf_mixture
 from vmfmix.distribution import mean_resultant_length
 from vmfmix.engines import choose_engine
@@ -297,6 +298,66 @@ def test_warm_start_goes_on_and_the_bound_never_falls(planted, concentration):
         straight.fit(X)
     n = len(straight.lower_bounds_)
     np.testing.assert_allclose(bounds[:n], straight.lower_bounds_, rtol=1e-9)
+
+
+@pytest.fixture
+def interrupted(monkeypatch):
+    """A function that fits, and presses Ctrl-C in an iteration of EM."""
+
+    def fit(model, X, iteration):
+        def press(reporter, now, bound, n_components):
+            if now == iteration:
+                raise KeyboardInterrupt
+            return tell(reporter, now, bound, n_components)
+
+        tell = Reporter.iteration
+        with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+            patched.setattr(Reporter, "iteration", press)
+            model.fit(X)
+        return model
+
+    return fit
+
+
+@pytest.mark.parametrize("options", [{}, {"merge": None}, {"concentration": "tied"}])
+def test_a_warm_start_goes_on_where_a_fit_was_interrupted(interrupted, options):
+    X, _ = make_vmf_mixture(900, 16, 4, concentration=20.0, random_state=0)
+    fresh = VMFMixture(4, tol=1e-9, random_state=0, warm_start=True, **options)
+    whole = clone(fresh).fit(X)
+    model = interrupted(clone(fresh), X, 3)
+    assert not any(name.endswith("_") for name in vars(model))
+    with pytest.raises(NotFittedError):
+        model.predict(X)
+    model.fit(X)
+    assert model.lower_bounds_[0] > whole.lower_bounds_[1]
+    assert model.n_iter_ < whole.n_iter_
+    np.testing.assert_array_equal(model.labels_, whole.labels_)
+    np.testing.assert_allclose(model.concentrations_, whole.concentrations_, rtol=1e-3)
+    assert hasattr(model, "merge_history_") == hasattr(whole, "merge_history_")
+    if hasattr(model, "merge_history_"):
+        np.testing.assert_array_equal(model.merge_history_.children, whole.merge_history_.children)
+    assert model.fit(X).n_iter_ <= 2
+
+
+def test_an_interrupted_fit_that_went_on_is_as_it_was_and_goes_on(interrupted):
+    X, _ = make_vmf_mixture(900, 16, 4, concentration=20.0, random_state=0)
+    model = VMFMixture(4, tol=0.0, max_iter=2, random_state=0, warm_start=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        before = vars(model.fit(X)).copy()
+        interrupted(model.set_params(max_iter=4), X, 2)
+        for name in before:
+            if name.endswith("_"):
+                assert vars(model)[name] is before[name]
+        assert model.fit(X).lower_bounds_[0] > before["lower_bound_"]
+
+
+def test_without_a_warm_start_an_interrupted_fit_is_forgotten(interrupted):
+    X, _ = make_vmf_mixture(900, 16, 4, concentration=20.0, random_state=0)
+    fresh = VMFMixture(4, random_state=0)
+    model = interrupted(clone(fresh), X, 1)
+    assert vars(model).keys() == vars(fresh).keys()
+    np.testing.assert_array_equal(model.fit(X).lower_bounds_, fresh.fit(X).lower_bounds_)
 
 
 @pytest.mark.parametrize(

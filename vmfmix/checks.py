@@ -64,13 +64,10 @@ def require_finite(X, estimator_name):
 
 def require_same_shape(model, last, X):
     """A warm start needs a last fit of the same kind to go on from."""
-    fitted = (
-        last.settings["n_components"],
-        last.result.parameters.has_background,
-        hasattr(model, "center_"),
-    )
+    parameters, settings = last.result.parameters, last.settings
+    fitted = settings["n_components"], parameters.has_background, settings["center"]
     wanted = model.n_components, model.background, model.center
-    if fitted != wanted or X.shape[1] != model.means_.shape[1]:
+    if fitted != wanted or X.shape[1] != parameters.means.shape[1]:
         raise ValueError(
             "warm_start=True cannot go on from the last fit, which had other n_components, "
             "background, center or features; set warm_start=False."

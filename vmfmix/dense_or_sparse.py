@@ -7,6 +7,8 @@ component are zero: of words, say, in a hundred thousand or more dimensions.
 import numpy as np
 import scipy.sparse as sp
 
+from vmfmix.threads import product
+
 
 def row_products(one, other):
     """Inner product of each row of one matrix with the same row of another, in float64."""
@@ -25,7 +27,9 @@ def row_lengths(rows):
 
 def inner_products(one, other):
     """Of every row of one matrix with every row of another, as an array."""
-    return as_array(one @ other.T)
+    if one is other or sp.issparse(one) or sp.issparse(other):
+        return as_array(one @ other.T)  # BLAS does half the work for products with oneself
+    return product(one, other.T)
 
 
 def scaled_rows(rows, factors):

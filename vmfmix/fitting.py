@@ -1,6 +1,6 @@
 """From the parameters of an estimator and the rows in an engine to the best of its fits."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from numbers import Real
 
 import numpy as np
@@ -11,6 +11,7 @@ from vmfmix.callbacks import Reporter
 from vmfmix.seeding import given_start, seed_means, starting_parameters
 from vmfmix.starting import MergedStart, measured_isotropy, merged_start
 from vmfmix.statistics import maximize
+from vmfmix.threads import one_thread_in_blas
 
 _TIED_FIRST = 10  # iterations with one concentration before each component gets its own
 
@@ -49,7 +50,7 @@ class Fit:
     copies: float = 1.0
 
 
-def best_fit(settings, engine, progress, last=None, checkpoint=None):
+def best_fit(settings, engine, progress, last=None, checkpoint=None, keep=None):
     """The best fit over ``settings.n_init`` starts, or the one that goes on from the last.
 
     Parameters
@@ -61,12 +62,25 @@ def best_fit(settings, engine, progress, last=None, checkpoint=None):
     last : Fit, default=None
     checkpoint : Checkpoint, default=None
         Where it is kept how far the fit has come.
+    keep : callable, default=None
+        Called with the unfinished fit after each iteration of EM, if there is no checkpoint.
 
     Returns
     -------
     Fit
         Of the median number of components, if starts find different ones, the greatest lower bound.
     """
+    with one_thread_in_blas():
+        fits = _fits(settings, engine, progress, last, checkpoint, keep)
+    # Starts may find different numbers, whose bounds and scores say nothing about each other.
+    numbers = sorted(fit.n_components for fit in fits)
+    median = numbers[(len(numbers) - 1) // 2]
+    fits = [fit for fit in fits if fit.n_components == median]
+    return max(fits, key=lambda fit: fit.result.lower_bounds[-1])
+
+
+def _fits(settings, engine, progress, last, checkpoint, keep):
+    """One fit from each start."""
     rng = engine.agreed(check_random_state(settings.random_state))
     fits = []
     for init in range(1 if last else settings.n_init):
@@ -78,15 +92,29 @@ def best_fit(settings, engine, progress, last=None, checkpoint=None):
         else:
             first = checkpoint and checkpoint.memory(f"{init} first")
             start = _start(settings, engine, rng, reporter, first)
-        then = checkpoint and checkpoint.memory(f"{init} then")
-        fits.append(_from(settings, engine, reporter, engine.agreed(start), then))
+        start = engine.agreed(start)
+        then = (
+            checkpoint.memory(f"{init} then")
+            if checkpoint
+            else keep and _Told(start, reporter, keep)
+        )
+        fits.append(_from(settings, engine, reporter, start, then))
         if task.call_on_fit_task_end(estimator=settings):
             break
-    # Starts may find different numbers, whose bounds and scores say nothing about each other.
-    numbers = sorted(fit.n_components for fit in fits)
-    median = numbers[(len(numbers) - 1) // 2]
-    fits = [fit for fit in fits if fit.n_components == median]
-    return max(fits, key=lambda fit: fit.result.lower_bounds[-1])
+    return fits
+
+
+class _Told:
+    """A memory for one run of EM that passes on how far it has come."""
+
+    result = None
+
+    def __init__(self, start, reporter, tell):
+        self._start, self._reporter, self._tell = start, reporter, tell
+
+    def keep(self, result):
+        iterations = [*self._start.iterations, *self._reporter.iterations]
+        self._tell(replace(self._start, result=result, iterations=iterations))
 
 
 def _again(settings, engine, rng, last):
@@ -97,7 +125,9 @@ def _again(settings, engine, rng, last):
     if settings.concentration == "pooled" and isotropy is None:
         isotropy = measured_isotropy(engine, last.result.parameters, rng)
     result = em.EMResult(last.result.parameters, prior)
-    return Fit(result, last.n_components, isotropy, goes_on=True)
+    fit = Fit(result, last.n_components, isotropy, _told(settings), goes_on=True)
+    # What was merged is still there if that fit was broken off.
+    return replace(fit, merged=last.merged, iterations=last.iterations)
 
 
 def _from(settings, engine, reporter, start, memory):
@@ -121,9 +151,9 @@ def _from(settings, engine, reporter, start, memory):
         result,
         start.n_components,
         start.isotropy,
-        {"n_components": settings.n_components, "concentration": settings.concentration},
+        start.settings,
         merged,
-        reporter.iterations,
+        [*start.iterations, *reporter.iterations],
         start.goes_on,
     )
 
@@ -169,7 +199,12 @@ def _start(settings, engine, rng, reporter, memory):
     if settings.concentration == "pooled":
         isotropy = merged.isotropy if merged else measured_isotropy(engine, parameters, rng)
     n_components = merged.n_components if merged else settings.n_components
-    return Fit(em.EMResult(parameters), n_components, isotropy, merged=merged)
+    return Fit(em.EMResult(parameters), n_components, isotropy, _told(settings), merged)
+
+
+def _told(settings):
+    """What a fit that goes on from this one must know of its settings."""
+    return {name: getattr(settings, name) for name in ("n_components", "concentration", "center")}
 
 
 def merges(settings):

@@ -8,6 +8,7 @@ import warnings
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import replace
+from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
@@ -152,7 +153,8 @@ class VMFMixture(
     random_state : int, RandomState instance or None, default=None
         Determines the seeds; pass an int for the same result on every call.
     warm_start : bool, default=False
-        Let `fit` go on from where the last call ended (`n_init` then counts as 1).
+        Let `fit` go on from where the last call ended (`n_init` then counts as 1), or where it was
+        interrupted, if EM had begun.
     verbose : int, default=0
         1: a line for each fit; 2: a line for each iteration.
 
@@ -351,8 +353,8 @@ class VMFMixture(
             merging started from, or mostly clusters of very few rows.
         """
         check_merging(self)
-        going_on = self.warm_start and hasattr(self, "means_")
-        if going_on and checkpoint is not None:
+        last = (vars(self).get("_unfinished") or self._last_fit()) if self.warm_start else None
+        if last and checkpoint is not None:
             raise ValueError(
                 "checkpoint cannot be used where warm_start=True goes on from an earlier fit; "
                 "leave one of them out."
@@ -360,8 +362,8 @@ class VMFMixture(
         with _kept_on_failure(self, "n_features_in_", "feature_names_in_"):
             given = sample_weight is not None
             X = self._validated(X, has_weights=given, ensure_min_features=2)
-            if going_on:
-                require_same_shape(self, self._last_fit(), X)
+            if last:
+                require_same_shape(self, last, X)
             copies = 1.0
             if given:
                 sample_weight = checked_weight(sample_weight, X)
@@ -382,10 +384,10 @@ class VMFMixture(
                     UserWarning,
                     stacklevel=2,
                 )
-            last = self._last_fit() if going_on else None
             if checkpoint is not None:
                 checkpoint = Checkpoint(checkpoint, self, engine)
-            fit = best_fit(self, engine, progress, last, checkpoint)
+            keep = partial(setattr, self, "_unfinished") if self.warm_start else None
+            fit = best_fit(self, engine, progress, last, checkpoint, keep)
             fit.copies, fit.n_rows = copies, n_rows
             self._keep(fit, engine, center)
             if checkpoint is not None:
@@ -489,6 +491,7 @@ class VMFMixture(
                 )
             else:
                 self._step(stream, X, weights)
+        self.__dict__.pop("_unfinished", None)
         return self
 
     def predict(self, X):
@@ -715,6 +718,7 @@ class VMFMixture(
         for name in (
             "_fit",
             "_stream",
+            "_unfinished",
             "labels_",
             "probabilities_",
             "lower_bound_",
@@ -874,7 +878,8 @@ class VMFMixture(
         self.lower_bound_ = float(result.lower_bounds[-1])
         self.n_iter_ = len(result.lower_bounds)
         self.n_samples_seen_ = fit.n_rows
-        self.__dict__.pop("_stream", None)
+        for name in ("_stream", "_unfinished"):
+            self.__dict__.pop(name, None)
         self.converged_ = bool(result.converged)
         if fit.isotropy is not None:
             self.isotropy_ = fit.isotropy
@@ -918,11 +923,17 @@ class VMFMixture(
         )
 
     def _last_fit(self):
-        """Where a warm start goes on: what the last fit left, or what a file kept of it."""
+        """Where a fit goes on: what the last one left, or what a file kept of it; None before."""
         if hasattr(self, "_fit"):
             return self._fit
+        if not hasattr(self, "means_"):
+            return None
         isotropy = getattr(self, "isotropy_", None)
-        settings = {"n_components": self.n_components, "concentration": self.concentration}
+        settings = {
+            "n_components": self.n_components,
+            "concentration": self.concentration,
+            "center": hasattr(self, "center_"),
+        }
         return Fit(em.EMResult(self._parameters()), self.n_components_, isotropy, settings)
 
     def _n_parameters(self):

@@ -5,6 +5,7 @@ import scipy.sparse as sp
 
 from vmfmix.dense_or_sparse import row_lengths, scaled_rows, stacked
 from vmfmix.statistics import LARGEST_CONCENTRATION, MixtureParameters, maximize
+from vmfmix.threads import product
 
 # Seeds are drawn from a sample of the rows, large enough that every cluster worth a seed is in it.
 _ROWS_PER_SEED = 25
@@ -190,7 +191,7 @@ def spherical_kmeans_plusplus(rows, n_seeds, *, weights=None, rng=None, n_trials
     def distances_to(candidates):
         seeds = rows[candidates]
         seeds = seeds.toarray() if sp.issparse(seeds) else seeds
-        cosines = seeds @ rows.T if isinstance(rows, np.ndarray) else (rows @ seeds.T).T
+        cosines = (rows @ seeds.T).T if sp.issparse(rows) else product(seeds, rows.T)
         distances = np.subtract(1.0, cosines, out=cosines)
         distances *= distances >= noise
         return distances

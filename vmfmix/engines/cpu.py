@@ -19,9 +19,9 @@ from vmfmix.distribution import log_normalizer
 from vmfmix.engines import kernels, looks, recall
 from vmfmix.engines.base import MOST_ROUNDING, NO_DIRECTION, Assignment, Engine
 from vmfmix.engines.rows import DenseRows, SparseRows, blocks
-from vmfmix.engines.threads import one_thread_in_blas, one_thread_in_torch
 from vmfmix.engines.workspace import Workspace
 from vmfmix.statistics import SufficientStatistics
+from vmfmix.threads import join_the_hold, one_thread_in_blas
 
 # Mass of the responsibilities that a row may lose to the cut-off, by precision.
 LOST_MASS = {np.dtype(np.float32): 1e-6, np.dtype(np.float64): 1e-12}
@@ -231,7 +231,8 @@ class CPUEngine(Engine):
         center_scores = np.zeros(n_directions)
         dtype = self.dtype
         if self._center is not None:
-            center_scores = directions @ self._center
+            with one_thread_in_blas():
+                center_scores = directions @ self._center
             dtype = np.dtype(np.float64)
         natural = self._rows.prepare(directions, dtype)
         for rows, scores in self._scores(natural, n_directions):
@@ -365,7 +366,7 @@ class CPUEngine(Engine):
         of_scratch = kernels.Scratch.of, n_block, n_components, n_features, dtype
 
         def take_lanes():
-            one_thread_in_torch()
+            join_the_hold()
             scratch = self._workspace.take(*of_scratch)
             for position, lane in queue:
                 results[position] = work(lane, scratch)
