@@ -175,32 +175,55 @@ def test_attributes_are_those_of_a_fit(content, given, name):
     refuses(given, with_header(content, change))
 
 
-def claims_many_rows(content):
+def claims_many_rows(content, name="fitted.means_"):
     head = b"{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000, 4), }"
     head = head.ljust(117) + b"\n"
     array = b"\x93NUMPY\x01\x00" + len(head).to_bytes(2, "little") + head + bytes(64)
-    return archive(parts_of(content) | {"fitted.means_": array})
+    return archive(parts_of(content) | {name: array})
 
 
-def claims_many_bytes(content):
+def claims_many_bytes(content, name="fitted.means_"):
     """The same, and the archive claims that so many bytes are there."""
-    stored = bytearray(claims_many_rows(content))
-    place = stored.rindex(b"fitted.means_.npy") - 46  # its entry in the directory of the archive
+    stored = bytearray(claims_many_rows(content, name))
+    place = stored.rindex(f"{name}.npy".encode()) - 46  # its entry in the directory of the archive
     stored[place + 24 : place + 28] = (2**32 - 2).to_bytes(4, "little")
     return bytes(stored)
 
 
-@pytest.mark.parametrize("make", [claims_many_rows, claims_many_bytes])
-def test_no_memory_for_what_is_only_claimed(content, given, make):
+@pytest.fixture
+def little_memory():
     """With 1 GiB to ask for, an allocation of what is claimed would be a MemoryError."""
-    attack = make(content)
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     in_use = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (in_use + 2**30, hard))
-    try:
-        refuses(given, attack)
-    finally:
-        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+@pytest.mark.parametrize("make", [claims_many_rows, claims_many_bytes])
+def test_no_memory_for_what_is_only_claimed(content, given, make, little_memory):
+    refuses(given, make(content))
+
+
+@pytest.mark.parametrize("make", [claims_many_rows, claims_many_bytes])
+@pytest.mark.parametrize("kind", ["rows", "sparse", "images"])
+def test_no_memory_for_rows_that_are_only_claimed(
+    rows, tmp_path, capsys, monkeypatch, make, kind, little_memory
+):
+    monkeypatch.chdir(tmp_path)
+    np.save("rows.npy", rows)
+    if kind == "sparse":
+        sp.save_npz("given.npz", sp.csr_array(rows))
+    else:
+        np.savez("given.npz", **{kind: rows})
+    given = Path("given.npz")
+    given.write_bytes(make(given.read_bytes(), "data" if kind == "sparse" else kind))
+    command = ["fit", "given.npz"]
+    if kind == "images":
+        VMFMixture(1).fit(rows).save("model.npz")
+        command = ["report", "model.npz", "rows.npy", "--images", "given.npz"]
+    assert main([*command, "--out", "out.html" if kind == "images" else "out"]) == 2
+    assert "given.npz is not a whole .npz file" in capsys.readouterr().err
 
 
 def test_deep_and_odd_headers(content, given):

@@ -17,6 +17,7 @@ MAY_KNOW = {
     "expansion": set(),
     "distribution": {"expansion"},
     "threads": set(),
+    "archives": set(),
     "dense_or_sparse": {"threads"},
     "statistics": {"distribution", "dense_or_sparse"},
     "engines": {"statistics", "distribution", "dense_or_sparse", "threads"},
@@ -31,8 +32,14 @@ MAY_KNOW = {
     "starting": {"path", "selection", "merging", "isotropy", "seeding", "engines", "statistics"},
     "em": {"engines", "seeding", "statistics", "distribution"},
     "callbacks": set(),
-    "persistence": {"mixture", "path", "checks", "files"},  # all but files when a model is loaded
-    "checkpoints": {"em", "files", "persistence", "statistics"},
+    "persistence": {
+        "mixture",
+        "path",
+        "checks",
+        "archives",
+        "files",
+    },  # all but the last two when a model is loaded
+    "checkpoints": {"em", "archives", "files", "persistence", "statistics"},
     "streaming": {"statistics", "distribution", "dense_or_sparse"},
     "fitting": {"em", "starting", "seeding", "callbacks", "statistics", "threads"},
     "checks": {"engines", "fitting", "statistics"},
@@ -53,8 +60,8 @@ MAY_KNOW = {
     "datasets": {"distribution"},
     "inspection": {"distribution"},
     "plotting": {"inspection"},
-    "files": set(),
-    "images": set(),
+    "files": {"archives"},
+    "images": {"archives"},
     "summary": {"metrics", "inspection"},
     "report": {"inspection", "plotting", "metrics", "summary", "files", "images"},
     "cli": {
@@ -64,7 +71,7 @@ MAY_KNOW = {
     "arguments": set(),
     "deep": {
         *("statistics", "merging", "distribution", "engines", "mixture", "metrics", "plotting"),
-        "images",
+        *("images", "archives", "files"),
     },
 }
 MAY_IMPORT_TORCH = {"engines.looks", "engines.torch_device", "engines.collective"}

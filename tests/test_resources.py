@@ -38,7 +38,7 @@ def grown_by(action):
 """
 
 LARGE = """
-n, d, k = 100_000, 64, 20
+d, k = 64, 20
 X = np.random.default_rng(0).standard_normal((n, d), dtype=np.float32)
 model = VMFMixture(k, merge=None, concentration="tied", max_iter=3, random_state=0)
 model.fit(X[:20_000])
@@ -66,6 +66,7 @@ print(*(one - other for one, other in zip(after, before)))
 
 
 def run(code):
+    """The numbers that a program prints."""
     done = subprocess.run(
         [sys.executable, "-c", START + code],
         cwd=ROOT,
@@ -78,10 +79,11 @@ def run(code):
     return [int(number) for number in done.stdout.split()]
 
 
-def test_memory_grows_by_the_outputs():
-    """Rows are 25 MB; a copy of them in float64, the last number, is what must not happen."""
-    fit, predict, proba, transform, copy = run(LARGE)
-    n, k, spare = 100_000, 20, 12 * 2**20  # scratch, and what allocators keep
+@pytest.mark.parametrize("n", [100_000, 1_000_000])
+def test_memory_grows_by_the_outputs(n):
+    """A copy of the rows in float64, the last number, is what must not happen."""
+    fit, predict, proba, transform, copy = run(f"n = {n}\n{LARGE}")
+    k, spare = 20, 12 * 2**20  # scratch, and what allocators keep
     assert fit < 100 * n + spare  # a few numbers for each row
     assert predict < 40 * n + spare  # label, probability, log density, length, weight
     assert proba < 8 * k * n + 40 * n + spare

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
+from vmfmix.archives import read_arrays
 from vmfmix.em import EMResult
 from vmfmix.files import whole_file
-from vmfmix.persistence import joined, parts_of, read_arrays
+from vmfmix.persistence import joined, parts_of
 from vmfmix.statistics import ConcentrationPrior, MixtureParameters
 
 _FORMAT = 1

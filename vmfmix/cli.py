@@ -185,19 +185,14 @@ def _require_page(path, *, overwrite):
 
 def _images(path, n_rows):
     """Images of an .npz file, or the files of a folder in order."""
-    import numpy as np
-
     from vmfmix.files import require_file
-    from vmfmix.images import image_paths
+    from vmfmix.images import image_paths, read_image_file
 
     if path.is_dir():
         images = image_paths(path)
     elif path.suffix.lower() == ".npz":
         require_file(path)
-        with np.load(path, allow_pickle=False) as stored:
-            if "images" not in stored:
-                raise ValueError(f"{path} has no array named images; it has {', '.join(stored)}.")
-            images = stored["images"]
+        images, _ = read_image_file(path)
     else:
         raise ValueError(f"--images {path} is no folder and no .npz file; give one of these.")
     if len(images) != n_rows:

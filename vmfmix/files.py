@@ -14,6 +14,8 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse as sp
 
+from vmfmix import archives
+
 __all__ = [
     "read_embeddings",
     "read_lines",
@@ -251,51 +253,42 @@ def _from_npy(path, array):
 
 
 def _from_npz(path, array):
-    with _opened_npz(path) as stored:
-        names = stored.files
-        if {"format", "shape", "data"} <= set(names):
-            return _from_sparse_npz(path, array)
-        if array is not None and array not in names:
-            raise _unknown(path, "array", array, names)
-        wanted = names if array is None else [array]
-        arrays = {name: _array_or_none(stored, name, path) for name in wanted}
-    if len(arrays) == 1:
-        (rows,) = arrays.values()
-        if rows is None:
-            raise _objects(path)
-        return rows
-    matrices = [values for values in arrays.values() if values is not None and values.ndim == 2]
-    if len(matrices) != 1:
+    there = _read_npz(path, archives.arrays_in)
+    if {"format", "shape", "data"} <= there.keys():
+        return _from_sparse_npz(path, array)
+    name = _name_of_rows(there, path) if array is None else array
+    if name not in there:
+        raise _unknown(path, "array", name, there)
+    if there[name][1].hasobject:
+        raise _objects(path)
+    return _read_npz(path, archives.read_array, name)
+
+
+def _name_of_rows(there, path):
+    """The only array, or the only one of two dimensions."""
+    names = list(there)
+    if len(names) != 1:
+        names = [
+            name
+            for name, (shape, dtype) in there.items()
+            if len(shape) == 2 and not dtype.hasobject
+        ]
+    if len(names) != 1:
         raise ValueError(
-            f"{path} has {len(matrices)} two-dimensional arrays; choose one with --array from "
-            f"{_listed(names)}."
+            f"{path} has {len(names)} two-dimensional arrays; choose one with --array from "
+            f"{_listed(there)}."
         )
-    return matrices[0]
+    return names[0]
 
 
-@contextlib.contextmanager
-def _opened_npz(path):
-    with open(path, "rb") as file:  # np.load forgets to close a path that is no archive
-        try:
-            stored = np.load(file, allow_pickle=False)
-        except Exception:  # damage shows in many ways
-            stored = None
-        if not isinstance(stored, np.lib.npyio.NpzFile):
-            raise _not_npz(path)
-        with stored:
-            yield stored
-
-
-def _array_or_none(stored, name, path):
-    """The array, or None where only unpickling would give it."""
+def _read_npz(path, read, *args):
     try:
-        return stored[name]
+        with open(path, "rb") as file, archives.opened(file) as archive:
+            return read(archive, *args)
     except MemoryError:
         raise
-    except Exception as error:  # damage shows in many ways
-        if "allow_pickle" in str(error):
-            return None
-        raise _not_npz(path) from None
+    except Exception:  # damage shows in many ways
+        raise ValueError(f"{path} is not a whole .npz file; write it with numpy.savez.") from None
 
 
 def _from_sparse_npz(path, array):
@@ -416,10 +409,6 @@ def _rows_not_finite(rows):
     starts = range(0, len(rows), _ROWS_PER_BLOCK)
     blocks = (np.isfinite(rows[start : start + _ROWS_PER_BLOCK]).all(axis=1) for start in starts)
     return np.flatnonzero(~np.concatenate(list(blocks)))
-
-
-def _not_npz(path):
-    return ValueError(f"{path} is not a whole .npz file; write it with numpy.savez.")
 
 
 def _objects(path):

@@ -1,8 +1,10 @@
-"""Images in files, upright and in bytes; needs Pillow."""
+"""Images in files, upright and in bytes; all but .npz files need Pillow."""
 
 from pathlib import Path
 
 import numpy as np
+
+from vmfmix import archives
 
 _SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 
@@ -41,6 +43,35 @@ def read_image(path):
             return _upright(opened)
     except (OSError, UnidentifiedImageError, ValueError) as error:
         raise ValueError(f"{path} cannot be read as an image: {error}") from error
+
+
+def read_image_file(path):
+    """Images of an .npz file that holds them all.
+
+    Returns
+    -------
+    images : ndarray
+        Its array ``images``.
+    labels : ndarray or None
+        Its array ``y``, if there is one.
+
+    Raises
+    ------
+    ValueError
+        If there are no images, or the file is damaged.
+    """
+    try:
+        with open(path, "rb") as file:
+            arrays = archives.read_arrays(file)
+    except (FileNotFoundError, MemoryError):
+        raise
+    except Exception as error:  # damage shows in many ways
+        raise ValueError(
+            f"{path} is not a whole .npz file of numbers; write it with numpy.savez."
+        ) from error
+    if "images" not in arrays:
+        raise ValueError(f"{path} has no array named images; it has {', '.join(arrays)}.")
+    return arrays["images"], arrays.get("y")
 
 
 def _upright(image):

@@ -5,24 +5,20 @@ for each array among the parameters (``parameter.<name>``) and attributes (``fit
 ``fitted.merge_history_.<name>`` for those of the merge history; a sparse one has the arrays
 ``<name>.data``, ``.indices``, ``.indptr`` and ``.shape``).
 
-A file may come from anyone: it makes nothing run, a model that no fit can leave is refused, and no
-more memory is asked for than a file of its size can fill (1032 times as much).
+A file may come from anyone: it makes nothing run, and a model that no fit can leave is refused.
 """
 
 import json
-import math
-import os
-import zipfile
 from contextlib import contextmanager
 
 import numpy as np
 import scipy.sparse as sp
 
+from vmfmix.archives import read_arrays
 from vmfmix.files import whole_file
 
 _FORMAT = 3
 _SPARSE = ("data", "indices", "indptr", "shape")  # what makes a sparse array
-_MOST_INFLATED = 1032  # bytes that a byte of a deflated file stands for, at most
 
 
 def save(model, path):
@@ -142,38 +138,6 @@ def joined(arrays):
         arrays[name] = sp.csr_array(tuple(entries), tuple(shape))
         arrays[name].check_format(full_check=True)
     return arrays
-
-
-def read_arrays(file):
-    """The arrays of an .npz file, by name.
-
-    Raises
-    ------
-    Exception
-        Of many kinds, where the file is damaged.
-    """
-    size = os.fstat(file.fileno()).st_size
-    with zipfile.ZipFile(file) as archive:
-        entries = archive.infolist()
-        if sum(entry.file_size for entry in entries) > _MOST_INFLATED * size:
-            raise ValueError("It claims to hold more than a file of its size can.")
-        return {entry.filename.removesuffix(".npy"): _array(archive, entry) for entry in entries}
-
-
-def _array(archive, entry):
-    """An array of an archive, whose header must say no more than there is."""
-    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise ValueError("It is compressed in another way.")
-    read_header = {
-        (1, 0): np.lib.format.read_array_header_1_0,
-        (2, 0): np.lib.format.read_array_header_2_0,
-    }
-    with archive.open(entry) as file:
-        shape, _, dtype = read_header[np.lib.format.read_magic(file)](file)
-        if math.prod(shape) * dtype.itemsize != entry.file_size - file.tell():
-            raise ValueError("An array has another size than its header says.")
-    with archive.open(entry) as file:
-        return np.lib.format.read_array(file, allow_pickle=False)
 
 
 def _model(header, arrays):

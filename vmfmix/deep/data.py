@@ -11,7 +11,7 @@ import torch
 from torch import distributed
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from vmfmix.images import image_paths, read_image
+from vmfmix.images import image_paths, read_image, read_image_file
 
 
 class Images(Dataset):
@@ -221,10 +221,7 @@ def read_images(source, size=None):
         raise FileNotFoundError(f"There is no folder or file {path}.")
     if path.suffix != ".npz":
         raise ValueError(f"{path} is no folder and no .npz file; pass one of these.")
-    with np.load(path, allow_pickle=False) as stored:
-        if "images" not in stored:
-            raise ValueError(f"{path} has no array named images; it has {', '.join(stored)}.")
-        return Images(stored["images"], stored.get("y"))
+    return Images(*read_image_file(path))
 
 
 def _read_folder(folder, size):

@@ -23,6 +23,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from matplotlib.figure import Figure
 from sklearn.preprocessing import normalize
 
+from vmfmix.deep.checkpoints import WholeFiles, begin_with, require_resumable
 from vmfmix.deep.config import add_settings, read_yaml, write_yaml
 from vmfmix.deep.data import Images, labels_of, loader, read_images, shown_of
 from vmfmix.deep.evaluate import embed, report
@@ -130,6 +131,8 @@ def train(
     if out is not None:
         _keep_config(out, method, settings)
         last = out / _LAST if (out / _LAST).is_file() else None
+        if last is not None:
+            require_resumable(learner.encoder, last)
     batches = loader(images, settings.batch_size, seed=settings.seed, n_workers=n_workers)
     running.fit(learner, batches, ckpt_path=last, weights_only=True)
     learner.to(running.strategy.root_device).eval()  # Lightning leaves it on the CPU
@@ -183,7 +186,7 @@ def _learner(kind, settings, images, encoder, views, start):
     elif encoder is None:
         encoder = small_convnet(n_channels)
     if start is not None:
-        _begin_with(encoder, start)
+        begin_with(encoder, start)
     if views is None:
         views = settings.views_for(size, n_channels)
     return kind(encoder, views, first, len(images), settings, labels_of(images))
@@ -206,6 +209,7 @@ def _trainer(learner, out, wanted):
     if out is not None:
         keeper = ModelCheckpoint(out, filename="last", enable_version_counter=False)
         options["callbacks"] = [*options.get("callbacks", []), keeper]
+        options.setdefault("plugins", WholeFiles())
     return Trainer(**options)
 
 
@@ -236,20 +240,6 @@ def _first_of(images):
         return images.images[:1]
     shown = shown_of(images[0])
     return (shown[0] if isinstance(shown, (list, tuple)) else shown)[None]
-
-
-def _begin_with(encoder, path):
-    """Take over the encoder of a checkpoint."""
-    stored = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
-    weights = {
-        name.removeprefix("encoder."): value
-        for name, value in stored.items()
-        if name.startswith("encoder.")
-    }
-    try:
-        encoder.load_state_dict(weights)
-    except RuntimeError as error:
-        raise ValueError(f"{path} has another encoder: {error}") from error
 
 
 def _keep_config(out, method, config):
