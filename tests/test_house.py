@@ -29,7 +29,10 @@ MAY_KNOW = {
     },
     "selection": {"em", "isotropy", "statistics", "distribution", "dense_or_sparse"},
     "seeding": {"statistics", "distribution", "dense_or_sparse", "threads"},
-    "starting": {"path", "selection", "merging", "isotropy", "seeding", "engines", "statistics"},
+    "starting": {
+        *("path", "selection", "merging", "isotropy", "seeding", "engines", "statistics"),
+        "threads",
+    },
     "em": {"engines", "seeding", "statistics", "distribution"},
     "callbacks": set(),
     "persistence": {
@@ -41,7 +44,7 @@ MAY_KNOW = {
     },  # all but the last two when a model is loaded
     "checkpoints": {"em", "archives", "files", "persistence", "statistics"},
     "streaming": {"statistics", "distribution", "dense_or_sparse"},
-    "fitting": {"em", "starting", "seeding", "callbacks", "statistics", "threads"},
+    "fitting": {"em", "starting", "seeding", "callbacks", "statistics"},
     "checks": {"engines", "fitting", "statistics"},
     "mixture": {
         *("em", "fitting", "engines", "merging", "path", "selection", "statistics"),

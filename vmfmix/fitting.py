@@ -11,7 +11,6 @@ from vmfmix.callbacks import Reporter
 from vmfmix.seeding import given_start, seed_means, starting_parameters
 from vmfmix.starting import MergedStart, measured_isotropy, merged_start
 from vmfmix.statistics import maximize
-from vmfmix.threads import one_thread_in_blas
 
 _TIED_FIRST = 10  # iterations with one concentration before each component gets its own
 
@@ -70,17 +69,6 @@ def best_fit(settings, engine, progress, last=None, checkpoint=None, keep=None):
     Fit
         Of the median number of components, if starts find different ones, the greatest lower bound.
     """
-    with one_thread_in_blas():
-        fits = _fits(settings, engine, progress, last, checkpoint, keep)
-    # Starts may find different numbers, whose bounds and scores say nothing about each other.
-    numbers = sorted(fit.n_components for fit in fits)
-    median = numbers[(len(numbers) - 1) // 2]
-    fits = [fit for fit in fits if fit.n_components == median]
-    return max(fits, key=lambda fit: fit.result.lower_bounds[-1])
-
-
-def _fits(settings, engine, progress, last, checkpoint, keep):
-    """One fit from each start."""
     rng = engine.agreed(check_random_state(settings.random_state))
     fits = []
     for init in range(1 if last else settings.n_init):
@@ -101,7 +89,11 @@ def _fits(settings, engine, progress, last, checkpoint, keep):
         fits.append(_from(settings, engine, reporter, start, then))
         if task.call_on_fit_task_end(estimator=settings):
             break
-    return fits
+    # Starts may find different numbers, whose bounds and scores say nothing about each other.
+    numbers = sorted(fit.n_components for fit in fits)
+    median = numbers[(len(numbers) - 1) // 2]
+    fits = [fit for fit in fits if fit.n_components == median]
+    return max(fits, key=lambda fit: fit.result.lower_bounds[-1])
 
 
 class _Told:

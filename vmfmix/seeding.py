@@ -5,7 +5,7 @@ import scipy.sparse as sp
 
 from vmfmix.dense_or_sparse import row_lengths, scaled_rows, stacked
 from vmfmix.statistics import LARGEST_CONCENTRATION, MixtureParameters, maximize
-from vmfmix.threads import product
+from vmfmix.threads import one_thread_in_blas, product
 
 # Seeds are drawn from a sample of the rows, large enough that every cluster worth a seed is in it.
 _ROWS_PER_SEED = 25
@@ -115,12 +115,13 @@ def distinct_rows(rows, weights):
     np.float64(3.0)
     """
     direction = np.random.RandomState(0).standard_normal(rows.shape[1])
-    projections = np.concatenate(
-        [
-            rows[start : start + _CHUNK].astype(np.float64) @ direction
-            for start in range(0, rows.shape[0], _CHUNK)
-        ]
-    )
+    with one_thread_in_blas():
+        projections = np.concatenate(
+            [
+                rows[start : start + _CHUNK].astype(np.float64) @ direction
+                for start in range(0, rows.shape[0], _CHUNK)
+            ]
+        )
     order = np.argsort(projections, kind="stable")
     rows, weights, projections = rows[order], weights[order], projections[order]
     is_new = np.ones(len(order), dtype=bool)

@@ -13,6 +13,7 @@ from vmfmix.isotropy import isotropy
 from vmfmix.path import merge_path
 from vmfmix.seeding import distinct_rows, means_from_rows
 from vmfmix.selection import N_PATHS, Paths, choose
+from vmfmix.threads import one_thread_in_blas
 
 _ROWS = 12_000  # of the sample, or more where many components are started from
 _ROWS_PER_COMPONENT = 20  # that merging starts from
@@ -137,18 +138,19 @@ def merged_start(
             report=report,
         )
 
-    partitions, scores = walk(), {}
-    if partitions[-1].n_components > (1 if find else n_components):  # somebody stopped it
-        n_components = partitions[-1].n_components
-    elif find:
-        n_paths = N_PATHS.get(selection, 1) if isinstance(selection, str) else 1
-        others = [walk() for _ in range(n_paths - 1)]
-        paths = Paths([partitions, *others], rows, weights / scale, sample_engine, rng)
-        n_components, scores = choose(paths, selection)
-    n_components = min(n_components, partitions[0].n_components)
-    labelled = [each for each in partitions if each.labels is not None]
-    there = min(labelled, key=lambda each: abs(each.n_components - n_components))
-    evenness = isotropy(rows, there.labels, rng)
+    with one_thread_in_blas():
+        partitions, scores = walk(), {}
+        if partitions[-1].n_components > (1 if find else n_components):  # somebody stopped it
+            n_components = partitions[-1].n_components
+        elif find:
+            n_paths = N_PATHS.get(selection, 1) if isinstance(selection, str) else 1
+            others = [walk() for _ in range(n_paths - 1)]
+            paths = Paths([partitions, *others], rows, weights / scale, sample_engine, rng)
+            n_components, scores = choose(paths, selection)
+        n_components = min(n_components, partitions[0].n_components)
+        labelled = [each for each in partitions if each.labels is not None]
+        there = min(labelled, key=lambda each: abs(each.n_components - n_components))
+        evenness = isotropy(rows, there.labels, rng)
     return MergedStart(partitions, n_components, scores, scale, evenness)
 
 

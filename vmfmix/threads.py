@@ -1,7 +1,7 @@
 """How many threads we may use, while BLAS itself is held at one, and torch with it.
 
 Threads of BLAS would fight with ours, and a process that is forked while OpenBLAS multiplies in
-several threads hangs, so that a whole fit holds it, and products are divided among our threads.
+several threads hangs: so a fit holds it while components merge, too, and divides products itself.
 """
 
 import itertools
