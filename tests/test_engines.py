@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from tests import oracle
 from vmfmix.datasets import make_vmf_mixture
@@ -147,12 +147,46 @@ def test_the_number_of_threads_changes_not_a_single_bit(dtype):
         np.testing.assert_array_equal(left, right)
 
 
+def blas_threads():
+    return [lib["num_threads"] for lib in threadpool_info() if lib["user_api"] == "blas"]
+
+
+@pytest.mark.parametrize("container", ["dense", "csr"])
+def test_scores_come_in_order_from_any_number_of_threads(container):
+    X, parameters = overlapping_mixture()
+    X = sp.csr_array(X) if container == "csr" else X
+    engine = choose_engine(X, block_size=7)
+    found = []
+    for n_threads in (1, 2, 5):
+        with threadpool_limits(n_threads):
+            parts = [(rows.start, block.copy()) for rows, block in engine.log_joint(parameters)]
+        assert [start for start, _ in parts] == sorted(start for start, _ in parts)
+        found.append(np.concatenate([block for _, block in parts]))
+        assert len(found[-1]) == X.shape[0]
+    np.testing.assert_array_equal(found[1], found[0])
+    np.testing.assert_array_equal(found[2], found[0])
+
+
+def test_scores_that_nobody_wants_any_more_are_not_waited_for(monkeypatch):
+    X, parameters = overlapping_mixture()
+    engine = choose_engine(X, block_size=7)
+    with threadpool_limits(2):
+        before = blas_threads()
+        some = engine.log_joint(parameters)
+        next(some)
+        some.close()
+        assert blas_threads() == before
+
+        def fail(*args):
+            raise MemoryError("nothing left")
+
+        monkeypatch.setattr(engine._rows, "write_scores", fail)
+        with pytest.raises(MemoryError, match="nothing left"):
+            list(engine.log_joint(parameters))
+        assert blas_threads() == before
+
+
 def test_blas_gets_its_threads_back_also_after_an_error():
-    from threadpoolctl import threadpool_info
-
-    def blas_threads():
-        return [lib["num_threads"] for lib in threadpool_info() if lib["user_api"] == "blas"]
-
     X, parameters = overlapping_mixture()
     wrong = MixtureParameters(parameters.weights, parameters.means[:, :5], np.ones(6))
     with threadpool_limits(2):

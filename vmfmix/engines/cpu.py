@@ -8,6 +8,7 @@ so the result does not depend on the number of threads.
 
 import itertools
 import math
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any, NamedTuple
 
@@ -253,13 +254,32 @@ class CPUEngine(Engine):
         return scale * scores - shift * center_scores
 
     def _scores(self, natural, n_components):
-        """Iterate over (slice of rows, x_i·η_k); the same array is filled again and again."""
+        """Iterate over (slice of rows, x_i·η_k); threads fill a few arrays again and again."""
         n_block = self._rows_per_block(n_components)
-        out = np.empty((n_block, n_components), natural.dtype)
-        for rows in blocks((0, self.n_rows), n_block):
-            scores = out[: rows.stop - rows.start]
-            self._rows.write_scores(rows, natural, scores)
-            yield rows, scores
+        parts = blocks((0, self.n_rows), n_block)
+
+        def scores(rows, out):
+            join_the_hold()
+            out = out[: rows.stop - rows.start]
+            self._rows.write_scores(rows, natural, out)
+            return rows, out
+
+        with one_thread_in_blas() as n_threads:
+            n_ahead = min(n_threads, len(parts)) if n_threads > 1 else 0
+            arrays = np.empty((n_ahead + 1, n_block, n_components), natural.dtype)
+            ahead: deque = deque()
+            try:
+                for rows, out in zip(parts, itertools.cycle(arrays)):
+                    if n_ahead == 0:
+                        yield scores(rows, out)
+                        continue
+                    ahead.append(self._pool.submit(scores, rows, out))
+                    if len(ahead) > n_ahead:
+                        yield ahead.popleft().result()
+                while ahead:
+                    yield ahead.popleft().result()
+            finally:  # nobody writes to the arrays any more
+                wait(ahead)
 
     def _about(self, rows):
         position = np.arange(rows.start, rows.stop) if isinstance(rows, slice) else rows

@@ -10,7 +10,6 @@ import numpy as np
 import scipy.sparse as sp
 
 from vmfmix.engines import kernels
-from vmfmix.threads import product
 
 _TIMES_AS_LARGE = 4  # as the entries of sparse rows, from which on sums of them are sparse
 _TRANSPOSED = 2048  # features at once
@@ -83,7 +82,7 @@ class DenseRows:
 
     def write_scores(self, rows, natural, out):
         """Write x_i·η_k of a block, in the precision of `out`."""
-        product(self._block(rows, out.dtype), natural.T, out)
+        np.matmul(self._block(rows, out.dtype), natural.T, out=out)
 
     def accumulate(self, rows, look, about, mixture, memory, scratch, sums):
         """Add the statistics of these rows to the sums, after a look if there is one.
