@@ -16,7 +16,9 @@ import os
 import tempfile
 import threading
 import time
+from array import array
 from collections import defaultdict
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -94,7 +96,9 @@ def jobs(folder):
 
 def run(seconds, n_threads):
     """Facts and a table of the load."""
-    latencies, errors, memory = defaultdict(list), [], []
+    # Compact, since they are kept in the memory that is watched.
+    latencies: dict = defaultdict(partial(array, "d"))
+    errors, memory = [], []
     with tempfile.TemporaryDirectory() as folder:
         known = jobs(Path(folder))
         before = threading.active_count(), n_open_files()
