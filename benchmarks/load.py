@@ -160,7 +160,8 @@ def main():
     parser.add_argument("--output", type=Path, default=RESULTS)
     options = parser.parse_args()
     facts, rows = run(options.seconds, options.threads)
-    save(options.output, {**machine.describe(), **facts}, {"jobs": rows}, ("jobs",))
+    facts = {**machine.describe(), **facts, "errors": facts["errors"] or "none"}
+    save(options.output, facts, {"jobs": rows}, ("jobs",))
 
 
 if __name__ == "__main__":
