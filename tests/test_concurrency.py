@@ -238,8 +238,8 @@ def test_whatever_a_pass_raises_comes_out(rows, monkeypatch, place):
     from vmfmix import threads
 
     class Two(threads._Hold):
-        def take(self):
-            super().take()
+        def take(self, holder):
+            super().take(holder)
             return 2
 
     monkeypatch.setattr(threads, "_hold", Two())

@@ -167,7 +167,7 @@ def test_scores_come_in_order_from_any_number_of_threads(container):
     np.testing.assert_array_equal(found[2], found[0])
 
 
-def test_scores_that_nobody_wants_any_more_are_not_waited_for(monkeypatch):
+def test_scores_that_nobody_wants_any_more(monkeypatch):
     X, parameters = overlapping_mixture()
     engine = choose_engine(X, block_size=7)
     with threadpool_limits(2):

@@ -1,5 +1,8 @@
 """BLAS at one thread while ours work, whichever thread asks for it."""
 
+import itertools
+import linecache
+import sys
 import threading
 from types import SimpleNamespace
 
@@ -64,33 +67,114 @@ def test_a_limit_of_others_stays(two_threads):
     assert blas_threads() == {2}
 
 
-def test_what_counts_for_each_thread_is_held_in_each(monkeypatch):
-    """As OpenBLAS does where it is built with OpenMP."""
+class Library:
+    """One number of threads."""
 
-    class Library(threading.local):
-        internal_api, threading_layer, num_threads = "openblas", "openmp", 4
+    number, internal_api, threading_layer = 4, "openblas", "pthreads"
 
-        def set_num_threads(self, number):
-            self.num_threads = number
+    def get_num_threads(self):
+        return self.number
 
+    def set_num_threads(self, number):
+        self.number = number
+
+
+class OwnLibrary(Library, threading.local):
+    """A number for each thread, as OpenBLAS has where it is built with OpenMP."""
+
+    threading_layer = "openmp"
+
+    def clear_controlling_thread(self, force):
+        pass
+
+
+class MKL(OwnLibrary):
+    internal_api = "mkl"
+    check_symbols = "MKL_Get_Max_Threads", "MKL_Set_Num_Threads_Local"
+
+
+@pytest.fixture(params=[Library, OwnLibrary, MKL])
+def library(monkeypatch, request):
+    """The only BLAS there is."""
     hold = threads._Hold()
-    hold._libraries = [library] = [Library()]
+    hold._libraries = [request.param()]
     monkeypatch.setattr(threads, "_hold", hold)
+    monkeypatch.setattr(threads, "_torch", list)
+    return hold._libraries[0]
 
+
+def test_what_counts_for_each_thread_is_held_in_each(library):
     def helper():
         join_the_hold()
-        return library.num_threads
+        return library.number
 
     def another_holder():
         with one_thread_in_blas() as n_threads:
-            inside = helper()
-        return n_threads, inside, library.num_threads
+            inside = library.number
+        return n_threads, inside, library.number
 
     with one_thread_in_blas() as n_threads:
-        assert (n_threads, library.num_threads) == (4, 1)
+        assert (n_threads, library.number) == (4, 1)
         assert in_a_thread(helper) == 1
-        assert in_a_thread(another_holder) == (4, 1, 4)
-    assert library.num_threads == 4
+        after = 4 if isinstance(library, OwnLibrary) else 1
+        assert in_a_thread(another_holder) == (4, 1, after)
+        with one_thread_in_blas() as n_threads:
+            assert (n_threads, library.number) == (4, 1)
+        assert library.number == 1
+    assert library.number == 4
+
+
+def test_what_is_imported_meanwhile_is_held_and_given_back(library, monkeypatch):
+    torch = OwnLibrary()
+    with one_thread_in_blas():
+        monkeypatch.setattr(threads, "_torch", lambda: [torch])
+        with one_thread_in_blas():
+            assert torch.number == 1
+        assert torch.number == 1
+    assert torch.number == library.number == 4
+
+
+def test_an_interrupt_at_any_step_leaves_nothing_held(library):
+    """Ctrl-C comes between any two lines, but for those where a lock is let go."""
+
+    def interrupting(which):
+        lines = itertools.count(1)
+
+        def trace(frame, event, arg):
+            if frame.f_code.co_filename != threads.__file__:
+                return None
+            line = linecache.getline(threads.__file__, frame.f_lineno)
+            if event == "line" and not line.strip().startswith("with") and next(lines) == which:
+                raise KeyboardInterrupt
+            return trace
+
+        return trace
+
+    n_interrupted = 0
+    for which in range(1, 100):
+        before = sys.gettrace()
+        sys.settrace(interrupting(which))
+        try:
+            with one_thread_in_blas():
+                pass
+        except KeyboardInterrupt:
+            n_interrupted += 1
+        finally:
+            sys.settrace(before)
+        with one_thread_in_blas() as n_threads:
+            assert (n_threads, library.number) == (4, 1)
+        assert library.number == 4
+    assert 20 < n_interrupted < 99  # all lines were tried
+
+
+def test_a_hold_that_ends_in_another_thread(library):
+    """As that of a generator that is collected there."""
+    hold = one_thread_in_blas()
+    hold.__enter__()
+    in_a_thread(lambda: hold.__exit__(None, None, None))
+    with one_thread_in_blas() as n_threads:
+        assert (n_threads, library.number) == (4, 1)
+    assert library.number == 4
 
 
 @pytest.mark.parametrize("shape", [(3, 4, 5), (3000, 64, 400), (70, 500, 2000)])
@@ -100,7 +184,9 @@ def test_a_product_is_that_of_numpy(monkeypatch, shape, dtype):
     rng = np.random.default_rng(0)
     left, right = rng.random((n, d)).astype(dtype), rng.random((m, d)).astype(dtype).T
     monkeypatch.setattr(
-        threads, "_hold", SimpleNamespace(**dict.fromkeys(["join", "release"], int), take=lambda: 3)
+        threads,
+        "_hold",
+        SimpleNamespace(join=int, release=lambda holder: None, take=lambda holder: 3),
     )
     found = product(left, right)
     assert found.dtype == dtype

@@ -11,6 +11,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
@@ -18,64 +19,95 @@ from threadpoolctl import ThreadpoolController
 _WORTH_A_THREAD = 2**24  # multiplications, which take several times as long as its start
 
 
-class _Hold:
-    """BLAS at one thread for as long as anyone holds it, in however many threads.
+class _Holder:
+    """One who holds it; should an interrupt keep it from its release, it is gone with its frame."""
 
-    torch has a number of threads for each thread that calls it, and so has OpenBLAS where it was
-    built with OpenMP: every holder sets and restores its own.
+
+class _OwnNumbers(threading.local):
+    """What a thread has set to one for itself.
+
+    Parameters
+    ----------
+    holders : WeakSet
+        Those of this thread.
+    before : dict
+        From a library to the number of threads that it had.
     """
 
     def __init__(self):
-        self._lock = threading.Lock()
-        self._holders = 0
+        self.holders: WeakSet = WeakSet()
+        self.before: dict = {}
+
+
+class _Hold:
+    """BLAS, and torch, at one thread for as long as anyone holds it, in however many threads.
+
+    Some libraries have one number of threads, which the first holder sets and the last restores;
+    others, as torch, have one for each thread that calls them, which each holder sets for itself.
+    What an interrupt has left undone is done by the next holder.
+    """
+
+    def __init__(self):
+        self._lock = threading.RLock()  # a holder may be collected while another takes it
+        self._holders: WeakSet = WeakSet()
+        self._before: dict = {}  # of libraries with one number
+        self._own = _OwnNumbers()
         self._libraries: Any = None
-        self._before: list = []  # libraries that had more than one thread, and how many
         self._n_threads = 1
-        self._n_torch_threads: Any = None
 
     def forget(self):
-        """Nobody holds it, as in a child that another thread's fit was forked into."""
-        self._lock, self._holders = threading.Lock(), 0
+        """Nobody holds it, as in a child that was forked while another thread did."""
+        self._lock, self._holders = threading.RLock(), WeakSet()
 
-    def take(self):
+    def take(self, holder):
         with self._lock:
-            if self._holders == 0:
-                if self._libraries is None:
-                    blas = ThreadpoolController().select(user_api="blas")
-                    self._libraries = blas.lib_controllers
-                numbers = [(library, library.num_threads) for library in self._libraries]
-                self._n_threads = max((number for _, number in numbers), default=1)
-                self._before = [(library, number) for library, number in numbers if number > 1]
-                torch = _torch()
-                self._n_torch_threads = None if torch is None else torch.get_num_threads()
-                for library, _ in self._before:
-                    _set_threads(library, 1)
-            self._holders += 1
+            self._restore_own()
+            self._holders.add(holder)
+            if len(self._holders) == 1:
+                self._take_for_all()
+            self._own.holders.add(holder)
+            self.join()
             return self._n_threads
 
-    def join(self):
-        for library, _ in self._before:
-            if _is_of_each_thread(library):
+    def _take_for_all(self):
+        _restore(self._before)
+        if self._libraries is None:
+            self._libraries = ThreadpoolController().select(user_api="blas").lib_controllers
+        numbers = {library: library.get_num_threads() or 1 for library in self._libraries}
+        self._n_threads = max(numbers.values(), default=1)
+        for library, number in numbers.items():
+            if number > 1 and not _is_of_each_thread(library):
+                self._before[library] = number  # first, so that an interrupt does not lose it
                 _set_threads(library, 1)
-        torch = _torch()
-        if torch is not None:
-            torch.set_num_threads(1)
 
-    def release(self):
+    def join(self):
+        """Set to one what has a number for the thread that calls."""
+        own = self._own.before
+        for library in [*_torch(), *filter(_is_of_each_thread, self._libraries or ())]:
+            if library not in own and (number := library.get_num_threads()) > 1:
+                own[library] = number
+                _set_threads(library, 1)
+
+    def release(self, holder):
         with self._lock:
-            self._holders -= 1
-            for library, number in self._before:
-                if self._holders == 0 or _is_of_each_thread(library):
-                    _set_threads(library, number)
-            if self._n_torch_threads is not None:
-                _torch().set_num_threads(self._n_torch_threads)
+            self._holders.discard(holder)
+            if not self._holders:
+                _restore(self._before)
+            self._restore_own()
+
+    def _restore_own(self):
+        """Give this thread back what nobody holds in it any more."""
+        self._own.holders &= self._holders
+        if not self._own.holders:
+            _restore(self._own.before)
 
 
 def _set_threads(library, number):
     """Set a number of threads, whichever thread did so before.
 
-    Since threadpoolctl 3.8, only the first thread to set it may do so, until that gives it up, and
-    others are ignored without a word; but the last holder is often another thread than the first.
+    Since threadpoolctl 3.8, only the first thread to set that of OpenBLAS may do so, until it gives
+    that up, and others are ignored without a word; but the last holder is often another thread
+    than the first.
     """
     let_go = getattr(library, "clear_controlling_thread", lambda force: None)
     let_go(force=True)
@@ -85,13 +117,24 @@ def _set_threads(library, number):
 
 
 def _is_of_each_thread(library):
-    return library.internal_api == "openblas" and library.threading_layer == "openmp"
+    """Whether threadpoolctl sets a number for the thread that calls alone."""
+    if library.internal_api == "mkl":  # since threadpoolctl 3.7
+        return "MKL_Set_Num_Threads_Local" in library.check_symbols
+    if library.internal_api == "openblas" and library.threading_layer == "openmp":
+        return hasattr(library, "clear_controlling_thread")  # since threadpoolctl 3.8
+    return False
+
+
+def _restore(before):
+    for library, number in list(before.items()):
+        _set_threads(library, number)
+        del before[library]
 
 
 def _torch():
-    """The torch module if it has been imported as a whole, or None."""
+    """The torch module if it has been imported as a whole."""
     torch = sys.modules.get("torch")
-    return torch if hasattr(torch, "set_num_threads") else None
+    return [torch] if hasattr(torch, "set_num_threads") else []
 
 
 _hold = _Hold()
@@ -106,15 +149,15 @@ def one_thread_in_blas():
     So OMP_NUM_THREADS, OPENBLAS_NUM_THREADS, joblib and threadpoolctl decide it, as they do for
     scikit-learn. Fits that run at the same time in several threads share the hold.
     """
-    n_threads = _hold.take()
+    holder = _Holder()
     try:
-        yield n_threads
+        yield _hold.take(holder)
     finally:
-        _hold.release()
+        _hold.release(holder)
 
 
 def join_the_hold():
-    """Hold what has a number of threads for each thread at one in a thread that we started."""
+    """Hold BLAS at one thread in a thread that works for one who holds it."""
     _hold.join()
 
 

@@ -275,9 +275,11 @@ class CPUEngine(Engine):
                         continue
                     ahead.append(self._pool.submit(scores, rows, out))
                     if len(ahead) > n_ahead:
-                        yield ahead.popleft().result()
+                        yield ahead[0].result()
+                        ahead.popleft()
                 while ahead:
-                    yield ahead.popleft().result()
+                    yield ahead[0].result()
+                    ahead.popleft()
             finally:  # nobody writes to the arrays any more
                 wait(ahead)
 
