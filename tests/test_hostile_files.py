@@ -226,6 +226,27 @@ def test_no_memory_for_rows_that_are_only_claimed(
     assert "given.npz is not a whole .npz file" in capsys.readouterr().err
 
 
+def test_rows_and_strings_that_take_no_place_in_a_file(
+    content, rows, given, tmp_path, capsys, monkeypatch, little_memory
+):
+    monkeypatch.chdir(tmp_path)
+    many = (np.ones(1), (np.zeros(1, int), np.zeros(1, int)))
+    sp.save_npz("given.npz", sp.coo_array(many, shape=(10**9, 4)))
+    assert main(["fit", "given.npz", "--out", "out"]) == 2
+    assert "given.npz is not a sparse matrix" in capsys.readouterr().err
+    head = b"{'descr': '<U0', 'fortran_order': False, 'shape': (1000000000,), }".ljust(117) + b"\n"
+    array = b"\x93NUMPY\x01\x00" + len(head).to_bytes(2, "little") + head
+    refuses(given, parts_of(content) | {"fitted.feature_names_in_": array})
+
+
+def test_what_is_no_array_stands_beside_rows(rows, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.savez("given.npz", rows=rows, names=np.array([{}]), other=rows)
+    with zipfile.ZipFile("given.npz", "a") as stored:
+        stored.writestr("README", "about")
+    assert main(["fit", "given.npz", "--array", "rows", "--out", "out", "--quiet"]) == 0
+
+
 def test_deep_and_odd_headers(content, given):
     parts = parts_of(content)
     for text in (

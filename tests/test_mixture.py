@@ -360,6 +360,27 @@ def test_without_a_warm_start_an_interrupted_fit_is_forgotten(interrupted):
     np.testing.assert_array_equal(model.fit(X).lower_bounds_, fresh.fit(X).lower_bounds_)
 
 
+def test_an_interrupted_start_does_not_hide_a_better_one():
+    X, _ = make_vmf_mixture(900, 16, 10, concentration=60.0, random_state=0)
+    options = {"merge": None, "init_params": "random", "concentration": "tied", "tol": 1e-9}
+    first = VMFMixture(10, random_state=0, **options)
+    model = VMFMixture(10, n_init=4, random_state=0, warm_start=True, **options)
+    better = first.fit(X).lower_bound_
+    calls = []
+
+    def press(reporter, now, bound, n_components):
+        calls.append(reporter)
+        if len(set(calls)) == 2:
+            raise KeyboardInterrupt
+        return tell(reporter, now, bound, n_components)
+
+    tell = Reporter.iteration
+    with pytest.MonkeyPatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(Reporter, "iteration", press)
+        model.fit(X)
+    assert model.fit(X).lower_bound_ >= better - 1e-6
+
+
 @pytest.mark.parametrize(
     "changed",
     [{"n_components": 5}, {"n_components": 3}, {"background": True}, {"center": True}, "features"],

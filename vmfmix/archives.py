@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-_MOST_INFLATED = 1032  # bytes that a byte of a deflated file stands for, at most
+MOST_INFLATED = 1032  # bytes that a byte of a deflated file stands for, at most
 
 
 @contextmanager
@@ -34,7 +34,7 @@ def opened(file):
     with zipfile.ZipFile(file) as archive:
         entries = archive.infolist()
         size = os.fstat(file.fileno()).st_size
-        if sum(entry.file_size for entry in entries) > _MOST_INFLATED * size:
+        if sum(entry.file_size for entry in entries) > MOST_INFLATED * size:
             raise ValueError("It claims to hold more than a file of its size can.")
         known = zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED
         if any(entry.compress_type not in known for entry in entries):
@@ -53,11 +53,12 @@ def arrays_in(archive):
     -------
     dict of str to (shape, dtype)
         In the order of the file. There is as much of each as that says, unless it is one of Python
-        objects, which are never read.
+        objects, which are never read. What is no array is left out.
     """
     return {
         entry.filename.removesuffix(".npy"): _described(archive, entry)
         for entry in archive.infolist()
+        if entry.filename.endswith(".npy")
     }
 
 
@@ -81,6 +82,7 @@ def _described(archive, entry):
     with archive.open(entry) as file:
         shape, _, dtype = read_header[np.lib.format.read_magic(file)](file)
         n_bytes = entry.file_size - file.tell()
-    if not dtype.hasobject and math.prod(shape) * dtype.itemsize != n_bytes:
+    # Of empty strings, any number would take no place.
+    if not dtype.hasobject and math.prod(shape) * max(dtype.itemsize, 1) != n_bytes:
         raise ValueError("An array has another size than its header says.")
     return shape, dtype

@@ -109,6 +109,8 @@ class Checkpoint:
             names = dict.fromkeys(name.split(".")[0] for name in arrays)
             memories = {name: _result_of(arrays, f"{name}.") for name in names}
             known = header.pop("vmfmix checkpoint"), header.pop("version")
+        except MemoryError:
+            raise
         except Exception as error:  # damage shows in many ways
             raise ValueError(
                 f"{self.path} is no checkpoint of a fit, or damaged; pass another path, or remove "

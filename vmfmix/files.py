@@ -282,20 +282,26 @@ def _name_of_rows(there, path):
 
 
 def _read_npz(path, read, *args):
-    try:
-        with open(path, "rb") as file, archives.opened(file) as archive:
-            return read(archive, *args)
-    except MemoryError:
-        raise
-    except Exception:  # damage shows in many ways
-        raise ValueError(f"{path} is not a whole .npz file; write it with numpy.savez.") from None
+    with open(path, "rb") as file:
+        try:
+            with archives.opened(file) as archive:
+                return read(archive, *args)
+        except MemoryError:
+            raise
+        except Exception:  # damage shows in many ways
+            raise ValueError(
+                f"{path} is not a whole .npz file; write it with numpy.savez."
+            ) from None
 
 
 def _from_sparse_npz(path, array):
     if array is not None:
         raise ValueError(f"{path} holds a single sparse matrix; leave out --array.")
     try:
-        rows = sp.load_npz(path).tocsr()
+        rows = sp.load_npz(path)
+        if rows.shape[0] > archives.MOST_INFLATED * os.path.getsize(path):
+            raise ValueError("It claims more rows than a file of its size can hold.")
+        rows = rows.tocsr()
         rows.check_format(full_check=True)  # indices outside of the shape would crash the kernels
     except MemoryError:
         raise

@@ -84,7 +84,7 @@ def best_fit(settings, engine, progress, last=None, checkpoint=None, keep=None):
         then = (
             checkpoint.memory(f"{init} then")
             if checkpoint
-            else keep and _Told(start, reporter, keep)
+            else keep and _Told(start, reporter, list(fits), keep)
         )
         fits.append(_from(settings, engine, reporter, start, then))
         if task.call_on_fit_task_end(estimator=settings):
@@ -97,16 +97,18 @@ def best_fit(settings, engine, progress, last=None, checkpoint=None, keep=None):
 
 
 class _Told:
-    """A memory for one run of EM that passes on how far it has come."""
+    """A memory for one run of EM that passes on how far it has come, or a better run before it."""
 
     result = None
 
-    def __init__(self, start, reporter, tell):
+    def __init__(self, start, reporter, before, tell):
         self._start, self._reporter, self._tell = start, reporter, tell
+        self._before = [fit for fit in before if fit.n_components == start.n_components]
 
     def keep(self, result):
         iterations = [*self._start.iterations, *self._reporter.iterations]
-        self._tell(replace(self._start, result=result, iterations=iterations))
+        fit = replace(self._start, result=result, iterations=iterations)
+        self._tell(max([fit, *self._before], key=lambda fit: fit.result.lower_bounds[-1]))
 
 
 def _again(settings, engine, rng, last):

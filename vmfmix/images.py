@@ -60,18 +60,24 @@ def read_image_file(path):
     ValueError
         If there are no images, or the file is damaged.
     """
-    try:
-        with open(path, "rb") as file:
-            arrays = archives.read_arrays(file)
-    except (FileNotFoundError, MemoryError):
-        raise
-    except Exception as error:  # damage shows in many ways
-        raise ValueError(
-            f"{path} is not a whole .npz file of numbers; write it with numpy.savez."
-        ) from error
-    if "images" not in arrays:
-        raise ValueError(f"{path} has no array named images; it has {', '.join(arrays)}.")
-    return arrays["images"], arrays.get("y")
+    with open(path, "rb") as file:
+        try:
+            with archives.opened(file) as archive:
+                there = archives.arrays_in(archive)
+                found = {
+                    name: archives.read_array(archive, name)
+                    for name in ("images", "y")
+                    if name in there
+                }
+        except MemoryError:
+            raise
+        except Exception as error:  # damage shows in many ways
+            raise ValueError(
+                f"{path} is not a whole .npz file of numbers; write it with numpy.savez."
+            ) from error
+    if "images" not in found:
+        raise ValueError(f"{path} has no array named images; it has {', '.join(there)}.")
+    return found["images"], found.get("y")
 
 
 def _upright(image):

@@ -116,6 +116,8 @@ def _damage_named(path):
     """Whatever goes wrong with what a file holds is told as what it is."""
     try:
         yield
+    except MemoryError:
+        raise
     except Exception as error:
         raise ValueError(
             f"{path} is not a vmfmix model, or damaged; pass a file written by save()."

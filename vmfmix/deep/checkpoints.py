@@ -1,6 +1,7 @@
 """Checkpoints of trainings: written whole or not at all, and read as files from anyone."""
 
 import io
+from pathlib import Path
 
 import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
@@ -22,6 +23,7 @@ class WholeFiles(TorchCheckpointIO):
         """Write one."""
         content = io.BytesIO()
         torch.save(checkpoint, content)
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
         with whole_file(path) as file:
             file.write(content.getbuffer())
 
@@ -51,8 +53,14 @@ def read_checkpoint(path):
                     raise ValueError("A checksum is wrong.")
             file.seek(0)
             stored = torch.load(file, map_location="cpu", weights_only=True)
-            stored["state_dict"].items()
+            names = stored["state_dict"]
+            if not isinstance(names, dict) or not all(isinstance(name, str) for name in names):
+                raise ValueError("Weights have no names.")
+        except MemoryError:
+            raise
         except Exception as error:  # damage shows in many ways
+            if "can't allocate memory" in str(error):  # as torch says it
+                raise MemoryError(f"There is too little for {path}.") from error
             raise ValueError(
                 f"{path} is no checkpoint of a training that can be read without running code, or "
                 "is damaged; pass another, or remove it to begin anew."

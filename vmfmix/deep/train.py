@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.plugins.io import CheckpointIO
 from matplotlib.figure import Figure
 from sklearn.preprocessing import normalize
 
@@ -209,7 +210,10 @@ def _trainer(learner, out, wanted):
     if out is not None:
         keeper = ModelCheckpoint(out, filename="last", enable_version_counter=False)
         options["callbacks"] = [*options.get("callbacks", []), keeper]
-        options.setdefault("plugins", WholeFiles())
+        given = options.get("plugins") or []
+        given = list(given) if isinstance(given, (list, tuple)) else [given]
+        if not any(isinstance(plugin, CheckpointIO) for plugin in given):
+            options["plugins"] = [*given, WholeFiles()]
     return Trainer(**options)
 
 
