@@ -171,18 +171,25 @@ def test_what_a_source_raises_is_told_with_its_place(X):
     assert caught.value.__notes__ == ["Block 1 of X, which begins at row 500, could not be read."]
 
 
-def test_rows_that_go_bad_later_are_told(X):
+@pytest.mark.parametrize(
+    ("dtype", "said"),
+    [
+        (np.float32, "Block 2 of X, which begins at row 1000, cannot be used. Input contains NaN"),
+        (np.float16, "hold NaN or infinity, which they did not"),
+    ],
+)
+def test_rows_that_go_bad_later_are_told(X, dtype, said):
     reads = [0]
 
     def going_bad():
         reads[0] += 1
-        part = X.copy()
+        part = X.astype(dtype)
         if reads[0] > 3:
             part[1234] = np.nan
         return iter(np.array_split(part, 4))
 
     model = VMFMixture(3, block_size=500)
-    with pytest.raises(ValueError, match="hold NaN or infinity, which they did not"):
+    with pytest.raises(ValueError, match=said):
         model.fit(going_bad)
     assert not hasattr(model, "means_")
 
@@ -215,3 +222,29 @@ def test_data_sets_with_several_columns_of_vectors_are_refused_in_words(X):
     both = datasets.Dataset.from_dict({"one": list(X[:10]), "other": list(X[:10])})
     with pytest.raises(ValueError, match="columns one, other, of which 2 hold vectors"):
         VMFMixture(3).fit(both)
+
+
+def test_an_iterator_may_fill_the_same_array_again(X, reference):
+    def blocks():
+        block = np.empty((250, X.shape[1]), np.float32)
+        for start in range(0, len(X), 250):
+            block[:] = X[start : start + 250]
+            yield block
+
+    np.testing.assert_array_equal(VMFMixture(random_state=0).fit(blocks).labels_, reference.labels_)
+
+
+@pytest.mark.parametrize("first_bad", range(1, 6))
+@pytest.mark.parametrize("options", [{}, {"merge": None}, {"center": True}])
+def test_rows_that_become_nan_in_a_later_pass_are_refused(X, first_bad, options):
+    passes = []
+
+    def blocks():
+        passes.append(1)
+        rows = X.copy()
+        if len(passes) > first_bad:
+            rows[1:] = np.nan
+        return iter([rows])
+
+    with pytest.raises(ValueError, match=r"Input X? ?contains NaN|hold NaN"):
+        VMFMixture(5, random_state=0, **options).fit(blocks)

@@ -143,6 +143,13 @@ def test_a_checkpoint_of_another_fit_is_refused_and_stays(rows, kept):
     assert refused(estimator(n_components=6), rows[:-1], kept, "to other rows")
     assert refused(estimator(n_components=6), rows[::-1], kept, "to other rows")
     assert refused(estimator(n_components=6), rows[:, :-1], kept, "to other rows")
+    later = rows.copy()
+    later[100:150] = np.roll(rows[100:150], 1, axis=1)  # the first rows are the same
+    assert refused(estimator(n_components=6), later, kept, "to other rows")
+    weights = np.ones(len(rows))
+    weights[100:] = 2.0
+    with pytest.raises(ValueError, match="to other rows"):
+        estimator(n_components=6).fit(rows, sample_weight=weights, checkpoint=kept)
 
 
 def test_what_does_not_change_the_result_may_be_another(rows, kept):

@@ -270,3 +270,22 @@ def test_a_callback_that_raises_leaves_no_fit(rows, model):
         fresh.fit(rows)
     assert not any(name.endswith("_") for name in vars(fresh))
     np.testing.assert_array_equal(clone(model).fit(rows).labels_, model.labels_)
+
+
+AT_THE_END = """
+import time
+
+def train(kind):
+    time.sleep(1.0)  # the last line of the program has been reached by then
+    rows = (lambda: iter([X[:9000], X[9000:]])) if kind == "blocks" else X
+    again = VMFMixture(4, random_state=0).fit(rows)
+    print(kind, (again.labels_ == model.labels_).all(), len(again.predict_proba(X)), flush=True)
+
+for kind in ("array", "blocks"):
+    threading.Thread(target=train, args=(kind,)).start()
+"""
+
+
+def test_a_thread_may_fit_after_the_last_line_of_a_program():
+    """Python starts no more threads then."""
+    assert sorted(run(AT_THE_END)) == sorted(["array", "True", "20000", "blocks", "True", "20000"])

@@ -42,7 +42,9 @@ MAY_KNOW = {
         "archives",
         "files",
     },  # all but the last two when a model is loaded
-    "checkpoints": {"em", "archives", "files", "persistence", "statistics"},
+    "checkpoints": {
+        *("em", "archives", "files", "persistence", "statistics", "dense_or_sparse"),
+    },
     "streaming": {"statistics", "distribution", "dense_or_sparse"},
     "fitting": {"em", "starting", "seeding", "callbacks", "statistics"},
     "checks": {"engines", "fitting", "statistics"},

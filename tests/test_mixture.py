@@ -1067,3 +1067,65 @@ def test_half_precision_is_checked_without_an_array_of_its_shape():
     X[15_000, 3] = np.inf
     with pytest.raises(ValueError, match="Input X contains infinity"):
         model.fit(X)
+
+
+def test_indices_that_lead_out_of_sparse_rows_are_refused():
+    """scipy does not look when they are put together, and kernels would write anywhere."""
+    wide = sp.random_array((300, 1000), density=0.02, format="csr", random_state=0)
+    narrow = sp.csr_array((wide.data, wide.indices, wide.indptr), shape=(300, 800))
+    with pytest.raises(ValueError, match="indices"):
+        VMFMixture(5, random_state=0).fit(narrow)
+    model = VMFMixture(5, random_state=0).fit(wide[:, :800])
+    with pytest.raises(ValueError, match="indices"):
+        model.predict(narrow)
+
+
+def test_a_warning_that_is_an_error_leaves_no_half_of_a_model(tmp_path):
+    X, _ = make_vmf_mixture(2000, 16, 12, concentration=12.0, random_state=3)
+    model = VMFMixture(12, random_state=0, tol=0.0, max_iter=3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ConvergenceWarning):
+            model.fit(X, checkpoint=tmp_path / "fit.ckpt")
+    assert not any(name.endswith("_") for name in vars(model))
+    assert (tmp_path / "fit.ckpt").exists()
+
+
+@pytest.mark.parametrize("concentration", ["pooled", "free"])
+def test_a_few_rows_in_plain_clusters_are_told_apart(concentration):
+    angles = np.deg2rad([0, 0, 0, 120, 120, 120, 240, 240])
+    rng = np.random.default_rng(0)
+    X = np.c_[np.cos(angles), np.sin(angles)] + 0.01 * rng.standard_normal((8, 2))
+    labels = VMFMixture(3, concentration=concentration, random_state=0).fit_predict(X)
+    assert adjusted_rand_score(np.rad2deg(angles).round().astype(int), labels) == 1.0
+
+
+def test_as_many_components_as_rows():
+    X = np.random.default_rng(0).standard_normal((40, 16))
+    for n_components in (38, 40):
+        assert VMFMixture(n_components, random_state=0).fit(X).n_components_ == n_components
+
+
+def test_weights_of_a_batch_are_its_own(planted):
+    """The caller may fill the same array for the next one."""
+    X = planted[0]
+    weights, model = np.empty(100), VMFMixture(4, random_state=0)
+    other = clone(model)
+    for start in range(0, 800, 100):
+        weights[:] = 50.0 if start == 0 else 1.0
+        model.partial_fit(X[start : start + 100], sample_weight=weights)
+        other.partial_fit(X[start : start + 100], sample_weight=weights.copy())
+    np.testing.assert_array_equal(model.weights_, other.weights_)
+
+
+def test_weights_too_small_to_be_scaled_are_refused(planted):
+    with pytest.raises(ValueError, match="largest sample_weight is 1e-309; make it more than"):
+        VMFMixture(3).fit(planted[0], sample_weight=np.full(len(planted[0]), 1e-309))
+
+
+def test_what_is_no_array_of_numbers_is_told_as_what_it_is(planted):
+    pd = pytest.importorskip("pandas")
+    with pytest.raises(ValueError, match="dates or times"):
+        VMFMixture(1).fit(pd.DataFrame({c: pd.date_range("2020", periods=20) for c in "ab"}))
+    with pytest.raises(ValueError, match=r"a sequence of 900 vectors .* pass np\.stack"):
+        VMFMixture(1).fit(pd.Series(list(planted[0])))

@@ -109,3 +109,34 @@ def test_only_fitted_models_are_saved(tmp_path):
     with pytest.raises(NotFittedError):
         VMFMixture(3).save(tmp_path / "model.npz")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"n_components": np.int64(3), "max_iter": np.int32(50), "tol": np.float32(1e-3)},
+        {"concentration": np.float64(40.0), "background": np.bool_(True)},
+        {"concentration": np.str_("tied"), "random_state": np.int64(3)},
+    ],
+)
+def test_parameters_may_be_numbers_of_numpy(rows, tmp_path, options):
+    """As a search over np.arange sets them."""
+    model = VMFMixture(**{"n_components": 3, "random_state": 0} | options).fit(rows)
+    model.save(tmp_path / "model.npz")
+    again = vmfmix.load(tmp_path / "model.npz")
+    assert again.get_params() == model.get_params()
+    np.testing.assert_array_equal(again.predict(rows), model.labels_)
+
+
+def test_what_nobody_could_load_is_not_saved(rows, tmp_path):
+    class More(VMFMixture):
+        def __init__(self, n_components="auto", more=1):
+            super().__init__(n_components)
+            self.more = more
+
+    model = VMFMixture(3, random_state=0).fit(rows)
+    with pytest.raises(ValueError, match="'n_components' parameter"):
+        model.set_params(n_components=-3).save(tmp_path / "model.npz")
+    with pytest.raises(ValueError, match="More has parameters that VMFMixture has not: more"):
+        More(3).fit(rows).save(tmp_path / "model.npz")
+    assert not list(tmp_path.iterdir())

@@ -97,3 +97,9 @@ def test_read_only_rows_are_left_alone(planted):
     before = X.copy()
     VMFMixture(3, device="cpu", random_state=0).fit(X)
     np.testing.assert_array_equal(X, before)
+
+
+def test_rows_in_reverse():
+    X = np.random.default_rng(0).standard_normal((100, 8))
+    model = VMFMixture(3, device="cpu", random_state=0).fit(X[::-1])
+    assert len(model.labels_) == 100

@@ -11,14 +11,15 @@ from pathlib import Path
 import numpy as np
 
 from vmfmix.archives import read_arrays
+from vmfmix.dense_or_sparse import as_array
 from vmfmix.em import EMResult
 from vmfmix.files import whole_file
 from vmfmix.persistence import joined, parts_of
 from vmfmix.statistics import ConcentrationPrior, MixtureParameters
 
-_FORMAT = 1
-_PROBED = 32  # rows by which others are told from those of the file
-_CLOSE = 1e-3  # as far as engines may differ in them
+_FORMAT = 2
+_PROBED = 32  # first rows by which others are told from those of the file, beside all of them
+_CLOSE = 1e-5  # as far as engines may differ in their means
 _FREE = ("verbose", "block_size", "device", "warm_start")  # parameters that may be other ones
 
 
@@ -133,7 +134,7 @@ class Checkpoint:
                 "parameters, or another path."
             )
         same = header["rows"] == self._header["rows"] and probe.shape == self._probe.shape
-        if not same or not np.allclose(probe, self._probe, rtol=0.0, atol=_CLOSE):
+        if not same or not np.allclose(probe, self._probe, rtol=_CLOSE, atol=_CLOSE):
             raise ValueError(f"{self.path} is of a fit to other rows; pass another path.")
 
 
@@ -167,9 +168,17 @@ def _told(value):
 
 
 def _probe_of(engine):
-    """The mean of the first rows with their weights, of unit length before."""
+    """Means of the first rows and of all rows, of unit length before, and of their weights."""
     rows, weights = engine.take(engine.used_rows[:_PROBED])
-    return np.append(np.asarray(rows.mean(axis=0), np.float64).ravel(), np.mean(weights))
+    whole = MixtureParameters(np.ones(1), np.eye(1, engine.n_features), np.zeros(1))
+    statistics = engine.accumulate(whole, hard=True)
+    return np.concatenate(
+        [
+            np.asarray(rows.mean(axis=0), np.float64).ravel(),
+            as_array(statistics.resultants).ravel() / statistics.weight,
+            [weights.mean(), statistics.weight / len(engine.used_rows)],
+        ]
+    )
 
 
 def _arrays_of(result):

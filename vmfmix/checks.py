@@ -14,6 +14,7 @@ from vmfmix.fitting import merges
 from vmfmix.statistics import LARGEST_CONCENTRATION
 
 _LARGEST_WEIGHT = 1e15
+_SMALLEST_WEIGHT = 1e-200  # of the largest: its reciprocal must be finite
 _NEAR_THE_START = 0.7  # share of the starting number from which on it may have been too small
 _TINY = 4  # rows
 _ENTRIES_AT_ONCE = 2**18
@@ -62,6 +63,18 @@ def require_finite(X, estimator_name):
             assert_all_finite(part, input_name="X", estimator_name=estimator_name)
 
 
+def require_numbers(X):
+    """Refuse what scikit-learn would turn into numbers that mean nothing, or not explain."""
+    kinds = {getattr(kind, "kind", "") for kind in np.ravel(getattr(X, "dtypes", []))}
+    kinds.add(getattr(getattr(X, "dtype", None), "kind", ""))
+    if kinds & {"m", "M"}:
+        raise ValueError("X holds dates or times, which have no direction; pass numbers.")
+    if getattr(X, "ndim", 2) == 1 and len(X) > 0 and np.ndim(next(iter(X))) == 1:
+        raise ValueError(
+            f"X is a sequence of {len(X)} vectors in one dimension; pass np.stack(list(X))."
+        )
+
+
 def require_same_shape(model, last, X):
     """A warm start needs a last fit of the same kind to go on from."""
     parameters, settings = last.result.parameters, last.settings
@@ -94,12 +107,14 @@ def checked_weight(sample_weight, X):
     """Weights of the rows."""
     shared = isinstance(X, SharedRows)
     with X.together() if shared else nullcontext():
-        weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        weight = _check_sample_weight(
+            sample_weight, X, dtype=np.float64, ensure_non_negative=True, copy=True
+        )
     largest = max(X.gathered(weight.max())) if shared else weight.max()
-    if not 0.0 < largest <= _LARGEST_WEIGHT:
+    if not _SMALLEST_WEIGHT < largest <= _LARGEST_WEIGHT:
         raise ValueError(
-            f"The largest sample_weight is {largest:g}; make it more than 0 and at most "
-            f"{_LARGEST_WEIGHT:g}."
+            f"The largest sample_weight is {largest:g}; make it more than {_SMALLEST_WEIGHT:g} and "
+            f"at most {_LARGEST_WEIGHT:g}."
         )
     return weight
 
@@ -157,7 +172,7 @@ def require_sound(model):
 
 def warn_of_numbers(model, fit, counts):
     """Say where the number of clusters is not what was asked for, or not to be trusted."""
-    found, category = model.n_components_, ConvergenceWarning
+    found, category = len(counts), ConvergenceWarning
     wanted = fit.n_components if model.n_components == "auto" else model.n_components
     path = fit.merged.partitions if fit.merged else None
     n_start, n_distinct = (path[0].n_components, len(path[-1].labels)) if path else (0, 0)

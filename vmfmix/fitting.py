@@ -70,7 +70,7 @@ def best_fit(settings, engine, progress, last=None, checkpoint=None, keep=None):
         Of the median number of components, if starts find different ones, the greatest lower bound.
     """
     rng = engine.agreed(check_random_state(settings.random_state))
-    fits = []
+    fits: list[Fit] = []
     for init in range(1 if last else settings.n_init):
         task = progress.subcontext(task_name="initialization", max_subtasks=None)
         task.call_on_fit_task_begin(estimator=settings)

@@ -35,6 +35,7 @@ from vmfmix.checks import (
     copies_of_unit,
     require_enough_rows,
     require_finite,
+    require_numbers,
     require_same_shape,
     warn_of_numbers,
 )
@@ -754,14 +755,16 @@ class VMFMixture(
         pace = Pace() if self.verbose else None
         X = checked_rows(X, block_size=self.block_size, device=self.device, report=pace)
         if not (is_tensor(X) or isinstance(X, Rows)):
-            if getattr(getattr(X, "dtype", None), "kind", "f") in "mM":
-                raise ValueError("X holds dates or times, which have no direction; pass numbers.")
+            require_numbers(X)
             if getattr(X, "dtype", None) == np.float16:
                 # scikit-learn's check of half precision makes an array of the same shape.
                 require_finite(X, type(self).__name__)
                 options["ensure_all_finite"] = False
             with np.errstate(invalid="ignore"):  # it adds all numbers up, and infinities to it
-                return validate_data(self, X, accept_sparse="csr", dtype=DTYPES, **options)
+                X = validate_data(self, X, accept_sparse="csr", dtype=DTYPES, **options)
+            if sp.issparse(X):
+                X.check_format(full_check=True)  # kernels do not look where indices lead
+            return X
         options.pop("ensure_min_features", None)
         return validate_data(self, X, skip_check_array=True, **options)
 
@@ -859,6 +862,15 @@ class VMFMixture(
         """Set the fitted attributes; components that own no row are dropped."""
         result = fit.result
         parameters, assignment, counts = _owners(engine, result.parameters)
+        # First, since a warning may be an error, which leaves the model as it was.
+        warn_of_numbers(self, fit, counts)
+        if not result.converged and not result.stopped and self.max_iter > 1:
+            warnings.warn(
+                f"EM did not converge within max_iter={self.max_iter} iterations. Increase "
+                "max_iter or tol.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
         self._fit = replace(
             fit,
             result=em.EMResult(result.parameters, result.prior, weight=result.weight),
@@ -886,14 +898,6 @@ class VMFMixture(
         if fit.merged:
             self.merge_history_ = MergeHistory.of(
                 fit.merged.partitions, fit.iterations, fit.merged.scores, fit.merged.scale
-            )
-        warn_of_numbers(self, fit, counts)
-        if not self.converged_ and not result.stopped and self.max_iter > 1:
-            warnings.warn(
-                f"EM did not converge within max_iter={self.max_iter} iterations. Increase "
-                "max_iter or tol.",
-                ConvergenceWarning,
-                stacklevel=3,
             )
 
     def _keep_parameters(self, parameters):

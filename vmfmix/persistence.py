@@ -31,8 +31,16 @@ def save(model, path):
         The file appears only when it is complete.
     """
     from vmfmix import __version__
+    from vmfmix.mixture import VMFMixture
     from vmfmix.path import MergeHistory
 
+    model._validate_params()  # else nobody could load it
+    more = model.get_params().keys() - VMFMixture().get_params().keys()
+    if more:
+        raise ValueError(
+            f"{type(model).__name__} has parameters that VMFMixture has not: "
+            f"{', '.join(sorted(more))}; only those of VMFMixture can be saved."
+        )
     header: dict = {"class": type(model).__name__, "format": _FORMAT, "vmfmix": __version__}
     fitted = {
         name: value
@@ -43,6 +51,7 @@ def save(model, path):
     for kind, values in (("parameter", model.get_params()), ("fitted", fitted)):
         header[kind] = {}
         for name, value in values.items():
+            value = value.item() if isinstance(value, np.generic) else value
             if isinstance(value, np.random.RandomState):
                 value = None  # a generator in the middle of its stream is not part of a model
             if name == "selection" and callable(value):
@@ -55,8 +64,8 @@ def save(model, path):
             elif isinstance(value, (np.ndarray, list, tuple)) or hasattr(value, "__array__"):
                 value = np.asarray(value)
                 arrays[f"{kind}.{name}"] = value.astype(str) if value.dtype == object else value
-            elif value is None or isinstance(value, (bool, int, float, str, np.generic)):
-                header[kind][name] = value.item() if isinstance(value, np.generic) else value
+            elif value is None or isinstance(value, (bool, int, float, str)):
+                header[kind][name] = value
             else:
                 raise ValueError(
                     f"{name}={value!r} cannot be saved without pickle; make it an array, a number, "

@@ -17,7 +17,7 @@ from vmfmix.dense_or_sparse import row_lengths, scaled_rows, unit_rows
 LARGEST_CONCENTRATION = 1e12
 _LARGEST_LENGTH = 1.0 - 1e-12  # mean resultant length of a prior
 _SMALLEST_SHARE = 1e-6  # smaller ones make no difference
-_FEWEST_PAIRS = 20.0  # of rows, ordered, from which a pooled concentration is estimated
+_FEWEST_PAIRS = 2.0  # of rows, ordered, from which a pooled concentration is estimated
 
 
 @dataclass(frozen=True)
@@ -224,8 +224,8 @@ class ConcentrationPrior:
         """Prior at the mean cosine between different rows of the same component.
 
         Σ_k (‖S_k‖² − N_k) / Σ_k (N_k² − N_k) estimates A² without bias whatever the law, if each
-        row belongs to one component. Where that leaves hardly a pair of rows, all rows are taken
-        together.
+        row belongs to one component. Where no component has two rows, the length of the resultants
+        stands for it, as in a tied fit.
 
         Parameters
         ----------
@@ -241,10 +241,9 @@ class ConcentrationPrior:
         pseudo_rows = cls.count + counts.mean() * (1.0 - share) / share
         pairs = np.maximum(counts**2 - counts, 0.0)
         if pairs.sum() < _FEWEST_PAIRS:
-            squares = np.square(statistics.resultants.sum(axis=0)).sum(keepdims=True)
-            counts = counts.sum(keepdims=True)
-            pairs = np.maximum(counts**2 - counts, 0.0)
-        mean_cosine = (squares - counts)[pairs > 0].sum() / max(pairs.sum(), 1.0)
+            mean_cosine = (statistics.lengths.sum() / counts.sum()) ** 2
+        else:
+            mean_cosine = (squares - counts)[pairs > 0].sum() / pairs.sum()
         return cls(float(np.sqrt(np.clip(mean_cosine, 0.0, _LARGEST_LENGTH))), pseudo_rows)
 
     def concentrations(self, lengths, counts, dim):

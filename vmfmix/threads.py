@@ -8,7 +8,7 @@ import itertools
 import os
 import sys
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 from weakref import WeakSet
@@ -161,6 +161,22 @@ def join_the_hold():
     _hold.join()
 
 
+class Helpers(ThreadPoolExecutor):
+    """Threads that work for us; where none can be started, as when Python ends, we work alone."""
+
+    def submit(self, work, /, *args, **kwargs):
+        """Start some work."""
+        try:
+            return super().submit(work, *args, **kwargs)
+        except RuntimeError:
+            done: Future = Future()
+            try:
+                done.set_result(work(*args, **kwargs))
+            except BaseException as error:
+                done.set_exception(error)
+            return done
+
+
 def product(left, right, out=None):
     """The product of two arrays, in as many threads as BLAS has.
 
@@ -187,7 +203,7 @@ def product(left, right, out=None):
             tasks = [(left[part], right, out[part]) for part in parts]
         else:
             tasks = [(left, right[:, part], out[:, part]) for part in parts]
-        with ThreadPoolExecutor(n_parts) as pool:
+        with Helpers(n_parts) as pool:
             list(pool.map(_multiply, *zip(*tasks)))
     return out
 

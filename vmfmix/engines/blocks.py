@@ -4,13 +4,12 @@ A pass reads the source once from beginning to end: while one block is worked on
 next. Memory holds two blocks, and beside them a few numbers for each row.
 """
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 
 from vmfmix.dense_or_sparse import stacked
 from vmfmix.engines import choose_engine
 from vmfmix.engines.base import Assignment, Engine
+from vmfmix.threads import Helpers
 
 
 class BlocksEngine(Engine):
@@ -49,11 +48,7 @@ class BlocksEngine(Engine):
         total = None
         for rows, engine in self._engines():
             statistics = engine.accumulate(parameters, hard=hard)
-            if not np.isfinite(statistics.log_likelihood + statistics.resultants.sum()):
-                raise ValueError(
-                    f"Rows {rows.start} to {rows.stop - 1} of X hold NaN or infinity, which they "
-                    "did not when they were read first; leave X alone during a fit."
-                )
+            _require_finite(statistics.log_likelihood + statistics.resultants.sum(), rows)
             total = statistics if total is None else total + statistics
         return total
 
@@ -82,6 +77,7 @@ class BlocksEngine(Engine):
             if len(some) > 0:
                 engine = self._engine(block[some - rows.start], some)
                 found.append(engine.take(np.arange(len(some)))[0])
+                _require_finite(found[-1].sum(dtype=np.float64), rows)
         weights = np.ones(len(positions)) if self._weight is None else self._weight[positions]
         return stacked(found), weights
 
@@ -104,7 +100,7 @@ class BlocksEngine(Engine):
         """Iterate over (slice of rows, block), reading one ahead."""
         if self._report is not None:
             self._report(0, self.n_rows)
-        with ThreadPoolExecutor(max_workers=1) as reader:
+        with Helpers(max_workers=1) as reader:
             blocks = iter(self._source)
             coming = reader.submit(next, blocks, None)
             while (block := coming.result()) is not None:
@@ -112,3 +108,12 @@ class BlocksEngine(Engine):
                 yield block
                 if self._report is not None:
                     self._report(block[0].stop, self.n_rows)
+
+
+def _require_finite(total, rows):
+    """Rows were finite when they were read first, and must be so each time."""
+    if not np.isfinite(total):
+        raise ValueError(
+            f"Rows {rows.start} to {rows.stop - 1} of X hold NaN or infinity, which they did not "
+            "when they were read first; leave X alone during a fit."
+        )

@@ -9,7 +9,7 @@ so the result does not depend on the number of threads.
 import itertools
 import math
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import wait
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,7 +22,7 @@ from vmfmix.engines.base import MOST_ROUNDING, NO_DIRECTION, Assignment, Engine
 from vmfmix.engines.rows import DenseRows, SparseRows, blocks
 from vmfmix.engines.workspace import Workspace
 from vmfmix.statistics import SufficientStatistics
-from vmfmix.threads import join_the_hold, one_thread_in_blas
+from vmfmix.threads import Helpers, join_the_hold, one_thread_in_blas
 
 # Mass of the responsibilities that a row may lose to the cut-off, by precision.
 LOST_MASS = {np.dtype(np.float32): 1e-6, np.dtype(np.float64): 1e-12}
@@ -94,7 +94,7 @@ class CPUEngine(Engine):
         self._look_again = True
         self._recall = recall.Recall(self.n_rows)
         self._workspace = Workspace()
-        self._pool = ThreadPoolExecutor()  # its threads start when a pass needs them
+        self._pool = Helpers()  # its threads start when a pass needs them
         self._rows: Any = _rows(X)
         lengths = lengths_of(X) if lengths is None else np.array(lengths)
         extreme = ~((lengths > _SHORTEST[self.dtype]) & (lengths < _LONGEST[self.dtype]))

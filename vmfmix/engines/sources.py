@@ -69,6 +69,7 @@ class Source(Rows):
         from vmfmix.engines.cpu import lengths_of  # numba is loaded when there are rows
 
         self._X, self._n_rows_per_block = X, n_rows_per_block
+        self._is_iterated = not (is_data_set(X) or has_slices(X))
         if isinstance(X, Iterator):
             raise ValueError(
                 f"X is an iterator ({type(X).__name__}), which can be read once, and a fit reads "
@@ -99,7 +100,8 @@ class Source(Rows):
         n_rows, n_features = self.shape
         wanted = self._size(n_features, self.dtype.itemsize)
         begin, stop, parts = 0, 0, []
-        for start, block in self._checked_blocks(ensure_all_finite=False):
+        # Sums of half precision cost as much as reading; the engine looks at what comes of them.
+        for start, block in self._checked_blocks(ensure_all_finite=self.dtype != np.float16):
             stop = start + block.shape[0]
             if stop > n_rows:
                 break
@@ -108,7 +110,8 @@ class Source(Rows):
                     f"Row {start} of X has another length than when it was read first; the rows "
                     "must come in the same order each time, so do not shuffle them."
                 )
-            parts.append(block)
+            # What an iterator gives may be filled again while this block is still looked at.
+            parts.append(block.copy() if self._is_iterated else block)
             if stop - begin >= wanted:
                 yield slice(begin, stop), _together(parts)
                 begin, parts = stop, []

@@ -261,6 +261,8 @@ def _tensor_of(X, device):
     """The rows on a device; those of a read-only array are not written to either."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        if not isinstance(X, torch.Tensor) and min(X.strides) < 0:
+            X = X.copy()  # torch has no such strides
         X = torch.as_tensor(X).detach()
     wanted = torch.device(device) if device is not None else X.device
     if wanted.type == "mps" and X.dtype == torch.float64:
