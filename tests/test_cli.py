@@ -598,6 +598,32 @@ def test_parquet(folder, rows, capsys):
     assert "not a whole .parquet" in fails(capsys, "fit", path, *out)
 
 
+@pytest.mark.parametrize("names", [[None], ["id"], ["x0"], ["id", "part"]], ids=str)
+def test_an_index_of_pandas_is_no_embedding(folder, rows, names):
+    pytest.importorskip("pyarrow")
+    pd = pytest.importorskip("pandas")
+    expected, columns = labels_of("rows.npy"), [f"x{i + 1}" for i in range(12)]
+    frame = pd.DataFrame(rows[0], columns=columns)
+    frame.to_parquet("rows.parquet")  # with a range, which is not stored
+    np.testing.assert_array_equal(labels_of("rows.parquet"), expected)
+    numbers = [np.arange(300)[::-1] * 1000] * len(names)
+    frame.index = pd.MultiIndex.from_arrays(numbers, names=names) if names[1:] else numbers[0]
+    frame.index.names = names
+    frame.to_parquet("rows.parquet")
+    np.testing.assert_array_equal(labels_of("rows.parquet"), expected)
+
+
+@pytest.mark.parametrize(
+    "damaged", [b"{", b"[]", b'{"index_columns": 3}', b"\xff", b"[" * 10**5], ids=range(5)
+)
+def test_what_pandas_did_not_write_names_no_index(folder, rows, damaged):
+    pa = pytest.importorskip("pyarrow")
+    pq = pytest.importorskip("pyarrow.parquet")
+    table = pa.table({f"x{i}": rows[0][:, i] for i in range(12)})
+    pq.write_table(table.replace_schema_metadata({"pandas": damaged}), "rows.parquet")
+    np.testing.assert_array_equal(labels_of("rows.parquet"), labels_of("rows.npy"))
+
+
 def test_parquet_without_pyarrow(folder, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     Path("rows.parquet").write_bytes(b"PAR1")

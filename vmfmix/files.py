@@ -37,7 +37,8 @@ def read_embeddings(path, array=None):
     path : str or path-like
         A .npy file is opened, not read: its rows come from disk when they are used. A .npz file
         holds arrays, or one sparse matrix that ``scipy.sparse.save_npz`` wrote. A .parquet file
-        holds a column of lists of equal length, or columns of numbers; it needs pyarrow.
+        holds a column of lists of equal length, or columns of numbers; it needs pyarrow. What
+        pandas wrote as its index is left out.
     array : str, default=None
         Name of the array or column of lists. None: the only two-dimensional array, the only column
         of lists, or all columns of numbers together.
@@ -332,7 +333,9 @@ def _from_parquet(path, array):
 
 def _columns_of_rows(schema, path, array):
     """Names of the columns to read, and whether it is one column of lists."""
-    lists = [field.name for field in schema if _is_list_of_numbers(field.type)]
+    index = _index_of_pandas(schema)
+    fields = [field for field in schema if field.name not in index]
+    lists = [field.name for field in fields if _is_list_of_numbers(field.type)]
     if array is not None:
         if array not in lists:
             raise _unknown(path, "column of lists of numbers", array, lists)
@@ -344,10 +347,20 @@ def _columns_of_rows(schema, path, array):
         )
     if lists:
         return lists, True
-    numbers = [field.name for field in schema if _is_number(field.type)]
+    numbers = [field.name for field in fields if _is_number(field.type)]
     if not numbers:
         raise ValueError(f"{path} has no column of numbers or of lists of numbers.")
     return numbers, False
+
+
+def _index_of_pandas(schema):
+    """Names of the columns that name rows, and are none of their numbers."""
+    try:
+        return list(
+            schema.pandas_metadata["index_columns"]
+        )  # a dict is a range, which is no column
+    except Exception:  # there is none, or it is not as pandas writes it
+        return []
 
 
 def _is_number(kind):
