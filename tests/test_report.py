@@ -1,6 +1,7 @@
 """The page that shows a clustering: what is in it, and what it does in a real browser."""
 
 import json
+import os
 import re
 import shutil
 
@@ -263,7 +264,8 @@ def test_the_command_writes_the_same_page(files, page, capsys):
     ("more", "said"),
     [
         (["-o", "page.txt"], "is not named .html"),
-        (["-o", "nowhere/page.html"], "there is no folder"),
+        (["-o", "nowhere/page.html"], "There is no folder"),
+        (["-o", "link.html"], "There is no folder"),
         (["-o", "page.html", "--texts", "labels.txt", "--rows", "0"], "'0' is not an integer"),
         (["-o", "page.html", "--images", "texts.txt"], "is no folder and no .npz file"),
         (["-o", "page.html", "--images", "few.npz"], "has 3 images and the embeddings have 700"),
@@ -274,10 +276,20 @@ def test_the_command_writes_the_same_page(files, page, capsys):
 def test_the_command_says_what_is_wrong(files, capsys, monkeypatch, more, said):
     monkeypatch.chdir(files)
     np.savez(files / "few.npz", images=np.zeros((3, 4, 4), np.uint8))
+    (files / "link.html").symlink_to("nowhere/page.html")
+    monkeypatch.setattr("vmfmix.report.write_report", lambda *args, **kwargs: pytest.fail("late"))
     assert run(files, *more) == 2
     error = capsys.readouterr().err
     assert said in error and error.count("\n") == 1
-    assert not list(files.glob("*.html"))
+    assert [path.name for path in files.glob("*.html")] == ["link.html"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes of POSIX")
+def test_the_command_does_not_replace_a_pipe(files, capsys):
+    os.mkfifo(files / "r.html")
+    assert run(files, "-o", files / "r.html", "--overwrite") == 2
+    assert "r.html is a pipe or a device" in capsys.readouterr().err
+    assert (files / "r.html").is_fifo()
 
 
 # --- in a browser -----------------------------------------------------------------------------
