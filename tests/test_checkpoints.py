@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 import scipy.sparse as sp
 
 from vmfmix import VMFMixture
-from vmfmix.checkpoints import Checkpoint
+from vmfmix.checkpoints import Checkpoint, _told
 from vmfmix.datasets import make_vmf_mixture
 
 ROOT = Path(__file__).parents[1]
@@ -196,6 +197,68 @@ def test_what_cannot_be_kept_is_said_before_the_fit(rows, tmp_path):
     with pytest.raises(ValueError, match="checkpoint cannot be used where warm_start=True"):
         model.fit(rows, checkpoint=tmp_path / "c")
     assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes of POSIX")
+def test_what_is_no_file_is_refused_and_stays(rows, tmp_path):
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("pipe")
+    before = {path: path.lstat().st_ino for path in tmp_path.iterdir()}
+    for name in ("folder", "pipe", "link"):
+        with pytest.raises(ValueError, match="give the name of a file"):
+            estimator(n_components=6).fit(rows, checkpoint=tmp_path / name)
+    (tmp_path / "astray").symlink_to("nowhere/file")
+    with pytest.raises(FileNotFoundError, match=r"There is no folder .*nowhere"):
+        estimator(n_components=6).fit(rows, checkpoint=tmp_path / "astray")
+    (tmp_path / "astray").unlink()
+    assert {path: path.lstat().st_ino for path in tmp_path.iterdir()} == before
+
+
+def test_where_a_link_leads_the_file_is_kept_and_removed(rows, tmp_path, monkeypatch):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "link").symlink_to("there/file")
+    with monkeypatch.context() as patch:
+        broken_off(patch, 5)
+        with pytest.raises(KeyboardInterrupt):
+            estimator(n_components=6).fit(rows, checkpoint=tmp_path / "link")
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "there/file").is_file()
+    estimator(n_components=6).fit(rows, checkpoint=tmp_path / "link")
+    assert (tmp_path / "link").is_symlink() and not any((tmp_path / "there").iterdir())
+
+
+class Nearest:
+    """A rule that is an object."""
+
+    def __init__(self, number, shift=0.0):
+        self.number, self.shift, self.me = number, np.array([shift]), self
+
+    def __call__(self, rows, labels):
+        """Greatest where there are as many clusters."""
+        return -abs(len(np.unique(labels)) - self.number)
+
+
+def nearest(number, rows, labels):
+    return Nearest(number)(rows, labels)
+
+
+@pytest.mark.parametrize("make", [Nearest, lambda number: partial(nearest, number)])
+def test_rules_that_are_objects_are_told_apart(rows, tmp_path, monkeypatch, make):
+    with monkeypatch.context() as patch:
+        broken_off(patch, 5)
+        with pytest.raises(KeyboardInterrupt):
+            estimator(selection=make(6)).fit(rows, checkpoint=tmp_path / "c")
+    assert refused(estimator(selection=make(5)), rows, tmp_path / "c", "with another selection;")
+    model = estimator(selection=make(6)).fit(rows, checkpoint=tmp_path / "c")
+    assert same(model, estimator(selection=make(6)).fit(rows))
+
+
+def test_rules_are_told_without_addresses():
+    rules = Nearest(3), Nearest(3, 1.0), partial(nearest, 3), partial(nearest, number=3), nearest
+    told = [str(_told(rule)) for rule in rules]
+    assert len(set(told)) == len(told)
+    assert not any("0x" in text for text in told)
+    assert [str(_told(Nearest(3))), str(_told(partial(nearest, 3)))] == [told[0], told[2]]
 
 
 FULL = """

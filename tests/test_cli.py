@@ -376,6 +376,34 @@ def test_out_that_is_a_file(folder, capsys, out):
     assert out in fails(capsys, *FIT, "--out", out)
 
 
+@pytest.mark.parametrize("out", ["link", "link/out"])
+def test_out_that_is_a_link_to_nothing(folder, capsys, out):
+    Path("link").symlink_to("nowhere")
+    assert "link is a link to nothing" in fails(capsys, *FIT, "--out", out)
+    Path("nowhere").mkdir()
+    assert main([*FIT, "--out", out]) == 0
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes of POSIX")
+@pytest.mark.parametrize(
+    "make",
+    [Path.mkdir, lambda path: os.mkfifo(path), lambda path: path.symlink_to("nowhere")],
+    ids=["folder", "pipe", "link"],
+)
+def test_what_is_no_file_in_out_is_refused(folder, capsys, monkeypatch, make):
+    Path("out").mkdir()
+    make(Path("out/labels.npy"))
+    monkeypatch.setattr(VMFMixture, "fit", lambda *args, **kwargs: pytest.fail("too late"))
+    assert "has labels.npy, which is no file" in fails(capsys, *FIT, "--out", "out", "--overwrite")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes of POSIX")
+def test_a_pipe_of_rows_is_named(folder, capsys):
+    for name in ("pipe.npy", "pipe.npz", "pipe.parquet"):
+        os.mkfifo(name)
+        assert f"{name} is a pipe or a device" in fails(capsys, "fit", name, "--out", "out")
+
+
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write all")
 def test_out_that_may_not_be_written(folder, capsys):
     Path("locked").mkdir(mode=0o500)
@@ -598,6 +626,32 @@ def test_parquet(folder, rows, capsys):
     assert "not a whole .parquet" in fails(capsys, "fit", path, *out)
 
 
+@pytest.mark.parametrize("names", [[None], ["id"], ["x0"], ["id", "part"]], ids=str)
+def test_an_index_of_pandas_is_no_embedding(folder, rows, names):
+    pytest.importorskip("pyarrow")
+    pd = pytest.importorskip("pandas")
+    expected, columns = labels_of("rows.npy"), [f"x{i + 1}" for i in range(12)]
+    frame = pd.DataFrame(rows[0], columns=columns)
+    frame.to_parquet("rows.parquet")  # with a range, which is not stored
+    np.testing.assert_array_equal(labels_of("rows.parquet"), expected)
+    numbers = [np.arange(300)[::-1] * 1000] * len(names)
+    frame.index = pd.MultiIndex.from_arrays(numbers, names=names) if names[1:] else numbers[0]
+    frame.index.names = names
+    frame.to_parquet("rows.parquet")
+    np.testing.assert_array_equal(labels_of("rows.parquet"), expected)
+
+
+@pytest.mark.parametrize(
+    "damaged", [b"{", b"[]", b'{"index_columns": 3}', b"\xff", b"[" * 10**5], ids=range(5)
+)
+def test_what_pandas_did_not_write_names_no_index(folder, rows, damaged):
+    pa = pytest.importorskip("pyarrow")
+    pq = pytest.importorskip("pyarrow.parquet")
+    table = pa.table({f"x{i}": rows[0][:, i] for i in range(12)})
+    pq.write_table(table.replace_schema_metadata({"pandas": damaged}), "rows.parquet")
+    np.testing.assert_array_equal(labels_of("rows.parquet"), labels_of("rows.npy"))
+
+
 def test_parquet_without_pyarrow(folder, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     Path("rows.parquet").write_bytes(b"PAR1")
@@ -779,3 +833,24 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path):
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 141
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a shell of POSIX")
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_lose_no_result(folder, closed):
+    command = f"{sys.executable} -m vmfmix"
+    for argv in (
+        "--help",
+        "fit rows.npy --n-components 3 --out out",
+        "predict out/model.npz rows.npy",
+    ):
+        done = subprocess.run(
+            f"{command} {argv} {closed}",
+            shell=True,
+            capture_output=True,
+            text=True,
+            timeout=100,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+        assert done.returncode == 0 and done.stderr == ""
+    assert {path.name for path in Path("out").iterdir()} == COMMON

@@ -176,6 +176,24 @@ def test_the_only_row_of_a_label_is_not_judged(planted):
     assert issues["rank"][7] == len(X) - 1
 
 
+def test_rows_of_a_data_frame_are_taken_by_position(planted):
+    pd = pytest.importorskip("pandas")
+    X, y, model = planted
+    index = np.random.default_rng(0).permutation(len(X)) + 0.5
+    rows, known = pd.DataFrame(X, index=index), pd.Series(y, index=index)
+    np.testing.assert_array_equal(exemplars(model, rows), exemplars(model, X))
+    for one, other in (
+        (describe(model, rows), describe(model, X)),
+        (outliers(model, rows), outliers(model, X)),
+        (label_issues(model, rows, known), label_issues(model, X, y)),
+    ):
+        pd.testing.assert_frame_equal(one, other)
+    known = known.astype("Int64")
+    known.iloc[3] = pd.NA
+    with pytest.raises(ValueError, match="Row 3 has no label"):
+        label_issues(model, rows, known)
+
+
 @pytest.mark.parametrize(
     ("y", "message"),
     [

@@ -1,6 +1,7 @@
 """Models as files."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -82,6 +83,25 @@ def test_nothing_is_pickled_and_nothing_half_written(rows, tmp_path, monkeypatch
         model.save(path)
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ["model.npz"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes of POSIX")
+def test_what_is_no_file_is_not_replaced(rows, tmp_path):
+    model = VMFMixture(3, random_state=0).fit(rows)
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("pipe")
+    before = {path: path.lstat().st_ino for path in tmp_path.iterdir()}
+    for name in ("folder", "pipe", "link"):
+        with pytest.raises(ValueError, match="give the name of a file"):
+            model.save(tmp_path / name)
+    assert {path: path.lstat().st_ino for path in tmp_path.iterdir()} == before
+
+
+def test_a_link_stays_a_link(rows, tmp_path):
+    (tmp_path / "link").symlink_to("model.npz")
+    VMFMixture(3, random_state=0).fit(rows).save(tmp_path / "link")
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "model.npz").is_file()
 
 
 def test_other_files_are_refused(rows, tmp_path):

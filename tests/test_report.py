@@ -1,6 +1,7 @@
 """The page that shows a clustering: what is in it, and what it does in a real browser."""
 
 import json
+import os
 import re
 import shutil
 
@@ -161,6 +162,64 @@ def test_what_is_not_as_long_as_the_rows_is_refused(snips, model, tmp_path):
     assert not any(tmp_path.iterdir())
 
 
+def test_rows_of_pandas_are_taken_by_position(snips, model, tmp_path):
+    """The index of a Series or DataFrame names rows, and says nothing of their order."""
+    pd = pytest.importorskip("pandas")
+    X, texts, names = snips
+    write_report(tmp_path / "given.html", model, X, texts=texts, labels=names, n_rows=50)
+    expected = contents_of(tmp_path / "given.html")
+    for index in (
+        np.arange(len(X))[::-1],
+        np.arange(len(X)) + 0.5,
+        [f"row {i}" for i in range(700)],
+    ):
+        series = (pd.Series(known, index=index) for known in (texts, names))
+        given = dict(zip(("texts", "labels"), series))
+        for rows in (X, pd.DataFrame(X, index=index), X.tolist()):
+            write_report(tmp_path / "r.html", model, rows, n_rows=50, **given)
+            held = contents_of(tmp_path / "r.html")
+            assert held["rows"]["text"] == expected["rows"]["text"]
+            assert held["rows"]["label"] == expected["rows"]["label"]
+            assert held["clusters"]["exemplars"] == expected["clusters"]["exemplars"]
+
+
+def test_pictures_of_a_series_are_taken_by_position(tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    pd = pytest.importorskip("pandas")
+    X, _ = make_vmf_mixture(20, n_features=6, n_components=2, random_state=0)
+    model = VMFMixture(2, random_state=0).fit(X)
+    paths = [str(tmp_path / f"{i}.png") for i in range(20)]
+    for shade, path in enumerate(paths):
+        image.new("L", (2, 2), shade * 10).save(path)
+    series = pd.Series(paths, index=np.arange(20)[::-1])
+    write_report(tmp_path / "one.html", model, X, images=paths)
+    write_report(tmp_path / "other.html", model, X, images=series)
+    held = (contents_of(tmp_path / f"{name}.html")["images"] for name in ("one", "other"))
+    assert next(held) == next(held)
+
+
+def test_what_is_no_text_is_written_as_one(tmp_path):
+    pd = pytest.importorskip("pandas")
+    X, _ = make_vmf_mixture(6, n_features=6, n_components=2, random_state=0)
+    model = VMFMixture(2, random_state=0).fit(X)
+    texts = [7, None, "one", float("nan"), pd.NA, 2.5]
+    for given in (texts, pd.Series(texts, dtype=object)):
+        write_report(tmp_path / "r.html", model, X, texts=given)
+        held = contents_of(tmp_path / "r.html")["rows"]["text"]
+        assert held == ["7", "", "one", "", "", "2.5"]
+    with pytest.raises(ValueError, match="Row 1 has no label"):
+        write_report(tmp_path / "r.html", model, X, labels=["a", None, "b", "a", pd.NA, "b"])
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("rows", [np.ones((1, 4)), np.zeros((3, 4)), np.ones((3, 4))], ids=str)
+def test_rows_that_do_not_scatter_are_no_reason_to_warn(rows, tmp_path):
+    X, _ = make_vmf_mixture(60, n_features=4, n_components=3, random_state=0)
+    model = VMFMixture(3, random_state=0).fit(X)
+    write_report(tmp_path / "r.html", model, rows)
+    assert contents_of(tmp_path / "r.html")["map"]["x"] == [0.0] * len(rows)
+
+
 def test_nothing_half_written_stays(snips, model, tmp_path, monkeypatch):
     (tmp_path / "r.html").write_text("before")
     monkeypatch.setattr(
@@ -205,7 +264,8 @@ def test_the_command_writes_the_same_page(files, page, capsys):
     ("more", "said"),
     [
         (["-o", "page.txt"], "is not named .html"),
-        (["-o", "nowhere/page.html"], "there is no folder"),
+        (["-o", "nowhere/page.html"], "There is no folder"),
+        (["-o", "link.html"], "There is no folder"),
         (["-o", "page.html", "--texts", "labels.txt", "--rows", "0"], "'0' is not an integer"),
         (["-o", "page.html", "--images", "texts.txt"], "is no folder and no .npz file"),
         (["-o", "page.html", "--images", "few.npz"], "has 3 images and the embeddings have 700"),
@@ -216,10 +276,20 @@ def test_the_command_writes_the_same_page(files, page, capsys):
 def test_the_command_says_what_is_wrong(files, capsys, monkeypatch, more, said):
     monkeypatch.chdir(files)
     np.savez(files / "few.npz", images=np.zeros((3, 4, 4), np.uint8))
+    (files / "link.html").symlink_to("nowhere/page.html")
+    monkeypatch.setattr("vmfmix.report.write_report", lambda *args, **kwargs: pytest.fail("late"))
     assert run(files, *more) == 2
     error = capsys.readouterr().err
     assert said in error and error.count("\n") == 1
-    assert not list(files.glob("*.html"))
+    assert [path.name for path in files.glob("*.html")] == ["link.html"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes of POSIX")
+def test_the_command_does_not_replace_a_pipe(files, capsys):
+    os.mkfifo(files / "r.html")
+    assert run(files, "-o", files / "r.html", "--overwrite") == 2
+    assert "r.html is a pipe or a device" in capsys.readouterr().err
+    assert (files / "r.html").is_fifo()
 
 
 # --- in a browser -----------------------------------------------------------------------------

@@ -27,6 +27,12 @@ def test_clusters_without_words_and_the_background_have_none():
     assert typical_words([], []) == []
 
 
+def test_texts_of_a_series_are_taken_by_position():
+    pd = pytest.importorskip("pandas")
+    texts = pd.Series(["apple", "car", None, 7, pd.NA], index=[1, 0, 5, 6, 7])
+    assert typical_words(texts, [0, 1, 1, 0, 0], 1) == [["apple"], ["car"]]
+
+
 def test_letters_of_all_languages_make_words():
     texts = ["größe größe straße", "кошка кошка дом"]
     assert typical_words(texts, np.array([0, 1]), 1) == [["größe"], ["кошка"]]

@@ -6,14 +6,14 @@ which gives the same since it depends on `random_state` alone.
 
 import hashlib
 import json
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 
 from vmfmix.archives import read_arrays
 from vmfmix.dense_or_sparse import as_array
 from vmfmix.em import EMResult
-from vmfmix.files import whole_file
+from vmfmix.files import require_writable, whole_file
 from vmfmix.persistence import joined, parts_of
 from vmfmix.statistics import ConcentrationPrior, MixtureParameters
 
@@ -38,9 +38,9 @@ class Checkpoint:
     ------
     ValueError
         If `random_state` is no integer, or the file is damaged or of another fit. It stays as it
-        is.
-    FileNotFoundError
-        If there is no such folder.
+        is. Also if there is something else than a file.
+    OSError
+        If there is no such folder, or nothing may be written in it.
     """
 
     def __init__(self, path, settings, engine):
@@ -51,9 +51,8 @@ class Checkpoint:
                 f"random_state={settings.random_state!r} cannot be used with a checkpoint, since "
                 "the start of the fit is done again; pass an integer."
             )
-        self.path, self._engine = Path(path), engine
-        if not self.path.absolute().parent.is_dir():
-            raise FileNotFoundError(f"There is no folder {self.path.absolute().parent}; make it.")
+        # The file itself, which is removed in the end; a link to it stays, for the next fit.
+        self.path, self._engine = require_writable(path), engine
         self._header: dict = {
             "vmfmix checkpoint": _FORMAT,
             "version": __version__,
@@ -156,15 +155,32 @@ class Memory:
 
 
 def _told(value):
-    """A parameter as JSON has it; of arrays and functions what tells them apart."""
+    """A parameter as JSON has it; of arrays and functions what tells them apart.
+
+    No address in memory, which is another one after a restart.
+    """
     if isinstance(value, np.generic):
         return value.item()
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
-    if callable(value):
+    if isinstance(value, partial):
+        return [*map(_told, (value.func, *value.args)), _told_by_name(value.keywords)]
+    if hasattr(value, "__qualname__"):
         return f"{value.__module__}.{value.__qualname__}"
-    value = np.ascontiguousarray(value, dtype=np.float64)
+    try:
+        value = np.ascontiguousarray(value, dtype=np.float64)
+    except (TypeError, ValueError):  # an object, such as one that can be called
+        plain = {
+            name: part
+            for name, part in getattr(value, "__dict__", {}).items()
+            if not hasattr(part, "__dict__")  # or what knows itself would be told for ever
+        }
+        return [_told(type(value)), _told_by_name(plain)]
     return [list(value.shape), hashlib.sha256(value.tobytes()).hexdigest()]
+
+
+def _told_by_name(values):
+    return {str(name): _told(value) for name, value in values.items()}
 
 
 def _probe_of(engine):

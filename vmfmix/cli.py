@@ -37,6 +37,11 @@ def main(argv=None):
         Exit code: 0 if all went well, 2 after an error, 130 if interrupted, 141 if whoever read the
         output went away.
     """
+    with _somewhere_to_print():
+        return _code_of(argv)
+
+
+def _code_of(argv):
     try:
         code = _run(argv)
         sys.stdout.flush()
@@ -55,6 +60,17 @@ def main(argv=None):
         return _failed(f"not enough memory. {error}")
     except (ValueError, NotImplementedError) as error:
         return _failed(error)
+
+
+@contextlib.contextmanager
+def _somewhere_to_print():
+    """Let what is printed go nowhere where a stream is closed, which Python has as None."""
+    redirects = {"stdout": contextlib.redirect_stdout, "stderr": contextlib.redirect_stderr}
+    with contextlib.ExitStack() as nowhere:
+        for name, redirect in redirects.items():
+            if getattr(sys, name) is None:
+                nowhere.enter_context(redirect(nowhere.enter_context(open(os.devnull, "w"))))
+        yield
 
 
 def _run(argv):
@@ -173,14 +189,15 @@ def _report(arguments):
 
 def _require_page(path, *, overwrite):
     """Refuse a place for the page, before it is made."""
+    from vmfmix.files import require_writable
+
     if path.is_dir() or path.suffix.lower() not in (".html", ".htm"):
         raise ValueError(f"--out {path} is not named .html; give a file to write.")
+    require_writable(path)
     if path.exists() and not overwrite:
         raise ValueError(
             f"--out {path} is there already; give another name, or --overwrite to replace it."
         )
-    if not path.absolute().parent.is_dir():
-        raise FileNotFoundError(f"there is no folder {path.absolute().parent}; make it first.")
 
 
 def _images(path, n_rows):

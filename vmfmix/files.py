@@ -6,6 +6,7 @@ what is written appears when it is complete.
 
 import contextlib
 import csv
+import errno
 import os
 import secrets
 import shutil
@@ -21,6 +22,7 @@ __all__ = [
     "read_lines",
     "require_file",
     "require_place",
+    "require_writable",
     "results_folder",
     "whole_file",
     "write_csv",
@@ -37,7 +39,8 @@ def read_embeddings(path, array=None):
     path : str or path-like
         A .npy file is opened, not read: its rows come from disk when they are used. A .npz file
         holds arrays, or one sparse matrix that ``scipy.sparse.save_npz`` wrote. A .parquet file
-        holds a column of lists of equal length, or columns of numbers; it needs pyarrow.
+        holds a column of lists of equal length, or columns of numbers; it needs pyarrow. What
+        pandas wrote as its index is left out.
     array : str, default=None
         Name of the array or column of lists. None: the only two-dimensional array, the only column
         of lists, or all columns of numbers together.
@@ -59,6 +62,8 @@ def read_embeddings(path, array=None):
     if path.suffix.lower() not in readers:
         raise ValueError(f"{path} is not named .npy, .npz or .parquet; give one of these files.")
     require_file(path)
+    if not path.is_file():  # of which parts could not be read in any order
+        raise ValueError(f"{path} is a pipe or a device; write the rows to a file first.")
     rows = readers[path.suffix.lower()](path, array)
     _require_rows(rows, path)
     _require_finite(rows, path)
@@ -128,19 +133,28 @@ def require_place(folder, names, *, overwrite=False):
     Raises
     ------
     ValueError
-        If the folder is a file, is not writable, or has results in it.
+        If the folder is a file, is not writable, or has results in it, or what is no file and would
+        be in their way.
     """
     if folder.suffix in {".npy", ".npz", ".csv"} and not folder.is_dir():
         raise ValueError(f"--out {folder} looks like a file; give a folder.")
-    nearest = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    places = (folder, *folder.absolute().parents)
+    nearest = next(place for place in places if os.path.lexists(place))
     if not nearest.is_dir():
-        raise ValueError(f"--out {folder} cannot be made: {nearest} is a file; give a folder.")
+        found = "a file" if nearest.exists() else "a link to nothing"
+        raise ValueError(f"--out {folder} cannot be made: {nearest} is {found}; give a folder.")
     if not os.access(nearest, os.W_OK | os.X_OK):
         raise ValueError(
             f"--out {folder} cannot be written: you may not write in {nearest}; "
             "give another folder."
         )
-    there = [name for name in names if (folder / name).exists()]
+    there = [name for name in names if os.path.lexists(folder / name)]
+    others = [name for name in there if not (folder / name).is_file()]
+    if others:
+        raise ValueError(
+            f"--out {folder} has {_listed(others)}, which is no file and is not replaced; give "
+            "another folder."
+        )
     if there and not overwrite:
         raise ValueError(
             f"--out {folder} already has {_listed(there)}; give another folder, "
@@ -183,6 +197,38 @@ def results_folder(folder, names):
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def require_writable(path):
+    """Refuse a name that `whole_file` cannot give to a file.
+
+    Parameters
+    ----------
+    path : str or path-like
+
+    Returns
+    -------
+    pathlib.Path
+        Where the file will be: where a link leads to, so that a link stays a link.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder.
+    PermissionError
+        If nothing may be written in it.
+    ValueError
+        If there is something else than a file, which would be lost.
+    """
+    path = Path(os.path.realpath(path))
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"There is no folder {path.parent}; make it first.")
+    if os.path.lexists(path) and not path.is_file():
+        found = "a folder" if path.is_dir() else "a pipe or a device, not a file"
+        raise ValueError(f"{path} is {found}; give the name of a file.")
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, "You may not write in this folder", str(path.parent))
+    return path
+
+
 @contextlib.contextmanager
 def whole_file(path):
     """A file to write bytes to, which takes its place if nothing goes wrong, and else vanishes.
@@ -190,7 +236,7 @@ def whole_file(path):
     Parameters
     ----------
     path : str or path-like
-        What it is to be called; a file of that name is replaced.
+        What it is to be called; a file of that name is replaced, and nothing else is.
 
     Yields
     ------
@@ -198,12 +244,10 @@ def whole_file(path):
 
     Raises
     ------
-    FileNotFoundError
-        If there is no such folder.
+    OSError, ValueError
+        Those of `require_writable`, before anything is written.
     """
-    path = Path(path).resolve()  # a link stays a link
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"There is no folder {path.parent}; make it first.")
+    path = require_writable(path)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         with open(temporary, "xb") as file:
@@ -332,7 +376,9 @@ def _from_parquet(path, array):
 
 def _columns_of_rows(schema, path, array):
     """Names of the columns to read, and whether it is one column of lists."""
-    lists = [field.name for field in schema if _is_list_of_numbers(field.type)]
+    index = _index_of_pandas(schema)
+    fields = [field for field in schema if field.name not in index]
+    lists = [field.name for field in fields if _is_list_of_numbers(field.type)]
     if array is not None:
         if array not in lists:
             raise _unknown(path, "column of lists of numbers", array, lists)
@@ -344,10 +390,20 @@ def _columns_of_rows(schema, path, array):
         )
     if lists:
         return lists, True
-    numbers = [field.name for field in schema if _is_number(field.type)]
+    numbers = [field.name for field in fields if _is_number(field.type)]
     if not numbers:
         raise ValueError(f"{path} has no column of numbers or of lists of numbers.")
     return numbers, False
+
+
+def _index_of_pandas(schema):
+    """Names of the columns that name rows, and are none of their numbers."""
+    try:
+        return list(
+            schema.pandas_metadata["index_columns"]
+        )  # a dict is a range, which is no column
+    except Exception:  # there is none, or it is not as pandas writes it
+        return []
 
 
 def _is_number(kind):

@@ -144,8 +144,11 @@ def principal_plane(X):
     -------
     ndarray of shape (n_samples, 2)
     """
-    n_components = min(2, *X.shape)
-    plane = PCA(n_components, random_state=0).fit_transform(normalize(X))
+    rows = normalize(X)
+    n_components = min(2, *rows.shape)
+    # One row, or rows that are all the same, have shares of no variance, which nobody asks for.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        plane = PCA(n_components, random_state=0).fit_transform(rows)
     return np.pad(plane, ((0, 0), (0, 2 - n_components)))
 
 

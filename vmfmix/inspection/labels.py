@@ -9,7 +9,7 @@ from sklearn.preprocessing import normalize
 from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted
 
 from vmfmix.distribution import concentration
-from vmfmix.inspection.tables import table
+from vmfmix.inspection.tables import is_missing, table
 
 _SHRINKAGE = 0.1  # of the scatter within classes towards an even one
 _MOST_FEATURES = 4096  # up to which a matrix of n_features × n_features is made
@@ -38,7 +38,7 @@ def compare(model, X, y):
     vmfmix.metrics.clustering_report : Scores of the whole.
     """
     check_is_fitted(model)
-    names, given = _labels(X, y)
+    names, given = labels_of_rows(X, y)
     clusters, places = np.unique(model.predict(X), return_inverse=True)
     counts = np.zeros((len(clusters), len(names)))
     np.add.at(counts, (places, given), 1)
@@ -108,7 +108,7 @@ def label_issues(model, X, y):
     True
     """
     check_is_fitted(model)
-    names, given = _labels(X, y)
+    names, given = labels_of_rows(X, y)
     if len(names) < 2:
         raise ValueError(f"All rows have the label {names[0]!r}; at least two are needed.")
     probabilities = _class_probabilities(X, given, len(names))
@@ -186,13 +186,25 @@ def _fits_of_directions(rows, members, sizes, given):
     return kappa * cosines
 
 
-def _labels(X, y):
-    """Names of the labels, and the number of that of each row."""
+def labels_of_rows(X, y):
+    """Known labels, none of which may be missing.
+
+    Parameters
+    ----------
+    X : {array-like, CSR matrix} of shape (n_samples, n_features)
+    y : array-like of shape (n_samples,)
+
+    Returns
+    -------
+    names : ndarray of shape (n_labels,)
+    given : ndarray of shape (n_samples,), int
+        The number of that of each row.
+    """
     y = np.asarray(y)
     if y.ndim != 1:
         raise ValueError(f"y has the shape {y.shape}; pass one label for each row.")
     check_consistent_length(X, y)
-    missing = [value is None or value != value for value in y.tolist()]
+    missing = [is_missing(value) for value in y.tolist()]
     if any(missing):
         raise ValueError(f"Row {missing.index(True)} has no label; leave such rows out.")
     return np.unique(y, return_inverse=True)

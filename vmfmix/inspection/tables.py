@@ -1,4 +1,4 @@
-"""Tables of columns."""
+"""Tables of columns, and the places in them that are empty."""
 
 
 def table(**columns):
@@ -8,3 +8,9 @@ def table(**columns):
     except ImportError:
         return columns
     return DataFrame(columns)
+
+
+def is_missing(value):
+    """Whether it is None, NaN, or what pandas has for them."""
+    # The NA of pandas is not even different from itself.
+    return value is None or type(value).__name__ == "NAType" or value != value

@@ -7,6 +7,8 @@ import scipy.sparse as sp
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.utils.validation import check_consistent_length
 
+from vmfmix.inspection.tables import is_missing
+
 
 def typical_words(texts, labels, n_words=5, stop_words="english"):
     """Words that are frequent in the texts of each cluster and rarer in those of others.
@@ -17,6 +19,7 @@ def typical_words(texts, labels, n_words=5, stop_words="english"):
     Parameters
     ----------
     texts : sequence of str
+        What is no string is written as one, and what is missing is empty.
     labels : array-like of shape (n_samples,), int
         Cluster of each text; texts of cluster -1 are left out.
     n_words : int, default=5
@@ -42,6 +45,7 @@ def typical_words(texts, labels, n_words=5, stop_words="english"):
     """
     labels = np.asarray(labels)
     check_consistent_length(texts, labels)
+    texts = as_texts(texts)
     known = np.flatnonzero(labels >= 0)
     n_clusters = int(labels.max(initial=-1)) + 1
     counter = CountVectorizer(stop_words=stop_words, token_pattern=r"(?u)\b[^\W\d_][\w'’-]+\b")
@@ -60,3 +64,18 @@ def typical_words(texts, labels, n_words=5, stop_words="english"):
         parts = shares * np.log(shares / everywhere[places])
         chosen.append(words[places[np.argsort(-parts, kind="stable")[:n_words]]].tolist())
     return chosen
+
+
+def as_texts(texts):
+    """Texts in the order they come, whatever index a Series has.
+
+    Parameters
+    ----------
+    texts : iterable
+        What is no string is written as one; what is missing is an empty text.
+
+    Returns
+    -------
+    list of str
+    """
+    return ["" if is_missing(text) else str(text) for text in texts]

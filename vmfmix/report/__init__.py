@@ -19,6 +19,8 @@ from vmfmix.inspection import (
     typical_words,
 )
 from vmfmix.inspection.clusters import cosines_of_rows, nearest_rows
+from vmfmix.inspection.labels import labels_of_rows
+from vmfmix.inspection.words import as_texts
 from vmfmix.metrics import clustering_report
 from vmfmix.plotting.axes import COLOURS
 from vmfmix.summary import probabilities_of_labels
@@ -56,7 +58,8 @@ def write_report(
     X : {array-like, CSR matrix} of shape (n_samples, n_features)
         The rows to show, usually those of the fit.
     texts : sequence of str of length n_samples, default=None
-        What the rows stand for; the first 600 letters of each are in the page.
+        What the rows stand for; the first 600 letters of each are in the page. What is no string is
+        written as one, and what is missing is empty.
     images : array-like of shape (n_samples, height, width[, channels]) or sequence of str, \
 default=None
         The same as images, in bytes or numbers from 0 to 1, or files of images. Those of typical
@@ -70,7 +73,7 @@ default=None
     Raises
     ------
     ValueError
-        If texts, images or labels are not as many as rows.
+        If texts, images or labels are not as many as rows, or a label is missing.
     ImportError
         If there are images and no Pillow.
 
@@ -89,9 +92,12 @@ default=None
     True
     """
     check_is_fitted(model)
+    X = np.asarray(X) if isinstance(X, (list, tuple)) else X
     for known in (texts, images, labels):
         if known is not None:
             check_consistent_length(X, known)
+    texts = None if texts is None else as_texts(texts)
+    labels = None if labels is None else np.asarray(labels)
     contents = _contents(model, X, texts, images, labels, n_rows)
     # No < in the data, so that nothing in a text ends the script or begins another.
     text = json.dumps({"title": str(title), **contents}, ensure_ascii=False, allow_nan=False)
@@ -114,7 +120,7 @@ def _contents(model, X, texts, images, labels, n_rows):
     suspicious = np.array([] if issues is None else issues["row"], dtype=np.int64)
     wanted = [exemplars[exemplars >= 0], far["row"], suspicious]
     rows = np.unique(np.concatenate([_evenly(len(given), n_rows), *wanted]))
-    shown = X[rows]
+    shown = _at(X, rows)
     path = _path(model, shown, rows, given[rows])
     pictures = [*wanted, *([] if path is None else [path.pop("rows")])]
     probabilities = probabilities_of_labels(model, shown, given[rows])
@@ -160,7 +166,7 @@ def _facts(model, X, labels, given):
     if noise:
         facts.append(f"{noise} rows near no cluster (background)")
     if labels is not None:
-        report = clustering_report(np.asarray(labels), given)
+        report = clustering_report(labels, given)
         facts.append(
             f"against {report['n_classes']} labels: AMI {report['adjusted_mutual_info']:.3f}, "
             f"accuracy {report['accuracy']:.3f}"
@@ -205,7 +211,7 @@ def _neighbours(model, number=5):
 def _map(model, rows, given):
     """Places of some rows in a plane, and the middle of each cluster."""
     drawn = _evenly(len(given), _ON_THE_MAP)
-    plane = principal_plane(rows[drawn])
+    plane = principal_plane(_at(rows, drawn))
     found = np.unique(given[drawn][given[drawn] >= 0])
     middle = [
         (int(cluster), *np.round(np.median(plane[given[drawn] == cluster], axis=0), 4).tolist())
@@ -225,7 +231,7 @@ def _map(model, rows, given):
 
 def _issues(model, X, labels):
     """Rows whose label another one fits better."""
-    if labels is None or len(np.unique(labels)) < 2:
+    if labels is None or len(labels_of_rows(X, labels)[0]) < 2:
         return None
     table = label_issues(model, X, labels)
     names = "given_label", "suggested_label", "given_label_probability", "cluster"
@@ -294,7 +300,7 @@ def _parts(labels, given, number):
 
 def _thumbnails(images, rows):
     """Small images as addresses that hold them, by row."""
-    return {int(row): _thumbnail(images[row]) for row in np.unique(rows)}
+    return {int(row): _thumbnail(_at(images, row)) for row in np.unique(rows)}
 
 
 def _thumbnail(image):
@@ -319,13 +325,17 @@ def _thumbnail(image):
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode("ascii")
 
 
+def _at(rows, places):
+    """Some of them; those of a DataFrame or Series by position, whatever its index is."""
+    return getattr(rows, "iloc", rows)[places]
+
+
 def _evenly(n, most):
     """Numbers of at most so many of n rows, evenly chosen."""
     return np.unique(np.linspace(0, n - 1, min(n, most)).astype(np.int64))
 
 
 def _short(text):
-    text = str(text)
     return text if len(text) <= _LONGEST else text[:_LONGEST].rstrip() + "…"
 
 
