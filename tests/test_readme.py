@@ -90,6 +90,7 @@ def test_links_lead_somewhere():
 
 def test_every_promise_names_a_test_that_is_there():
     page = (ROOT / "docs" / "promises.md").read_text(encoding="utf-8")
+    page, _ = page.split("\n## What is not promised")
     named = re.findall(r"`(tests/\w+\.py)(?:::(\w+))?`", page)
     assert len(named) > 30
     for file, test in named:
