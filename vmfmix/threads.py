@@ -57,6 +57,10 @@ class _Hold:
 
     def forget(self):
         """Nobody holds it, as in a child that was forked while another thread did."""
+        for library in self._libraries or ():  # threadpoolctl has a lock, too, since 3.8
+            state: Any = getattr(library, "_SHARED_STATE", None)
+            if hasattr(state, "lock"):
+                state.lock = threading.Lock()
         self._lock, self._holders = threading.RLock(), WeakSet()
 
     def take(self, holder):
