@@ -399,9 +399,8 @@ def _columns_of_rows(schema, path, array):
 def _index_of_pandas(schema):
     """Names of the columns that name rows, and are none of their numbers."""
     try:
-        return list(
-            schema.pandas_metadata["index_columns"]
-        )  # a dict is a range, which is no column
+        # One that is a dict is a range, and no column.
+        return list(schema.pandas_metadata["index_columns"])
     except Exception:  # there is none, or it is not as pandas writes it
         return []
 

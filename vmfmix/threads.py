@@ -181,22 +181,19 @@ class Helpers(ThreadPoolExecutor):
             return done
 
 
-def product(left, right, out=None):
+def product(left, right):
     """The product of two arrays, in as many threads as BLAS has.
 
     Parameters
     ----------
     left : ndarray of shape (n, d)
     right : ndarray of shape (d, m)
-    out : ndarray of shape (n, m), default=None
-        To write to; None: a new one.
 
     Returns
     -------
     ndarray of shape (n, m)
     """
-    if out is None:
-        out = np.empty((left.shape[0], right.shape[1]), np.result_type(left, right))
+    out = np.empty((left.shape[0], right.shape[1]), np.result_type(left, right))
     with one_thread_in_blas() as n_threads:
         n_parts = min(n_threads, left.size * right.shape[1] // _WORTH_A_THREAD, max(out.shape))
         if n_parts < 2:
