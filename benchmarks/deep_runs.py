@@ -11,7 +11,7 @@ import torch
 from sklearn.cluster import KMeans
 
 from benchmarks import machine
-from benchmarks.labelled_sets import decoded
+from benchmarks.labeled_sets import decoded
 from benchmarks.tables import save, tell
 from vmfmix.deep.data import Images
 from vmfmix.deep.evaluate import embed, report

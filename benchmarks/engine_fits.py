@@ -9,7 +9,7 @@ from benchmarks.alternating import alternate, median, ratios, seconds_of
 from benchmarks.engine_sets import SHAPES, indicator, rows_to_fit, sets_to_fit
 from benchmarks.rivals import FITS, RIVAL, first_rows, fits_of, limited_to
 from benchmarks.tables import tell
-from vmfmix.dense_or_sparse import row_lengths
+from vmfmix.model.matrices import row_lengths
 
 FIT_SEEDS = 5
 FIT_BUDGET = 60.0  # seconds of all fits by one method
@@ -68,7 +68,7 @@ class ClockedFit:
 def mean_cosine(X, labels):
     """Mean cosine of unit rows with the mean direction of their cluster, Σ_k ‖S_k‖ / n.
 
-    The objective of spherical k-means, to be maximised.
+    The objective of spherical k-means, to be maximized.
     """
     resultants = indicator(labels).T.astype(np.float64) @ X
     return float(row_lengths(resultants).sum() / len(labels))

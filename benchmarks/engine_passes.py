@@ -8,11 +8,12 @@ from benchmarks.alternating import alternate, median, ratios, seconds_of
 from benchmarks.engine_sets import CONCENTRATION, SHAPES, THREADS, rows_and_parameters
 from benchmarks.rivals import PEERS, iteration_of, limited_to, products
 from benchmarks.tables import milliseconds, quartiles, spread, tell
-from vmfmix import em
 from vmfmix.datasets import make_vmf_mixture
-from vmfmix.engines import choose_engine
+from vmfmix.engines.choice import choose_engine
 from vmfmix.engines.recall import Recall
-from vmfmix.seeding import means_from_rows, starting_parameters
+from vmfmix.fitting.seeding import means_from_rows
+from vmfmix.fitting.start import initial_parameters
+from vmfmix.model import em
 
 FEWEST_TURNS = {"numpy": 5, "torch": 5, "pass": 5}  # of a slow pass, beyond its budget
 ITERATIONS = 12
@@ -156,7 +157,7 @@ class Components:
         rng = np.random.RandomState(0)
         some = self.X[: min(ROWS_PER_SEED * k, n)]  # they come in random order
         means = means_from_rows(some, np.ones(len(some)), k, "k-means++", rng)
-        self.parameters = starting_parameters(choose_engine(self.X), means)
+        self.parameters = initial_parameters(choose_engine(self.X), means)
         self.products = products(self.X, means)
 
     def pass_seconds(self):

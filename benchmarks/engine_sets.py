@@ -7,12 +7,12 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.feature_extraction.text import TfidfTransformer
 
-from benchmarks.labelled_sets import text_sets
+from benchmarks.labeled_sets import text_sets
 from benchmarks.planted_sets import planted_means
 from vmfmix.datasets import make_vmf_mixture
-from vmfmix.engines import choose_engine
-from vmfmix.seeding import starting_parameters
-from vmfmix.statistics import MixtureParameters
+from vmfmix.engines.choice import choose_engine
+from vmfmix.fitting.start import initial_parameters
+from vmfmix.model.statistics import MixtureParameters
 
 CONCENTRATION = 0.8  # per feature, as sentence embeddings have it
 CONCENTRATION_OF_FITS = 0.35  # per feature: siblings overlap, and a fit is not over at once
@@ -114,7 +114,7 @@ def parameters_of(X, y):
     """Parameters around the mean directions of classes."""
     means = np.asarray((indicator(y).T @ X).todense(), np.float64)
     means /= np.linalg.norm(means, axis=1, keepdims=True)
-    return starting_parameters(choose_engine(X), means)
+    return initial_parameters(choose_engine(X), means)
 
 
 def indicator(labels):

@@ -20,7 +20,7 @@ from pathlib import Path
 RESULTS = Path(__file__).parent / "results"
 PICTURES = Path(__file__).parents[1] / "docs" / "images"
 
-# Okabe and Ito's colours, which most eyes tell apart, from dark to light.
+# Okabe and Ito's colors, which most eyes tell apart, from dark to light.
 METHODS = {
     "vmfmix": "#0072B2",
     "KMeans n_init=10": "#E69F00",
@@ -44,8 +44,8 @@ FITS = {
     "GaussianMixture": PEERS["GaussianMixture"][1:],
     "faiss spherical": PEERS["faiss spherical"][1:],
 }
-AUTO_COLOUR = "#000000"
-START_COLOURS = ("#56B4E9", "#009E73", "#E69F00", "#D55E00")  # from few components to many
+AUTO_COLOR = "#000000"
+START_COLORS = ("#56B4E9", "#009E73", "#E69F00", "#D55E00")  # from few components to many
 STYLE = {
     "font.size": 9,
     "axes.spines.top": False,
@@ -81,20 +81,20 @@ def plot_histories(results):
     for axes, (name, of_set) in zip(panels, histories.items()):
         true = of_set["K*"]
         starts = {start: history for start, history in of_set.items() if start != "K*"}
-        colours = dict(zip((start for start in starts if start != "auto"), START_COLOURS))
+        colors = dict(zip((start for start in starts if start != "auto"), START_COLORS))
         found = sorted({history[-1] for history in starts.values()})
         longest = 0
         for start, history in starts.items():
-            colour = colours.get(start, AUTO_COLOUR)
+            color = colors.get(start, AUTO_COLOR)
             path, below, em = parts_of(history)
             kept = path + em
             label = "vmfmix's own start" if start == "auto" else start.replace(" ", " × ")
             width, order = (3.2, 2) if start == "auto" else (1.6, 3)  # seen below one like it
             (handles[label],) = axes.plot(
-                range(1, len(kept) + 1), kept, color=colour, lw=width, zorder=order
+                range(1, len(kept) + 1), kept, color=color, lw=width, zorder=order
             )
             iterations = range(len(path), len(path) + len(below) + 1)
-            axes.plot(iterations, path[-1:] + below, color=colour, lw=0.9, ls=":", alpha=0.8)
+            axes.plot(iterations, path[-1:] + below, color=color, lw=0.9, ls=":", alpha=0.8)
             longest = max(longest, len(kept), len(path) + len(below))
         label = "true number K*"
         handles[label] = axes.axhline(true, color="#444444", lw=1, ls="--", zorder=1)
@@ -123,14 +123,14 @@ def plot_quality(results):
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     axes = figure.subplots()
     width = 0.8 / len(METHODS)
-    for i, (method, colour) in enumerate(METHODS.items()):
+    for i, (method, color) in enumerate(METHODS.items()):
         cells = [of_set[method].split(" ± ") for of_set in sets.values()]
         axes.bar(
             [place + (i - (len(METHODS) - 1) / 2) * width for place in range(len(sets))],
             [float(mean) for mean, _ in cells],
             width,
             yerr=[float(deviation) for _, deviation in cells],
-            color=colour,
+            color=color,
             label=method,
             edgecolor="white",
             linewidth=0.5,
@@ -160,10 +160,10 @@ def plot_passes(results):
     for place, row in enumerate(rows):
         products = [row[key] for key in row if key.endswith("product ms")]
         fastest = min(each for each in products if each is not None)
-        for name, (label, colour, marker) in PEERS.items():
+        for name, (label, color, marker) in PEERS.items():
             if (each := row.get(f"{name} ms")) is not None:
                 drawn = {"label": label} if place == 0 else {}
-                axes.plot(each / fastest, place, marker, color=colour, ms=7, mec="white", **drawn)
+                axes.plot(each / fastest, place, marker, color=color, ms=7, mec="white", **drawn)
         kind = "" if row["data"] == "dense" else f" {row['data']}"
         size = f"{row['rows']:,} × {row['features']:,}".replace(",", " ")
         names.append(f"{size}{kind}, K = {row['components']}")
@@ -197,9 +197,9 @@ def plot_fits(results):
         for row in rows:
             if row["seconds"] is None:
                 continue
-            colour, marker = FITS[row["method"]]
+            color, marker = FITS[row["method"]]
             (handles[row["method"]],) = axes.plot(
-                *(row["seconds"], row["mean cosine"], marker), color=colour, ms=8, mec="white"
+                *(row["seconds"], row["mean cosine"], marker), color=color, ms=8, mec="white"
             )
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
@@ -223,10 +223,10 @@ def plot_components(results):
     figure = Figure(figsize=(9, 3.4), layout="constrained")
     axes = figure.subplots()
     products = {row["components"]: row["product ms"] for row in results["components"]}
-    for of_fit, colour in zip(results["component_passes"], START_COLOURS):
+    for of_fit, color in zip(results["component_passes"], START_COLORS):
         number = of_fit["components"]
         shares = [each / products[number] for each in of_fit["ms of each pass"]]
-        axes.plot(range(1, len(shares) + 1), shares, "o-", color=colour, label=f"K = {number}")
+        axes.plot(range(1, len(shares) + 1), shares, "o-", color=color, label=f"K = {number}")
     axes.axhline(1.0, color="#444444", lw=1, ls="--", label="matrix product")
     axes.set_yscale("log")
     axes.set_xlabel("pass")
@@ -246,13 +246,13 @@ def plot_billion(results):
     lines = {}
     for row in results["billion"]:
         lines.setdefault(row["a machine has"], []).append(row)
-    for (name, rows), colour in zip(lines.items(), START_COLOURS):
+    for (name, rows), color in zip(lines.items(), START_COLORS):
         machines = [row["machines"] for row in rows]
         axes.plot(
             machines,
             [row["compute s"] for row in rows],
             "o-",
-            color=colour,
+            color=color,
             label=f"compute: {name}",
         )
     reading = [row["read s"] for row in rows]
@@ -281,11 +281,11 @@ def plot_training_numbers(results):
     for row in results["numbers"]:
         if row["run"].startswith("SiamMM, from"):
             lines.setdefault(row["run"], []).append(row["clusters in each epoch"])
-    for (name, numbers), colour in zip(lines.items(), START_COLOURS):
+    for (name, numbers), color in zip(lines.items(), START_COLORS):
         for seed, of_seed in enumerate(numbers):
             known = [(epoch, n) for epoch, n in enumerate(of_seed, 1) if n]
             label = f"{name.split(', ')[1]}; ends with {', '.join(str(n[-1]) for n in numbers)}"
-            axes.plot(*zip(*known), color=colour, lw=1.6, label=None if seed else label)
+            axes.plot(*zip(*known), color=color, lw=1.6, label=None if seed else label)
     axes.axhline(10, color="#444444", lw=1, ls="--", label="number of classes")
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))

@@ -22,8 +22,8 @@ from benchmarks.planted_sets import planted_means
 from benchmarks.rivals import optional
 from benchmarks.tables import save, tell
 from vmfmix import VMFMixture
-from vmfmix.engines import choose_engine
-from vmfmix.statistics import MixtureParameters
+from vmfmix.engines.choice import choose_engine
+from vmfmix.model.statistics import MixtureParameters
 
 RESULTS = Path(__file__).parent / "results" / "gpu.json"
 TABLES = ("passes", "errors", "fits")

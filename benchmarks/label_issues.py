@@ -22,7 +22,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import cross_val_predict
 
 from benchmarks import machine
-from benchmarks.labelled_sets import text_sets
+from benchmarks.labeled_sets import text_sets
 from benchmarks.tables import save, tell
 from vmfmix import VMFMixture
 from vmfmix.inspection import label_issues

@@ -7,7 +7,7 @@
 * fit: a whole fit of a mapped file, and the memory that it takes beside the system's file cache;
 * processes: a pass of the same rows in one process, in two with torch.distributed, and on two
   workers of dask;
-* streams: `partial_fit` over shuffled batches beside `fit`, on labelled texts;
+* streams: `partial_fit` over shuffled batches beside `fit`, on labeled texts;
 * billion: time of an iteration on so many machines, computed from the other parts and the results
   of `benchmarks.gpu`.
 
@@ -29,15 +29,15 @@ from benchmarks import machine
 from benchmarks.alternating import alternate, median, ratios, seconds_of
 from benchmarks.engine_sets import CONCENTRATION_OF_FITS
 from benchmarks.fresh_processes import noted, said_by
-from benchmarks.labelled_sets import text_sets
+from benchmarks.labeled_sets import text_sets
 from benchmarks.planted_sets import planted_means
 from benchmarks.rivals import limited_to, optional, quiet
 from benchmarks.tables import save, spread, tell
 from vmfmix import VMFMixture
 from vmfmix.datasets import make_vmf_mixture
-from vmfmix.engines import choose_engine
+from vmfmix.engines.choice import choose_engine
 from vmfmix.engines.sources import Source
-from vmfmix.statistics import MixtureParameters
+from vmfmix.model.statistics import MixtureParameters
 
 RESULTS = Path(__file__).parent / "results" / "large_data.json"
 GPU_RESULTS = RESULTS.with_name("gpu.json")

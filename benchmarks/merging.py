@@ -15,10 +15,11 @@ import numpy as np
 from sklearn.cluster import KMeans
 
 from benchmarks import machine
-from benchmarks.labelled_sets import text_sets
+from benchmarks.labeled_sets import text_sets
 from vmfmix import VMFMixture
-from vmfmix.merging import COSTS, groups_after, merge_components
-from vmfmix.statistics import SufficientStatistics
+from vmfmix.merging.costs import COSTS
+from vmfmix.merging.pairs import groups_after, merge_components
+from vmfmix.model.statistics import SufficientStatistics
 
 RESULTS = Path(__file__).parent / "results" / "merging.json"
 RESULTS_OF_BUNDLED_SET = RESULTS.with_name("merging_bundled.json")

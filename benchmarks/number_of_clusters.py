@@ -3,9 +3,9 @@
 ``VMFMIX_DATA=folder python -m benchmarks.number_of_clusters [--parts real peers planted nulls]
 [--sets NAME ...] [--seeds N] [--output FILE]``
 
-``VMFMixture()`` finds its number of clusters on labelled sets, on planted mixtures, and where there
+``VMFMixture()`` finds its number of clusters on labeled sets, on planted mixtures, and where there
 are no clusters; from its own starting number, and from 2, 4 and 8 times the true number K*. Other
-ways to a number are measured beside it on the same labelled rows, at most 3 000 of a set, with one
+ways to a number are measured beside it on the same labeled rows, at most 3 000 of a set, with one
 seed. Labels are used for scoring, for these starts and for the grids of the others alone. The
 results file is written after each part, and keeps what it has of the others.
 """
@@ -24,7 +24,7 @@ from sklearn.metrics import silhouette_score
 from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 
 from benchmarks import machine
-from benchmarks.labelled_sets import all_sets, text_sets
+from benchmarks.labeled_sets import all_sets, text_sets
 from benchmarks.planted_sets import NULL_DIMS, NULL_ROWS, NULLS, null, planted, planted_keys
 from vmfmix import VMFMixture
 from vmfmix.metrics import clustering_report
@@ -70,7 +70,7 @@ def best_silhouette(X, k, seed):
     size = min(len(X), 2000)
     return max(
         clusterings,
-        key=lambda labels: silhouette_score(X, labels, sample_size=size, random_state=seed),
+        key=lambda labels: silhouette_score(X, labels, merge_sample_size=size, random_state=seed),
     )
 
 
@@ -445,7 +445,7 @@ def measure(parts, names, n_seeds, save=lambda runs: None):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--parts", nargs="*", choices=PARTS, default=PARTS)
-    parser.add_argument("--sets", nargs="*", help="names of labelled sets; default: all there are")
+    parser.add_argument("--sets", nargs="*", help="names of labeled sets; default: all there are")
     parser.add_argument("--seeds", type=int, default=3)
     has_more = "VMFMIX_DATA" in os.environ
     parser.add_argument(

@@ -21,7 +21,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
 from benchmarks import machine
-from benchmarks.labelled_sets import text_sets
+from benchmarks.labeled_sets import text_sets
 from vmfmix import VMFMixture
 from vmfmix.metrics import clustering_report
 
@@ -121,7 +121,7 @@ def seconds(runs):
     return float(np.median([each["seconds"] for each in runs]))
 
 
-def summarise(runs):
+def summarize(runs):
     """Mean ± standard deviation of the scores and median time over the seeds."""
     row = {
         name: f"{mean(runs, name):.3f} ± {np.std([each[name] for each in runs]):.3f}"
@@ -141,7 +141,7 @@ def measure(names, n_seeds):
             for method in METHODS:
                 runs[name][method].append(run(X, y, method, seed))
         for method in METHODS:
-            print(f"{name:16} {method:26} {summarise(runs[name][method])}", flush=True)
+            print(f"{name:16} {method:26} {summarize(runs[name][method])}", flush=True)
     return runs
 
 
@@ -170,7 +170,7 @@ def tables(runs):
         name: [
             {
                 "method": method,
-                **summarise(of_set[method]),
+                **summarize(of_set[method]),
                 f"ARI − {RIVAL}": round(
                     mean(of_set[method], "ARI") - mean(of_set[RIVAL], "ARI"), 3
                 ),

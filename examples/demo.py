@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 from sklearn.cluster import KMeans
 
-from vmfmix import VMFMixture, cli
+from vmfmix import VMFMixture
+from vmfmix.cli import main as cli
 from vmfmix.datasets import load_snips
 from vmfmix.metrics import clustering_report
 

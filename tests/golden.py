@@ -28,7 +28,7 @@ def cases():
     return {
         "snips, number found": (snips, {}),
         "snips, 7 clusters": (snips, seven),
-        "snips, centred": (snips, seven | {"center": True}),
+        "snips, centered": (snips, seven | {"center": True}),
         "snips, sparse": (few, seven | {"concentration": "tied"}),
         "planted, number found": (planted, {"concentration": "free"}),
         "planted, hard": (planted, {"n_components": 5, "assignment": "hard", "merge": None}),

@@ -6,11 +6,11 @@ Rows by components fit into memory here. Anyone can check these lines against th
 import numpy as np
 
 from vmfmix.distribution import log_normalizer
-from vmfmix.statistics import SufficientStatistics
+from vmfmix.model.statistics import SufficientStatistics
 
 
 def unit_rows(X, center=None):
-    """Rows of unit length, after subtracting a centre from the unit rows if one is given.
+    """Rows of unit length, after subtracting a center from the unit rows if one is given.
 
     Rows without a direction become zeros.
     """

@@ -19,7 +19,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from vmfmix import VMFMixture, distribution
 from vmfmix.datasets import make_vmf_mixture
-from vmfmix.selection import RULES
+from vmfmix.merging.selection import RULES
 
 ROWS = ["normal", "clusters", "copies", "constant", "one-hot", "narrow", "opposite", "few zeros"]
 DTYPES = ["f8", "f4", "f2", ">f8", ">f4", "i1", "u1", "i4", "i8", ">i2", "?", "g"]
@@ -158,7 +158,7 @@ def assert_sound(model, X):
     assert (model.concentrations_ >= 0).all() and (model.concentrations_ <= 1e12).all()
     assert len(model.means_) == model.n_components_ >= (not model.background)
     assert 0 <= getattr(model, "isotropy_", 0) <= 1 or np.isnan(model.isotropy_)
-    # What float32 may leave in nats, and float64 of large products, more so next to the centre.
+    # What float32 may leave in nats, and float64 of large products, more so next to the center.
     largest = model.concentrations_.max(initial=0)
     rounding = 2e-3 + 1e-14 * largest * np.sqrt(model.n_features_in_)
     if model.center:

@@ -123,7 +123,7 @@ def test_a_fork_finds_no_lock_taken(whose):
     """Another thread may have held it, which the child does not have."""
     code = f"""
 from threadpoolctl import OpenBLASController
-from vmfmix.threads import _hold
+from vmfmix.model.threads import _hold
 lock = _hold._lock
 if {whose!r} != "ours":  # it has one since version 3.8
     state = getattr(OpenBLASController, "_SHARED_STATE", None)
@@ -241,7 +241,7 @@ def test_whatever_a_pass_raises_comes_out(rows, monkeypatch, place):
         fresh.fit(rows)
     assert not any(name.endswith("_") for name in vars(fresh))
     monkeypatch.setattr(DenseRows, place, fail)
-    from vmfmix import threads
+    from vmfmix.model import threads
 
     class Two(threads._Hold):
         def take(self, holder):

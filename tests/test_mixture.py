@@ -20,13 +20,13 @@ from sklearn.preprocessing import FunctionTransformer
 
 from tests import oracle
 from vmfmix import VMFMixture, load
-from vmfmix.callbacks import Reporter
 from vmfmix.datasets import load_snips, make_vmf_mixture
 from vmfmix.distribution import mean_resultant_length
-from vmfmix.engines import choose_engine
+from vmfmix.engines.choice import choose_engine
+from vmfmix.fitting.progress import Reporter
+from vmfmix.merging.history import MergeHistory
 from vmfmix.metrics import clustering_accuracy
-from vmfmix.path import MergeHistory
-from vmfmix.statistics import MixtureParameters
+from vmfmix.model.statistics import MixtureParameters
 
 
 @pytest.fixture(scope="module")
@@ -211,15 +211,15 @@ def test_centering_takes_a_common_direction_out():
     X, y = make_vmf_mixture(1500, 64, 5, concentration=200.0, random_state=0)
     X = X + 12.0 * np.eye(1, 64)
     plain = VMFMixture(5, random_state=0).fit(X)
-    centred = VMFMixture(5, center=True, random_state=0).fit(X)
-    assert plain.score(X) != centred.score(X)
-    assert clustering_accuracy(y, centred.labels_) > 0.99
+    centered = VMFMixture(5, center=True, random_state=0).fit(X)
+    assert plain.score(X) != centered.score(X)
+    assert clustering_accuracy(y, centered.labels_) > 0.99
     rows = X / np.linalg.norm(X, axis=1, keepdims=True)
-    np.testing.assert_allclose(centred.center_, rows.mean(axis=0), atol=1e-10)
-    moved = rows - centred.center_
+    np.testing.assert_allclose(centered.center_, rows.mean(axis=0), atol=1e-10)
+    moved = rows - centered.center_
     moved /= np.linalg.norm(moved, axis=1, keepdims=True)
-    np.testing.assert_allclose(centred.transform(X), moved @ centred.means_.T, atol=1e-9)
-    np.testing.assert_array_equal(centred.predict(X), centred.labels_)
+    np.testing.assert_allclose(centered.transform(X), moved @ centered.means_.T, atol=1e-9)
+    np.testing.assert_array_equal(centered.predict(X), centered.labels_)
     with pytest.raises(ValueError, match="center=True needs dense rows"):
         VMFMixture(5, center=True).fit(sp.csr_array(X))
 
@@ -746,9 +746,9 @@ def test_merge_to_cuts_the_same_fit_elsewhere(planted):
     assert not hasattr(finer, "lower_bound_")
     again = model.merge_to(4, X)
     assert adjusted_rand_score(again.labels_, model.labels_) > 0.99
-    unlabelled = model.merge_to(9)
-    assert not hasattr(unlabelled, "labels_")
-    np.testing.assert_array_equal(unlabelled.means_, finer.means_)
+    unlabeled = model.merge_to(9)
+    assert not hasattr(unlabeled, "labels_")
+    np.testing.assert_array_equal(unlabeled.means_, finer.means_)
     assert clone(finer).n_components == 9
 
 

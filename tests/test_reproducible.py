@@ -1,6 +1,6 @@
 """The same seed gives the same result: again, in another process, and as it was before.
 
-That it is also the same whatever engine holds the rows is in `tests/test_every_engine.py`.
+That it is also the same whatever engine holds the rows is in `tests/engines/test_every_engine.py`.
 """
 
 import json

@@ -1,23 +1,40 @@
-"""Clustering of embeddings with von Mises-Fisher mixtures, in scikit-learn's shape.
+"""Cluster embeddings with von Mises-Fisher mixtures, through a scikit-learn estimator.
 
-The public names are loaded on first use, so that ``import vmfmix`` compiles nothing and imports
-neither numba nor torch nor scikit-learn.
+Public names and subpackages are imported on first use, so that ``import vmfmix`` loads neither
+NumPy nor scikit-learn, numba or torch.
 """
 
 from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0.dev0"
+from vmfmix._version import __version__
+
+if TYPE_CHECKING:
+    from vmfmix.mixture import VMFMixture
+    from vmfmix.storage.models import load
 
 __all__ = ["VMFMixture", "__version__", "load"]
 
-_HOMES = {"VMFMixture": "vmfmix.mixture", "load": "vmfmix.persistence"}
+_MODULE_OF = {"VMFMixture": "vmfmix.mixture", "load": "vmfmix.storage.models"}
+_SUBPACKAGES = (
+    "datasets",
+    "deep",
+    "distribution",
+    "inspection",
+    "metrics",
+    "neighbors",
+    "plotting",
+    "report",
+)
 
 
-def __getattr__(name):
-    if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
+def __getattr__(name: str) -> Any:
+    if name in _MODULE_OF:
+        return getattr(import_module(_MODULE_OF[name]), name)
+    if name in _SUBPACKAGES:
+        return import_module(f"vmfmix.{name}")
     raise AttributeError(f"module 'vmfmix' has no attribute {name!r}")
 
 
-def __dir__():
-    return sorted({*globals(), *__all__})
+def __dir__() -> list[str]:
+    return sorted([*__all__, *_SUBPACKAGES])

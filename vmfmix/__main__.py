@@ -2,7 +2,7 @@
 
 import sys
 
-from vmfmix.cli import main
+from vmfmix.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -84,7 +84,7 @@ def clustering_report(y_true, y_pred):
         ``accuracy`` (:func:`clustering_accuracy`, noise is wrong), ``normalized_mutual_info``,
         ``adjusted_mutual_info``, ``adjusted_rand``, ``homogeneity``, ``completeness``
         (scikit-learn's scores, noise is a cluster of its own), ``n_clusters`` (without noise),
-        ``n_classes``, and ``noise_share`` (the share of rows labelled -1).
+        ``n_classes``, and ``noise_share`` (the share of rows labeled -1).
 
     See Also
     --------

@@ -26,34 +26,36 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from vmfmix import distribution, em, persistence
-from vmfmix.callbacks import CallbackSupportMixin, Pace, with_callbacks
-from vmfmix.checkpoints import Checkpoint
-from vmfmix.checks import (
-    check_merging,
-    checked_weight,
-    copies_of_unit,
-    require_enough_rows,
-    require_finite,
-    require_numbers,
-    require_same_shape,
-    warn_of_numbers,
+from vmfmix import distribution
+from vmfmix.engines.base import DTYPES, RowSource, SharedRowSource
+from vmfmix.engines.choice import choose_engine, is_tensor, prepare_rows
+from vmfmix.fitting.best import Fit, best_fit, own_share
+from vmfmix.fitting.checkpoints import Checkpoint
+from vmfmix.fitting.progress import CallbackSupportMixin, Pace, with_callbacks
+from vmfmix.fitting.start import default_n_components_init, merge_sample_size
+from vmfmix.fitting.streaming import Stream
+from vmfmix.fitting.validation import (
+    copies_per_unit_weight,
+    validate_finite,
+    validate_numeric,
+    validate_parameters,
+    validate_row_count,
+    validate_sample_weight,
+    validate_warm_start,
+    warn_about_n_components,
 )
-from vmfmix.dense_or_sparse import as_array
-from vmfmix.engines import checked_rows, choose_engine, is_tensor
-from vmfmix.engines.base import DTYPES, Rows, SharedRows
-from vmfmix.fitting import Fit, best_fit, own_share
-from vmfmix.merging import COSTS
-from vmfmix.path import MergeHistory
-from vmfmix.selection import RULES
-from vmfmix.starting import default_init, sample_size
-from vmfmix.statistics import (
+from vmfmix.merging.costs import COSTS
+from vmfmix.merging.history import MergeHistory
+from vmfmix.merging.selection import RULES
+from vmfmix.model import em
+from vmfmix.model.matrices import as_array
+from vmfmix.model.statistics import (
     LARGEST_CONCENTRATION,
     ConcentrationPrior,
     MixtureParameters,
     maximize,
 )
-from vmfmix.streaming import Stream
+from vmfmix.storage import models
 
 
 class VMFMixture(
@@ -70,7 +72,7 @@ class VMFMixture(
     .. math:: p(x) = \sum_k \pi_k\, C_d(\kappa_k) \exp(\kappa_k\, \mu_k^\top x)
 
     with weights :math:`\pi_k`, unit mean directions :math:`\mu_k` and concentrations
-    :math:`\kappa_k \ge 0`, fitted by expectation maximisation [1]_. A fit begins with more
+    :math:`\kappa_k \ge 0`, fitted by expectation maximization [1]_. A fit begins with more
     components than are wanted, merges those that explain the rows as well together, and so finds
     good clusters from one start, and their number if it is not given. Rows are divided by their
     lengths. Dense `X` is not copied; memory beyond it is a few numbers for each row, a few arrays
@@ -93,7 +95,7 @@ class VMFMixture(
         "pooled" begin with at most ten iterations of "tied", unless `concentrations_init` is given.
         A float, at most 1e12: fixed.
     background : bool, default=False
-        Add a uniform component. Rows that it owns are labelled -1. It also takes clusters that got
+        Add a uniform component. Rows that it owns are labeled -1. It also takes clusters that got
         no seed, so give it several starts, as with ``n_init=10``.
     center : bool, default=False
         Subtract the mean of the unit rows, and scale the rows to unit length again, before
@@ -118,11 +120,11 @@ class VMFMixture(
         `n_components_init` says from how many.
     selection : str or callable, default="auto"
         Which number of components is kept with ``n_components="auto"``. "persistence": how long a
-        random walk between neighbouring rows remembers its cluster. "icl", "bic": likelihood
+        random walk between neighboring rows remembers its cluster. "icl", "bic": likelihood
         criteria; right for von Mises-Fisher clusters, several times too many on real embeddings.
         "auto": "icl" if its clusters scatter as the model says (see `isotropy_`), otherwise
         "persistence" among the numbers up to that of "icl". "modularity" of the partition on the
-        graph of nearest neighbours. "silhouette": simplified and leave-one-out. "stability": the
+        graph of nearest neighbors. "silhouette": simplified and leave-one-out. "stability": the
         largest number at which paths from three seeds agree. A callable gets (rows, labels), as
         `sklearn.metrics.calinski_harabasz_score`; the greatest value wins.
     init_params : {"k-means++", "random_from_data", "random"}, default="k-means++"
@@ -210,7 +212,7 @@ class VMFMixture(
 
     Notes
     -----
-    A row of zeros has no direction: it has no influence on the fit, and is labelled and scored as a
+    A row of zeros has no direction: it has no influence on the fit, and is labeled and scored as a
     row at right angles to all means would be. Responsibilities that together make up less than 1e-6
     of a row (float32; 1e-12 in float64) are taken as 0. As many threads are used as NumPy's BLAS is
     set to.
@@ -353,7 +355,7 @@ class VMFMixture(
             If "auto" found a number that may mean something else: one cluster, nearly as many as
             merging started from, or mostly clusters of very few rows.
         """
-        check_merging(self)
+        validate_parameters(self)
         last = (vars(self).get("_unfinished") or self._last_fit()) if self.warm_start else None
         if last and checkpoint is not None:
             raise ValueError(
@@ -364,11 +366,11 @@ class VMFMixture(
             given = sample_weight is not None
             X = self._validated(X, has_weights=given, ensure_min_features=2)
             if last:
-                require_same_shape(self, last, X)
+                validate_warm_start(self, last, X)
             copies = 1.0
             if given:
-                sample_weight = checked_weight(sample_weight, X)
-                copies = copies_of_unit(sample_weight, X)
+                sample_weight = validate_sample_weight(sample_weight, X)
+                copies = copies_per_unit_weight(sample_weight, X)
                 sample_weight = copies * sample_weight
             progress = self._init_callback_context(max_subtasks=self.n_init)
             progress.call_on_fit_task_begin(
@@ -376,8 +378,8 @@ class VMFMixture(
             )
             center = self._mean_row(X, sample_weight) if self.center else None
             engine = self._engine(X, sample_weight, center)
-            require_enough_rows(self, engine)
-            n_rows = int(engine.total(np.array([engine.n_rows]))[0])
+            validate_row_count(self, engine)
+            n_rows = int(engine.all_reduce(np.array([engine.n_rows]))[0])
             if engine.n_zero_rows:
                 warnings.warn(
                     f"{engine.n_zero_rows} of the {n_rows} rows of X have no direction (all "
@@ -472,15 +474,15 @@ class VMFMixture(
         >>> model.n_samples_seen_, len(model.labels_)
         (3500, 500)
         """
-        check_merging(self)
+        validate_parameters(self)
         with _kept_on_failure(self, "n_features_in_", "feature_names_in_"):
             first = not hasattr(self, "means_")
             X = self._validated(X, reset=first, ensure_min_features=2 if first else 1)
-            if isinstance(X, Rows):
+            if isinstance(X, RowSource):
                 raise ValueError("partial_fit takes one batch of rows; pass each block by itself.")
             weights = np.ones(X.shape[0])
             if sample_weight is not None:
-                weights = checked_weight(sample_weight, X)
+                weights = validate_sample_weight(sample_weight, X)
             stream = self._stream_so_far()
             stream = stream.with_rows(_own_copy(X) if stream.keeps else X, weights)
             if stream.wants_fit:
@@ -576,7 +578,7 @@ class VMFMixture(
         Returns
         -------
         float
-            Greater is better; model selection in scikit-learn maximises it.
+            Greater is better; model selection in scikit-learn maximizes it.
         """
         log_densities = self.score_samples(X)
         if sample_weight is not None:
@@ -746,19 +748,19 @@ class VMFMixture(
             Usually ending in ``.npz``. Written whole or not at all.
         """
         check_is_fitted(self)
-        persistence.save(self, path)
+        models.save(self, path)
 
     def _validated(self, X, has_weights=False, **options):
         """Rows that an engine can take; arrays are checked as scikit-learn does it."""
-        if isinstance(X, SharedRows):
-            return X.checked(lambda rows: self._validated(rows, **options), has_weights)
+        if isinstance(X, SharedRowSource):
+            return X.validated(lambda rows: self._validated(rows, **options), has_weights)
         pace = Pace() if self.verbose else None
-        X = checked_rows(X, block_size=self.block_size, device=self.device, report=pace)
-        if not (is_tensor(X) or isinstance(X, Rows)):
-            require_numbers(X)
+        X = prepare_rows(X, block_size=self.block_size, device=self.device, report=pace)
+        if not (is_tensor(X) or isinstance(X, RowSource)):
+            validate_numeric(X)
             if getattr(X, "dtype", None) == np.float16:
                 # scikit-learn's check of half precision makes an array of the same shape.
-                require_finite(X, type(self).__name__)
+                validate_finite(X, type(self).__name__)
                 options["ensure_all_finite"] = False
             with np.errstate(invalid="ignore"):  # it adds all numbers up, and infinities to it
                 X = validate_data(self, X, accept_sparse="csr", dtype=DTYPES, **options)
@@ -780,13 +782,13 @@ class VMFMixture(
 
     def _engine_for_new_rows(self, X):
         check_is_fitted(self)
-        X = X.rows if isinstance(X, SharedRows) else X  # of this process
+        X = X.rows if isinstance(X, SharedRowSource) else X  # of this process
         X = self._validated(X, reset=False)
         return self._engine(X, center=getattr(self, "center_", None))
 
     def _mean_row(self, X, sample_weight):
         """Mean of the unit rows: the resultant of a single component, divided by its weight."""
-        if X.is_sparse if isinstance(X, Rows) else sp.issparse(X):
+        if X.is_sparse if isinstance(X, RowSource) else sp.issparse(X):
             raise ValueError(
                 "center=True needs dense rows, and X is sparse; pass center=False, or reduce X "
                 "with sklearn.decomposition.TruncatedSVD first."
@@ -809,9 +811,11 @@ class VMFMixture(
                 prior=last.result.prior,
                 copies=last.copies,
             )
-        n_start = self.n_components_init or default_init(self.n_components, sys.maxsize)
+        n_start = self.n_components_init or default_n_components_init(
+            self.n_components, sys.maxsize
+        )
         fewest = [n for n in (self.n_components, self.n_components_init) if isinstance(n, Integral)]
-        return Stream(capacity=sample_size(n_start), next_fit=int(max(fewest, default=1)))
+        return Stream(capacity=merge_sample_size(n_start), next_fit=int(max(fewest, default=1)))
 
     def _fit_anew(self, stream, n_batch):
         """Fit to all rows that the stream has kept."""
@@ -863,7 +867,7 @@ class VMFMixture(
         result = fit.result
         parameters, assignment, counts = _owners(engine, result.parameters)
         # First, since a warning may be an error, which leaves the model as it was.
-        warn_of_numbers(self, fit, counts)
+        warn_about_n_components(self, fit, counts)
         if not result.converged and not result.stopped and self.max_iter > 1:
             warnings.warn(
                 f"EM did not converge within max_iter={self.max_iter} iterations. Increase "
@@ -976,7 +980,7 @@ def _owners(engine, parameters):
     while True:
         assignment = engine.assign(parameters)
         counts = np.bincount(assignment.labels, minlength=len(parameters.weights))
-        counts = engine.total(counts)
+        counts = engine.all_reduce(counts)
         owns = counts > 0
         owns[-1] |= parameters.has_background
         if owns.all():

@@ -60,6 +60,6 @@ plot_similarity(model)
 #
 # Two principal components keep only a small part of what 384 dimensions say, so that clusters
 # overlap here which are well apart in truth. A picture is no proof; it shows which clusters are
-# neighbours. Places of your own, such as those of UMAP, go in as ``projection``.
+# neighbors. Places of your own, such as those of UMAP, go in as ``projection``.
 
 plot_map(model, X)

@@ -35,7 +35,7 @@ for start in (150, 40):
 # What spoke for each number
 # --------------------------
 #
-# The score is high where a walk from row to neighbouring row stays long in the cluster it began in,
+# The score is high where a walk from row to neighboring row stays long in the cluster it began in,
 # and where there are many clusters to tell apart. It has a peak at 6, but 5 and 7 to 10 are not far
 # below: a different number is no mistake if it serves you better.
 

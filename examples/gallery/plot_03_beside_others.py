@@ -15,7 +15,7 @@ from sklearn.mixture import GaussianMixture
 
 from vmfmix import VMFMixture
 from vmfmix.datasets import make_vmf_mixture
-from vmfmix.plotting.axes import COLOURS
+from vmfmix.plotting.axes import COLORS
 
 few, many = np.arange(1.0, 11.0), np.arange(1.0, 21.0)
 shuffled = np.random.default_rng(0).permutation(many)
@@ -59,11 +59,11 @@ for i, case in enumerate(cases.values()):
 
 fig, ax = plt.subplots(figsize=(7.5, 4.5), layout="constrained")
 shift = np.linspace(-0.27, 0.27, len(methods))
-looks = zip("sD^o", (*COLOURS[1:4], COLOURS[0]))
-for j, (name, (marker, colour)) in enumerate(zip(methods, looks)):
+looks = zip("sD^o", (*COLORS[1:4], COLORS[0]))
+for j, (name, (marker, color)) in enumerate(zip(methods, looks)):
     places = np.arange(len(cases))[:, None] + shift[j] + np.zeros(5)
-    ax.plot(places.ravel(), scores[:, j].ravel(), marker, color=colour, alpha=0.7)
-    ax.plot([], [], marker, color=colour, label=name)
+    ax.plot(places.ravel(), scores[:, j].ravel(), marker, color=color, alpha=0.7)
+    ax.plot([], [], marker, color=color, label=name)
 ax.set_xticks(range(len(cases)), cases)
 ax.set_ylabel("adjusted Rand index")
 ax.set_ylim(0.3, 1.03)

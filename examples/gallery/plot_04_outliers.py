@@ -78,8 +78,8 @@ known, unknown = six.score_samples(X[~weather & ~even]), six.score_samples(X[wea
 
 fig, ax = plt.subplots(figsize=(7.0, 4.0), layout="constrained")
 bins = np.linspace(min(known.min(), unknown.min()), max(known.max(), unknown.max()), 50)
-for values, colour, name in ((known, BLUE, "of known intents"), (unknown, ORANGE, "weather")):
-    ax.hist(values, bins, color=colour, alpha=0.6, density=True, label=f"held-out rows, {name}")
+for values, color, name in ((known, BLUE, "of known intents"), (unknown, ORANGE, "weather")):
+    ax.hist(values, bins, color=color, alpha=0.6, density=True, label=f"held-out rows, {name}")
 limit = np.quantile(known, 0.05)
 ax.axvline(limit, color="black", ls="dashed", lw=1.0, label="5 % of the known are below")
 ax.set_xlabel("log density, in nats")

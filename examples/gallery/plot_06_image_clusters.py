@@ -2,7 +2,7 @@
 Images in clusters
 ==================
 
-Images of digits, eight by eight grey values, are rows of 64 numbers that are not negative. Their
+Images of digits, eight by eight gray values, are rows of 64 numbers that are not negative. Their
 lengths say how much ink there is, and their directions how it is spread, so they can be clustered
 as directions without any encoder.
 """

@@ -54,7 +54,7 @@ for cluster in np.argsort(model.concentrations_):
 # Rows anywhere
 # -------------
 #
-# Concentration 0 is the uniform law. ``background=True`` adds one; its rows are grey.
+# Concentration 0 is the uniform law. ``background=True`` adds one; its rows are gray.
 
 X, _ = make_vmf_mixture(900, means=means, concentration=true, background=0.25, random_state=0)
 model = VMFMixture(3, concentration="free", background=True, n_init=5, random_state=0).fit(X)

@@ -10,7 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from vmfmix import distribution
-from vmfmix.plotting.axes import COLOURS, name_axes
+from vmfmix.plotting.axes import COLORS, name_axes
 
 angles = np.linspace(1e-3, np.pi - 1e-3, 2000)
 
@@ -35,10 +35,10 @@ def density_of_angle(kappa, dim):
 
 fig, axes = plt.subplots(1, 3, figsize=(10.0, 3.6), layout="constrained")
 for ax, dim in zip(axes, (3, 32, 384)):
-    for ratio, colour in zip((0.0, 0.3, 1.0, 3.0), COLOURS):
+    for ratio, color in zip((0.0, 0.3, 1.0, 3.0), COLORS):
         kappa = ratio * dim
         ax.plot(
-            np.degrees(angles), density_of_angle(kappa, dim), color=colour, label=f"κ = {kappa:g}"
+            np.degrees(angles), density_of_angle(kappa, dim), color=color, label=f"κ = {kappa:g}"
         )
     ax.set_title(f"{dim} dimensions")
     ax.set_xlim(0.0, 180.0)
@@ -67,14 +67,14 @@ for ax, dim in zip(axes, (3, 32, 384)):
 
 kappas = np.geomspace(0.1, 1000.0, 60)
 fig, ax = plt.subplots(figsize=(6.4, 3.8), layout="constrained")
-for dim, colour in zip((3, 32, 384), COLOURS):
+for dim, color in zip((3, 32, 384), COLORS):
     below = np.cumsum(density_of_angle(0.0, dim)) * np.degrees(angles[1] - angles[0])
     near = below < 1e-3
     shares = [
         np.sum(density_of_angle(kappa, dim)[near]) * np.degrees(angles[1] - angles[0])
         for kappa in kappas
     ]
-    ax.plot(kappas, shares, color=colour, label=f"{dim} dimensions")
+    ax.plot(kappas, shares, color=color, label=f"{dim} dimensions")
 ax.set_xscale("log")
 name_axes(ax, "concentration κ", "share of the rows told apart")
 ax.legend(frameon=False)

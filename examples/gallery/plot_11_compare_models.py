@@ -13,7 +13,7 @@ from sklearn.model_selection import GridSearchCV, KFold
 
 from vmfmix import VMFMixture
 from vmfmix.datasets import load_snips, make_vmf_mixture
-from vmfmix.plotting.axes import BLUE, GREY, ORANGE, name_axes
+from vmfmix.plotting.axes import BLUE, GRAY, ORANGE, name_axes
 
 # %%
 # One concentration, or one for each cluster
@@ -43,14 +43,14 @@ fig, axes = plt.subplots(1, 2, figsize=(8.5, 3.8), layout="constrained")
 for ax, (name, scores) in zip(axes, results.items()):
     gains = scores - scores[0]
     for fold in range(5):
-        ax.plot(choices, gains[:, fold], color=GREY, lw=0.8, marker=".", alpha=0.7)
+        ax.plot(choices, gains[:, fold], color=GRAY, lw=0.8, marker=".", alpha=0.7)
     ax.plot(choices, gains.mean(axis=1), color=BLUE, marker="o", lw=2.0, label="mean")
     ax.set_title(name)
     name_axes(ax, "concentration", "log-likelihood above 'tied',\nin nats per held-out row")
     ax.legend(frameon=False)
 
 # %%
-# On the planted clusters, concentrations of their own are far better, as they must be. Each grey
+# On the planted clusters, concentrations of their own are far better, as they must be. Each gray
 # line is one fold; since all choices are tried on the same folds, differences are much surer than
 # the scores.
 #

@@ -40,10 +40,10 @@ def test_pca_with_all_dimensions_is_centring(page):
         [("reduce", page["PCA"]()), ("mixture", VMFMixture(7, random_state=0))]
     )
     # `center` subtracts the mean of unit rows, which these are.
-    centred = VMFMixture(7, center=True, random_state=0).fit(X)
+    centered = VMFMixture(7, center=True, random_state=0).fit(X)
     labels = pipeline.fit_predict(X)
     same = np.zeros((7, 7))
-    np.add.at(same, (labels, centred.labels_), 1)
+    np.add.at(same, (labels, centered.labels_), 1)
     assert same.max(axis=1).sum() > 0.999 * len(X)
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
-from vmfmix import archives
-from vmfmix.files import whole_file
+from vmfmix.storage import archives
+from vmfmix.storage.files import atomic_file
 
 # What Lightning and a method need to go on.
 _NEEDED = {
@@ -24,7 +24,7 @@ class WholeFiles(TorchCheckpointIO):
         content = io.BytesIO()
         torch.save(checkpoint, content)
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(path) as file:
+        with atomic_file(path) as file:
             file.write(content.getbuffer())
 
 

@@ -8,7 +8,7 @@ from vmfmix.mixture import VMFMixture
 
 
 def kmeans_from_components(rows, components, n_clusters, random_state=None):
-    """k-means whose centres start from the means of components [1]_.
+    """k-means whose centers start from the means of components [1]_.
 
     Where there are more components than clusters, the largest are taken; a component without rows
     starts from a random point within the range of the rows.
@@ -44,13 +44,13 @@ def kmeans_from_components(rows, components, n_clusters, random_state=None):
     largest = np.sort(np.argsort(-sizes, kind="stable")[:n_clusters])
     draw = np.random.default_rng(random_state)
     lowest, highest = rows.min(axis=0), rows.max(axis=0)
-    centres = [
+    centers = [
         rows[components == component].mean(axis=0)
         if sizes[component]
         else draw.uniform(lowest, highest)
         for component in largest
     ]
-    start = np.asarray(centres, dtype=rows.dtype)
+    start = np.asarray(centers, dtype=rows.dtype)
     return KMeans(n_clusters, init=start, n_init=1, max_iter=10).fit(rows)
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import distributed
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from vmfmix.images import image_paths, read_image, read_image_file
+from vmfmix.storage.images import image_paths, read_image, read_image_file
 
 
 class Images(Dataset):
@@ -233,7 +233,7 @@ def _read_folder(folder, size):
         image = read_image(path)
         shape = shape or image.size
         arrays.append(np.asarray(image if image.size == shape else image.resize(shape)))
-    if len({array.ndim for array in arrays}) > 1:  # some are grey
+    if len({array.ndim for array in arrays}) > 1:  # some are gray
         arrays = [array if array.ndim == 3 else np.stack([array] * 3, axis=2) for array in arrays]
     names = [str(path.relative_to(folder)) for path in paths]
     loose = [path for path in paths if path.parent == folder]

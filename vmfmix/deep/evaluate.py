@@ -1,4 +1,4 @@
-"""What trained embeddings are worth: neighbours, a linear probe, and clusters beside k-means.
+"""What trained embeddings are worth: neighbors, a linear probe, and clusters beside k-means.
 
 Labels are used here alone, for reports. Probes learn from the training part and are scored on the
 test part.
@@ -83,7 +83,7 @@ def knn(train, test, n_neighbors=20):
 
 
 def linear_probe(train, test):
-    """Accuracy on the test part of a logistic regression on standardised features."""
+    """Accuracy on the test part of a logistic regression on standardized features."""
     probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=500))
     return float(probe.fit(train.features, train.labels).score(test.features, test.labels))
 
@@ -163,7 +163,7 @@ def report(train, test, model=None, seed=0):
     Returns
     -------
     dict
-        ``knn`` and ``linear``: accuracies of nearest neighbours and of a linear probe, on features;
+        ``knn`` and ``linear``: accuracies of nearest neighbors and of a linear probe, on features;
         ``clusterings``: {name: `vmfmix.metrics.clustering_report`, with ``many_to_one`` where the
         training part has labels}; ``n_images``, ``n_classes``.
 

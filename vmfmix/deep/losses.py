@@ -148,7 +148,7 @@ def negative_points_loss(predicted, targets, responsibilities, means, temperatur
 
 
 def nt_xent_loss(one, other, temperature=0.5):
-    """Normalised temperature-scaled cross-entropy of SimCLR [1]_.
+    """Normalized temperature-scaled cross-entropy of SimCLR [1]_.
 
     −(1/2B) Σ_i log [e^{s_ii'/τ} / Σ_{j≠i} e^{s_ij/τ}] over the 2B embeddings of both views, with
     cosines s and i' the other view of i.

@@ -24,7 +24,7 @@ class MethodConfig:
     batch_size: int = setting(256, "Images in a batch of one process.")
     least_area: float = setting(0.2, "A view shows at least this share of an image.")
     flip: bool = setting(True, "Left and right change places in half of the views.")
-    color: float = setting(1.0, "Strength of changes of colour, or of brightness; 0: none.")
+    color: float = setting(1.0, "Strength of changes of color, or of brightness; 0: none.")
     blur: bool = setting(False, "Half of the views are blurred; for large images.")
     n_small: int = setting(0, "Number of views of small parts of an image, beside the two.")
     small_size: int = setting(0, "Height and width of these, in pixels; 0: as the others.")
@@ -65,7 +65,7 @@ class Method(LightningModule):
         Of the training part.
     config : MethodConfig
     labels : Tensor of shape (n_images,), default=None
-        Only to note how often neighbours agree; nothing is learned from them.
+        Only to note how often neighbors agree; nothing is learned from them.
     """
 
     PARTS: tuple[str, ...] = ("epoch",)  # of the time, which are noted in the history

@@ -37,7 +37,7 @@ class MixEMConfig(MethodConfig):
 
     batch_size: int = setting(512, "Images in a batch of one process; 10 for each component.")
     least_area: float = setting(0.08, "A view shows at least this share of an image.")
-    color: float = setting(2.0, "Strength of changes of colour, or of brightness; 0: none.")
+    color: float = setting(2.0, "Strength of changes of color, or of brightness; 0: none.")
     blur: bool = setting(True, "Half of the views are blurred.")
     n_components: int = setting(10, "Components; about as many as categories, or more.")
     n_clusters: int | str | None = setting(

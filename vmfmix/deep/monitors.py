@@ -52,7 +52,7 @@ def n_distinct(means):
 
 
 def knn_accuracy(train, train_labels, test, test_labels, n_neighbors=20, temperature=0.07):
-    """Accuracy of nearest neighbours in angle, weighted by exp(cosine / temperature).
+    """Accuracy of nearest neighbors in angle, weighted by exp(cosine / temperature).
 
     Parameters
     ----------

@@ -125,7 +125,7 @@ def n_features_of(encoder, images):
 
 
 def projector(n_in, n_hidden, n_out):
-    """Features to embeddings: two hidden layers, all of them normalised over the batch [1]_.
+    """Features to embeddings: two hidden layers, all of them normalized over the batch [1]_.
 
     References
     ----------
@@ -243,7 +243,7 @@ class MomentumTarget(nn.Module):
 
     @torch.no_grad()
     def follow(self, online, momentum):
-        """θ' ← m θ' + (1 − m) θ; running averages of batch normalisation are copied."""
+        """θ' ← m θ' + (1 − m) θ; running averages of batch normalization are copied."""
         for mine, theirs in zip(self.network.parameters(), online.parameters()):
             mine.lerp_(theirs.detach(), 1.0 - momentum)
         for mine, theirs in zip(self.network.buffers(), online.buffers()):

@@ -16,10 +16,10 @@ from torch import distributed, nn
 from torch.nn import functional
 
 from vmfmix.distribution import concentration
-from vmfmix.engines import choose_engine
-from vmfmix.merging import groups_after, merge_components
+from vmfmix.engines.choice import choose_engine
+from vmfmix.merging.pairs import groups_after, merge_components
 from vmfmix.mixture import VMFMixture
-from vmfmix.statistics import MixtureParameters, SufficientStatistics
+from vmfmix.model.statistics import MixtureParameters, SufficientStatistics
 
 _LARGEST_LENGTH = 1.0 - 1e-4  # mean resultant length, beyond which a concentration says nothing
 _COHERENT = 0.45  # cosine of means from which on two clusters may be one
@@ -34,7 +34,7 @@ class OnlineVMFMixture(nn.Module):
     dim : int
         Of the embeddings.
     largest_concentration : float, default=20.0
-        κ of responsibilities is at most this. What maximises the likelihood in hundreds of
+        κ of responsibilities is at most this. What maximizes the likelihood in hundreds of
         dimensions is far sharper than what learning can use.
     top_m : int or None, default=5
         Responsibilities of all but the m most probable components are 0; 1: hard assignment, None:

@@ -89,7 +89,7 @@ def train(
         itself. Random views of a Dataset are its own; they are other ones where a training is taken
         up again.
     test : like data, default=None
-        Labelled images for a report; nothing is learned from them, and nothing chosen by them.
+        Labeled images for a report; nothing is learned from them, and nothing chosen by them.
     encoder : nn.Module, default=None
         Images to rows of features; None: ResNet-18 on a GPU, and a small convolutional network on a
         CPU.
@@ -299,7 +299,7 @@ def _parser():
         command.add_argument("images", type=Path, help="a folder of images, or an .npz file")
         command.add_argument("--out", type=Path, required=True, help="folder for the results")
         command.add_argument("--size", type=int, help="height and width of images of a folder")
-        command.add_argument("--test", type=Path, help="labelled images for a report")
+        command.add_argument("--test", type=Path, help="labeled images for a report")
         command.add_argument("--start", type=Path, help="checkpoint whose encoder to begin with")
         command.add_argument("--config", type=Path, help="YAML file of settings, as in FOLDER")
         command.add_argument("--devices", default="1", help="number of devices, or auto")
@@ -346,7 +346,7 @@ def _told(result, images, out):
             f"{report['n_images']} test images of {report['n_classes']} classes",
             *(
                 f"accuracy of {title} on features: {report[key]:.3f}"
-                for key, title in {"knn": "20 neighbours", "linear": "a linear probe"}.items()
+                for key, title in {"knn": "20 neighbors", "linear": "a linear probe"}.items()
                 if key in report
             ),
             f"{'':38}{'clusters':>9}{'AMI':>7}{'ACC':>7}",

@@ -18,13 +18,13 @@ class Views(nn.Module):
     size : int or (int, int)
         Height and width of a view, in pixels.
     n_channels : int, default=3
-        3: colours change too; 1: brightness and contrast alone.
+        3: colors change too; 1: brightness and contrast alone.
     least_area : float, default=0.2
         A crop shows at least this share of the image.
     flip : bool, default=True
         Left and right change places at random; not for digits or letters.
     color : float, default=1.0
-        Strength of the changes of colour; 0: none.
+        Strength of the changes of color; 0: none.
     blur : bool, default=False
         Blur half of the views; for large images.
     n_small, small_size : int, default=0

@@ -1,6 +1,6 @@
 """The contract of an engine: the only object that touches rows.
 
-An engine holds the rows, their weights and the centre taken out of them. It is asked for sums over
+An engine holds the rows, their weights and the center taken out of them. It is asked for sums over
 rows (`accumulate`), for what is said of every row (`assign`, `log_joint`, `cosines`) and for some
 of the rows (`take`, `sample`). Everything else in the package works on what it returns. To add an
 engine, write one file with a subclass and let `choose_engine` return it.
@@ -14,7 +14,7 @@ import numpy as np
 # Types of rows that are used as they are; what is none of these becomes float64, the first.
 DTYPES = [np.float64, np.float32, np.float16, np.int8, np.uint8]
 
-# Squared distance of a unit row to the centre, below which it is rounding, by precision.
+# Squared distance of a unit row to the center, below which it is rounding, by precision.
 NO_DIRECTION = {np.dtype(np.float32): 1e-14, np.dtype(np.float64): 1e-24}
 
 MOST_ROUNDING = 2e-3  # nats, from which on a pass over float32 rows is made in float64
@@ -38,7 +38,7 @@ class Assignment(NamedTuple):
     log_densities: np.ndarray
 
 
-class Rows(ABC):
+class RowSource(ABC):
     """Rows that are no array in memory: they were checked, and know the engine that reads them.
 
     Attributes
@@ -52,10 +52,10 @@ class Rows(ABC):
 
     @abstractmethod
     def engine(self, *, sample_weight, center, block_size, device, report):
-        """The engine for them; see `vmfmix.engines.choose_engine`."""
+        """The engine for them; see `vmfmix.engines.choice.choose_engine`."""
 
 
-class SharedRows(Rows):
+class SharedRowSource(RowSource):
     """Those rows that one of several processes holds, which fit one mixture to all of them.
 
     Attributes
@@ -67,19 +67,19 @@ class SharedRows(Rows):
     rows: Any
 
     @abstractmethod
-    def checked(self, check, has_weights=False):
+    def validated(self, validate, has_weights=False):
         """The same with rows that passed a check in every process, and are alike in all."""
 
     @abstractmethod
-    def together(self):
+    def fail_together(self):
         """Context for work that fails in all processes if it fails in one."""
 
     @abstractmethod
-    def gathered(self, thing):
+    def gather(self, thing):
         """What each process gives, in the order of the processes."""
 
     @abstractmethod
-    def total(self, numbers):
+    def all_reduce(self, numbers):
         """An array summed over all processes."""
 
 
@@ -155,10 +155,10 @@ class Engine(ABC):
             candidates = np.sort(rng.choice(candidates, size, replace=False))
         return self.take(candidates)
 
-    def agreed(self, thing):
+    def broadcast(self, value):
         """The same thing for all processes that share a fit: that of the first."""
-        return thing
+        return value
 
-    def total(self, numbers):
+    def all_reduce(self, numbers):
         """An array summed over all processes that share a fit."""
         return numbers

@@ -6,10 +6,10 @@ next. Memory holds two blocks, and beside them a few numbers for each row.
 
 import numpy as np
 
-from vmfmix.dense_or_sparse import stacked
-from vmfmix.engines import choose_engine
 from vmfmix.engines.base import Assignment, Engine
-from vmfmix.threads import Helpers
+from vmfmix.engines.choice import choose_engine
+from vmfmix.model.matrices import stacked
+from vmfmix.model.threads import WorkerThreads
 
 
 class BlocksEngine(Engine):
@@ -19,7 +19,7 @@ class BlocksEngine(Engine):
     ----------
     source : Source
     sample_weight, center, device
-        See `vmfmix.engines.choose_engine`.
+        See `vmfmix.engines.choice.choose_engine`.
     report : callable, default=None
         Told of each block: (rows done in this pass, all rows).
     """
@@ -100,7 +100,7 @@ class BlocksEngine(Engine):
         """Iterate over (slice of rows, block), reading one ahead."""
         if self._report is not None:
             self._report(0, self.n_rows)
-        with Helpers(max_workers=1) as reader:
+        with WorkerThreads(max_workers=1) as reader:
             blocks = iter(self._source)
             coming = reader.submit(next, blocks, None)
             while (block := coming.result()) is not None:

@@ -15,13 +15,13 @@ import scipy.sparse as sp
 import torch
 import torch.distributed as dist
 
-from vmfmix.dense_or_sparse import as_array, stacked
-from vmfmix.engines import choose_engine
-from vmfmix.engines.base import Engine, SharedRows
-from vmfmix.statistics import SufficientStatistics
+from vmfmix.engines.base import Engine, SharedRowSource
+from vmfmix.engines.choice import choose_engine
+from vmfmix.model.matrices import as_array, stacked
+from vmfmix.model.statistics import SufficientStatistics
 
 
-class Shard(SharedRows):
+class Shard(SharedRowSource):
     """The rows that this process holds of all the rows of a group of processes.
 
     Parameters
@@ -70,16 +70,16 @@ class Shard(SharedRows):
         """Number of this process in the group."""
         return dist.get_rank(self.group)
 
-    def checked(self, check, has_weights=False):
+    def validated(self, validate, has_weights=False):
         """The shard with rows that passed a check, and are of one kind in all processes."""
-        with self.together():
-            shard = Shard(check(self.rows), self.group)
+        with self.fail_together():
+            shard = Shard(validate(self.rows), self.group)
         kinds = {
             "numbers of features": shard.shape[1],
             "kinds of rows": "sparse" if shard.is_sparse else "dense",
             "sample_weight": "given" if has_weights else "none",
         }
-        for name, of_each in zip(kinds, zip(*self.gathered(tuple(kinds.values())))):
+        for name, of_each in zip(kinds, zip(*self.gather(tuple(kinds.values())))):
             if len(set(of_each)) > 1:
                 raise ValueError(
                     f"The processes of the group have different {name}: "
@@ -88,28 +88,28 @@ class Shard(SharedRows):
         return shard
 
     @contextmanager
-    def together(self):
+    def fail_together(self):
         """Work in this process that fails everywhere if it fails anywhere."""
         try:
             yield
         except Exception as error:
-            self.gathered(str(error))
+            self.gather(str(error))
             raise
-        self._require_none_failed(self.gathered(None))
+        self._require_none_failed(self.gather(None))
 
     def _require_none_failed(self, messages):
         for rank, message in enumerate(messages):
             if message is not None:
                 raise RuntimeError(f"Process {rank} of the group failed: {message}")
 
-    def gathered(self, thing):
+    def gather(self, thing):
         """What each process gives, in the order of the processes."""
         things = [None] * self.n_processes
         with self._reachable():
             dist.all_gather_object(things, thing, group=self.group)
         return things
 
-    def from_first(self, thing):
+    def broadcast(self, thing):
         """What the first process gives."""
         things = [thing]
         with self._reachable():
@@ -117,7 +117,7 @@ class Shard(SharedRows):
             dist.broadcast_object_list(things, first, group=self.group)
         return things[0]
 
-    def total(self, numbers):
+    def all_reduce(self, numbers):
         """An array summed over all processes, in float64."""
         numbers = np.ascontiguousarray(numbers, np.float64)
         tensor = torch.from_numpy(numbers.copy())
@@ -144,23 +144,23 @@ class CollectiveEngine(Engine):
     Parameters
     ----------
     shard : Shard
-        With rows that passed `Shard.checked`.
+        With rows that passed `Shard.validated`.
     **options
-        For the engine of the rows in this process; see `vmfmix.engines.choose_engine`.
+        For the engine of the rows in this process; see `vmfmix.engines.choice.choose_engine`.
     """
 
     def __init__(self, shard, **options):
         self._shard = shard
         self.is_first = shard.rank == 0
-        with shard.together():
+        with shard.fail_together():
             self._engine = choose_engine(shard.rows, **options)
         engine = self._engine
         self.n_rows, self.n_features = engine.n_rows, engine.n_features
-        self.dtype = np.result_type(*shard.gathered(engine.dtype))
-        used = shard.gathered(engine.n_used_rows)
+        self.dtype = np.result_type(*shard.gather(engine.dtype))
+        used = shard.gather(engine.n_used_rows)
         self._first = sum(used[: shard.rank])
         self.n_used_rows = sum(used)
-        self.n_zero_rows = sum(shard.gathered(engine.n_zero_rows))
+        self.n_zero_rows = sum(shard.gather(engine.n_zero_rows))
 
     @property
     def used_rows(self):  # noqa: D102
@@ -176,7 +176,7 @@ class CollectiveEngine(Engine):
         scalars = here.log_likelihood, here.weight, float(error is not None)
         parts = here.counts, as_array(here.resultants).ravel(), scalars
         counts, resultants, (log_likelihood, weight, n_failed) = np.split(
-            self._shard.total(np.concatenate(parts)), np.cumsum([shape[0], math.prod(shape)])
+            self._shard.all_reduce(np.concatenate(parts)), np.cumsum([shape[0], math.prod(shape)])
         )
         if n_failed:
             self._fail(error)
@@ -186,13 +186,13 @@ class CollectiveEngine(Engine):
 
     def _fail(self, error):
         """Raise what went wrong, here or elsewhere."""
-        messages = self._shard.gathered(None if error is None else str(error))
+        messages = self._shard.gather(None if error is None else str(error))
         if error is not None:
             raise error
         self._shard._require_none_failed(messages)
 
     def assign(self, parameters):  # noqa: D102
-        with self._shard.together():
+        with self._shard.fail_together():
             return self._engine.assign(parameters)
 
     def log_joint(self, parameters):  # noqa: D102
@@ -202,15 +202,15 @@ class CollectiveEngine(Engine):
         return self._engine.cosines(directions)
 
     def take(self, positions):  # noqa: D102
-        with self._shard.together():
+        with self._shard.fail_together():
             here = positions - self._first
             here = here[(here >= 0) & (here < self._engine.n_used_rows)]
             found = self._engine.take(self._engine.used_rows[here]) if len(here) else None
-        rows, weights = zip(*(each for each in self._shard.gathered(found) if each is not None))
+        rows, weights = zip(*(each for each in self._shard.gather(found) if each is not None))
         return stacked(rows), np.concatenate(weights)
 
-    def agreed(self, thing):  # noqa: D102
-        return self._shard.from_first(thing)
+    def broadcast(self, value):  # noqa: D102
+        return self._shard.broadcast(value)
 
-    def total(self, numbers):  # noqa: D102
-        return self._shard.total(numbers)
+    def all_reduce(self, numbers):  # noqa: D102
+        return self._shard.all_reduce(numbers)

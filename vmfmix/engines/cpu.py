@@ -15,14 +15,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
-from vmfmix.dense_or_sparse import as_array
 from vmfmix.distribution import log_normalizer
 from vmfmix.engines import kernels, looks, recall
 from vmfmix.engines.base import MOST_ROUNDING, NO_DIRECTION, Assignment, Engine
 from vmfmix.engines.rows import DenseRows, SparseRows, blocks
 from vmfmix.engines.workspace import Workspace
-from vmfmix.statistics import SufficientStatistics
-from vmfmix.threads import Helpers, join_the_hold, one_thread_in_blas
+from vmfmix.model.matrices import as_array
+from vmfmix.model.statistics import SufficientStatistics
+from vmfmix.model.threads import WorkerThreads, limit_blas_in_this_thread, single_threaded_blas
 
 # Mass of the responsibilities that a row may lose to the cut-off, by precision.
 LOST_MASS = {np.dtype(np.float32): 1e-6, np.dtype(np.float64): 1e-12}
@@ -84,7 +84,7 @@ class CPUEngine(Engine):
         Finite. Dense rows are never copied as a whole: blocks that are not C-contiguous, or of
         another precision than that of the pass, are converted one at a time.
     sample_weight, center, block_size, lengths
-        See `vmfmix.engines.choose_engine`.
+        See `vmfmix.engines.choice.choose_engine`.
     """
 
     def __init__(self, X, *, sample_weight=None, center=None, block_size=None, lengths=None):
@@ -94,13 +94,13 @@ class CPUEngine(Engine):
         self._look_again = True
         self._recall = recall.Recall(self.n_rows)
         self._workspace = Workspace()
-        self._pool = Helpers()  # its threads start when a pass needs them
+        self._pool = WorkerThreads()  # its threads start when a pass needs them
         self._rows: Any = _rows(X)
         lengths = lengths_of(X) if lengths is None else np.array(lengths)
         extreme = ~((lengths > _SHORTEST[self.dtype]) & (lengths < _LONGEST[self.dtype]))
         if extreme.any() and self._rows.tame(np.flatnonzero(extreme)):
             lengths = self._rows.lengths(self._rows_per_block(1), self.dtype)
-        self._scale, self._shift = self._normalisation(lengths, center)
+        self._scale, self._shift = self._normalization(lengths, center)
         self._center = None if center is None else np.asarray(center, dtype=np.float64)
         directed = self._scale > 0
         self.n_zero_rows = int(self.n_rows - directed.sum())
@@ -110,7 +110,7 @@ class CPUEngine(Engine):
             self._weight = np.where(directed, self._weight, 0.0)
         self.n_used_rows = int((self._weight > 0).sum())
 
-    def _normalisation(self, lengths, center):
+    def _normalization(self, lengths, center):
         """Row i is scale[i] x_i − shift[i] c; both are 0 where that has no direction."""
         scale = np.divide(1.0, lengths, out=lengths, where=lengths > 0)
         if center is None:
@@ -232,7 +232,7 @@ class CPUEngine(Engine):
         center_scores = np.zeros(n_directions)
         dtype = self.dtype
         if self._center is not None:
-            with one_thread_in_blas():
+            with single_threaded_blas():
                 center_scores = directions @ self._center
             dtype = np.dtype(np.float64)
         natural = self._rows.prepare(directions, dtype)
@@ -259,12 +259,12 @@ class CPUEngine(Engine):
         parts = blocks((0, self.n_rows), n_block)
 
         def scores(rows, out):
-            join_the_hold()
+            limit_blas_in_this_thread()
             out = out[: rows.stop - rows.start]
             self._rows.write_scores(rows, natural, out)
             return rows, out
 
-        with one_thread_in_blas() as n_threads:
+        with single_threaded_blas() as n_threads:
             n_ahead = min(n_threads, len(parts)) if n_threads > 1 else 0
             arrays = np.empty((n_ahead + 1, n_block, n_components), natural.dtype)
             ahead: deque = deque()
@@ -294,7 +294,7 @@ class CPUEngine(Engine):
         """Parameters in the form and the precision that a pass needs, and what may shorten it."""
         natural, offsets = parameters.natural, parameters.offsets
         n_components = len(offsets)
-        # κ x·μ and log C(κ) cancel, and so do a row and the centre near to it: what is rounded of
+        # κ x·μ and log C(κ) cancel, and so do a row and the center near to it: what is rounded of
         # the products is left over in nats.
         magnification = self._shift.max(initial=1.0) * parameters.concentrations.max(initial=0.0)
         rounding = np.finfo(self.dtype).eps * magnification
@@ -349,7 +349,7 @@ class CPUEngine(Engine):
     def _may_look(self, n_components):
         """Whether to take a first look: where it pays and the last one left little in doubt."""
         look_again, self._look_again = self._look_again, True
-        # Rows near the centre are differences that bfloat16 tells nothing of.
+        # Rows near the center are differences that bfloat16 tells nothing of.
         far_from_center = self._shift.max(initial=0.0) < _LARGEST_SHIFT_OF_A_LOOK
         return (look_again and far_from_center and self._rows.is_dense) and looks.pays(
             self.n_rows, self.n_features, n_components
@@ -388,13 +388,13 @@ class CPUEngine(Engine):
         of_scratch = kernels.Scratch.of, n_block, n_components, n_features, dtype
 
         def take_lanes():
-            join_the_hold()
+            limit_blas_in_this_thread()
             scratch = self._workspace.take(*of_scratch)
             for position, lane in queue:
                 results[position] = work(lane, scratch)
             self._workspace.give_back([scratch], *of_scratch)
 
-        with one_thread_in_blas() as n_threads:
+        with single_threaded_blas() as n_threads:
             helpers = []
             try:
                 for _ in range(min(n_threads, len(lanes)) - 1):

@@ -13,14 +13,14 @@ import dask
 import numpy as np
 from sklearn.utils import assert_all_finite
 
-from vmfmix.dense_or_sparse import stacked
-from vmfmix.engines import choose_engine
-from vmfmix.engines.base import DTYPES, Assignment, Engine, Rows
+from vmfmix.engines.base import DTYPES, Assignment, Engine, RowSource
+from vmfmix.engines.choice import choose_engine
+from vmfmix.model.matrices import stacked
 
 _BRANCHES = 8  # sums that are added together
 
 
-class DaskRows(Rows):
+class DaskRows(RowSource):
     """A dask array that was looked through once, in blocks of whole rows.
 
     Parameters
@@ -124,7 +124,7 @@ class DaskEngine(Engine):
     ----------
     rows : DaskRows
     sample_weight, center, block_size, device
-        See `vmfmix.engines.choose_engine`.
+        See `vmfmix.engines.choice.choose_engine`.
     """
 
     def __init__(self, rows, *, sample_weight=None, center=None, block_size=None, device=None):

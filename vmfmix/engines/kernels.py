@@ -172,7 +172,7 @@ def squared_norms(X, out):
 
 @njit(nogil=True, cache=True, fastmath=_FASTMATH)
 def squared_distances(X, scale, center, out):
-    """Squared distance of each scaled row of a dense block to the centre, in float64."""
+    """Squared distance of each scaled row of a dense block to the center, in float64."""
     for i in range(X.shape[0]):
         total = 0.0
         for j in range(X.shape[1]):
@@ -209,7 +209,7 @@ def write_scores_csr(data, columns, indptr, natural, out):
 
 @intrinsic
 def _larger(typingctx, a, b):
-    """The larger of two floating-point numbers; unlike Python's max, this vectorises."""
+    """The larger of two floating-point numbers; unlike Python's max, this vectorizes."""
 
     def generate(context, builder, signature, arguments):
         kind = arguments[0].type
@@ -331,7 +331,7 @@ def _find_at_least(threshold, chunk, row, a, b, center_scores, offsets, found, n
     """Append the components of a chunk whose log joint may reach the threshold."""
     start, stop = chunk * _CHUNK, min((chunk + 1) * _CHUNK, row.shape[0])
     scores, c, o = row[start:stop], center_scores[start:stop], offsets[start:stop]
-    hits = np.uint64(0)  # a bit for each component of the chunk: that vectorises
+    hits = np.uint64(0)  # a bit for each component of the chunk: that vectorizes
     for k in range(np.uint64(scores.shape[0])):
         reached = _at_most(scores[k], a, b, c[k], o[k]) >= threshold
         hits |= np.uint64(reached) << np.uint64(k)

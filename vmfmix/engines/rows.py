@@ -73,7 +73,7 @@ class DenseRows:
         return len(X) if ready else size
 
     def squared_distances(self, scale, center, size):
-        """Squared distance of each scaled row to the centre, by blocks of `size`."""
+        """Squared distance of each scaled row to the center, by blocks of `size`."""
         squared = np.empty(len(self._X))
         for rows in blocks((0, len(squared)), size):
             block = self._block(rows, np.float64)

@@ -15,16 +15,16 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.utils import check_array
 
-from vmfmix.dense_or_sparse import stacked
-from vmfmix.engines import choose_engine, is_tensor
-from vmfmix.engines.base import DTYPES, Rows
+from vmfmix.engines.base import DTYPES, RowSource
+from vmfmix.engines.choice import choose_engine, is_tensor
+from vmfmix.model.matrices import stacked
 
 _BYTES = 2**26  # read together
 _END = object()
 _IN_MEMORY = ("to_numpy", "__dataframe__", "__array_interface__")  # one of these has what is
 
 
-class Source(Rows):
+class Source(RowSource):
     """Rows that are read block by block, checked once from beginning to end.
 
     Parameters
@@ -240,9 +240,9 @@ def _as_rows(block):
     if isinstance(block, (tuple, list)) and len(block) > 0 and np.ndim(block[0]) == 2:
         block = block[0]
     if is_tensor(block):
-        from vmfmix.engines.torch_device import checked
+        from vmfmix.engines.torch_device import prepare_tensor
 
-        block = checked(block.cpu())
+        block = prepare_tensor(block.cpu())
     return block
 
 

@@ -17,7 +17,7 @@ import torch
 from vmfmix.distribution import log_normalizer
 from vmfmix.engines.base import MOST_ROUNDING, NO_DIRECTION, Assignment, Engine
 from vmfmix.engines.rows import blocks
-from vmfmix.statistics import SufficientStatistics
+from vmfmix.model.statistics import SufficientStatistics
 
 _SCORES_PER_BLOCK = {"cpu": 2**19}
 _SCORES_PER_BLOCK_OF_A_GPU = 2**26  # a quarter of a gigabyte: large products are the fastest
@@ -33,7 +33,7 @@ _DTYPES = (
 )
 
 
-def checked(X, device=None):
+def prepare_tensor(X, device=None):
     """A tensor of rows as an engine takes it.
 
     Parameters
@@ -86,7 +86,7 @@ class TorchEngine(Engine):
     X : torch.Tensor or ndarray of shape (n_rows, n_features)
         Finite. Copied only to another device, or where rows are extremely long or short.
     sample_weight, center, block_size
-        See `vmfmix.engines.choose_engine`.
+        See `vmfmix.engines.choice.choose_engine`.
     device : str or torch.device, default=None
         None: where X lies.
     """
@@ -114,7 +114,7 @@ class TorchEngine(Engine):
         lengths = self._lengths()
         if self._tame(lengths):
             lengths = self._lengths()
-        self._scale, self._shift = self._normalisation(lengths)
+        self._scale, self._shift = self._normalization(lengths)
         directed = self._scale > 0
         self._has_weights = sample_weight is not None  # beside those of rows without a direction
         weight = torch.ones(self.n_rows) if sample_weight is None else sample_weight
@@ -148,7 +148,7 @@ class TorchEngine(Engine):
         self._X[places] = (some.to(self._wide) / torch.where(peaks > 0, peaks, 1)).to(some.dtype)
         return True
 
-    def _normalisation(self, lengths):
+    def _normalization(self, lengths):
         """Row i is scale[i] x_i − shift[i] c; both are 0 where that has no direction."""
         scale = torch.where(lengths > 0, 1.0 / lengths, 0.0)
         if self._center is None:
@@ -235,7 +235,7 @@ class TorchEngine(Engine):
 
     def _precision(self, parameters):
         """Type of the scores."""
-        # κ x·μ and log C(κ) cancel, and so do a row and the centre near to it: what is rounded of
+        # κ x·μ and log C(κ) cancel, and so do a row and the center near to it: what is rounded of
         # the products is left over in nats.
         rounding = torch.finfo(self._narrow).eps * parameters.concentrations.max(initial=0.0)
         exact = self._largest_shift * rounding >= MOST_ROUNDING
@@ -243,7 +243,7 @@ class TorchEngine(Engine):
         return self._wide if exact or len(parameters.weights) == 1 else self._narrow
 
     def _unit_rows(self, rows, dtype):
-        """Rows of unit length, after the centre was subtracted if there is one."""
+        """Rows of unit length, after the center was subtracted if there is one."""
         if self._center is None:
             return self._X[rows] * self._scale[rows, None].to(dtype)
         block = self._X[rows] * self._scale[rows, None]

@@ -8,7 +8,7 @@ from vmfmix.inspection.clusters import (
     describe,
     exemplars,
     merge_tree,
-    neighbours,
+    neighbors,
     outliers,
     principal_plane,
 )
@@ -22,7 +22,7 @@ __all__ = [
     "exemplars",
     "label_issues",
     "merge_tree",
-    "neighbours",
+    "neighbors",
     "outliers",
     "principal_plane",
     "typical_words",

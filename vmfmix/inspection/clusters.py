@@ -1,4 +1,4 @@
-"""What is in the clusters: their sizes, typical rows, neighbours, and rows far out."""
+"""What is in the clusters: their sizes, typical rows, neighbors, and rows far out."""
 
 import itertools
 
@@ -152,23 +152,23 @@ def principal_plane(X):
     return np.pad(plane, ((0, 0), (0, 2 - n_components)))
 
 
-def neighbours(model, n_neighbours=5):
+def neighbors(model, n_neighbors=5):
     """The clusters that are nearest to each cluster.
 
     Parameters
     ----------
     model : VMFMixture
-    n_neighbours : int, default=5
+    n_neighbors : int, default=5
 
     Returns
     -------
     DataFrame, or dict of ndarray
-        ``cluster``, ``neighbour`` and the ``cosine`` of their mean directions, nearest first.
+        ``cluster``, ``neighbor`` and the ``cosine`` of their mean directions, nearest first.
     """
     check_is_fitted(model)
-    nearest, cosines = nearest_means(model, n_neighbours)
+    nearest, cosines = nearest_means(model, n_neighbors)
     cluster = np.repeat(np.arange(model.n_components_), nearest.shape[1])
-    return table(cluster=cluster, neighbour=nearest.ravel(), cosine=cosines.ravel())
+    return table(cluster=cluster, neighbor=nearest.ravel(), cosine=cosines.ravel())
 
 
 def merge_tree(model):
@@ -183,8 +183,8 @@ def merge_tree(model):
     -------
     DataFrame, or dict of ndarray
         A row for each merge: ``n_components`` (that were left after it), ``one`` and ``other`` (the
-        nodes that merged, numbered as in `vmfmix.path.MergeHistory`), ``union`` (the node they
-        became), ``cost``.
+        nodes that merged, numbered as in `vmfmix.merging.history.MergeHistory`), ``union`` (the
+        node they became), ``cost``.
 
     Raises
     ------
@@ -295,6 +295,28 @@ def cosines_of_rows(model, X, labels):
         cosines[known, mine] = -1.0
         other[block][known] = cosines[known].max(axis=1) if cosines.shape[1] > 1 else -1.0
     return own, other
+
+
+def assigned_probabilities(model, X, labels):
+    """Posterior probability of the component that each row was given.
+
+    Parameters
+    ----------
+    model : VMFMixture
+    X : {array-like, CSR matrix} of shape (n_samples, n_features)
+    labels : ndarray of shape (n_samples,)
+        What the model predicts for `X`.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+    """
+    own = []
+    for start in range(0, len(labels), _ROWS_PER_BLOCK):
+        block = slice(start, start + _ROWS_PER_BLOCK)
+        values = model.predict_proba(X[block])
+        own.append(values[np.arange(len(values)), labels[block]])  # the background's are the last
+    return np.concatenate(own).astype(np.float64)
 
 
 def nearest_means(model, number):

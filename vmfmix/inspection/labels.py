@@ -158,11 +158,11 @@ def _fits_of_even_scatter(rows, members, sizes, given):
     half = np.linalg.cholesky(scatter)
     # L⁻¹ once, and products that know that half of it is zero.
     inverse = np.asfortranarray(solve_triangular(half, np.eye(len(half)), lower=True), np.float32)
-    turned, centres = (
+    turned, centers = (
         strmm(1.0, inverse, part.T, lower=1).T for part in (rows, means.astype(np.float32))
     )
     lengths = np.einsum("ij,ij->i", turned, turned)[:, None]
-    squares = lengths - 2.0 * (turned @ centres.T) + np.einsum("ij,ij->i", centres, centres)
+    squares = lengths - 2.0 * (turned @ centers.T) + np.einsum("ij,ij->i", centers, centers)
     squares = np.maximum(squares, 0.0).astype(np.float64)
     # Without the row, x − m becomes n / (n − 1) times as long.
     every = np.arange(len(given))

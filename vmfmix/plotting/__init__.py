@@ -4,13 +4,7 @@ Each function draws on the axes it is given, or on a figure of its own, shows no
 the axes.
 """
 
-from vmfmix.plotting.clusters import (
-    plot_labels,
-    plot_map,
-    plot_similarity,
-    plot_sizes,
-    plot_sphere,
-)
+from vmfmix.plotting.clusters import plot_labels, plot_map, plot_similarity, plot_sizes, plot_sphere
 from vmfmix.plotting.galleries import cluster_gallery, label_issue_gallery
 from vmfmix.plotting.merging import plot_dendrogram, plot_merging, plot_scores
 from vmfmix.plotting.training import plot_training

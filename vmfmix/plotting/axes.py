@@ -1,9 +1,9 @@
-"""Axes for pictures: those given or new ones, their labels, and colours that all tell apart."""
+"""Axes for pictures: those given or new ones, their labels, and colors that all tell apart."""
 
 # Of M. Okabe and K. Ito: told apart by everyone. Yellow is left out; on white it is hardly seen.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-BLUE, ORANGE = COLOURS[:2]
-GREY = "#666666"
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+BLUE, ORANGE = COLORS[:2]
+GRAY = "#666666"
 
 
 def axes_for(ax, name, size, n_axes=1):

@@ -6,12 +6,12 @@ from sklearn.preprocessing import normalize
 from sklearn.utils.validation import check_is_fitted
 
 from vmfmix.inspection import principal_plane
-from vmfmix.plotting.axes import BLUE, COLOURS, GREY, axes_for, logarithmic, name_axes
+from vmfmix.plotting.axes import BLUE, COLORS, GRAY, axes_for, logarithmic, name_axes
 
 _MOST_NUMBERED = 40  # clusters, up to which each is named at its place
 _MOST_CELLS = 150  # of a table, up to which each holds its number
 _BEHIND = {"boxstyle": "round,pad=0.15", "facecolor": "#FFFFFFCC", "edgecolor": "none"}
-_NOWHERE = "#999999"  # colour of rows of the background
+_NOWHERE = "#999999"  # color of rows of the background
 _TINY = 0.5  # smallest number on a logarithmic axis of sizes
 
 
@@ -126,9 +126,9 @@ def plot_labels(model, X, y, ax=None):
     if shares.size <= _MOST_CELLS:
         for (row, column), share in np.ndenumerate(shares[:, order]):
             if share >= 0.005:
-                colour = "white" if share < 0.5 * most else "black"
+                color = "white" if share < 0.5 * most else "black"
                 text = f"{share:.0%}"
-                ax.text(column, row, text, ha="center", va="center", color=colour, fontsize=8.0)
+                ax.text(column, row, text, ha="center", va="center", color=color, fontsize=8.0)
     _name_places(ax, "x", clusters[order])
     _name_places(ax, "y", names)
     ax.set_xlabel("cluster")
@@ -137,7 +137,7 @@ def plot_labels(model, X, y, ax=None):
 
 
 def plot_map(model, X, projection=None, n_rows=5000, ax=None):
-    """Rows in a plane, coloured by cluster.
+    """Rows in a plane, colored by cluster.
 
     Parameters
     ----------
@@ -154,7 +154,7 @@ def plot_map(model, X, projection=None, n_rows=5000, ax=None):
     Returns
     -------
     matplotlib.axes.Axes
-        Clusters have one of six colours, and their number at the median of their rows where there
+        Clusters have one of six colors, and their number at the median of their rows where there
         are at most 40.
     """
     check_is_fitted(model)
@@ -174,10 +174,10 @@ def plot_map(model, X, projection=None, n_rows=5000, ax=None):
             )
         projection = projection[rows]
     ax = axes_for(ax, "plot_map", (6.4, 5.2))
-    colours = np.array(COLOURS)[labels % len(COLOURS)]
-    colours[labels < 0] = _NOWHERE
+    colors = np.array(COLORS)[labels % len(COLORS)]
+    colors[labels < 0] = _NOWHERE
     size = float(np.clip(20_000 / max(len(rows), 1), 2.0, 20.0))
-    ax.scatter(*projection.T, s=size, c=colours, alpha=0.6, linewidths=0.0)
+    ax.scatter(*projection.T, s=size, c=colors, alpha=0.6, linewidths=0.0)
     found = np.unique(labels[labels >= 0])
     if len(found) <= _MOST_NUMBERED:
         for cluster in found:
@@ -188,7 +188,7 @@ def plot_map(model, X, projection=None, n_rows=5000, ax=None):
 
 
 def plot_sphere(model, X, n_rows=2000, shares=(), ax=None):
-    """Rows with three features on the sphere, coloured by cluster, with the mean directions.
+    """Rows with three features on the sphere, colored by cluster, with the mean directions.
 
     Parameters
     ----------
@@ -223,14 +223,14 @@ def plot_sphere(model, X, n_rows=2000, shares=(), ax=None):
     X = np.asarray(X)
     some = np.unique(np.linspace(0, len(X) - 1, min(n_rows, len(X))).astype(int))
     labels = model.predict(X[some])
-    colours = np.array(COLOURS)[labels % len(COLOURS)]
-    colours[labels < 0] = _NOWHERE
+    colors = np.array(COLORS)[labels % len(COLORS)]
+    colors[labels < 0] = _NOWHERE
     around, up = np.mgrid[0 : 2 * np.pi : 37j, 0 : np.pi : 19j]
     ball = np.cos(around) * np.sin(up), np.sin(around) * np.sin(up), np.cos(up)
     ax.plot_wireframe(*ball, color="#DDDDDD", lw=0.4)
-    ax.scatter(*normalize(X[some]).T, s=10.0, c=colours, alpha=0.7, linewidths=0.0)
+    ax.scatter(*normalize(X[some]).T, s=10.0, c=colors, alpha=0.7, linewidths=0.0)
     for cluster, mean in enumerate(model.means_):
-        ax.plot(*np.array([np.zeros(3), 1.15 * mean]).T, color=GREY, lw=1.0)
+        ax.plot(*np.array([np.zeros(3), 1.15 * mean]).T, color=GRAY, lw=1.0)
         place = 1.25 * mean
         ax.text(*place, str(cluster), ha="center", va="center", fontsize=9.0, bbox=_BEHIND)
         for share in shares:

@@ -140,7 +140,7 @@ def _steps(height, width, below):
 
 
 def _images(images):
-    """Images with values from 0 to 1, grey ones without channels."""
+    """Images with values from 0 to 1, gray ones without channels."""
     images = np.asarray(images)
     if images.ndim == 4 and images.shape[3] == 1:
         images = images[..., 0]

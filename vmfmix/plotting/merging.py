@@ -6,7 +6,7 @@ the axes.
 
 import numpy as np
 
-from vmfmix.plotting.axes import BLUE, COLOURS, GREY, ORANGE, axes_for, logarithmic, name_axes
+from vmfmix.plotting.axes import BLUE, COLORS, GRAY, ORANGE, axes_for, logarithmic, name_axes
 
 _MERGING = "vmfmix-merging"  # marks what `plot_merging` has drawn on an axes
 _TEXT = 30.0, 12.0  # width and height that a number needs, in points
@@ -59,18 +59,18 @@ def plot_merging(history, ax=None, label=None):
     numbers = np.asarray(history.n_components, dtype=float)
     iterations = np.arange(1.0, len(numbers) + 1)
     rises = np.flatnonzero(np.diff(numbers) > 0) + 1
-    colour = COLOURS[len(_merging_lines(ax)) % len(COLOURS)]
+    color = COLORS[len(_merging_lines(ax)) % len(COLORS)]
     ax.plot(
         np.insert(iterations, rises, iterations[rises]),
         np.insert(numbers, rises, np.nan),  # nothing merges backwards: the line is interrupted
         drawstyle="steps-post",
-        color=colour,
+        color=color,
         marker="o",
         markevery=[len(numbers) + len(rises) - 1],
         label=label,
         gid=_MERGING,
     )
-    ax.vlines(iterations[rises], numbers[rises - 1], numbers[rises], color=colour, ls="dotted")
+    ax.vlines(iterations[rises], numbers[rises - 1], numbers[rises], color=color, ls="dotted")
     drawn = np.column_stack([line.get_xydata().T for line in _merging_lines(ax)])
     ax.set_xlim(0.0, 1.08 * drawn[0].max(), auto=None)  # None: the next line may widen them
     logarithmic(ax, "y", np.nanmin(drawn[1]) / 1.25, np.nanmax(drawn[1]) * 1.25)
@@ -183,7 +183,7 @@ def plot_dendrogram(history, n_components=30, ax=None):
     The leaves are the components at that place of the path, with their numbers of rows if there is
     room; where rows are many or come in copies, of distinct rows in the sample that was merged. The
     height of a union is the greatest cost of the merges that made it, on a logarithmic axis where
-    costs differ much. Merges within the chosen components are blue, merges of these are grey, and a
+    costs differ much. Merges within the chosen components are blue, merges of these are gray, and a
     line is drawn between the two if there is a height between them.
 
     Parameters
@@ -207,7 +207,7 @@ def plot_dendrogram(history, n_components=30, ax=None):
 
     See Also
     --------
-    vmfmix.path.MergeHistory.linkage : The whole tree for `scipy.cluster.hierarchy`.
+    vmfmix.merging.history.MergeHistory.linkage : The whole tree for `scipy.cluster.hierarchy`.
 
     Examples
     --------
@@ -250,7 +250,7 @@ def plot_dendrogram(history, n_components=30, ax=None):
         leaf_rotation=0.0 if upright else 90.0,
         leaf_font_size=min(_LABEL, room),
         no_labels=room < _SMALLEST,
-        link_color_func=lambda node: GREY if node >= 2 * most - chosen else BLUE,
+        link_color_func=lambda node: GRAY if node >= 2 * most - chosen else BLUE,
         ax=ax,
     )
     _cut(ax, heights, chosen, leaves)

@@ -1,6 +1,6 @@
 """A picture of a training of `vmfmix.deep`, epoch by epoch."""
 
-from vmfmix.plotting.axes import COLOURS, GREY, axes_for, logarithmic, name_axes
+from vmfmix.plotting.axes import COLORS, GRAY, axes_for, logarithmic, name_axes
 
 
 def plot_training(history, axes=None):
@@ -37,18 +37,18 @@ def plot_training(history, axes=None):
         ),
         (
             "share",
-            {"spread": "spread (healthy: 1)", "knn": "neighbours of the same class", "share": "λ"},
+            {"spread": "spread (healthy: 1)", "knn": "neighbors of the same class", "share": "λ"},
         ),
     )
     refits = [row["epoch"] + 0.5 for row in history if row.get("refit_seconds", 0.0) > 0.0]
     for ax, (title, names) in zip(axes, lines):
-        for colour, (name, meaning) in zip(COLOURS, names.items()):
+        for color, (name, meaning) in zip(COLORS, names.items()):
             known = [(row["epoch"] + 1, row[name]) for row in history if name in row]
             if known:
                 marker = "o" if len(known) == 1 else None
-                ax.plot(*zip(*known), color=colour, label=meaning, marker=marker)
+                ax.plot(*zip(*known), color=color, label=meaning, marker=marker)
         for epoch in refits:
-            ax.axvline(epoch, color=GREY, ls="dotted", lw=0.8, zorder=0)
+            ax.axvline(epoch, color=GRAY, ls="dotted", lw=0.8, zorder=0)
         ax.set_xlim(0.5, len(history) + 0.5)
         ax.xaxis.get_major_locator().set_params(integer=True)
         name_axes(ax, "epoch", title)

@@ -8,22 +8,21 @@ from importlib.resources import files
 import numpy as np
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from vmfmix.files import whole_file
 from vmfmix.inspection import (
     compare,
     describe,
     label_issues,
-    neighbours,
+    neighbors,
     outliers,
     principal_plane,
     typical_words,
 )
-from vmfmix.inspection.clusters import cosines_of_rows, nearest_rows
+from vmfmix.inspection.clusters import assigned_probabilities, cosines_of_rows, nearest_rows
 from vmfmix.inspection.labels import labels_of_rows
 from vmfmix.inspection.words import as_texts
 from vmfmix.metrics import clustering_report
-from vmfmix.plotting.axes import COLOURS
-from vmfmix.summary import probabilities_of_labels
+from vmfmix.plotting.axes import COLORS
+from vmfmix.storage.files import atomic_file
 
 __all__ = ["write_report"]
 
@@ -103,7 +102,7 @@ default=None
     text = json.dumps({"title": str(title), **contents}, ensure_ascii=False, allow_nan=False)
     text = text.replace("<", "\\u003c")
     before, after = files(__name__).joinpath("page.html").read_text("utf-8").split("@DATA@")
-    with whole_file(path) as file:
+    with atomic_file(path) as file:
         file.write(f"{before}{text}{after}".encode("utf-8", errors="replace"))
 
 
@@ -123,16 +122,16 @@ def _contents(model, X, texts, images, labels, n_rows):
     shown = _at(X, rows)
     path = _path(model, shown, rows, given[rows])
     pictures = [*wanted, *([] if path is None else [path.pop("rows")])]
-    probabilities = probabilities_of_labels(model, shown, given[rows])
+    probabilities = assigned_probabilities(model, shown, given[rows])
     return {
         "facts": _facts(model, X, labels, given),
-        "colours": list(COLOURS),
+        "colors": list(COLORS),
         "n_rows": len(given),
         "clusters": {
             **_clusters(model, X, texts, labels, given),
             "exemplars": exemplars.tolist(),
         },
-        "neighbours": _neighbours(model),
+        "neighbors": _neighbors(model),
         "rows": {
             "row": rows.tolist(),
             "cluster": given[rows].tolist(),
@@ -199,10 +198,10 @@ def _clusters(model, X, texts, labels, given):
     return columns
 
 
-def _neighbours(model, number=5):
+def _neighbors(model, number=5):
     """Pairs (cluster, cosine) of the clusters that are nearest to each."""
     pairs: list = [[] for _ in range(model.n_components_)]
-    table = neighbours(model, number)
+    table = neighbors(model, number)
     for one, other, cosine in zip(*(np.asarray(table[name]) for name in table)):
         pairs[one].append((int(other), round(float(cosine), 4)))
     return pairs
@@ -307,7 +306,7 @@ def _thumbnail(image):
     try:
         from PIL import Image
 
-        from vmfmix.images import read_image
+        from vmfmix.storage.images import read_image
     except ImportError:
         raise ImportError("Images need Pillow; install it with pip install pillow.") from None
     if isinstance(image, str) or hasattr(image, "__fspath__"):

@@ -1,0 +1,143 @@
+"""Images from folders, files and arrays, and the batches made of them."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from vmfmix.deep.data import Images, labels_of, loader, read_images  # noqa: E402
+
+BYTES = np.random.default_rng(0).integers(0, 256, size=(20, 6, 6, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("images", "shape"),
+    [
+        (BYTES, (20, 3, 6, 6)),
+        (BYTES.transpose(0, 3, 1, 2), (20, 3, 6, 6)),
+        (BYTES[..., 0], (20, 1, 6, 6)),
+        (BYTES[..., :1], (20, 1, 6, 6)),
+        (BYTES / 255.0, (20, 3, 6, 6)),
+        (torch.from_numpy(BYTES), (20, 3, 6, 6)),
+    ],
+)
+def test_arrays_of_any_layout(images, shape):
+    found = Images(images).images
+    assert tuple(found.shape) == shape
+    assert found.dtype == torch.uint8
+    first = BYTES.transpose(0, 3, 1, 2)[:, : shape[1]]
+    np.testing.assert_array_equal(found.numpy(), first)
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (np.zeros((3, 4)), "shape"),
+        (np.zeros((3, 5, 5, 7)), "1 or 3 channels"),
+        (np.zeros((0, 5, 5)), "shape"),
+        (np.full((3, 5, 5), 7.0), "from 0 to 1"),
+        (np.full((3, 5, 5), -1), "from 0 to 1"),
+    ],
+)
+def test_arrays_that_are_no_images_are_refused_in_words(images, message):
+    with pytest.raises(ValueError, match=message):
+        Images(images)
+
+
+def test_one_label_for_each_image():
+    with pytest.raises(ValueError, match="20 images and 3 labels"):
+        Images(BYTES, [0, 1, 2])
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_batches_end_with_the_numbers_of_their_images(in_memory):
+    images = Images(BYTES)
+    data = images if in_memory else [(image, "label") for image in images.images]
+    seen = []
+    for batch, numbers in loader(data, 6):
+        assert torch.equal(batch, images.images[numbers])
+        seen.append(numbers)
+    assert torch.equal(torch.cat(seen), torch.arange(20))
+
+
+def test_the_order_is_one_of_the_epoch_alone():
+    def order(epoch):
+        batches = loader(Images(BYTES), 6, seed=3)
+        batches.sampler.set_epoch(epoch)
+        return torch.cat([numbers for _, numbers in batches])
+
+    assert torch.equal(order(1), order(1))
+    assert not torch.equal(order(1), order(2))
+    assert len(order(1)) == 18  # the last batch is smaller, and left out
+
+
+def test_folders(tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    for name, array in (("cat/1.png", BYTES[0]), ("cat/2.png", BYTES[1]), ("dog/1.png", BYTES[2])):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        image.fromarray(array).save(path)
+    (tmp_path / "notes.txt").write_text("no image")
+    found = read_images(tmp_path)
+    np.testing.assert_array_equal(found.images.numpy(), BYTES[:3].transpose(0, 3, 1, 2))
+    assert found.labels.tolist() == [0, 0, 1]
+    assert found.names[2].endswith("1.png")
+    assert read_images(tmp_path, size=12).images.shape == (3, 3, 12, 12)
+    (tmp_path / "dog/broken.png").write_bytes(b"this is no picture")
+    with pytest.raises(ValueError, match=r"broken.png cannot be read"):
+        read_images(tmp_path)
+
+
+def test_files(tmp_path):
+    np.savez(tmp_path / "images.npz", images=BYTES, y=np.arange(20))
+    found = read_images(tmp_path / "images.npz")
+    assert found.labels.tolist() == list(range(20))
+    np.savez(tmp_path / "other.npz", pictures=BYTES)
+    for name, error, message in (
+        ("other.npz", ValueError, "no array named images; it has pictures"),
+        ("nothing.npz", FileNotFoundError, "no folder or file"),
+    ):
+        with pytest.raises(error, match=message):
+            read_images(tmp_path / name)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match="no image in"):
+        read_images(tmp_path / "empty")
+
+
+def test_labels_are_places_among_the_classes_of_what_was_learned_from():
+    train = Images(BYTES[:4], ["cat", "dog", "owl", "cat"])
+    test = Images(BYTES[4:7], ["owl", "emu", "dog"]).numbered_as(train.classes)
+    assert train.labels.tolist() == [0, 1, 2, 0]
+    assert test.classes == ["cat", "dog", "owl", "emu"]
+    assert test.labels.tolist() == [2, 3, 1]
+    assert Images(BYTES).numbered_as(train.classes).labels is None
+
+
+@pytest.mark.parametrize(
+    ("targets", "expected"),
+    [(None, None), ([0, 2, 1], [0, 2, 1]), (np.array([1, -1]), None), ([0.5], None)],
+)
+def test_labels_of_a_dataset(targets, expected):
+    class Some(torch.utils.data.Dataset):
+        pass
+
+    dataset = Some()
+    dataset.targets = targets
+    found = labels_of(dataset)
+    assert (found if found is None else found.tolist()) == expected
+
+
+def test_images_of_all_kinds_in_folders(tmp_path):
+    pytest.importorskip("PIL")
+    from PIL import Image
+
+    (tmp_path / "a").mkdir()
+    ramp = np.linspace(0, 65535, 64).astype(np.uint16).reshape(8, 8)
+    Image.fromarray(ramp).save(tmp_path / "a/deep.png")
+    Image.fromarray(BYTES[0, :, :, 0]).convert("LA").save(tmp_path / "a/gray.png")
+    images = read_images(tmp_path, size=(8, 8))
+    assert images.images.shape == (2, 1, 8, 8)
+    np.testing.assert_array_equal(images.images[0, 0].numpy(), ramp // 256)
+    Image.fromarray(BYTES[0]).save(tmp_path / "loose.png")
+    with pytest.raises(ValueError, match="lies beside folders"):
+        read_images(tmp_path)

@@ -1,0 +1,107 @@
+"""Trainings that are killed at random moments, and go on to the numbers they would have had."""
+
+import csv
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+for needed in ("torch", "lightning", "kornia"):
+    pytest.importorskip(needed)
+
+ROOT = Path(__file__).parents[2]
+# The first process imports everything, and its children train and are killed.
+KILLED = """
+    import logging, os, random, signal, sys, time, warnings
+    from pathlib import Path
+    import torch
+    from sklearn.datasets import load_digits
+    from vmfmix.deep.data import Images
+    from vmfmix.deep.train import train
+    from vmfmix.deep.networks import small_convnet
+    from vmfmix.deep.views import Views
+
+    warnings.simplefilter("ignore")
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    torch.set_num_threads(1)
+    out, n_kills, method = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+    settings = {
+        "siammm": dict(dim=16, hidden=64, predictor_hidden=32, n_components_init=20, refits=3),
+        "mixem": dict(dim=8, hidden=32, n_components=6, pretraining=4),
+    }[method]
+
+    def learn():
+        try:
+            torch.manual_seed(0)
+            X, y = load_digits(return_X_y=True)
+            train(
+                method, Images(X[:600].reshape(-1, 8, 8) / 16.0), encoder=small_convnet(1, 8),
+                views=Views(8, 1, flip=False, least_area=0.5), out=out, epochs=12, batch_size=100,
+                trainer={"accelerator": "cpu", "enable_progress_bar": False}, **settings,
+            )
+            os._exit(0)
+        finally:
+            os._exit(1)
+
+    def written():
+        path = out / "last.ckpt"
+        return path.stat().st_mtime_ns if path.exists() else 0
+
+    draw, kills, started = random.Random(0), 0, time.monotonic()
+    while kills < n_kills and time.monotonic() - started < 200:
+        child = os.fork()
+        if child == 0:
+            learn()
+        if kills % 2:  # soon after an epoch was kept
+            before = written()
+            while written() == before and os.waitpid(child, os.WNOHANG)[0] == 0:
+                time.sleep(0.001)
+            time.sleep(draw.uniform(0.0, 0.2))
+        else:
+            time.sleep(draw.uniform(0.0, 1.5))
+        try:
+            os.kill(child, signal.SIGKILL)
+            kills += os.WIFSIGNALED(os.waitpid(child, 0)[1])
+        except (ChildProcessError, ProcessLookupError):
+            break  # it had come to its end
+    child = os.fork()
+    if child == 0:
+        learn()
+    sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def metrics_of(folder, method, n_kills):
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(KILLED), folder, str(n_kills), method],
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "OMP_NUM_THREADS": "1",
+            "NUMBA_NUM_THREADS": "1",
+            "CUDA_VISIBLE_DEVICES": "",
+        },
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    with open(folder / "metrics.csv", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    names = [name for name in rows[0] if not name.endswith("seconds")]
+    numbers = [[float(row[name] or "nan") for name in names] for row in rows]
+    return np.array(numbers), np.load(folder / "embeddings.npy")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")
+@pytest.mark.parametrize("method", ["siammm", "mixem"])
+def test_a_killed_training_comes_to_the_same_metrics(tmp_path, method):
+    whole, rows = metrics_of(tmp_path / "whole", method, 0)
+    killed, again = metrics_of(tmp_path / "killed", method, 8)
+    assert len(whole) == 12
+    np.testing.assert_allclose(killed, whole, atol=1e-6, rtol=1e-6)
+    np.testing.assert_allclose(again, rows, atol=1e-5)

@@ -1,0 +1,82 @@
+"""Two processes learn what one learns from batches of twice the size."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("lightning")
+pytest.importorskip("kornia")
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = """
+import sys
+import numpy as np
+import torch
+from lightning.pytorch import Trainer
+from sklearn.datasets import load_digits
+from torch import nn
+from vmfmix.deep.data import Images, loader
+from vmfmix.deep.train import METHODS
+
+torch.set_num_threads(1)
+method, n_processes, path = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+images = Images(load_digits().images[:1280] / 16.0, load_digits().target[:1280])
+config = {
+    "siammm": dict(dim=16, predictor_hidden=32, warm_up=0.3, ramp=0.3, refits=1,
+                   n_components_init=30),
+    "mixem": dict(dim=8, pretraining=1, learning_rate=1e-3),
+}[method]
+kind, settings = METHODS[method]
+settings = settings(epochs=3, batch_size=128 // n_processes, hidden=64, **config)
+torch.manual_seed(0)
+encoder = nn.Sequential(nn.Flatten(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 32))
+views = lambda batch: [batch / 255.0, batch.flip(-1) / 255.0]
+learner = kind(encoder, views, images.images[:2], len(images), settings, images.labels)
+if method == "siammm":
+    for part in (learner.projector, learner.predictor, learner.target.network[1]):
+        for number, layer in enumerate(part):  # each process would normalize its own batches
+            if isinstance(layer, nn.BatchNorm1d):
+                part[number] = nn.LayerNorm(layer.num_features)
+    learner.target.requires_grad_(False)
+Trainer(
+    max_epochs=3, devices=n_processes, accelerator="cpu", logger=False,
+    strategy="ddp_find_unused_parameters_true" if n_processes > 1 else "auto",
+    enable_checkpointing=False, enable_progress_bar=False, use_distributed_sampler=False,
+).fit(learner, loader(images, settings.batch_size, seed=0))
+if learner.global_rank == 0:
+    losses = [row["loss"] for row in learner.history]
+    if method == "siammm":
+        found = learner.mixture.counts, learner.mixture.resultants, learner.bank
+    else:
+        usage = [row.get("usage", 0.0) for row in learner.history]
+        found = *(part.detach() for part in learner.mixture.parameters()), usage
+    np.savez(path, losses, *found)
+"""
+
+
+@pytest.mark.parametrize("method", ["siammm", "mixem"])
+def test_two_processes_learn_what_one_learns_from_batches_of_twice_the_size(method, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT, encoding="utf-8")
+    starts = {1: [sys.executable], 2: [sys.executable, "-m", "torch.distributed.run"]}
+    starts[2] += ["--nproc-per-node=2", "--standalone"]
+    found = {}
+    for number, start in starts.items():
+        path = tmp_path / f"{number}.npz"
+        done = subprocess.run(
+            [*start, str(script), method, str(number), str(path)],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""},
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert done.returncode == 0, done.stderr
+        found[number] = np.load(path).values()
+    for one, two in zip(*found.values(), strict=True):
+        assert one.shape == two.shape
+        np.testing.assert_allclose(two, one, atol=1e-5)

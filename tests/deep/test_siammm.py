@@ -1,0 +1,326 @@
+"""Training with clusters on small digits: what is learned, noted, stored and taken up again."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("lightning")
+pytest.importorskip("kornia")
+
+from lightning.pytorch.loggers import CSVLogger  # noqa: E402
+from sklearn.datasets import load_digits  # noqa: E402
+from sklearn.preprocessing import normalize  # noqa: E402
+from torch import nn  # noqa: E402
+
+import vmfmix  # noqa: E402
+from vmfmix.deep import monitors  # noqa: E402
+from vmfmix.deep import train as training  # noqa: E402
+from vmfmix.deep.config import read_yaml  # noqa: E402
+from vmfmix.deep.data import Images  # noqa: E402
+from vmfmix.deep.evaluate import embed, many_to_one_accuracy  # noqa: E402
+from vmfmix.deep.siammm import SiamMM, SiamMMConfig  # noqa: E402
+from vmfmix.deep.views import Views  # noqa: E402
+from vmfmix.metrics import clustering_report  # noqa: E402
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::UserWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning"),  # of Lightning about torch
+]
+torch.set_num_threads(1)  # tests run beside each other, and threads of torch wait in a hurry
+SHORT = {
+    "epochs": 4,
+    "batch_size": 128,
+    "dim": 16,
+    "hidden": 64,
+    "predictor_hidden": 32,
+    "warm_up": 0.25,
+    "ramp": 0.25,
+    "refits": 2,
+    "n_components_init": 20,
+}
+ON_CPU = {"accelerator": "cpu", "enable_progress_bar": False}
+
+
+@pytest.fixture(scope="module")
+def digits():
+    X, y = load_digits(return_X_y=True)
+    return Images(X.reshape(-1, 8, 8) / 16.0, y)
+
+
+def small_encoder():
+    return nn.Sequential(
+        nn.Conv2d(1, 16, 3, 2, 1), nn.BatchNorm2d(16), nn.ReLU(), nn.Flatten(), nn.Linear(256, 32)
+    )
+
+
+def trained(digits, out=None, *, views=None, trainer=None, test=None, start=None, **config):
+    torch.manual_seed(0)
+    return training.train(
+        "siammm",
+        digits,
+        test=test,
+        start=start,
+        encoder=small_encoder(),
+        views=views or Views(8, 1, flip=False, least_area=0.5),
+        out=out,
+        trainer={**ON_CPU, **(trainer or {})},
+        **{**SHORT, **config},
+    )
+
+
+def test_a_training_ends_with_a_mixture(digits):
+    result = trained(digits)
+    assert [row["epoch"] for row in result.history] == [0, 1, 2, 3]
+    assert [row["share"] for row in result.history] == [0.0, 0.7, 0.7, 0.7]
+    assert "n_components" not in result.history[0]
+    assert all(row["n_components"] >= 2 for row in result.history[1:])
+    assert all(np.isfinite(row["loss"]) for row in result.history)
+    np.testing.assert_array_equal(result.model.predict(result.embeddings), result.model.labels_)
+    assert result.embeddings.shape == (len(digits), 16)
+    np.testing.assert_allclose(np.linalg.norm(result.embeddings, axis=1), 1.0, rtol=1e-5)
+
+
+def test_scores_of_what_was_learned(digits):
+    part = np.arange(len(digits)) % 4
+    train, test = (
+        Images(digits.images[torch.from_numpy(some)], digits.labels[torch.from_numpy(some)])
+        for some in (part > 0, part == 0)
+    )
+    result = trained(train, epochs=6, momentum=0.5, test=test)
+    report = result.report
+    assert report["n_images"] == len(test)
+    assert report["knn"] > 0.9
+    assert report["linear"] > 0.9
+    assert len(report["clusterings"]) == 9
+    for name, row in report["clusterings"].items():
+        assert row["adjusted_mutual_info"] > 0.2, name
+        assert row["n_clusters"] > 3
+        assert row["many_to_one"] >= row["accuracy"] - 0.05
+    ours = report["clusterings"]["mixture of the training"]
+    found = result.model.predict(normalize(embed(result.method, test).embeddings))
+    assert ours == {
+        **clustering_report(test.labels.numpy(), found),
+        "many_to_one": many_to_one_accuracy(
+            train.labels.numpy(), result.model.labels_, test.labels.numpy(), found
+        ),
+    }
+    assert result.history[-1]["knn"] > 0.3  # chance: 0.1
+    with pytest.raises(ValueError, match="no labels to compare with"):
+        trained(train, test=Images(test.images))
+
+
+def test_the_loss_falls(digits):
+    losses = [row["loss"] for row in trained(digits, epochs=6, share=0.0).history]
+    assert losses[-1] < losses[0] - 0.05
+
+
+@pytest.mark.parametrize("objective", ["nce1-memory", "nce1-batch", "nce2"])
+@pytest.mark.parametrize("momentum", [0.9, None])
+def test_other_objectives_and_no_momentum(digits, objective, momentum):
+    result = trained(digits, epochs=3, objective=objective, momentum=momentum, n_components=10)
+    assert result.history[-1]["n_components"] == 10
+    assert np.isfinite(result.history[-1]["loss"])
+
+
+def test_without_clusters_nothing_is_fitted(digits):
+    result = trained(digits, share=0.0, epochs=2, n_components=10)
+    assert result.method.mixture.n_components == 0
+    assert result.model.n_components_ == 10
+
+
+def test_a_training_that_is_taken_up_again_goes_on_to_the_same_numbers(digits, tmp_path):
+    whole = trained(digits, tmp_path / "whole")
+
+    class Interrupted(Exception):
+        pass
+
+    def interrupt(self, outputs, batch, batch_idx):
+        if self.current_epoch == 2 and batch_idx == 5:
+            raise Interrupted
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SiamMM, "on_train_batch_end", interrupt)
+        with pytest.raises(Interrupted):
+            trained(digits, tmp_path / "cut")
+    again = trained(digits, tmp_path / "cut")
+    assert len(again.history) == 4
+    for one, other in zip(whole.history, again.history, strict=True):
+        for row in (one, other):
+            assert row.pop("epoch_seconds") > row.pop("mixture_seconds") >= 0
+            row.pop("refit_seconds")
+        assert one == pytest.approx(other, rel=1e-5)
+    np.testing.assert_allclose(whole.embeddings, again.embeddings, atol=1e-4)
+
+
+def test_what_a_training_writes(digits, tmp_path):
+    out = tmp_path / "run"
+    result = trained(digits, out, epochs=2)
+    model = vmfmix.load(out / "mixture.npz")
+    np.testing.assert_array_equal(model.labels_, np.load(out / "labels.npy"))
+    np.testing.assert_array_equal(np.load(out / "embeddings.npy"), result.embeddings)
+    with (out / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["loss"]) for row in rows] == [row["loss"] for row in result.history]
+    with (out / "clusters.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["cluster"]) for row in rows] == model.labels_.tolist()
+    assert (out / "history.png").read_bytes().startswith(b"\x89PNG")
+    settings = read_yaml(out / "config.yaml", SiamMMConfig, "siammm")
+    assert SiamMMConfig(**settings) == SiamMMConfig(**{**SHORT, "epochs": 2})
+    with pytest.raises(ValueError, match=r"other settings \(share\)"):
+        trained(digits, out, epochs=2, share=0.1)
+
+
+def test_the_command(digits, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    np.savez(tmp_path / "digits.npz", images=digits.images[:300, 0].numpy())
+    command = f"siammm {tmp_path / 'digits.npz'} --out {tmp_path / 'out'} --epochs 2"
+    options = "--batch-size 100 --dim 16 --hidden 32 --momentum none --n-components 10"
+    assert training.main(f"{command} {options}".split()) == 0
+    assert "of 300 images" in capsys.readouterr().out
+    assert read_yaml(tmp_path / "out/config.yaml", SiamMMConfig)["momentum"] is None
+    config = f"--config {tmp_path / 'out/config.yaml'} --out {tmp_path / 'other'} --epochs 1"
+    np.savez(
+        tmp_path / "test.npz", images=digits.images[300:, 0].numpy(), y=digits.labels[300:].numpy()
+    )
+    again = f"siammm {tmp_path / 'digits.npz'} {config} --test {tmp_path / 'test.npz'}"
+    assert training.main(again.split()) == 0
+    said = capsys.readouterr().out
+    assert "1497 test images of 10 classes" in said
+    assert "mixture of the training" in said
+    assert "linear probe" not in said  # there are no labels to learn from
+    assert len(json.loads((tmp_path / "other/report.json").read_text())["clusterings"]) == 9
+    assert read_yaml(tmp_path / "other/config.yaml", SiamMMConfig)["epochs"] == 1
+    assert training.main(["siammm", str(tmp_path / "nothing"), "--out", str(tmp_path)]) == 2
+    assert "no folder or file" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"objective": "other"}, "objective='other'"),
+        ({"share": 1.0}, "share=1.0"),
+        ({"lambda_": 1.0}, "lambda_: siammm has no such setting; it has epochs"),
+        ({"warm_up": 0.9, "ramp": 0.2}, "sum at most 1"),
+        ({"settled": 0.2}, "settled=0.2 must be above warm_up=0.25"),
+        ({"n_components": "many"}, "pass a number or"),
+        ({"batch_size": 10**6}, "fewer than batch_size"),
+        ({"batch_size": 1}, "batch_size=1 is not allowed; pass at least 2"),
+        ({"refits": 0}, "refits=0 is not allowed"),
+        ({"n_components": 5000}, "more than there are images, 1797"),
+    ],
+)
+def test_bad_settings_are_refused_in_words(digits, config, message):
+    with pytest.raises(ValueError, match=message):
+        trained(digits, **config)
+
+
+def test_a_training_of_other_images_does_not_go_on(digits, tmp_path):
+    trained(digits, tmp_path, epochs=1)
+    fewer = Images(digits.images[:500], digits.labels[:500])
+    with pytest.raises(ValueError, match=r"was of 1797 images .* there are 500 images"):
+        trained(fewer, tmp_path, epochs=1)
+
+
+def test_a_training_that_begins_with_an_encoder_has_it_as_its_target(digits, tmp_path):
+    trained(digits, tmp_path, epochs=1)
+    again = trained(digits, epochs=1, start=tmp_path / "last.ckpt", learning_rate=0.0)
+    ours, target = again.method.encoder, again.method.target.network[0]
+    for one, other in zip(ours.parameters(), target.parameters()):
+        assert torch.allclose(one, other)
+
+
+def test_test_images_must_fit(digits):
+    colors = Images(digits.images.expand(-1, 3, -1, -1), digits.labels)
+    with pytest.raises(ValueError, match="3 channel"):
+        trained(digits, test=colors)
+
+
+def test_encoders_that_give_no_rows_are_refused_in_words(digits):
+    with pytest.raises(ValueError, match="one row for each image"):
+        training.train("siammm", digits, encoder=nn.Conv2d(1, 4, 3), **SHORT)
+
+
+def test_small_crops_learn_from_the_targets_of_large_ones(digits):
+    views = Views(8, 1, flip=False, least_area=0.5, n_small=2)
+    result = trained(digits, views=views, epochs=2)
+    assert np.isfinite(result.history[-1]["loss"])
+    assert len(views(digits.images[:2])) == 4
+
+
+def test_a_dataset_may_bring_its_own_views(digits):
+    class Pairs(torch.utils.data.Dataset):
+        def __len__(self):
+            return 400
+
+        def __getitem__(self, number):
+            image = digits.images[number].float() / 255.0
+            return [image, image.flip(-1)], "what else there is"
+
+    class Bare(Pairs):
+        def __getitem__(self, number):
+            return super().__getitem__(number)[0]
+
+    with pytest.raises(ValueError, match=r"put views into a list of their own"):
+        trained(Bare())
+
+    result = trained(Pairs(), epochs=2)
+    assert result.embeddings.shape == (400, 16)
+    shown = normalize(embed(result.method, Images(digits.images[:400])).embeddings)
+    np.testing.assert_allclose(result.embeddings, shown, atol=1e-5)
+
+
+def test_steps_of_several_batches(digits):
+    one = trained(digits, trainer={"accumulate_grad_batches": 2}, epochs=2)
+    n_batches = len(digits) // SHORT["batch_size"]
+    assert one.method.global_step == 2 * -(-n_batches // 2)
+    assert one.method.images_a_step == 256
+
+
+def test_half_precision(digits):
+    result = trained(digits, trainer={"precision": "bf16-mixed"})
+    assert result.method.mixture.resultants.dtype == torch.float32
+    assert result.history[-1]["loss"] == pytest.approx(trained(digits).history[-1]["loss"], abs=0.1)
+
+
+def test_numbers_of_each_epoch_go_to_loggers(digits, tmp_path):
+    logger = CSVLogger(tmp_path)
+    history = trained(digits, trainer={"logger": logger}, epochs=2).history
+    with (tmp_path / "lightning_logs/version_0/metrics.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["spread"]]
+    assert [float(row["spread"]) for row in rows] == [
+        pytest.approx(row["spread"], rel=1e-5) for row in history
+    ]
+    assert float(rows[-1]["n_components"]) == history[-1]["n_components"]
+
+
+def test_a_collapsed_training_ends(digits, monkeypatch):
+    monkeypatch.setattr(monitors, "spread", lambda embeddings: 0.05)
+    with pytest.warns(UserWarning, match="have collapsed"):
+        result = trained(digits)
+    assert len(result.history) == 1
+
+
+def test_collapse_is_told_in_words():
+    same = torch.ones(100, 8) / 8**0.5
+    apart = torch.nn.functional.normalize(torch.randn(1000, 8), dim=1)
+    assert monitors.spread(same) < 1e-6
+    assert monitors.spread(apart) == pytest.approx(1.0, abs=0.05)
+    assert monitors.effective_rank(apart) > 7
+    assert "have collapsed" in monitors.warning_of_spread(0.05)
+    assert "begin to collapse" in monitors.warning_of_spread(0.3)
+    assert monitors.warning_of_spread(1.0) is None
+    assert "Few clusters" in monitors.warning_of_usage(1.5, 20)
+    assert monitors.warning_of_usage(15.0, 20) is None
+    assert monitors.has_collapsed(0.05)
+    assert not monitors.has_collapsed(0.3)
+
+
+def test_distinct_means_and_neighbors():
+    means = torch.eye(4)[[0, 1, 1, 2]]
+    assert monitors.n_distinct(means) == 3
+    rows, labels = torch.eye(6).repeat(30, 1), torch.arange(6).repeat(30)
+    assert monitors.knn_accuracy(rows, labels, rows, labels) == 1.0

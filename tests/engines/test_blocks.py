@@ -1,0 +1,250 @@
+"""Rows that come by blocks: every kind of source, and what is said of a bad one."""
+
+import numpy as np
+import pytest
+
+from vmfmix import VMFMixture
+from vmfmix.datasets import make_vmf_mixture
+from vmfmix.engines.sources import Source, is_source
+
+
+@pytest.fixture(scope="module")
+def X():
+    return make_vmf_mixture(2000, 16, 5, concentration=30.0, dtype=np.float32, random_state=0)[0]
+
+
+@pytest.fixture(scope="module")
+def reference(X):
+    return VMFMixture(random_state=0).fit(X)
+
+
+class Sliced:
+    """Has a shape and slices, and nothing else."""
+
+    def __init__(self, X):
+        self._X, self.shape, self.dtype = X, X.shape, X.dtype
+
+    def __getitem__(self, rows):
+        assert isinstance(rows, slice)
+        return self._X[rows]
+
+
+class Batches:
+    """Can be iterated again and again; batches have labels with them."""
+
+    def __init__(self, X):
+        self._X = X
+
+    def __iter__(self):
+        for start in range(0, len(self._X), 64):
+            yield self._X[start : start + 64], np.zeros(64)
+
+
+def zarr_array(X, folder):
+    zarr = pytest.importorskip("zarr")
+    array = zarr.create_array(
+        str(folder / "rows.zarr"), shape=X.shape, chunks=(300, 16), dtype="f4"
+    )
+    array[:] = X
+    return array
+
+
+def h5py_array(X, folder):
+    h5py = pytest.importorskip("h5py")
+    return h5py.File(folder / "rows.h5", "w").create_dataset("rows", data=X, chunks=(300, 16))
+
+
+def memmap(X, folder):
+    X.tofile(folder / "rows.bin")
+    return np.memmap(folder / "rows.bin", np.float32, "r", shape=X.shape)
+
+
+def data_set(X, folder):
+    datasets = pytest.importorskip("datasets")
+    return datasets.Dataset.from_dict({"text": ["a"] * len(X), "embedding": list(X)})
+
+
+def data_loader(X, folder):
+    torch = pytest.importorskip("torch")
+    tensors = torch.utils.data.TensorDataset(torch.from_numpy(X), torch.zeros(len(X)))
+    return torch.utils.data.DataLoader(tensors, batch_size=128)
+
+
+SOURCES = {
+    "slices": lambda X, folder: Sliced(X),
+    "iterable": lambda X, folder: Batches(X),
+    "callable": lambda X, folder: lambda: iter(np.array_split(X, 7)),
+    "callable for a list": lambda X, folder: lambda: np.array_split(X, 7),
+    "zarr": zarr_array,
+    "h5py": h5py_array,
+    "memmap": memmap,
+    "datasets": data_set,
+    "DataLoader": data_loader,
+}
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+@pytest.mark.parametrize("block_size", [None, 333])
+def test_a_fit_does_not_depend_on_where_rows_come_from(X, reference, tmp_path, kind, block_size):
+    source = SOURCES[kind](X, tmp_path)
+    model = VMFMixture(random_state=0, block_size=block_size).fit(source)
+    np.testing.assert_array_equal(model.labels_, reference.labels_)
+    np.testing.assert_allclose(model.means_, reference.means_, atol=1e-6)
+    np.testing.assert_array_equal(model.predict(source), reference.labels_)
+    np.testing.assert_allclose(model.predict_proba(source), reference.predict_proba(X), atol=1e-5)
+    assert model.n_features_in_ == 16
+
+
+def test_arrays_and_tables_are_no_sources(X):
+    pandas = pytest.importorskip("pandas")
+    for array in (X, X.tolist(), (1, 2), pandas.DataFrame(X), None, 3, "text", {"a": 1}):
+        assert not is_source(array)
+
+
+def test_small_blocks_are_put_together():
+    X = np.ones((100, 4), np.float32)
+    source = Source(lambda: (row[np.newaxis] for row in X), n_rows_per_block=32)
+    assert [rows.stop - rows.start for rows, _ in source] == [32, 32, 32, 4]
+
+
+def blocks_with(X, change):
+    parts = [part.copy() for part in np.array_split(X, 8)]
+    parts[5] = change(parts[5])
+    return lambda: iter(parts)
+
+
+def with_nan(block):
+    block[3, 2] = np.nan
+    return block
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (with_nan, "Block 5 of X, which begins at row 1250, cannot be used. .*NaN"),
+        (lambda block: block[:, :10], "Block 5 .* has 10 features, .* have 16"),
+        (lambda block: block[0], "Block 5 .*1D array"),
+        (lambda block: np.full(block.shape, "text"), "Block 5 .*could not convert"),
+        (lambda block: block + 1j, "Block 5 .*[Cc]omplex"),
+    ],
+)
+def test_bad_blocks_are_named(X, change, message):
+    model = VMFMixture(3)
+    with pytest.raises(ValueError, match=message):
+        model.fit(blocks_with(X, change))
+    assert not hasattr(model, "means_")
+    assert not hasattr(model, "n_features_in_")
+
+
+def test_iterators_that_cannot_be_read_again_are_refused_in_words(X):
+    model = VMFMixture(3)
+    with pytest.raises(ValueError, match=r"an iterator .* read once"):
+        model.fit(iter(np.array_split(X, 3)))
+    used_up = iter(np.array_split(X, 3))
+    with pytest.raises(ValueError, match="2000 rows when it was read first, and 0"):
+        model.fit(lambda: used_up)
+    longer = [2]
+
+    def growing():
+        longer[0] += 1
+        return iter([X] * longer[0])
+
+    with pytest.raises(ValueError, match="6000 rows when it was read first, and more"):
+        model.fit(growing)
+    assert not hasattr(model, "means_")
+
+
+def test_rows_in_another_order_are_refused_in_words(X):
+    rng = np.random.default_rng(0)
+    rows = X * rng.uniform(1, 2, size=(len(X), 1)).astype(np.float32)
+    with pytest.raises(ValueError, match="same order each time"):
+        VMFMixture(3).fit(lambda: iter([rows[rng.permutation(len(rows))]]))
+
+
+def test_what_a_source_raises_is_told_with_its_place(X):
+    def failing():
+        yield X[:500]
+        raise OSError("the disk is gone")
+
+    with pytest.raises(OSError, match="the disk is gone") as caught:
+        VMFMixture(3).fit(failing)
+    assert caught.value.__notes__ == ["Block 1 of X, which begins at row 500, could not be read."]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "said"),
+    [
+        (np.float32, "Block 2 of X, which begins at row 1000, cannot be used. Input contains NaN"),
+        (np.float16, "hold NaN or infinity, which they did not"),
+    ],
+)
+def test_rows_that_go_bad_later_are_told(X, dtype, said):
+    reads = [0]
+
+    def going_bad():
+        reads[0] += 1
+        part = X.astype(dtype)
+        if reads[0] > 3:
+            part[1234] = np.nan
+        return iter(np.array_split(part, 4))
+
+    model = VMFMixture(3, block_size=500)
+    with pytest.raises(ValueError, match=said):
+        model.fit(going_bad)
+    assert not hasattr(model, "means_")
+
+
+@pytest.mark.parametrize("nothing", [lambda: iter([]), lambda: iter([np.empty((0, 4))])])
+def test_sources_without_rows_are_refused_in_words(nothing):
+    with pytest.raises(ValueError, match="no rows"):
+        VMFMixture(3).fit(nothing)
+
+
+def test_a_fit_that_fails_leaves_no_thread_reading(X):
+    import threading
+
+    before = threading.active_count()
+    for _ in range(3):
+        with pytest.raises(ValueError, match="Block 5"):
+            VMFMixture(3).fit(blocks_with(X, with_nan))
+    assert threading.active_count() <= before + 1
+
+
+def test_progress_is_told_with_rate_and_time_left(X, capsys, monkeypatch):
+    monkeypatch.setattr("vmfmix.fitting.progress._SECONDS", 0.0)
+    VMFMixture(3, random_state=0, verbose=1, block_size=500).fit(Sliced(X))
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("  500 of 2000 rows, ") and "s left" in line for line in lines)
+
+
+def test_data_sets_with_several_columns_of_vectors_are_refused_in_words(X):
+    datasets = pytest.importorskip("datasets")
+    both = datasets.Dataset.from_dict({"one": list(X[:10]), "other": list(X[:10])})
+    with pytest.raises(ValueError, match="columns one, other, of which 2 hold vectors"):
+        VMFMixture(3).fit(both)
+
+
+def test_an_iterator_may_fill_the_same_array_again(X, reference):
+    def blocks():
+        block = np.empty((250, X.shape[1]), np.float32)
+        for start in range(0, len(X), 250):
+            block[:] = X[start : start + 250]
+            yield block
+
+    np.testing.assert_array_equal(VMFMixture(random_state=0).fit(blocks).labels_, reference.labels_)
+
+
+@pytest.mark.parametrize("first_bad", range(1, 6))
+@pytest.mark.parametrize("options", [{}, {"merge": None}, {"center": True}])
+def test_rows_that_become_nan_in_a_later_pass_are_refused(X, first_bad, options):
+    passes = []
+
+    def blocks():
+        passes.append(1)
+        rows = X.copy()
+        if len(passes) > first_bad:
+            rows[1:] = np.nan
+        return iter([rows])
+
+    with pytest.raises(ValueError, match=r"Input X? ?contains NaN|hold NaN"):
+        VMFMixture(5, random_state=0, **options).fit(blocks)

@@ -1,0 +1,116 @@
+"""First looks change the speed of a pass and nothing else, on whatever processor."""
+
+import numpy as np
+import pytest
+
+from tests.engines.test_cpu import TOLERANCE, assert_same_statistics
+from vmfmix.datasets import make_vmf_mixture
+from vmfmix.engines import cpu, kernels, looks
+from vmfmix.engines.choice import choose_engine
+from vmfmix.model.statistics import MixtureParameters
+
+torch = pytest.importorskip("torch")
+
+
+def mixture(n_rows=3000, n_features=32, n_components=200, concentration=60.0):
+    X, _, truth = make_vmf_mixture(
+        n_rows,
+        n_features,
+        n_components,
+        concentration=concentration,
+        random_state=0,
+        return_parameters=True,
+    )
+    lengths = np.random.default_rng(0).uniform(0.1, 10.0, size=(n_rows, 1))
+    return X * lengths, MixtureParameters(truth.weights, truth.means, truth.concentrations)
+
+
+@pytest.mark.parametrize("n_features", [3, 64, 768])
+@pytest.mark.parametrize("centered", [False, True])
+def test_scores_are_too_low_by_no_more_than_the_margin(n_features, centered):
+    X, parameters = mixture(500, n_features)
+    X = X.astype(np.float32)
+    center = 0.3 * parameters.means[0] if centered else np.zeros(n_features)
+    engine = choose_engine(X, center=center if centered else None)
+    look = looks.Look(parameters.natural, center, engine.dtype)
+    passed = engine._pass(parameters, may_look=False).mixture
+    scratch = kernels.Scratch.of(len(X), len(passed.offsets), n_features, X.dtype)
+    scores = look.write_scores(X, engine._about(slice(0, len(X))), scratch)
+    scores = torch.from_numpy(scores.view(np.int16)).view(torch.bfloat16).to(torch.float64).numpy()
+    unit, _ = engine.sample(len(X), None)
+    errors = unit.astype(np.float64) @ parameters.natural.T - scores
+    assert (np.abs(errors) <= look.margins).all()
+    assert np.abs(errors).max() > 0.05 * look.margins.max()  # and the margin is not idle
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.float16])
+@pytest.mark.parametrize("concentration", [10.0, 60.0, 1e5])
+@pytest.mark.parametrize("kind", ["soft", "hard", "centered", "weighted"])
+def test_statistics_and_assignment_do_not_change(monkeypatch, dtype, concentration, kind):
+    X, parameters = mixture(concentration=concentration)
+    X = X.astype(dtype)
+    X[::50] = 0
+    given = {
+        "center": 0.2 * parameters.means[0] if kind == "centered" else None,
+        "sample_weight": np.arange(len(X)) % 3.0 if kind == "weighted" else None,
+    }
+    found = {}
+    for may_look in (True, False):
+        monkeypatch.setattr(looks, "pays", lambda *size, answer=may_look: answer)
+        engine = choose_engine(X, **given)
+        found[may_look] = (
+            engine.accumulate(parameters, hard=kind == "hard"),
+            engine.assign(parameters),
+        )
+    tolerance = TOLERANCE[np.float64 if dtype == np.float64 else np.float32]
+    assert_same_statistics(found[True][0], found[False][0], tolerance)
+    labels, probabilities, log_densities = found[True][1]
+    assert (labels != found[False][1].labels).mean() < 1e-3  # ties within rounding
+    tolerance *= max(concentration / 100, 1)
+    np.testing.assert_allclose(probabilities, found[False][1].probabilities, atol=10 * tolerance)
+    np.testing.assert_allclose(log_densities, found[False][1].log_densities, atol=10 * tolerance)
+
+
+def test_a_look_that_leaves_too_much_in_doubt_is_followed_by_a_pass_without(monkeypatch):
+    monkeypatch.setattr(looks, "pays", lambda *size: True)
+    X, parameters = mixture(concentration=2.0)
+    engine = choose_engine(X)
+    looked = []
+    original = looks.Look.__init__
+
+    def counted(self, *arguments):
+        looked.append(True)
+        original(self, *arguments)
+
+    monkeypatch.setattr(looks.Look, "__init__", counted)
+    for _ in range(4):
+        engine.accumulate(parameters)
+    assert len(looked) == 2
+
+
+def test_torch_gets_its_threads_back(monkeypatch):
+    monkeypatch.setattr(looks, "pays", lambda *size: True)
+    before = torch.get_num_threads()
+    X, parameters = mixture(concentration=1e3)
+    engine = choose_engine(X)
+    engine.accumulate(parameters)
+    assert torch.get_num_threads() == before
+
+    def fail(*arguments):
+        raise RuntimeError("stop")
+
+    monkeypatch.setattr(cpu.kernels, "accumulate_looks", fail)
+    with pytest.raises(RuntimeError, match="stop"):
+        engine.accumulate(parameters)
+    assert torch.get_num_threads() == before
+
+
+def test_a_look_is_taken_where_it_pays(monkeypatch):
+    monkeypatch.setattr(looks, "_has_instructions", lambda: True)
+    assert looks.pays(1000, 384, 150)  # torch has been imported
+    assert not looks.pays(10**6, 64, 20)
+    monkeypatch.delitem(looks.sys.modules, "torch")
+    assert not looks.pays(1000, 384, 150)
+    assert looks.pays(100_000, 384, 1000)
+    monkeypatch.setattr(looks, "_has_instructions", lambda: False)
+    assert not looks.pays(100_000, 384, 1000)

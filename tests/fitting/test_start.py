@@ -1,0 +1,98 @@
+"""Where EM starts: many components on a sample of distinct rows, merged."""
+
+import numpy as np
+import pytest
+
+from vmfmix.datasets import make_vmf_mixture
+from vmfmix.engines.choice import choose_engine
+from vmfmix.fitting.seeding import distinct_rows
+from vmfmix.fitting.start import measure_isotropy, merged_start
+from vmfmix.merging.isotropy import isotropy
+from vmfmix.model.statistics import maximize
+
+
+@pytest.fixture(scope="module")
+def rows():
+    return make_vmf_mixture(1500, 16, 5, concentration=60.0, random_state=0)[0]
+
+
+def start_of(engine, n_components, seed=0, **options):
+    return merged_start(engine, n_components, rng=np.random.RandomState(seed), **options)
+
+
+@pytest.mark.parametrize(
+    ("n_components", "n_rows", "expected"),
+    [
+        ("auto", 1500, 187),  # an eighth
+        ("auto", 100, 20),  # few rows: half of them, at most 20
+        ("auto", 30, 15),
+        ("auto", 1, 1),
+        (1, 1500, 1),
+        (5, 1500, 50),  # enough
+        (5, 600, 30),  # a twentieth of the rows
+        (40, 1500, 120),  # three times as many
+        (5, 30, 15),
+        (20, 30, 20),  # half of the rows is fewer than are wanted
+    ],
+)
+def test_how_many_it_starts_from(rows, n_components, n_rows, expected):
+    start = start_of(choose_engine(rows[:n_rows]), n_components)
+    assert start.partitions[0].n_components == expected
+    if n_components != "auto":
+        assert start.n_components == start.partitions[-1].n_components == n_components
+
+
+def test_many_rows_are_merged_on_a_sample():
+    rows = make_vmf_mixture(13_000, 4, 3, concentration=60.0, random_state=0)[0]
+    start = start_of(choose_engine(rows), 3)
+    assert len(start.partitions[-1].labels) == 12_000
+    many = start_of(choose_engine(rows), 3, n_components_init=650)
+    assert len(many.partitions[-1].labels) == 13_000  # twenty for each component
+
+
+def test_copies_and_the_order_of_rows_change_nothing(rows):
+    order = np.random.RandomState(1).permutation(len(rows))
+    one = start_of(choose_engine(rows), "auto")
+    five = start_of(choose_engine(np.repeat(rows, 5, axis=0)), "auto")
+    other = start_of(choose_engine(rows[order]), "auto")
+    for start in (five, other):
+        assert start.n_components == one.n_components == 5
+        assert start.scores == one.scores
+        np.testing.assert_array_equal(start.statistics.counts, one.statistics.counts)
+    assert (one.scale, five.scale) == (1.0, 5.0)
+    # More than the sample holds: copies are drawn unequally, and the number is still the same.
+    assert start_of(choose_engine(np.repeat(rows, 10, axis=0)), "auto").n_components == 5
+
+
+def test_weights_count_while_components_merge(rows):
+    weight = np.where(rows[:, 0] > 0, 3.0, 1.0)
+    start = start_of(choose_engine(rows, sample_weight=weight), 5)
+    total = start.statistics.resultants.sum(axis=0) * start.scale
+    np.testing.assert_allclose(total, weight @ rows, rtol=1e-9)
+    without = start_of(choose_engine(rows, sample_weight=np.where(rows[:, 0] > 0, 1.0, 0.0)), 5)
+    assert len(without.partitions[-1].labels) == (rows[:, 0] > 0).sum()
+
+
+def test_statistics_are_those_of_the_cut(rows):
+    start = start_of(choose_engine(rows), "auto")
+    assert len(start.statistics.counts) == start.n_components == 5
+    assert start.statistics.counts.sum() == 1500
+    assert start.scores[5] == max(start.scores.values())
+
+
+def test_a_number_is_enough_and_a_path_need_not_be_labeled(rows):
+    start = start_of(choose_engine(rows), 5)
+    assert all(partition.labels is None for partition in start.partitions[:-1])
+    counts = np.bincount(start.partitions[-1].labels)
+    np.testing.assert_array_equal(counts, start.partitions[-1].statistics.counts)
+
+
+def test_isotropy_is_that_of_the_clusters(rows):
+    engine = choose_engine(rows)
+    start = start_of(engine, 5)
+    ordered, _ = distinct_rows(rows, np.ones(len(rows)))  # as the path sees them
+    direct = isotropy(ordered, start.partitions[-1].labels, np.random.RandomState(0))
+    assert start.isotropy == pytest.approx(direct, abs=0.05)
+    parameters = maximize(start.statistics)
+    measured = measure_isotropy(engine, parameters, np.random.RandomState(0))
+    assert measured == pytest.approx(direct, abs=0.05)

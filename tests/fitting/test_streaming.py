@@ -1,0 +1,250 @@
+"""partial_fit: rows that come once, batch by batch."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from sklearn.metrics import adjusted_rand_score
+
+import vmfmix
+from vmfmix import VMFMixture
+from vmfmix.datasets import load_snips, make_vmf_mixture
+from vmfmix.fitting.streaming import Stream
+from vmfmix.model.statistics import ConcentrationPrior, MixtureParameters, SufficientStatistics
+
+
+@pytest.fixture(scope="module")
+def planted():
+    return make_vmf_mixture(30_000, 16, 8, concentration=40.0, dtype=np.float32, random_state=0)
+
+
+def fed(model, X, size, **options):
+    for start in range(0, len(X), size):
+        model.partial_fit(X[start : start + size], **options)
+    return model
+
+
+@pytest.mark.parametrize("concentration", ["tied", "free", "pooled", 40.0])
+@pytest.mark.parametrize("size", [700, 5000])
+def test_a_stream_finds_what_a_fit_finds(planted, concentration, size):
+    X, y = planted
+    model = fed(VMFMixture(8, concentration=concentration, random_state=0), X, size)
+    fitted = VMFMixture(8, concentration=concentration, random_state=0).fit(X)
+    scores = [adjusted_rand_score(y, each.predict(X)) for each in (model, fitted)]
+    assert scores[0] > scores[1] - 0.02
+    assert model.n_samples_seen_ == len(X)
+    assert model.weights_.sum() == pytest.approx(1.0)
+    order = (fitted.means_ @ model.means_.T).argmax(axis=1)
+    np.testing.assert_allclose(model.concentrations_[order], fitted.concentrations_, rtol=0.1)
+
+
+def test_the_number_of_clusters_is_found_in_a_stream(planted):
+    X, _ = planted
+    model = fed(VMFMixture(random_state=0), X, 1000)
+    assert model.n_components_ == 8
+    assert model.merge_to(3, X).n_components_ == 3
+
+
+def test_labels_are_those_of_the_batch(planted):
+    X, _ = planted
+    model = VMFMixture(8, random_state=0)
+    for start in range(0, len(X), 2000):
+        batch = X[start : start + 2000]
+        assert model.partial_fit(batch) is model
+        np.testing.assert_array_equal(model.labels_, model.predict(batch))
+        assert model.probabilities_.shape == (2000,)
+        assert np.isfinite(model.lower_bound_)
+
+
+def test_clusters_keep_their_places_once_rows_are_kept_no_longer(planted):
+    X, _ = planted
+    model = fed(VMFMixture(8, random_state=0), X[:13_000], 1000)
+    before = model.predict(X)
+    model = fed(model, X[13_000:], 1000)
+    assert (model.predict(X) == before).mean() > 0.99
+
+
+def test_memory_of_rows_ends(planted):
+    X, _ = planted
+    model = VMFMixture(8, random_state=0)
+    fed(model, X[:8000], 1000)
+    assert len(model._stream.all_rows()[0]) == 8000
+    fed(model, X[8000:14_000], 1000)
+    assert model._stream.kept == ()
+
+
+def test_a_batch_may_be_changed_afterwards(planted):
+    X, _ = planted
+    batch = X[:900].copy()
+    model = VMFMixture(8, random_state=0).partial_fit(batch)
+    batch[:] = np.nan
+    model.partial_fit(X[900:2000])
+    assert np.isfinite(model.means_).all()
+
+
+@pytest.mark.parametrize("kind", ["fitted", "loaded", "merged"])
+def test_a_stream_goes_on_from_a_fit(planted, tmp_path, kind):
+    X, y = planted
+    model = VMFMixture(8, random_state=0).fit(X[:3000])
+    if kind == "loaded":
+        model.save(tmp_path / "model.npz")
+        model = vmfmix.load(tmp_path / "model.npz")
+    if kind == "merged":
+        model = VMFMixture(random_state=0).fit(X[:3000]).merge_to(8)
+    before = model.predict(X)
+    fed(model, X[3000:], 3000)
+    assert model.n_samples_seen_ == len(X)
+    assert (model.predict(X) == before).mean() > 0.98
+    assert adjusted_rand_score(y, model.predict(X)) > 0.95
+
+
+def test_a_fit_forgets_the_stream(planted):
+    X, _ = planted
+    model = fed(VMFMixture(8, random_state=0), X[:5000], 1000).fit(X[:2000])
+    np.testing.assert_array_equal(
+        model.labels_, VMFMixture(8, random_state=0).fit(X[:2000]).labels_
+    )
+    assert model.n_samples_seen_ == 2000
+    model.partial_fit(X[2000:3000])
+    assert model.n_samples_seen_ == 3000
+
+
+@pytest.mark.parametrize("options", [{"background": True}, {"center": True}])
+def test_options_hold_in_a_stream(planted, options):
+    X, y = planted
+    model = fed(VMFMixture(8, concentration=40.0, random_state=0, **options), X, 3000)
+    assert adjusted_rand_score(y, model.predict(X)) > 0.9
+    assert hasattr(model, "background_weight_") == ("background" in options)
+
+
+def test_weights_sparse_rows_and_tables(planted):
+    pandas = pytest.importorskip("pandas")
+    X, y = planted
+    X, y = X[:16_000], y[:16_000]
+    weight = np.tile([0.0, 2.0], 500)
+    model = fed(VMFMixture(8, random_state=0), X, 1000, sample_weight=weight)
+    assert adjusted_rand_score(y, model.predict(X)) > 0.9
+    sparse = VMFMixture(8, random_state=0)
+    for start in range(0, len(X), 4000):
+        sparse.partial_fit(sp.csr_array(X[start : start + 4000]))
+    assert adjusted_rand_score(y, sparse.predict(X)) > 0.9
+    names = [f"x{i}" for i in range(16)]
+    table = VMFMixture(8, random_state=0)
+    for start in range(0, len(X), 4000):
+        table.partial_fit(pandas.DataFrame(X[start : start + 4000], columns=names))
+        assert list(table.feature_names_in_) == names
+    with pytest.raises(ValueError, match="feature names"):
+        table.partial_fit(pandas.DataFrame(X[:100], columns=names[::-1]))
+
+
+def test_bad_batches_leave_the_model_as_it_was(planted):
+    X, _ = planted
+    model = fed(VMFMixture(8, random_state=0), X[:3000], 1000)
+    means, seen = model.means_.copy(), model.n_samples_seen_
+    broken = X[:100].copy()
+    broken[3, 3] = np.inf
+    for bad, message in (
+        (broken, "infinity"),
+        (X[:100, :7], "16 features"),
+        (lambda: iter([X]), "one batch of rows"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            model.partial_fit(bad)
+        np.testing.assert_array_equal(model.means_, means)
+        assert model.n_samples_seen_ == seen
+    with pytest.raises(ValueError, match="first batch has 5 rows, fewer than the 8"):
+        VMFMixture(8).partial_fit(X[:5])
+
+
+def test_rows_without_a_direction_change_nothing(planted):
+    X, _ = planted
+    model = VMFMixture(8, random_state=0).fit(X[:2000])
+    means = model.means_.copy()
+    model.partial_fit(np.zeros((10, 16), np.float32))
+    np.testing.assert_allclose(model.means_, means, atol=1e-12)
+
+
+def test_running_sums_are_of_all_rows():
+    """With statistics that do not change from batch to batch, nothing is forgotten or added."""
+    batch = SufficientStatistics(np.array([3.0, 1.0]), np.eye(2), -2.0, 4.0)
+    stream = Stream(capacity=0, keeps=False, statistics=batch.scaled(10.0))
+    for size in (1.0, 7.0, 0.5):
+        before = stream.statistics.weight
+        stream = stream.moved(batch.scaled(size))
+        assert stream.statistics.weight == pytest.approx(before + 4.0 * size)
+        share = stream.statistics.weight / batch.weight
+        np.testing.assert_allclose(stream.statistics.counts, share * batch.counts)
+        np.testing.assert_allclose(stream.statistics.resultants, share * batch.resultants)
+
+
+@pytest.mark.parametrize("concentration", ["tied", "free"])
+def test_a_stream_after_a_fit_gives_back_its_parameters(concentration):
+    kappas = np.array([30.0, 30.0] if concentration == "tied" else [20.0, 25.0])
+    mixture = MixtureParameters(np.array([0.25, 0.75]), np.eye(2, 9), kappas)
+    prior = None if concentration == "tied" else ConcentrationPrior(0.7, count=300.0)
+    again, _ = Stream.after(mixture, 1000, prior=prior).parameters(concentration)
+    np.testing.assert_allclose(again.weights, mixture.weights)
+    np.testing.assert_allclose(again.means, mixture.means)
+    np.testing.assert_allclose(again.concentrations, mixture.concentrations, rtol=1e-9)
+
+
+def test_pseudo_rows_grow_with_the_rows():
+    """A component takes the same share of its concentration from its own rows, however many."""
+    mixture = MixtureParameters(np.array([0.25, 0.75]), np.eye(2, 9), np.array([20.0, 50.0]))
+    stream = Stream.after(mixture, 1000, prior=ConcentrationPrior(0.7, count=500.0))
+    before, _ = stream.parameters("pooled")
+    for _ in range(10):
+        stream = stream.moved(stream.statistics)  # as many rows again, and the same
+    after, prior = stream.parameters("pooled")
+    assert prior.count > 400_000
+    np.testing.assert_allclose(after.concentrations, before.concentrations, rtol=0.02)
+
+
+def test_weights_of_any_scale_give_the_same(planted):
+    X, _ = planted
+    one, other = (VMFMixture(8, concentration="free", random_state=0) for _ in range(2))
+    for start in range(0, 16_000, 4000):
+        one.partial_fit(X[start : start + 4000])
+        other.partial_fit(X[start : start + 4000], sample_weight=np.full(4000, 1e-3))
+    np.testing.assert_allclose(other.concentrations_, one.concentrations_, rtol=1e-4)
+    np.testing.assert_allclose(other.weights_, one.weights_, rtol=1e-4)
+
+
+def test_a_tensor_that_is_filled_again_is_no_trouble(planted):
+    torch = pytest.importorskip("torch")
+    X, _ = planted
+    model, other = (VMFMixture(8, device="cpu", random_state=0) for _ in range(2))
+    buffer = torch.empty(1000, 16)
+    for start in range(0, 4000, 1000):
+        buffer.copy_(torch.from_numpy(X[start : start + 1000]))
+        model.partial_fit(buffer)
+        other.partial_fit(X[start : start + 1000])
+    np.testing.assert_array_equal(model.means_, other.means_)
+
+
+def test_settings_may_change_between_batches(planted):
+    X, _ = planted
+    model = VMFMixture(8, background=True, concentration=40.0, random_state=0)
+    model.partial_fit(X[:1000])
+    model.set_params(background=False, concentration="tied").partial_fit(X[1000:3000])
+    assert not hasattr(model, "background_weight_")
+    model = fed(model, X[3000:15_000], 3000)
+    model.set_params(concentration="free").partial_fit(X[15_000:16_000])
+    assert len(np.unique(model.concentrations_)) == 8
+    with pytest.raises(ValueError, match="n_components"):
+        VMFMixture("5").partial_fit(X[:1000])
+
+
+def test_dense_and_sparse_batches_may_follow_each_other(planted):
+    X, _ = planted
+    model = VMFMixture(8, random_state=0).partial_fit(X[:1000])
+    model.partial_fit(sp.csr_array(X[1000:1500])).partial_fit(X[1500:2500])
+    assert model.n_samples_seen_ == 2500
+
+
+def test_real_sentences_in_batches():
+    snips = load_snips()
+    order = np.random.default_rng(0).permutation(len(snips.data))
+    model = fed(VMFMixture(7, random_state=0), snips.data[order], 500)
+    fitted = VMFMixture(7, random_state=0).fit(snips.data)
+    scores = [adjusted_rand_score(snips.target, m.predict(snips.data)) for m in (model, fitted)]
+    assert scores[0] > scores[1] - 0.02

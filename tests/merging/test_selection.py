@@ -1,0 +1,248 @@
+"""Which number of components on a merge path is kept."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from sklearn.metrics import adjusted_rand_score, calinski_harabasz_score
+
+from vmfmix import VMFMixture, distribution
+from vmfmix.datasets import make_vmf_mixture
+from vmfmix.engines.choice import choose_engine
+from vmfmix.fitting.seeding import seed_means
+from vmfmix.merging.path import merge_path
+from vmfmix.merging.selection import (
+    RULES,
+    Paths,
+    choose,
+    graph_scores,
+    modularity,
+    persistence,
+    silhouette,
+)
+from vmfmix.model.statistics import ConcentrationPrior, maximize
+from vmfmix.neighbors.graph import neighbor_graph
+
+
+def paths_of(rows, n_components_init=40, seeds=(0,), weights=None):
+    weights = np.ones(len(rows)) if weights is None else weights
+    engine = choose_engine(rows, sample_weight=weights)
+    partitions = [
+        merge_path(
+            engine,
+            rows,
+            seed_means(engine, n_components_init, "k-means++", np.random.RandomState(seed)),
+        )
+        for seed in seeds
+    ]
+    return Paths(partitions, rows, weights, engine, np.random.RandomState(0))
+
+
+@pytest.fixture(scope="module")
+def planted():
+    return make_vmf_mixture(1200, 24, 6, concentration=80.0, random_state=0)
+
+
+@pytest.fixture(scope="module")
+def paths(planted):
+    return paths_of(planted[0], seeds=(0, 1, 2))
+
+
+@pytest.mark.parametrize("rule", sorted(RULES))
+def test_every_rule_finds_plain_clusters(paths, rule):
+    found, scores = choose(paths, rule)
+    # Paths that agree on the clusters may agree on a piece of one as well.
+    assert found == 6 or (rule == "stability" and found == 7)
+    assert scores[found] == max(scores.values())
+    assert list(scores) == sorted(scores, reverse=True)
+
+
+@pytest.mark.parametrize("rule", sorted(RULES))
+@pytest.mark.parametrize("kappa", [0.0, 20.0], ids=["uniform", "single"])
+def test_one_cluster_is_one(rule, kappa):
+    rows = distribution.sample(np.eye(1, 16)[0], kappa, 1000, rng=np.random.default_rng(0))
+    assert choose(paths_of(rows, seeds=(0, 1)), rule)[0] == 1
+
+
+def test_a_function_of_rows_and_labels_is_asked(paths):
+    asked = []
+
+    def score(rows, labels):
+        asked.append(len(set(labels)))
+        return calinski_harabasz_score(rows, labels)
+
+    found, scores = choose(paths, score)
+    assert found == 6
+    assert asked == [n for n in scores if n > 1]
+    assert 1 not in scores
+
+
+def test_graph_joins_nearest_neighbors_in_angle(planted):
+    rows = planted[0]
+    graph = neighbor_graph(rows)
+    cosines = rows @ rows.T
+    np.fill_diagonal(cosines, -2)
+    nearest = np.argsort(-cosines, axis=1)[:, :15]
+    expected = np.zeros_like(cosines)
+    np.put_along_axis(expected, nearest, 1.0, axis=1)
+    np.testing.assert_array_equal(graph.toarray(), np.maximum(expected, expected.T))
+    sparse = neighbor_graph(sp.csr_array(np.where(np.abs(rows) < 0.01, 0, rows)))
+    assert sparse.shape == graph.shape
+
+
+@pytest.mark.parametrize(("n_rows", "expected"), [(2, 1), (30, 3), (100, 5), (1000, 15)])
+def test_few_rows_have_few_neighbors(n_rows, expected):
+    rows = np.random.RandomState(0).standard_normal((n_rows, 5))
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    assert neighbor_graph(rows).sum(axis=1).min() == expected
+
+
+def definition(rows, labels, score):
+    """Score of one partition from the whole matrix of edges."""
+    edges = neighbor_graph(rows).toarray()
+    same = np.equal.outer(labels, labels)
+    share = 1 / edges.sum()
+    members = [labels == k for k in range(labels.max() + 1)]
+    inside = np.array([(edges * same)[own].sum() * share for own in members])
+    volumes = np.array([edges[own].sum() * share for own in members])
+    return score(inside, volumes)
+
+
+@pytest.mark.parametrize("score", [modularity, persistence])
+def test_scores_of_all_numbers_come_from_the_edges_between_components(planted, paths, score):
+    rows, partitions = planted[0], paths.partitions[0]
+    scores = graph_scores(partitions, neighbor_graph(rows), score)
+    assert sorted(scores) == list(range(1, 41))
+    for partition in partitions:
+        expected = definition(rows, partition.labels, score)
+        assert scores[partition.n_components] == pytest.approx(expected, rel=1e-9, abs=1e-12)
+    # One merge further, before the EM step.
+    i, j, _ = partitions[0].merges[0]
+    labels = np.where(partitions[0].labels == j, i, partitions[0].labels)
+    labels = np.unique(labels, return_inverse=True)[1]
+    assert scores[39] == pytest.approx(definition(rows, labels, score), rel=1e-9)
+
+
+def test_persistence_by_hand():
+    # Two clusters of half the edges each, left with probability 0.1: f = (0.9 − 0.5) / 0.5 = 0.8.
+    inside, volumes = np.array([0.45, 0.45]), np.array([0.5, 0.5])
+    assert persistence(inside, volumes) == pytest.approx(0.8**6 * np.log(2))
+    # No better than chance, worse than chance, one cluster, an empty cluster.
+    assert persistence(np.array([0.25, 0.25]), volumes) == 0
+    assert persistence(np.array([0.1, 0.1]), volumes) == 0
+    assert persistence(np.array([1.0]), np.array([1.0])) == 0
+    assert persistence(np.array([0.45, 0.45, 0]), np.array([0.5, 0.5, 0])) == pytest.approx(
+        0.8**6 * np.log(2)
+    )
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_silhouette_leaves_each_row_out_of_its_own_mean(planted, weighted):
+    rows = planted[0]
+    weights = np.random.RandomState(0).uniform(0.1, 3.0, len(rows)) if weighted else np.ones(1200)
+    paths = paths_of(rows, weights=weights)
+    partition = next(p for p in paths.partitions[0] if p.n_components == 20)
+    members = [partition.labels == k for k in range(20)]
+    sums = np.array([weights[own] @ rows[own] for own in members])
+    means = sums / np.linalg.norm(sums, axis=1, keepdims=True)
+    worth = []
+    for row, weight, own in zip(rows, weights, partition.labels):
+        others = sums[own] - weight * row
+        if members[own].sum() < 2:
+            worth.append(0.0)
+            continue
+        a = 1 - row @ others / np.linalg.norm(others)
+        b = 1 - np.delete(means, own, axis=0).dot(row).max()
+        worth.append((b - a) / max(a, b))
+    expected = pytest.approx(np.average(worth, weights=weights), abs=1e-9)
+    assert silhouette(paths.engine, weights, partition) == expected
+    blocks = choose_engine(rows, sample_weight=weights, block_size=7)
+    assert silhouette(blocks, weights, partition) == expected
+
+
+@pytest.mark.parametrize("concentrations", [80.0, [40.0, 60.0, 80.0, 120.0, 200.0, 400.0]])
+def test_icl_is_that_of_the_better_model(concentrations):
+    """Rows and labels under one concentration, or under one for each, less a penalty."""
+    rows, _ = make_vmf_mixture(1200, 24, 6, concentration=concentrations, random_state=0)
+    paths = paths_of(rows)
+    scores = RULES["icl"](paths)
+    assert sorted(scores) == list(range(1, 41))
+    partition = next(p for p in paths.partitions[0] if p.n_components == 6)
+    prior = ConcentrationPrior.pooled(partition.statistics)
+    expected = []
+    for concentration, n_parameters in (("tied", 6 * 24), ("free", 6 * 24 + 5)):
+        found = maximize(partition.statistics, concentration=concentration, prior=prior)
+        # The clusters are so far apart that no row changes its component.
+        log_likelihood = paths.engine.accumulate(found, hard=True).log_likelihood
+        log_likelihood -= 1200 * distribution.log_normalizer(0.0, 24)
+        expected.append((log_likelihood - 0.5 * n_parameters * np.log(1200)) / 1200)
+    assert np.argmax(expected) == np.ndim(concentrations)
+    assert scores[6] == pytest.approx(max(expected), rel=1e-9)
+
+
+def test_a_score_that_is_no_number_is_not_the_best(planted, paths):
+    def score(rows, labels):
+        return np.nan if labels.max() > 20 else -labels.max()
+
+    assert choose(paths, score)[0] == 2
+    with pytest.raises(ValueError, match="gives no number of components a score"):
+        choose(paths, lambda rows, labels: np.nan)
+
+
+def clusters(kind, imbalance, seed, n_rows=3000, dim=64, number=12):
+    """Planted clusters of which the number is known."""
+    rng = np.random.default_rng(seed)
+
+    def directions(n):
+        means = rng.standard_normal((n, dim))
+        return means / np.linalg.norm(means, axis=1, keepdims=True)
+
+    sizes = np.geomspace(1, imbalance, number)
+    sizes = np.round(sizes / sizes.sum() * n_rows).astype(int)
+    means, kappa = directions(number), float(distribution.concentration(0.6, dim))
+    if kind == "hierarchical":
+        parents = directions(3)
+        means = parents[np.arange(number) % 3] + 0.5 * means
+        means /= np.linalg.norm(means, axis=1, keepdims=True)
+        kappa = float(distribution.concentration(0.85, dim))
+    parts = []
+    for mean, size in zip(means, sizes):
+        if kind == "anisotropic":
+            few = np.linalg.qr(rng.standard_normal((dim, 8)))[0]
+            part = mean + 0.25 * rng.standard_normal((size, 8)) @ few.T
+            part += 0.03 * rng.standard_normal((size, dim))
+        else:
+            part = distribution.sample(mean, kappa, int(size), rng=rng)
+        parts.append(part)
+    return np.concatenate(parts), np.repeat(np.arange(number), sizes)
+
+
+@pytest.mark.parametrize(
+    ("dim", "concentrations"),
+    [(8, [5, 200]), (16, [10, 1000]), (16, [30, 60, 120, 240]), (32, [30, 3000])],
+)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_wide_cluster_is_not_cut_for_the_sake_of_a_tight_one(dim, concentrations, seed):
+    X, y = make_vmf_mixture(
+        600, dim, len(concentrations), concentration=concentrations, random_state=seed
+    )
+    model = VMFMixture(random_state=0).fit(X)
+    assert model.n_components_ == len(concentrations)
+    assert adjusted_rand_score(y, model.labels_) > 0.95
+
+
+@pytest.mark.parametrize("kind", ["plain", "hierarchical", "anisotropic"])
+@pytest.mark.parametrize("imbalance", [1, 20])
+def test_planted_clusters_are_counted(kind, imbalance):
+    X, y = clusters(kind, imbalance, seed=3)
+    model = VMFMixture(random_state=0).fit(X)
+    assert abs(model.n_components_ - 12) <= 1
+    assert adjusted_rand_score(y, model.labels_) > 0.97
+
+
+def test_the_start_does_not_decide():
+    X, _ = clusters("plain", 4, seed=1)
+    found = {
+        VMFMixture(n_components_init=n, random_state=n).fit(X).n_components_
+        for n in (24, 48, 96, 192)
+    }
+    assert found == {12}

@@ -1,0 +1,135 @@
+"""The EM loop: it climbs, it stops, it finds what was planted."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from vmfmix.datasets import make_vmf_mixture
+from vmfmix.engines.choice import choose_engine
+from vmfmix.fitting.seeding import seed_means
+from vmfmix.fitting.start import initial_parameters
+from vmfmix.metrics import clustering_accuracy
+from vmfmix.model import em
+
+
+def start(engine, n_components, *, init="k-means++", seed=0, **options):
+    means = seed_means(engine, n_components, init, np.random.RandomState(seed))
+    return initial_parameters(engine, means, **options)
+
+
+@pytest.mark.parametrize("hard", [False, True], ids=["soft", "hard"])
+@pytest.mark.parametrize("concentration", ["tied", "free", 30.0])
+@pytest.mark.parametrize("container", ["dense", "csr"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("has_background", [False, True], ids=["plain", "background"])
+def test_the_lower_bound_never_falls(hard, concentration, container, dtype, has_background):
+    X, _ = make_vmf_mixture(
+        1500, 30, 6, concentration=np.linspace(8, 80, 6), background=0.1, random_state=3
+    )
+    X[np.abs(X) < 0.05] = 0
+    X = X.astype(dtype)
+    engine = choose_engine(sp.csr_array(X) if container == "csr" else X)
+    parameters = start(
+        engine, 9, init="random", concentration=concentration, has_background=has_background
+    )
+    result = em.fit(
+        engine, parameters, concentration=concentration, hard=hard, max_iter=60, tol=0.0
+    )
+    bounds = np.array(result.lower_bounds)
+    assert len(bounds) > 3
+    assert bounds[-1] > bounds[0] + 0.01
+    tolerance = 1e-12 if dtype is np.float64 else 2e-6
+    assert np.diff(bounds).min() >= -tolerance * np.abs(bounds).max()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("concentration", ["tied", "free"])
+@pytest.mark.parametrize(("dim", "kappa"), [(3, 300.0), (32, 100.0), (384, 400.0), (3072, 1500.0)])
+def test_planted_mixtures_are_recovered(dim, kappa, concentration, dtype):
+    """From the best of five seeds: what local optima cost is not the question here."""
+    axes = np.eye(3, dim)
+    X, y, truth = make_vmf_mixture(
+        1500,
+        means=np.vstack([axes, -axes]),
+        concentration=kappa,
+        random_state=7,
+        return_parameters=True,
+    )
+    engine = choose_engine(X.astype(dtype))
+    results = [
+        em.fit(
+            engine,
+            start(engine, 6, seed=seed, concentration=concentration),
+            concentration=concentration,
+        )
+        for seed in range(5)
+    ]
+    best = max(results, key=lambda result: result.lower_bounds[-1]).parameters
+    assert clustering_accuracy(y, engine.assign(best).labels) >= 0.99
+    order = (truth.means @ best.means.T).argmax(axis=1)
+    np.testing.assert_allclose(best.concentrations[order], kappa, rtol=0.2)
+    np.testing.assert_allclose(best.weights[order], np.bincount(y) / len(y), atol=0.01)
+
+
+def test_components_that_own_nothing_are_dropped():
+    X = np.repeat(np.eye(3), 20, axis=0)
+    engine = choose_engine(X)
+    result = em.fit(engine, start(engine, 5), hard=True)
+    assert len(result.parameters.weights) == 3
+
+
+def test_an_iteration_is_reported_and_can_stop_the_fit():
+    X, _ = make_vmf_mixture(300, 10, 3, random_state=0)
+    engine = choose_engine(X)
+    seen = []
+    result = em.fit(
+        engine,
+        start(engine, 3),
+        tol=0.0,
+        on_iteration=lambda *report: seen.append(report) or len(seen) == 3,
+    )
+    assert [iteration for iteration, _, _ in seen] == [0, 1, 2]
+    assert [bound for _, bound, _ in seen] == result.lower_bounds
+    assert seen[0][2] == 3
+    assert not result.converged
+
+
+def test_it_stops_when_the_bound_moves_less_than_tol():
+    X, _ = make_vmf_mixture(500, 10, 3, random_state=0)
+    engine = choose_engine(X)
+    result = em.fit(engine, start(engine, 3), tol=1e-3)
+    gains = np.diff(result.lower_bounds)
+    assert result.converged
+    assert gains[-1] < 1e-3
+    assert (gains[:-1] >= 1e-3).all()
+
+
+@pytest.mark.parametrize("concentration", ["tied", "free"])
+def test_forty_identical_rows_among_three_hundred(concentration):
+    X, _ = make_vmf_mixture(260, 64, 5, concentration=60.0, random_state=1)
+    X = np.vstack([X, np.repeat(X[:1], 40, axis=0)])
+    engine = choose_engine(X)
+    for seed in range(5):
+        result = em.fit(
+            engine,
+            start(engine, 6, seed=seed, concentration=concentration),
+            concentration=concentration,
+        )
+        kappa = result.parameters.concentrations
+        assert np.isfinite(kappa).all()
+        assert kappa.max() < 64 * 40  # A(κ) = (40 + 2 r) / 42 at most
+
+
+def test_a_singleton_has_an_ordinary_concentration():
+    """One row far from all others: its concentration is the pooled one, not infinity."""
+    X, _ = make_vmf_mixture(200, 64, 2, concentration=80.0, random_state=2)
+    X = np.vstack([X, -X.mean(axis=0, keepdims=True)])
+    X[-1] /= np.linalg.norm(X[-1])
+    engine = choose_engine(X)
+    means = np.vstack([X[:200][0], X[:200][1], X[-1]])
+    result = em.fit(
+        engine, initial_parameters(engine, means, concentration="free"), concentration="free"
+    )
+    labels = engine.assign(result.parameters).labels
+    (alone,) = np.flatnonzero(np.bincount(labels) == 1)
+    assert 20 < result.parameters.concentrations[alone] < 320

@@ -1,0 +1,180 @@
+"""Sufficient statistics as numbers that add, and the M step against what it must be."""
+
+import numpy as np
+import pytest
+
+from vmfmix import distribution
+from vmfmix.datasets import make_vmf_mixture
+from vmfmix.model.statistics import ConcentrationPrior, SufficientStatistics, maximize
+
+
+def statistics_of(X, labels, weight=None):
+    """Statistics of rows that each belong to one component."""
+    weight = np.ones(len(X)) if weight is None else weight
+    r = np.eye(labels.max() + 1)[labels]
+    return SufficientStatistics(
+        counts=weight @ r,
+        resultants=(r * weight[:, np.newaxis]).T @ X,
+        log_likelihood=0.0,
+        weight=float(weight.sum()),
+    )
+
+
+def assert_equal(left, right):
+    for a, b in zip(vars(left).values(), vars(right).values(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
+
+
+@pytest.fixture
+def rows():
+    return make_vmf_mixture(600, 12, 4, concentration=20.0, random_state=0)
+
+
+def test_statistics_of_disjoint_rows_add(rows):
+    X, y = rows
+    assert_equal(
+        statistics_of(X[:200], y[:200]) + statistics_of(X[200:], y[200:]), statistics_of(X, y)
+    )
+
+
+def test_scaling_is_repeating(rows):
+    X, y = rows
+    repeated = statistics_of(np.repeat(X, 3, axis=0), np.repeat(y, 3))
+    assert_equal(statistics_of(X, y).scaled(3), repeated)
+
+
+def test_merging_components_is_merging_their_rows(rows):
+    X, y = rows
+    groups = np.array([0, 1, 0, 1])
+    assert_equal(statistics_of(X, y).merged(groups), statistics_of(X, groups[y]))
+
+
+def test_selecting_components(rows):
+    X, y = rows
+    chosen = statistics_of(X, y).selected(np.array([2, 0]))
+    assert_equal(chosen, statistics_of(X, y).selected([2, 0]))
+    np.testing.assert_array_equal(chosen.counts, np.bincount(y)[[2, 0]])
+
+
+def test_maximize_gives_the_closed_forms(rows):
+    X, y = rows
+    statistics = statistics_of(X, y)
+    parameters = maximize(statistics)
+    sums = np.array([X[y == k].sum(axis=0) for k in range(4)])
+    lengths = np.linalg.norm(sums, axis=1)
+    np.testing.assert_allclose(parameters.weights, np.bincount(y) / len(y))
+    np.testing.assert_allclose(parameters.means, sums / lengths[:, np.newaxis])
+    np.testing.assert_allclose(
+        distribution.mean_resultant_length(parameters.concentrations, 12), lengths.sum() / len(X)
+    )
+
+
+def test_a_fixed_concentration_stays(rows):
+    assert (maximize(statistics_of(*rows), concentration=7.5).concentrations == 7.5).all()
+
+
+@pytest.mark.parametrize("factor", [0.9, 0.99, 1.01, 1.1])
+@pytest.mark.parametrize("concentration", ["tied", "free"])
+def test_no_other_concentration_does_better(rows, factor, concentration):
+    """The objective of the M step is at its maximum: the likelihood, times the prior if free."""
+    statistics = statistics_of(*rows)
+    prior = ConcentrationPrior(0.6)
+    lengths = np.linalg.norm(statistics.resultants, axis=1)
+
+    def phi(kappa):
+        return -distribution.log_normalizer(kappa, 12, relative_to="uniform")
+
+    def objective(kappa):
+        if concentration == "tied":
+            return (kappa * lengths - statistics.counts * phi(kappa)).sum()
+        likelihoods = kappa * lengths - statistics.counts * phi(kappa)
+        return (likelihoods + prior.log_density(kappa, 12)).sum()
+
+    best = maximize(statistics, concentration=concentration, prior=prior).concentrations
+    assert objective(best) > objective(best * factor)
+
+
+@pytest.mark.parametrize(
+    ("dim", "kappa", "n", "bias"),
+    [(384, 200.0, 5, 0.1), (384, 400.0, 10, 0.03), (64, 64.0, 3, 0.1), (3072, 900.0, 10, 0.12)],
+)
+def test_free_concentrations_are_nearly_unbiased_where_the_plain_estimate_is_not(
+    dim, kappa, n, bias
+):
+    rng = np.random.default_rng(0)
+    clusters = 100
+    mean = np.eye(1, dim)[0]
+    X = np.concatenate([distribution.sample(mean, kappa, n, rng=rng) for _ in range(clusters)])
+    statistics = statistics_of(X, np.repeat(np.arange(clusters), n))
+    prior = ConcentrationPrior.pooled(statistics)
+    pooled = distribution.concentration(prior.mean_resultant_length, dim)
+    plain = maximize(statistics).concentrations[0]
+    free = maximize(statistics, concentration="free", prior=prior).concentrations
+    assert abs(pooled / kappa - 1) < 0.03
+    assert plain / kappa - 1 > 4 * bias
+    assert abs(free.mean() / kappa - 1) < bias
+
+
+def test_rows_without_common_direction_get_no_concentration():
+    X = distribution.sample(np.eye(1, 200)[0], 0.0, 3000, rng=0)
+    prior = ConcentrationPrior.pooled(statistics_of(X, np.arange(3000) % 300))
+    assert distribution.concentration(prior.mean_resultant_length, 200) < 5
+    assert maximize(statistics_of(X, np.arange(3000) % 300)).concentrations[0] > 50
+
+
+@pytest.mark.parametrize("size", [1, 2, 40, 10_000])
+def test_identical_rows_have_a_finite_concentration(size):
+    statistics = statistics_of(np.eye(1, 64).repeat(size, axis=0), np.zeros(size, int))
+    prior = ConcentrationPrior(0.5)
+    (free,) = maximize(statistics, concentration="free", prior=prior).concentrations
+    most = distribution.concentration((size + 1.0) / (size + 2.0), 64)
+    assert distribution.concentration(0.25, 64) * (1 - 1e-12) <= free <= most
+    assert np.isfinite(maximize(statistics).concentrations).all()
+
+
+def test_rows_that_cancel_have_a_mean_of_unit_length_all_the_same():
+    X = np.array([[1.0, 0.0, 0.0], [-1.0, 0.0, 0.0]])
+    statistics = statistics_of(X, np.zeros(2, int))
+    for concentration in ("tied", "free"):
+        parameters = maximize(
+            statistics, concentration=concentration, prior=ConcentrationPrior(0.3)
+        )
+        assert np.linalg.norm(parameters.means[0]) == 1
+        assert np.isfinite(parameters.concentrations).all()
+
+
+def test_the_background_keeps_concentration_zero(rows):
+    X, y = rows
+    statistics = statistics_of(X, y)
+    for concentration in ("tied", "free", 9.0):
+        parameters = maximize(
+            statistics,
+            concentration=concentration,
+            prior=ConcentrationPrior(0.5),
+            has_background=True,
+        )
+        assert parameters.concentrations[-1] == 0
+        assert (parameters.concentrations[:-1] > 0).all()
+    own = maximize(statistics.selected(slice(None, -1))).concentrations[0]
+    tied = maximize(statistics, has_background=True).concentrations[0]
+    assert tied == pytest.approx(own)
+
+
+def test_the_pooled_concentration_is_that_of_the_rows(rows):
+    prior = ConcentrationPrior.pooled(statistics_of(*rows))
+    assert distribution.concentration(prior.mean_resultant_length, 12) == pytest.approx(20, rel=0.1)
+
+
+@pytest.mark.parametrize("length", [0.0, 0.1, 0.5, 0.9, 0.999])
+def test_a_component_without_rows_costs_nothing(length):
+    """The prior density is relative to its maximum, where a component without rows is."""
+    prior = ConcentrationPrior(length)
+    empty = prior.concentrations(np.zeros(1), np.zeros(1), 12)
+    assert prior.log_density(empty, 12) == pytest.approx(0, abs=1e-9)
+    assert (prior.log_density(np.geomspace(1e-3, 1e6, 50), 12) <= 1e-9).all()
+
+
+def test_without_two_rows_in_a_component_it_is_as_in_a_tied_fit(rows):
+    X, _ = rows
+    alone = ConcentrationPrior.pooled(statistics_of(X[:50], np.arange(50)))
+    assert alone.mean_resultant_length == pytest.approx(1.0)

@@ -1,0 +1,325 @@
+"""Pictures: what is drawn is what the history says."""
+
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+matplotlib = pytest.importorskip("matplotlib")
+matplotlib.use("Agg")
+
+from matplotlib import pyplot as plt  # noqa: E402
+from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: E402
+from matplotlib.colors import to_hex  # noqa: E402
+from matplotlib.figure import Figure  # noqa: E402
+
+from vmfmix.merging.history import MergeHistory  # noqa: E402
+from vmfmix.plotting import plot_dendrogram, plot_merging, plot_scores, plot_training  # noqa: E402
+
+# Five components of 3, 3, 4, 4 and 6 rows merge in three rounds; rows move between the rounds.
+HISTORY = MergeHistory(
+    children=np.array([[0, 1], [2, 3], [5, 4], [6, 7]]),
+    costs=np.array([1.0, 2.0, 40.0, 30.0]),
+    rounds=np.array([5, 3, 2, 1]),
+    nodes=np.array([0, 1, 2, 3, 4, 5, 6, 4, 7, 6, 8]),
+    counts=np.array([3.0, 3, 4, 4, 6, 7, 5, 8, 14, 6, 20]),
+    resultants=np.zeros((11, 2), dtype=np.float32),
+    n_components=np.array([5, 5, 3, 2, 1, 3, 3, 3]),
+    log_likelihoods=np.zeros(8),
+    seconds=np.arange(8.0),
+    candidates=np.array([5, 4, 3, 2, 1]),
+    scores=np.array([0.2, 0.4, 0.75, 0.75 - 1e-9, -0.1]),
+)
+NOTHING = np.array([])
+ALONE = MergeHistory(
+    children=np.zeros((0, 2), dtype=int),
+    costs=NOTHING,
+    rounds=np.array([1]),
+    nodes=np.array([0]),
+    counts=np.array([20.0]),
+    resultants=np.zeros((1, 2), dtype=np.float32),
+    n_components=np.ones(4, dtype=int),
+    log_likelihoods=np.zeros(4),
+    seconds=np.arange(4.0),
+    candidates=np.array([1]),
+    scores=np.array([-1.14]),
+)
+
+
+@pytest.fixture(autouse=True)
+def no_figure_stays_open():
+    yield
+    left = plt.get_fignums()
+    plt.close("all")
+    assert not left
+
+
+@pytest.fixture
+def ax():
+    figure = Figure()
+    FigureCanvasAgg(figure)
+    return figure.subplots()
+
+
+def ticks(axis):
+    """Labels of the ticks that are seen."""
+    axis.axes.figure.canvas.draw()
+    low, high = sorted(axis.get_view_interval())
+    labels = zip(axis.get_majorticklocs(), axis.get_ticklabels())
+    return [label.get_text() for place, label in labels if low <= place <= high]
+
+
+def texts(ax):
+    return [text.get_text() for text in ax.texts]
+
+
+def named(ax):
+    return [text.get_text() for text in ax.get_legend().get_texts()]
+
+
+def unions(ax):
+    """(height, color) of each union in a drawn tree, from below."""
+    return sorted(
+        (segment[1][1], to_hex(lines.get_color()[0]))
+        for lines in ax.collections
+        for segment in lines.get_segments()
+    )
+
+
+def stems_across(ax, height):
+    """How many upright lines of a drawn tree cross a height."""
+    return sum(
+        lower < height < segment[1][1]
+        for lines in ax.collections
+        for segment in lines.get_segments()
+        for lower in (segment[0][1], segment[3][1])
+    )
+
+
+def test_merging_is_the_number_of_each_iteration(ax):
+    assert plot_merging(HISTORY, ax=ax) is ax
+    (line,) = ax.lines
+    drawn = np.isfinite(line.get_ydata())
+    np.testing.assert_array_equal(line.get_xdata()[drawn], np.arange(1, 9))
+    np.testing.assert_array_equal(line.get_ydata()[drawn], HISTORY.n_components)
+    assert line.get_drawstyle() == "steps-post"
+    assert ax.get_yscale() == "log"
+    assert ax.get_legend() is None
+    assert "components" in ax.get_ylabel()
+    assert "iteration" in ax.get_xlabel()
+
+
+def test_merging_rises_by_a_dotted_line_alone(ax):
+    plot_merging(HISTORY, ax=ax)
+    (line,) = ax.lines
+    gap = np.flatnonzero(np.isnan(line.get_ydata()))
+    np.testing.assert_array_equal(line.get_xdata()[gap], [6])  # EM goes on in the sixth iteration
+    ((rise,),) = (lines.get_segments() for lines in ax.collections)
+    np.testing.assert_array_equal(rise, [[6, 1], [6, 3]])
+
+
+def test_merging_says_where_it_ends(ax):
+    plot_merging(HISTORY, ax=ax)
+    (text,) = ax.texts
+    assert text.get_text() == "3"
+    assert text.xy == (8, 3)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "labels"),
+    [
+        ([600, 30, 1, 7], ["1", "2", "5", "10", "20", "50", "100", "200", "500"]),
+        ([21, 14, 7], ["10", "15", "20", "25"]),
+        ([1500, 900], ["750", "1000", "1250", "1500", "1750"]),
+        ([2, 1], ["1", "2"]),
+        ([1, 1, 1], ["1"]),
+    ],
+)
+def test_numbers_of_components_have_plain_ticks(ax, numbers, labels):
+    plot_merging(replace(HISTORY, n_components=np.array(numbers)), ax=ax)
+    assert ticks(ax.yaxis) == labels
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_several_histories_share_axes(ax, order):
+    longer = replace(HISTORY, n_components=np.array([80, 80, 40, 20, 10, 5, 3, 2, 1, 3]))
+    names = ["from 5", "from 80"][::order]
+    for history, label in zip([HISTORY, longer][::order], names):
+        plot_merging(history, ax=ax, label=label)
+    assert named(ax) == names
+    one, other = ax.lines
+    assert one.get_color() != other.get_color()
+    assert ax.get_xlim()[1] > 10
+    assert ax.get_ylim()[0] < 1 < 80 < ax.get_ylim()[1]
+    assert [(text.get_text(), text.xy) for text in ax.texts] == [("3", (10, 3))]
+
+
+def test_numbers_at_the_end_are_not_over_one_another(ax):
+    for last in (31, 30, 300, 29):
+        plot_merging(replace(HISTORY, n_components=np.array([400, 1, last])), ax=ax)
+    ax.figure.canvas.draw()
+    boxes = {text.get_text(): text.get_window_extent() for text in ax.texts}
+    assert list(boxes) == ["29", "30", "31", "300"]
+    for lower, upper in zip(boxes.values(), list(boxes.values())[1:]):
+        assert lower.y1 < upper.y0
+
+
+def test_scores_are_those_of_the_candidates(ax):
+    assert plot_scores(HISTORY, ax=ax) is ax
+    curve, line, point = ax.lines
+    np.testing.assert_array_equal(curve.get_xdata(), HISTORY.candidates)
+    np.testing.assert_array_equal(curve.get_ydata(), HISTORY.scores)
+    assert list(line.get_xdata()) == [3, 3]
+    np.testing.assert_array_equal(point.get_xydata(), [[3, 0.75]])
+    assert texts(ax) == ["3 (score 0.75)"]
+    assert ax.get_xscale() == "log"
+    assert ticks(ax.xaxis) == ["1", "2", "5"]
+    assert "components" in ax.get_xlabel()
+    assert "score" in ax.get_ylabel()
+
+
+def test_of_equal_scores_the_smaller_number_was_chosen(ax):
+    plot_scores(replace(HISTORY, scores=np.array([0.2, 0.7, 0.1, 0.7, 0.0])), ax=ax)
+    assert texts(ax) == ["2 (score 0.7)"]
+
+
+def test_a_single_candidate_is_drawn(ax):
+    plot_scores(ALONE, ax=ax)
+    assert texts(ax) == ["1 (score -1.14)"]
+    assert ticks(ax.xaxis) == ["1"]
+
+
+def test_dendrogram_has_the_costs_as_heights(ax):
+    assert plot_dendrogram(HISTORY, ax=ax) is ax
+    # The last merge was cheaper than the one before, but a union is not below its parts.
+    assert [height for height, _ in unions(ax)] == [1.0, 2.0, 40.0, 40.0]
+    assert ax.get_yscale() == "log"
+    assert ticks(ax.yaxis)[:4] == ["1", "2", "5", "10"]
+    assert "cost of the merge" in ax.get_ylabel()
+
+
+def test_a_dear_merge_does_not_lift_what_it_is_no_part_of(ax):
+    plot_dendrogram(replace(HISTORY, costs=np.array([4.0, 2.0, 3.0, 9.0])), ax=ax)
+    assert [height for height, _ in unions(ax)] == [2.0, 4.0, 4.0, 9.0]
+    assert ax.get_yscale() == "linear"
+
+
+@pytest.mark.parametrize(
+    ("n_components", "rows"),
+    [(30, [3, 3, 4, 4, 6]), (5, [3, 3, 4, 4, 6]), (4, [4, 4, 6, 6]), (3, [5, 7, 8]), (2, [6, 14])],
+)
+def test_leaves_are_labeled_by_their_rows(ax, n_components, rows):
+    plot_dendrogram(HISTORY, n_components=n_components, ax=ax)
+    assert sorted(int(label) for label in ticks(ax.xaxis)) == rows
+    assert "rows" in ax.get_xlabel()
+
+
+def test_leaves_without_room_have_no_labels():
+    ax = Figure(figsize=(0.4, 4.0)).subplots()
+    plot_dendrogram(HISTORY, ax=ax)
+    assert not any(label.get_text() for label in ax.get_xticklabels())
+    assert "rows" not in ax.get_xlabel()
+
+
+@pytest.mark.parametrize("costs", [[1.0, 2.0, 40.0, 90.0], [4.0, 5.0, 6.0, 9.0], [0, 0.5, 1, 9]])
+@pytest.mark.parametrize("chosen", [1, 2, 3, 4])
+def test_dendrogram_is_cut_into_the_chosen_number(ax, chosen, costs):
+    scores = (HISTORY.candidates == chosen).astype(float)
+    plot_dendrogram(replace(HISTORY, scores=scores, costs=np.array(costs)), 4, ax=ax)
+    (line,) = ax.lines
+    height = line.get_ydata()[0]
+    bottom, top = ax.get_ylim()
+    assert bottom < height < top
+    assert stems_across(ax, height) == (chosen if chosen > 1 else 0)
+    assert named(ax) == [f"cut into {chosen} component{'s' if chosen > 1 else ''}"]
+    below = {color for union, color in unions(ax) if union < height}
+    above = {color for union, color in unions(ax) if union > height}
+    assert not below & above
+
+
+def test_a_cut_further_down_is_said(ax):
+    plot_dendrogram(HISTORY, n_components=2, ax=ax)
+    assert named(ax) == ["cut into 3 components further down"]
+    assert not any(len(line.get_xdata()) for line in ax.lines)
+
+
+@pytest.mark.parametrize("costs", [[50.0, 2.0, 40.0, 30.0], [0.0, 0.0, 0.0, 0.0]])
+def test_a_cut_that_no_height_can_show_is_shown_by_color(ax, costs):
+    plot_dendrogram(replace(HISTORY, costs=np.array(costs)), ax=ax)
+    assert named(ax) == ["within the 3 components chosen"]
+    assert not any(len(line.get_xdata()) for line in ax.lines)
+    within = to_hex(ax.lines[0].get_color())
+    assert sum(color == within for _, color in unions(ax)) == 2
+
+
+@pytest.mark.parametrize("plot", [plot_merging, plot_scores, plot_dendrogram])
+def test_without_axes_a_figure_is_made_and_nothing_is_cut(plot):
+    ax = plot(HISTORY)
+    figure = ax.figure
+    assert plt.get_fignums() == [figure.number]
+    figure.canvas.draw()
+    drawn, whole = figure.get_tightbbox(), figure.bbox_inches
+    plt.close(figure)
+    assert whole.x0 <= drawn.x0 and drawn.x1 <= whole.x1
+    assert whole.y0 <= drawn.y0 and drawn.y1 <= whole.y1
+
+
+def test_methods_of_the_history_draw(ax):
+    assert HISTORY.plot(ax=ax) is ax
+    assert texts(ax) == ["3"]
+    ax.clear()
+    assert HISTORY.plot_scores(ax=ax) is ax
+    assert texts(ax) == ["3 (score 0.75)"]
+    ax.clear()
+    assert HISTORY.plot_dendrogram(n_components=2, ax=ax) is ax
+    assert len(unions(ax)) == 1
+
+
+@pytest.mark.parametrize(
+    ("plot", "history", "arguments", "message"),
+    [
+        (plot_scores, replace(HISTORY, candidates=NOTHING, scores=NOTHING), {}, "no scores"),
+        (plot_dendrogram, replace(HISTORY, rounds=np.array([5, 3])), {}, "stops at 3"),
+        (plot_dendrogram, ALONE, {}, "nothing was merged"),
+        (plot_dendrogram, HISTORY, {"n_components": 1}, "n_components=1 is not allowed"),
+        (plot_dendrogram, HISTORY, {"n_components": "all"}, "n_components='all' is not allowed"),
+    ],
+)
+def test_errors_say_what_was_given_and_leave_no_figure(plot, history, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        plot(history, **arguments)
+
+
+@pytest.mark.parametrize("plot", [plot_merging, plot_scores, plot_dendrogram])
+def test_without_matplotlib_it_is_said_what_to_install(monkeypatch, plot):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    message = rf"{plot.__name__} needs matplotlib; .* pip install 'vmfmix\[plot\]'"
+    with pytest.raises(ImportError, match=message):
+        plot(HISTORY)
+
+
+def test_a_training():
+    history = [
+        {"epoch": 0, "loss": -0.1, "spread": 0.9, "share": 0.0, "refit_seconds": 0.0},
+        {"epoch": 1, "loss": -0.3, "spread": 0.8, "share": 0.5, "refit_seconds": 0.2}
+        | {"n_components": 30, "usage": 25.5, "knn": 0.7},
+        {"epoch": 2, "loss": -0.4, "spread": 0.8, "share": 0.5, "refit_seconds": 0.0}
+        | {"n_components": 12, "usage": 11.0, "knn": 0.8},
+    ]
+    axes = plot_training(history, Figure().subplots(1, 3))
+    loss, clusters, share = axes
+    np.testing.assert_array_equal(loss.lines[0].get_xydata(), [[1, -0.1], [2, -0.3], [3, -0.4]])
+    np.testing.assert_array_equal(clusters.lines[0].get_xydata(), [[2, 30], [3, 12]])
+    assert [text.get_text() for text in share.get_legend().get_texts()] == [
+        "spread (healthy: 1)",
+        "neighbors of the same class",
+        "λ",
+    ]
+    refits = [line for line in loss.lines if line.get_linestyle() == ":"]
+    assert [line.get_xdata()[0] for line in refits] == [1.5]
+
+
+def test_a_training_without_clusters():
+    axes = plot_training([{"epoch": 0, "loss": 1.0, "spread": 1.0}], Figure().subplots(1, 3))
+    assert [text.get_text() for text in axes[1].texts] == ["no clusters"]

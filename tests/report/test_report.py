@@ -1,0 +1,411 @@
+"""The page that shows a clustering: what is in it, and what it does in a real browser."""
+
+import json
+import os
+import re
+import shutil
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+from vmfmix import VMFMixture
+from vmfmix.cli import main as cli
+from vmfmix.datasets import load_snips, make_vmf_mixture
+from vmfmix.inspection import describe, exemplars, outliers
+from vmfmix.report import write_report
+
+NASTY = (
+    '<script>document.title="hacked"</script><img src=x onerror="alert(1)"> "quoted" & </script>'
+)
+BROWSER = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chrome")
+DRIVER = shutil.which("chromedriver")
+
+
+@pytest.fixture(scope="module")
+def snips():
+    found = load_snips()
+    rows = np.arange(0, 3500, 5)
+    texts = [str(found.texts[row]) for row in rows]
+    texts[0] = NASTY
+    names = [str(found.target_names[k]) for k in found.target[rows]]
+    names[1] = NASTY  # the only one of its class
+    return found.data[rows], texts, names
+
+
+@pytest.fixture(scope="module")
+def model(snips):
+    return VMFMixture(random_state=0).fit(snips[0])
+
+
+def contents_of(path):
+    """What the page holds, as its script reads it."""
+    text = path.read_text(encoding="utf-8")
+    held = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
+    return json.loads(held[1])
+
+
+@pytest.fixture(scope="module")
+def page(snips, model, tmp_path_factory):
+    X, texts, names = snips
+    path = tmp_path_factory.mktemp("page") / "report.html"
+    write_report(path, model, X, texts=texts, labels=names, title=f"A {NASTY}")
+    return path
+
+
+def test_the_page_holds_what_inspection_says(page, snips, model):
+    X, texts, names = snips
+    held = contents_of(page)
+    table = describe(model, X)
+    assert held["clusters"]["size"] == list(table["size"])
+    np.testing.assert_allclose(held["clusters"]["radius"], table["radius"], atol=1e-3)
+    assert held["clusters"]["exemplars"] == exemplars(model, X, 8).tolist()
+    assert held["rows"]["text"] == texts and held["rows"]["label"] == names
+    assert held["rows"]["cluster"] == model.predict(X).tolist()
+    assert held["outliers"]["row"] == list(outliers(model, X)["row"])
+    assert len(held["map"]["x"]) == len(X)
+    assert held["facts"][0] == "700 rows of 384 numbers"
+
+
+def test_other_numbers_of_clusters_are_those_of_merge_to(page, snips, model):
+    held = contents_of(page)["path"]
+    numbers = [level["number"] for level in held["levels"]]
+    assert held["found"] == model.n_components_ and {1, 2, model.n_components_} <= set(numbers)
+    for level in held["levels"]:
+        if level["number"] == model.n_components_:
+            continue
+        labels = model.merge_to(level["number"], snips[0]).labels_
+        shares = np.bincount(labels, minlength=level["number"]) / len(labels)
+        np.testing.assert_allclose(level["share"], shares, atol=1e-4)
+        for parts in level["parts"]:
+            assert sum(share for _, share in parts) <= 1.0 + 1e-3
+
+
+def test_no_text_can_leave_its_place(page):
+    """Texts are data of the page, where no < stands, so that none is read as part of the page."""
+    text = page.read_text(encoding="utf-8")
+    assert text.count("<script") == 2 and "onerror=" in text
+    assert "<img src=x" not in text and "default-src 'none'" in text
+
+
+def test_wrong_labels_come_first(snips, model, tmp_path):
+    X, texts, names = snips
+    wrong = [*names]
+    wrong[1] = names[2]
+    one, other = exemplars(model, X, 2)[:2, 1]
+    wrong[one], wrong[other] = names[other], names[one]
+    write_report(tmp_path / "r.html", model, X, texts=texts, labels=wrong)
+    held = contents_of(tmp_path / "r.html")["issues"]
+    assert {one, other} <= set(held["row"][:6])
+    assert held["suggested"][held["row"].index(one)] == names[one]
+
+
+def test_many_rows_are_thinned_and_what_is_shown_stays(snips, model, tmp_path):
+    X, texts, _ = snips
+    write_report(tmp_path / "r.html", model, X, texts=texts, n_rows=50)
+    held = contents_of(tmp_path / "r.html")
+    assert 50 <= len(held["rows"]["row"]) < 300 and held["n_rows"] == 700
+    rows = set(held["rows"]["row"])
+    assert {row for of in held["clusters"]["exemplars"] for row in of if row >= 0} <= rows
+    assert set(held["outliers"]["row"]) <= rows
+    assert {
+        r for level in held["path"]["levels"] for of in level["exemplars"] for r in of
+    } <= rows | {-1}
+    place = held["rows"]["row"].index(held["outliers"]["row"][0])
+    assert held["rows"]["text"][place] == texts[held["outliers"]["row"][0]]
+
+
+@pytest.mark.parametrize("as_bytes", [True, False])
+def test_images_are_small_and_inside(tmp_path, as_bytes):
+    pytest.importorskip("PIL")
+    digits = load_digits()
+    images = (digits.images * 15).astype(np.uint8) if as_bytes else digits.images / 16.0
+    model = VMFMixture(10, random_state=0).fit(digits.data)
+    write_report(tmp_path / "r.html", model, digits.data, images=images)
+    held = contents_of(tmp_path / "r.html")
+    wanted = {str(row) for of in held["clusters"]["exemplars"] for row in of}
+    assert wanted <= set(held["images"])
+    assert all(image.startswith("data:image/png;base64,") for image in held["images"].values())
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"n_components": 1},
+        {"n_components": 3, "merge": None},
+        {"n_components": 4, "background": True},
+        {"n_components": "auto", "center": True},
+    ],
+    ids=str,
+)
+def test_every_kind_of_fit_has_a_page(settings, tmp_path):
+    X, y = make_vmf_mixture(300, n_features=6, n_components=4, random_state=0)
+    model = VMFMixture(random_state=0, **settings).fit(X)
+    write_report(tmp_path / "r.html", model, X, labels=y)
+    held = contents_of(tmp_path / "r.html")
+    assert len(held["clusters"]["size"]) == model.n_components_
+    assert (held["path"] is None) == (not hasattr(model, "merge_history_"))
+
+
+def test_sparse_rows_and_few_of_them(tmp_path):
+    import scipy.sparse as sp
+
+    rows = sp.csr_array(np.eye(4)[[0, 0, 1, 1, 2]])
+    model = VMFMixture(2, random_state=0).fit(rows)
+    write_report(tmp_path / "r.html", model, rows, texts=["", "a", "b", "c\x00\ud800", "d" * 9999])
+    held = contents_of(tmp_path / "r.html")
+    assert len(held["rows"]["text"][4]) == 601
+
+
+def test_what_is_not_as_long_as_the_rows_is_refused(snips, model, tmp_path):
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        write_report(tmp_path / "r.html", model, snips[0], texts=["one"])
+    assert not any(tmp_path.iterdir())
+
+
+def test_rows_of_pandas_are_taken_by_position(snips, model, tmp_path):
+    """The index of a Series or DataFrame names rows, and says nothing of their order."""
+    pd = pytest.importorskip("pandas")
+    X, texts, names = snips
+    write_report(tmp_path / "given.html", model, X, texts=texts, labels=names, n_rows=50)
+    expected = contents_of(tmp_path / "given.html")
+    for index in (
+        np.arange(len(X))[::-1],
+        np.arange(len(X)) + 0.5,
+        [f"row {i}" for i in range(700)],
+    ):
+        series = (pd.Series(known, index=index) for known in (texts, names))
+        given = dict(zip(("texts", "labels"), series))
+        for rows in (X, pd.DataFrame(X, index=index), X.tolist()):
+            write_report(tmp_path / "r.html", model, rows, n_rows=50, **given)
+            held = contents_of(tmp_path / "r.html")
+            assert held["rows"]["text"] == expected["rows"]["text"]
+            assert held["rows"]["label"] == expected["rows"]["label"]
+            assert held["clusters"]["exemplars"] == expected["clusters"]["exemplars"]
+
+
+def test_pictures_of_a_series_are_taken_by_position(tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    pd = pytest.importorskip("pandas")
+    X, _ = make_vmf_mixture(20, n_features=6, n_components=2, random_state=0)
+    model = VMFMixture(2, random_state=0).fit(X)
+    paths = [str(tmp_path / f"{i}.png") for i in range(20)]
+    for shade, path in enumerate(paths):
+        image.new("L", (2, 2), shade * 10).save(path)
+    series = pd.Series(paths, index=np.arange(20)[::-1])
+    write_report(tmp_path / "one.html", model, X, images=paths)
+    write_report(tmp_path / "other.html", model, X, images=series)
+    held = (contents_of(tmp_path / f"{name}.html")["images"] for name in ("one", "other"))
+    assert next(held) == next(held)
+
+
+def test_what_is_no_text_is_written_as_one(tmp_path):
+    pd = pytest.importorskip("pandas")
+    X, _ = make_vmf_mixture(6, n_features=6, n_components=2, random_state=0)
+    model = VMFMixture(2, random_state=0).fit(X)
+    texts = [7, None, "one", float("nan"), pd.NA, 2.5]
+    for given in (texts, pd.Series(texts, dtype=object)):
+        write_report(tmp_path / "r.html", model, X, texts=given)
+        held = contents_of(tmp_path / "r.html")["rows"]["text"]
+        assert held == ["7", "", "one", "", "", "2.5"]
+    with pytest.raises(ValueError, match="Row 1 has no label"):
+        write_report(tmp_path / "r.html", model, X, labels=["a", None, "b", "a", pd.NA, "b"])
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("rows", [np.ones((1, 4)), np.zeros((3, 4)), np.ones((3, 4))], ids=str)
+def test_rows_that_do_not_scatter_are_no_reason_to_warn(rows, tmp_path):
+    X, _ = make_vmf_mixture(60, n_features=4, n_components=3, random_state=0)
+    model = VMFMixture(3, random_state=0).fit(X)
+    write_report(tmp_path / "r.html", model, rows)
+    assert contents_of(tmp_path / "r.html")["map"]["x"] == [0.0] * len(rows)
+
+
+def test_nothing_half_written_stays(snips, model, tmp_path, monkeypatch):
+    (tmp_path / "r.html").write_text("before")
+    monkeypatch.setattr(
+        "os.fsync", lambda file: (_ for _ in ()).throw(OSError(28, "No space left"))
+    )
+    with pytest.raises(OSError, match="No space left"):
+        write_report(tmp_path / "r.html", model, snips[0])
+    assert [path.name for path in tmp_path.iterdir()] == ["r.html"]
+    assert (tmp_path / "r.html").read_text() == "before"
+
+
+# --- the command ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def files(snips, model, tmp_path):
+    X, texts, names = snips
+    np.save(tmp_path / "rows.npy", X)
+    model.save(tmp_path / "model.npz")
+    (tmp_path / "texts.txt").write_text("\n".join(texts) + "\n", encoding="utf-8")
+    (tmp_path / "labels.txt").write_text("\n".join(names) + "\n", encoding="utf-8")
+    return tmp_path
+
+
+def run(files, *more):
+    return cli.main(["report", str(files / "model.npz"), str(files / "rows.npy"), *map(str, more)])
+
+
+def test_the_command_writes_the_same_page(files, page, capsys):
+    given = "--texts", files / "texts.txt", "--labels", files / "labels.txt"
+    out = files / "r.html"
+    assert run(files, *given, "-o", out, "--title", f"A {NASTY}") == 0
+    assert out.read_text(encoding="utf-8") == page.read_text(encoding="utf-8")
+    assert capsys.readouterr().out == f"Wrote {out}; open it in a browser.\n"
+    assert run(files, "-o", out) == 2
+    assert "is there already" in capsys.readouterr().err
+    assert run(files, "-o", out, "--overwrite", "--quiet") == 0
+    assert contents_of(out)["title"] == "rows"
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["-o", "page.txt"], "is not named .html"),
+        (["-o", "nowhere/page.html"], "There is no folder"),
+        (["-o", "link.html"], "There is no folder"),
+        (["-o", "page.html", "--texts", "labels.txt", "--rows", "0"], "'0' is not an integer"),
+        (["-o", "page.html", "--images", "texts.txt"], "is no folder and no .npz file"),
+        (["-o", "page.html", "--images", "few.npz"], "has 3 images and the embeddings have 700"),
+        (["-o", "page.html", "--images", "model.npz"], "has no array named images"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_the_command_says_what_is_wrong(files, capsys, monkeypatch, more, said):
+    monkeypatch.chdir(files)
+    np.savez(files / "few.npz", images=np.zeros((3, 4, 4), np.uint8))
+    (files / "link.html").symlink_to("nowhere/page.html")
+    monkeypatch.setattr("vmfmix.report.write_report", lambda *args, **kwargs: pytest.fail("late"))
+    assert run(files, *more) == 2
+    error = capsys.readouterr().err
+    assert said in error and error.count("\n") == 1
+    assert [path.name for path in files.glob("*.html")] == ["link.html"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes of POSIX")
+def test_the_command_does_not_replace_a_pipe(files, capsys):
+    os.mkfifo(files / "r.html")
+    assert run(files, "-o", files / "r.html", "--overwrite") == 2
+    assert "r.html is a pipe or a device" in capsys.readouterr().err
+    assert (files / "r.html").is_fifo()
+
+
+# --- in a browser -----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def browser():
+    webdriver = pytest.importorskip("selenium.webdriver")
+    if not BROWSER or not DRIVER:
+        pytest.skip("there is no chromium with chromedriver here")
+    options = webdriver.ChromeOptions()
+    options.binary_location = BROWSER
+    for switch in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
+        options.add_argument(switch)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    service = webdriver.ChromeService(DRIVER)
+    driver = webdriver.Chrome(options, service)
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def opened(browser, page):
+    browser.get(page.as_uri())
+    yield browser
+    assert browser.get_log("browser") == []  # no error, and nothing that the policy had to stop
+
+
+def texts_of(browser, selector):
+    return [element.text for element in browser.find_elements("css selector", selector)]
+
+
+def test_a_text_is_shown_and_never_run(opened):
+    assert opened.title == f"A {NASTY}"
+    assert opened.find_element("id", "title").text == f"A {NASTY}"
+    opened.find_element("id", "query").send_keys("hacked")
+    assert texts_of(opened, "#rows ~ div td.text")[0] == NASTY
+    assert opened.find_elements("css selector", "main img, main script") == []
+
+
+def test_the_table_sorts_from_the_keyboard(opened, model):
+    from selenium.webdriver import Keys
+
+    header = opened.find_elements("css selector", "#clusters ~ .scroll th button")[1]
+    column = "#clusters ~ .scroll tbody td:nth-child(2)"
+    sizes = [int(text.replace(",", "")) for text in texts_of(opened, column)]
+    assert sizes == sorted(np.bincount(model.labels_).tolist(), reverse=True)
+    header.send_keys(Keys.ENTER)
+    assert [int(text.replace(",", "")) for text in texts_of(opened, column)] == sizes[::-1]
+    sorts = [cell.get_attribute("aria-sort") for cell in opened.find_elements("tag name", "th")]
+    assert sorts[1] == "ascending"
+
+
+def test_a_cluster_opens_and_closes_from_the_keyboard(opened, page):
+    from selenium.webdriver import Keys
+
+    button = opened.find_element("css selector", "#clusters ~ .scroll td button")
+    button.send_keys(Keys.ENTER)
+    dialog = opened.find_element("id", "cluster")
+    held = contents_of(page)
+    cluster = int(button.text)
+    first = held["clusters"]["exemplars"][cluster][0]
+    assert dialog.is_displayed() and held["rows"]["text"][first] in dialog.text
+    opened.switch_to.active_element.send_keys(Keys.ESCAPE)
+    assert not dialog.is_displayed()
+
+
+def test_rows_are_searched_and_chosen_by_cluster(opened, snips, model):
+    _, texts, _ = snips
+    opened.find_element("id", "query").send_keys("Movie")
+    expected = sum("movie" in text.lower() for text in texts)
+    assert opened.find_element("id", "found").text.startswith(f"{expected} rows")
+    assert "movie" in texts_of(opened, "#rows ~ div td.text mark")[0].lower()
+    opened.find_element("css selector", '#of-cluster option[value="0"]').click()
+    expected = sum("movie" in text.lower() for text, k in zip(texts, model.labels_) if k == 0)
+    assert opened.find_element("id", "found").text.startswith(f"{expected} row")
+
+
+def test_the_slider_shows_other_numbers(opened, page):
+    from selenium.webdriver import Keys
+
+    slider, told = opened.find_element("id", "level"), opened.find_element("id", "level-told")
+    held = contents_of(page)["path"]
+    numbers = [level["number"] for level in held["levels"]]
+    place = numbers.index(held["found"])
+    assert told.text == f"{held['found']} clusters, the number of this fit"
+    slider.send_keys(Keys.ARROW_RIGHT)
+    assert told.text == f"{numbers[place + 1]} clusters"
+    assert len(opened.find_elements("css selector", ".card")) == numbers[place + 1]
+    slider.send_keys(Keys.HOME)
+    assert told.text == "1 cluster"
+
+
+def test_it_fits_a_phone_and_has_a_dark_side(opened):
+    settings = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
+    opened.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", settings)
+    assert opened.execute_script("return document.documentElement.scrollWidth") <= 390
+    color = "return getComputedStyle(document.body).backgroundColor"
+    before = opened.execute_script(color)
+    opened.find_element("id", "theme").click()
+    assert opened.execute_script(color) != before
+    opened.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_twenty_thousand_rows_and_five_hundred_clusters_are_few_elements(browser, tmp_path):
+    """What is not looked at is not in the page, which is what keeps it fast."""
+    X, _ = make_vmf_mixture(20_000, n_features=8, n_components=500, random_state=0)
+    model = VMFMixture(500, merge=None, max_iter=2, tol=0.0, means_init=X[:500])
+    with pytest.warns(UserWarning):
+        model.fit(X)
+    texts = [f"text number {row}" for row in range(len(X))]
+    write_report(tmp_path / "r.html", model, X, texts=texts)
+    browser.get((tmp_path / "r.html").as_uri())
+    count = "return document.getElementsByTagName('*').length"
+    assert browser.execute_script(count) < 30_000
+    browser.find_element("id", "query").send_keys("number 19999")
+    assert texts_of(browser, "#rows ~ div td.text") == ["text number 19999"]
+    assert browser.get_log("browser") == []

@@ -1,0 +1,1 @@
+"""From the parameters of the estimator and the rows to a fitted mixture."""

@@ -1,0 +1,1 @@
+"""The mixture model: sufficient statistics, parameters and the EM loop."""

@@ -1,0 +1,1 @@
+"""Files: embeddings, images, results and fitted models."""
