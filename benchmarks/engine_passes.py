@@ -9,8 +9,8 @@ from benchmarks.engine_sets import CONCENTRATION, SHAPES, THREADS, rows_and_para
 from benchmarks.rivals import PEERS, iteration_of, limited_to, products
 from benchmarks.tables import milliseconds, quartiles, spread, tell
 from vmfmix.datasets import make_vmf_mixture
+from vmfmix.engines.candidates import CandidateCache
 from vmfmix.engines.choice import choose_engine
-from vmfmix.engines.recall import Recall
 from vmfmix.fitting.seeding import means_from_rows
 from vmfmix.fitting.start import initial_parameters
 from vmfmix.model import em
@@ -23,7 +23,7 @@ ROWS_PER_SEED = 10
 
 def plain_pass(engine, parameters):
     """A soft pass without anything that earlier passes of the engine have left behind."""
-    engine._recall = Recall(engine.n_rows)
+    engine._candidates = CandidateCache(engine.n_rows)
     return engine.accumulate(parameters)
 
 

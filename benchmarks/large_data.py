@@ -35,8 +35,8 @@ from benchmarks.rivals import limited_to, optional, quiet
 from benchmarks.tables import save, spread, tell
 from vmfmix import VMFMixture
 from vmfmix.datasets import make_vmf_mixture
+from vmfmix.engines.block_source import BlockSource
 from vmfmix.engines.choice import choose_engine
-from vmfmix.engines.sources import Source
 from vmfmix.model.statistics import MixtureParameters
 
 RESULTS = Path(__file__).parent / "results" / "large_data.json"
@@ -133,8 +133,8 @@ def sources_part(path, options):
         "in memory, float16": choose_engine(in_memory),
         "in memory, float32": choose_engine(in_memory.astype(np.float32)),
         "mapped file": choose_engine(X),
-        "blocks of the file": choose_engine(Source(Slices(path))),
-        "blocks, nothing cached": choose_engine(Source(Slices(cold))),
+        "blocks of the file": choose_engine(BlockSource(Slices(path))),
+        "blocks, nothing cached": choose_engine(BlockSource(Slices(cold))),
     }
 
     def seconds_per_row(name):
@@ -142,9 +142,9 @@ def sources_part(path, options):
             drop_from_cache(cold)
             return seconds_of(read, cold) / len(in_memory)
         engine = engines[name]
-        engine_before = getattr(engine, "_recall", None)
+        engine_before = getattr(engine, "_candidates", None)
         if engine_before is not None:  # a pass that takes nothing over from the one before
-            engine._recall = type(engine_before)(engine.n_rows)
+            engine._candidates = type(engine_before)(engine.n_rows)
         if name.endswith("nothing cached"):
             drop_from_cache(cold)
         return seconds_of(engine.accumulate, parameters) / engine.n_rows
@@ -258,7 +258,7 @@ def passes_of_dask(repeats):
     import dask.array as da
     from distributed import Client, LocalCluster, wait
 
-    from vmfmix.engines.dask_blocks import DaskRows
+    from vmfmix.engines.dask_blocks import DaskSource
 
     with (
         LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster,
@@ -267,7 +267,7 @@ def passes_of_dask(repeats):
         X = da.from_array(rows_of(mixture(), ROWS_OF_PROCESSES, 0), chunks=(50_000, FEATURES))
         X = X.persist()
         wait(X)
-        return seconds_of_passes(DaskRows(X), repeats)
+        return seconds_of_passes(DaskSource(X), repeats)
 
 
 def in_fresh_process(call):
@@ -376,7 +376,7 @@ def billion_part(path, options):
         engine.accumulate(parameters)
         passes = []
         for _ in range(options.repeats):
-            engine._recall = type(engine._recall)(engine.n_rows)
+            engine._candidates = type(engine._candidates)(engine.n_rows)
             passes.append(seconds_of(engine.accumulate, parameters))
     rates = {f"{options.threads} cores, as here": ROWS_AT_ONCE / float(np.median(passes))}
     if GPU_RESULTS.is_file():

@@ -183,20 +183,20 @@ def test_forks_while_another_thread_fits():
 INTERRUPTED = """
 before = dict(vars(model)) if again else {}
 fresh = model if again else VMFMixture(4, random_state=0)
-from vmfmix.engines import kernels, rows as blocks
+from vmfmix.engines.dense import DenseRows
 calls = []
-plain = blocks.DenseRows.accumulate
+plain = DenseRows.accumulate
 def accumulate(self, *args):
     calls.append(1)
     if len(calls) == 30:
         os.kill(os.getpid(), signal.SIGINT)
     return plain(self, *args)
-blocks.DenseRows.accumulate = accumulate
+DenseRows.accumulate = accumulate
 try:
     fresh.fit(X)
 except KeyboardInterrupt:
     print("interrupted")
-blocks.DenseRows.accumulate = plain
+DenseRows.accumulate = plain
 left = {name: value for name, value in vars(fresh).items() if name.endswith("_")}
 kept = {name: value for name, value in before.items() if name.endswith("_")}
 print(left.keys() == kept.keys() and all(left[name] is kept[name] for name in kept))
@@ -223,7 +223,7 @@ def test_an_interrupted_fit_leaves_the_estimator_as_it_was(again):
 @pytest.mark.parametrize("place", ["accumulate", "assign"])
 def test_whatever_a_pass_raises_comes_out(rows, monkeypatch, place):
     """An error in a helping thread, too."""
-    from vmfmix.engines.rows import DenseRows
+    from vmfmix.engines.dense import DenseRows
 
     plain = getattr(DenseRows, place)
 

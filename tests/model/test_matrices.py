@@ -9,7 +9,7 @@ import scipy.sparse as sp
 
 from tests.engines.test_cpu import assert_same_statistics
 from vmfmix import VMFMixture, load
-from vmfmix.engines import rows
+from vmfmix.engines import sparse
 from vmfmix.engines.choice import choose_engine
 from vmfmix.fitting.seeding import seed_means
 from vmfmix.fitting.start import initial_parameters
@@ -22,7 +22,7 @@ N_FEATURES, N_TOPICS = 500, 5
 @pytest.fixture
 def sparse_sums(monkeypatch):
     """Sparse sums whatever their size."""
-    monkeypatch.setattr(rows, "_TIMES_AS_LARGE", 0)
+    monkeypatch.setattr(sparse, "_TIMES_AS_LARGE", 0)
 
 
 def texts(n_rows=600, seed=0):

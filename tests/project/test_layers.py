@@ -79,7 +79,7 @@ MAY_KNOW = {
         *("images", "archives", "files"),
     },
 }
-MAY_IMPORT_TORCH = {"engines.looks", "engines.torch_device", "engines.collective"}
+MAY_IMPORT_TORCH = {"engines.bfloat16", "engines.torch_device", "engines.collective"}
 MAY_IMPORT_DASK = {"engines.dask_blocks"}
 
 

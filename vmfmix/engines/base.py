@@ -6,6 +6,7 @@ of the rows (`take`, `sample`). Everything else in the package works on what it 
 engine, write one file with a subclass and let `choose_engine` return it.
 """
 
+import itertools
 from abc import ABC, abstractmethod
 from typing import Any, NamedTuple
 
@@ -162,3 +163,11 @@ class Engine(ABC):
     def all_reduce(self, numbers):
         """An array summed over all processes that share a fit."""
         return numbers
+
+
+def row_blocks(bounds, size):
+    """Slices of at most `size` rows between two bounds, about equally long."""
+    start, stop = bounds
+    n_blocks = max(-(-(stop - start) // size), 1)
+    edges = [start + (stop - start) * block // n_blocks for block in range(n_blocks + 1)]
+    return [slice(*edge) for edge in itertools.pairwise(edges)]

@@ -41,12 +41,12 @@ def prepare_rows(X, *, block_size=None, device=None, report=None):
 
         return prepare_tensor(X, device)
     if is_dask(X):
-        from vmfmix.engines.dask_blocks import DaskRows
+        from vmfmix.engines.dask_blocks import DaskSource
 
-        return DaskRows(X)
-    from vmfmix.engines.sources import Source, is_source
+        return DaskSource(X)
+    from vmfmix.engines.block_source import BlockSource, is_block_source
 
-    return Source(X, block_size, report) if is_source(X) else X
+    return BlockSource(X, block_size, report) if is_block_source(X) else X
 
 
 def choose_engine(

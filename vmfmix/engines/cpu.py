@@ -16,9 +16,10 @@ import numpy as np
 import scipy.sparse as sp
 
 from vmfmix.distribution import log_normalizer
-from vmfmix.engines import kernels, looks, recall
-from vmfmix.engines.base import MOST_ROUNDING, NO_DIRECTION, Assignment, Engine
-from vmfmix.engines.rows import DenseRows, SparseRows, blocks
+from vmfmix.engines import bfloat16, candidates, kernels
+from vmfmix.engines.base import MOST_ROUNDING, NO_DIRECTION, Assignment, Engine, row_blocks
+from vmfmix.engines.dense import DenseRows
+from vmfmix.engines.sparse import SparseRows
 from vmfmix.engines.workspace import Workspace
 from vmfmix.model.matrices import as_array
 from vmfmix.model.statistics import SufficientStatistics
@@ -56,7 +57,7 @@ class _Pass(NamedTuple):
         At all components.
     recalls : bool
         Whether the pass is one of those that may keep candidates for the next.
-    memory : kernels.Memory
+    memory : kernels.CandidateLists
         Where candidates are written to.
     drift : kernels.Drift or None
         Since the last pass, if its candidates are to be recalled.
@@ -69,7 +70,7 @@ class _Pass(NamedTuple):
     mixture: kernels.Mixture
     look: Any = None
     recalls: bool = False
-    memory: kernels.Memory = recall.NOTHING
+    memory: kernels.CandidateLists = candidates.NOTHING
     drift: Any = None
     movers: Any = None
     look_at_movers: Any = None
@@ -92,7 +93,7 @@ class CPUEngine(Engine):
         self.dtype = _precision(X)
         self._block_size = block_size
         self._look_again = True
-        self._recall = recall.Recall(self.n_rows)
+        self._candidates = candidates.CandidateCache(self.n_rows)
         self._workspace = Workspace()
         self._pool = WorkerThreads()  # its threads start when a pass needs them
         self._rows: Any = _rows(X)
@@ -140,15 +141,15 @@ class CPUEngine(Engine):
             log_likelihood, n_evaluated, n_scored = 0.0, 0, 0
             if drift is None:
                 n_consecutive = self._rows.n_consecutive(n_block, mixture.natural.dtype)
-                parts = blocks(lane, n_consecutive if look is None else n_block)
+                parts = row_blocks(lane, n_consecutive if look is None else n_block)
             else:
                 unknown = []
-                for rows in blocks(lane, n_block):
+                for rows in row_blocks(lane, n_block):
                     added, some = self._rows.recall(rows, this, self._about(rows), scratch, sums)
                     log_likelihood += added
                     unknown.append(some)
                 positions = np.concatenate(unknown)
-                parts = [positions[some] for some in blocks((0, len(positions)), n_block)]
+                parts = [positions[some] for some in row_blocks((0, len(positions)), n_block)]
             for rows in parts:
                 about = self._about(rows)
                 added, cost = self._rows.accumulate(
@@ -170,7 +171,7 @@ class CPUEngine(Engine):
         if look is not None:
             self._look_again = n_evaluated <= _SHARE_LEFT_BY_A_LOOK * n_scored * n_components
         if this.recalls:
-            self._recall.keep(this.natural, mixture.offsets, n_evaluated / self.n_rows)
+            self._candidates.keep(this.natural, mixture.offsets, n_evaluated / self.n_rows)
         if self._center is not None:
             resultants -= np.outer(shift_sums, self._center)
         return self._statistics(counts, resultants, log_likelihood)
@@ -213,7 +214,7 @@ class CPUEngine(Engine):
         probabilities, log_densities = np.empty((2, self.n_rows))
 
         def label_lane(lane, scratch):
-            for rows in blocks(lane, len(scratch.scores)):
+            for rows in row_blocks(lane, len(scratch.scores)):
                 said = labels[rows], probabilities[rows], log_densities[rows]
                 self._rows.assign(rows, this, self._about(rows), scratch, *said)
 
@@ -256,7 +257,7 @@ class CPUEngine(Engine):
     def _scores(self, natural, n_components):
         """Iterate over (slice of rows, x_i·η_k); threads fill a few arrays again and again."""
         n_block = self._rows_per_block(n_components)
-        parts = blocks((0, self.n_rows), n_block)
+        parts = row_blocks((0, self.n_rows), n_block)
 
         def scores(rows, out):
             limit_blas_in_this_thread()
@@ -288,7 +289,7 @@ class CPUEngine(Engine):
         # What is the same for all rows is kept once; the kernels get it once for each row.
         of_all = self._scale, self._shift, self._weight
         scale, shift, weight = (np.require(one[rows], requirements=["C", "W"]) for one in of_all)
-        return kernels.AboutRows(scale, shift, weight, position)
+        return kernels.RowFactors(scale, shift, weight, position)
 
     def _pass(self, parameters, *, hard=False, may_look=True, recalls=False):
         """Parameters in the form and the precision that a pass needs, and what may shorten it."""
@@ -308,7 +309,9 @@ class CPUEngine(Engine):
         may_look = may_look and self._may_look(n_components)
 
         def prepared(some, may_look):
-            look = looks.Look(natural[some], center, self.dtype) if may_look else None
+            look = (
+                bfloat16.ApproximateScorer(natural[some], center, self.dtype) if may_look else None
+            )
             mixture = self._mixture(
                 natural[some], center_scores[some], offsets[some], dtype, look, cutoff, hard
             )
@@ -316,14 +319,14 @@ class CPUEngine(Engine):
 
         mixture, look = prepared(slice(None), may_look)
         sharpest = float(parameters.concentrations.max(initial=0.0))
-        recalls = recalls and recall.pays(n_components, self.n_features, sharpest)
+        recalls = recalls and candidates.is_worthwhile(n_components, self.n_features, sharpest)
         if not (recalls and self._rows.is_dense):
             return _Pass(None, mixture, look)
-        drift = self._recall.plan(natural, offsets, cutoff, looks=look is not None)
+        drift = self._candidates.plan(natural, offsets, cutoff, looks=look is not None)
         movers = None, None
         if drift is not None:
             movers = prepared(drift.movers, may_look and len(drift.movers) >= _MOVERS_TO_LOOK_AT)
-        return _Pass(natural, mixture, look, True, self._recall.memory(), drift, *movers)
+        return _Pass(natural, mixture, look, True, self._candidates.memory(), drift, *movers)
 
     def _mixture(self, natural, center_scores, offsets, dtype, look, cutoff, hard):
         """The kernels' mixture: with a look, its margins are added to what decides first."""
@@ -351,7 +354,7 @@ class CPUEngine(Engine):
         look_again, self._look_again = self._look_again, True
         # Rows near the center are differences that bfloat16 tells nothing of.
         far_from_center = self._shift.max(initial=0.0) < _LARGEST_SHIFT_OF_A_LOOK
-        return (look_again and far_from_center and self._rows.is_dense) and looks.pays(
+        return (look_again and far_from_center and self._rows.is_dense) and bfloat16.is_worthwhile(
             self.n_rows, self.n_features, n_components
         )
 
@@ -359,7 +362,7 @@ class CPUEngine(Engine):
         if self._block_size is not None:
             return min(self._block_size, self.n_rows)
         if look is not None:
-            return min(looks.rows_per_block(n_components), self.n_rows)
+            return min(bfloat16.rows_per_block(n_components), self.n_rows)
         # Large enough for the product, small enough for the caches and for n_block × K numbers.
         fitting = _SCORES_PER_BLOCK // max(n_components, 1)
         return min(max(fitting, _FEWEST_ROWS_PER_BLOCK), _ROWS_PER_BLOCK, self.n_rows)

@@ -20,7 +20,7 @@ from vmfmix.model.matrices import stacked
 _BRANCHES = 8  # sums that are added together
 
 
-class DaskRows(RowSource):
+class DaskSource(RowSource):
     """A dask array that was looked through once, in blocks of whole rows.
 
     Parameters
@@ -122,7 +122,7 @@ class DaskEngine(Engine):
 
     Parameters
     ----------
-    rows : DaskRows
+    rows : DaskSource
     sample_weight, center, block_size, device
         See `vmfmix.engines.choice.choose_engine`.
     """

@@ -59,7 +59,7 @@ class Mixture(NamedTuple):
     hard: bool
 
 
-class AboutRows(NamedTuple):
+class RowFactors(NamedTuple):
     """What goes with the rows: arrays of shape (n,)."""
 
     scale: np.ndarray  # float64
@@ -68,7 +68,7 @@ class AboutRows(NamedTuple):
     position: np.ndarray  # int64, in the engine
 
 
-class Memory(NamedTuple):
+class CandidateLists(NamedTuple):
     """What a pass leaves to the next one of every row of the engine, or of none.
 
     No component but the candidates had a log joint above the bound of the row.
@@ -144,6 +144,13 @@ class Scratch(NamedTuple):
             masses=np.empty(n_rows * n_components),
             products=np.empty((n_components, n_features), dtype),
         )
+
+
+def read_only(array, dtype):
+    """Return the array C-contiguous, in a dtype and read-only, without a copy if possible."""
+    array = np.ascontiguousarray(array, dtype=dtype).view()
+    array.flags.writeable = False
+    return array
 
 
 def first_of(array, shape):
@@ -607,7 +614,7 @@ def accumulate(X, about, mixture, memory, scratch, sums):
         rows = slice(start, min(start + n_block, X.shape[0]))
         scores = scratch.scores[: rows.stop - start]
         np.dot(X[rows], mixture.natural.T, scores)
-        block = AboutRows(
+        block = RowFactors(
             about.scale[rows], about.shift[rows], about.weight[rows], about.position[rows]
         )
         n_evaluated += respond(scores, scores, block, False, mixture, memory, scratch)
@@ -616,7 +623,7 @@ def accumulate(X, about, mixture, memory, scratch, sums):
 
 
 @njit(nogil=True, cache=True)
-def accumulate_looks(X, looks, about, mixture, memory, scratch, sums):
+def accumulate_approximate(X, looks, about, mixture, memory, scratch, sums):
     """The same after a first look."""
     n_evaluated = respond(X, looks, about, False, mixture, memory, scratch)
     return _add(X, about, mixture, scratch, sums), n_evaluated
@@ -729,7 +736,7 @@ def accumulate_csr(data, columns, indptr, about, mixture, memory, scratch, sums)
     for start in range(0, indptr.shape[0] - 1, n_block):
         rows = slice(start, min(start + n_block, indptr.shape[0] - 1))
         bounds, size = indptr[start : rows.stop + 1], rows.stop - start
-        block = AboutRows(
+        block = RowFactors(
             about.scale[rows], about.shift[rows], about.weight[rows], about.position[rows]
         )
         scores = scratch.scores[:size]

@@ -15,8 +15,7 @@ import scipy.sparse as sp
 import torch
 
 from vmfmix.distribution import log_normalizer
-from vmfmix.engines.base import MOST_ROUNDING, NO_DIRECTION, Assignment, Engine
-from vmfmix.engines.rows import blocks
+from vmfmix.engines.base import MOST_ROUNDING, NO_DIRECTION, Assignment, Engine, row_blocks
 from vmfmix.model.statistics import SufficientStatistics
 
 _SCORES_PER_BLOCK = {"cpu": 2**19}
@@ -68,7 +67,7 @@ def prepare_tensor(X, device=None):
             f"X is a tensor of shape {tuple(X.shape)}; pass one of shape (n_samples, n_features) "
             "with at least one row and two features."
         )
-    for rows in blocks((0, X.shape[0]), max(_SCORES_PER_BLOCK_OF_A_GPU // X.shape[1], 1)):
+    for rows in row_blocks((0, X.shape[0]), max(_SCORES_PER_BLOCK_OF_A_GPU // X.shape[1], 1)):
         if not torch.isfinite(X[rows]).all():
             raise ValueError("Input X contains NaN or infinity; remove or replace such rows first.")
     return X
@@ -254,7 +253,7 @@ class TorchEngine(Engine):
         if size is None:
             most = _SCORES_PER_BLOCK.get(self.device.type, _SCORES_PER_BLOCK_OF_A_GPU)
             size = max(most // max(numbers_of_a_row, 1), _FEWEST_ROWS_PER_BLOCK)
-        return blocks((0, self.n_rows), min(size, self.n_rows))
+        return row_blocks((0, self.n_rows), min(size, self.n_rows))
 
 
 def _tensor_of(X, device):

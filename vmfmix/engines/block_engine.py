@@ -12,7 +12,7 @@ from vmfmix.model.matrices import stacked
 from vmfmix.model.threads import WorkerThreads
 
 
-class BlocksEngine(Engine):
+class BlockEngine(Engine):
     """Rows of a source.
 
     Parameters

@@ -37,7 +37,7 @@ _MOST_COST_WITH_A_LOOK, _COST_OF_A_ROW_WITH_A_LOOK = 0.5, 150.0
 
 
 def _memory(n_rows, spare):
-    return kernels.Memory(
+    return kernels.CandidateLists(
         candidates=np.empty((n_rows, _CANDIDATES), np.int32),
         candidate_bounds=np.empty((n_rows, _CANDIDATES), np.float32),
         bounds=np.empty(n_rows, np.float32),
@@ -48,7 +48,7 @@ def _memory(n_rows, spare):
 NOTHING = _memory(0, 0.0)
 
 
-def pays(n_components, n_features, concentration):
+def is_worthwhile(n_components, n_features, concentration):
     """Whether passes of this size and up to this concentration should keep a memory."""
     return (
         n_components >= _FEWEST_COMPONENTS
@@ -57,7 +57,7 @@ def pays(n_components, n_features, concentration):
     )
 
 
-class Recall:
+class CandidateCache:
     """Candidates and bounds of rows from one pass to the next.
 
     Parameters

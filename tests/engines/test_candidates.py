@@ -7,7 +7,7 @@ import pytest
 
 from tests.engines.test_cpu import TOLERANCE, assert_same_statistics
 from vmfmix.datasets import make_vmf_mixture
-from vmfmix.engines import looks, recall
+from vmfmix.engines import bfloat16, candidates
 from vmfmix.engines.choice import choose_engine
 from vmfmix.fitting.seeding import seed_means
 from vmfmix.fitting.start import initial_parameters
@@ -17,23 +17,23 @@ from vmfmix.model.statistics import ConcentrationPrior, MixtureParameters, maxim
 @pytest.fixture(autouse=True)
 def always(monkeypatch):
     """Recall wherever it is possible, whether or not it pays."""
-    monkeypatch.setattr(recall, "_FEWEST_PRODUCTS_OF_A_ROW", 0)
-    monkeypatch.setattr(recall, "_MOST_COST", np.inf)
-    monkeypatch.setattr(recall, "_MOST_COST_WITH_A_LOOK", np.inf)
+    monkeypatch.setattr(candidates, "_FEWEST_PRODUCTS_OF_A_ROW", 0)
+    monkeypatch.setattr(candidates, "_MOST_COST", np.inf)
+    monkeypatch.setattr(candidates, "_MOST_COST_WITH_A_LOOK", np.inf)
 
 
 @pytest.fixture
 def plans(monkeypatch):
     """What every pass planned: the number of movers, or None."""
     made = []
-    original = recall.Recall.plan
+    original = candidates.CandidateCache.plan
 
     def noted(self, *given, **options):
         drift = original(self, *given, **options)
         made.append(None if drift is None else len(drift.movers))
         return drift
 
-    monkeypatch.setattr(recall.Recall, "plan", noted)
+    monkeypatch.setattr(candidates.CandidateCache, "plan", noted)
     return made
 
 
@@ -53,7 +53,7 @@ def rows(n_features=24, n_components=80, concentration=150.0):
 def test_every_pass_of_a_fit_gives_the_same_statistics(monkeypatch, plans, dtype, may_look, kind):
     if may_look:
         pytest.importorskip("torch")
-    monkeypatch.setattr(looks, "pays", lambda *size: may_look)
+    monkeypatch.setattr(bfloat16, "is_worthwhile", lambda *size: may_look)
     X = rows(concentration=20.0 if kind == "overlapping" else 150.0).astype(dtype)
     X[::100] = 0
     given = {

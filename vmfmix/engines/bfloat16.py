@@ -28,7 +28,7 @@ def _has_instructions():
     return any(features.get(name, False) for name in ("amx-bf16", "avx512bf16"))
 
 
-def pays(n_rows, n_features, n_components):
+def is_worthwhile(n_rows, n_features, n_components):
     """Whether passes of this size should take a first look."""
     flops_of_a_row = 2.0 * n_features * n_components
     if flops_of_a_row < _FEWEST_FLOPS_OF_A_ROW or not _has_instructions():
@@ -52,7 +52,7 @@ def rows_per_block(n_components):
     return min(max(2**19 // n_components, 512), 2048)
 
 
-class Look:
+class ApproximateScorer:
     """The natural parameters of a mixture in bfloat16, to be multiplied with unit rows.
 
     Parameters

@@ -5,7 +5,7 @@ import pytest
 
 from vmfmix import VMFMixture
 from vmfmix.datasets import make_vmf_mixture
-from vmfmix.engines.sources import Source, is_source
+from vmfmix.engines.block_source import BlockSource, is_block_source
 
 
 @pytest.fixture(scope="module")
@@ -98,12 +98,12 @@ def test_a_fit_does_not_depend_on_where_rows_come_from(X, reference, tmp_path, k
 def test_arrays_and_tables_are_no_sources(X):
     pandas = pytest.importorskip("pandas")
     for array in (X, X.tolist(), (1, 2), pandas.DataFrame(X), None, 3, "text", {"a": 1}):
-        assert not is_source(array)
+        assert not is_block_source(array)
 
 
 def test_small_blocks_are_put_together():
     X = np.ones((100, 4), np.float32)
-    source = Source(lambda: (row[np.newaxis] for row in X), n_rows_per_block=32)
+    source = BlockSource(lambda: (row[np.newaxis] for row in X), n_rows_per_block=32)
     assert [rows.stop - rows.start for rows, _ in source] == [32, 32, 32, 4]
 
 

@@ -24,7 +24,7 @@ _END = object()
 _IN_MEMORY = ("to_numpy", "__dataframe__", "__array_interface__")  # one of these has what is
 
 
-class Source(RowSource):
+class BlockSource(RowSource):
     """Rows that are read block by block, checked once from beginning to end.
 
     Parameters
@@ -57,8 +57,8 @@ class Source(RowSource):
     Examples
     --------
     >>> import numpy as np
-    >>> from vmfmix.engines.sources import Source
-    >>> source = Source(lambda: (np.full((2, 3), i) for i in range(4)))
+    >>> from vmfmix.engines.block_source import BlockSource
+    >>> source = BlockSource(lambda: (np.full((2, 3), i) for i in range(4)))
     >>> source.shape, source.without_direction
     ((8, 3), array([0, 1]))
     >>> [(rows, block.shape) for rows, block in source]
@@ -125,9 +125,9 @@ class Source(RowSource):
             yield slice(begin, stop), _together(parts)
 
     def engine(self, *, block_size, **options):  # noqa: D102
-        from vmfmix.engines.blocks import BlocksEngine
+        from vmfmix.engines.block_engine import BlockEngine
 
-        return BlocksEngine(self, **options)
+        return BlockEngine(self, **options)
 
     def _size(self, n_features, itemsize):
         return self._n_rows_per_block or max(_BYTES // (n_features * itemsize), 1)
@@ -189,7 +189,7 @@ class Source(RowSource):
             start += block.shape[0]
 
 
-def is_source(X):
+def is_block_source(X):
     """Whether rows of X come by blocks, and not as an array that is in memory or mapped to it."""
     if isinstance(X, (np.ndarray, str, bytes, Mapping, Set)) or is_tensor(X) or sp.issparse(X):
         return False

@@ -5,7 +5,7 @@ import pytest
 
 from tests.engines.test_cpu import TOLERANCE, assert_same_statistics
 from vmfmix.datasets import make_vmf_mixture
-from vmfmix.engines import cpu, kernels, looks
+from vmfmix.engines import bfloat16, cpu, kernels
 from vmfmix.engines.choice import choose_engine
 from vmfmix.model.statistics import MixtureParameters
 
@@ -32,7 +32,7 @@ def test_scores_are_too_low_by_no_more_than_the_margin(n_features, centered):
     X = X.astype(np.float32)
     center = 0.3 * parameters.means[0] if centered else np.zeros(n_features)
     engine = choose_engine(X, center=center if centered else None)
-    look = looks.Look(parameters.natural, center, engine.dtype)
+    look = bfloat16.ApproximateScorer(parameters.natural, center, engine.dtype)
     passed = engine._pass(parameters, may_look=False).mixture
     scratch = kernels.Scratch.of(len(X), len(passed.offsets), n_features, X.dtype)
     scores = look.write_scores(X, engine._about(slice(0, len(X))), scratch)
@@ -56,7 +56,7 @@ def test_statistics_and_assignment_do_not_change(monkeypatch, dtype, concentrati
     }
     found = {}
     for may_look in (True, False):
-        monkeypatch.setattr(looks, "pays", lambda *size, answer=may_look: answer)
+        monkeypatch.setattr(bfloat16, "is_worthwhile", lambda *size, answer=may_look: answer)
         engine = choose_engine(X, **given)
         found[may_look] = (
             engine.accumulate(parameters, hard=kind == "hard"),
@@ -72,24 +72,24 @@ def test_statistics_and_assignment_do_not_change(monkeypatch, dtype, concentrati
 
 
 def test_a_look_that_leaves_too_much_in_doubt_is_followed_by_a_pass_without(monkeypatch):
-    monkeypatch.setattr(looks, "pays", lambda *size: True)
+    monkeypatch.setattr(bfloat16, "is_worthwhile", lambda *size: True)
     X, parameters = mixture(concentration=2.0)
     engine = choose_engine(X)
     looked = []
-    original = looks.Look.__init__
+    original = bfloat16.ApproximateScorer.__init__
 
     def counted(self, *arguments):
         looked.append(True)
         original(self, *arguments)
 
-    monkeypatch.setattr(looks.Look, "__init__", counted)
+    monkeypatch.setattr(bfloat16.ApproximateScorer, "__init__", counted)
     for _ in range(4):
         engine.accumulate(parameters)
     assert len(looked) == 2
 
 
 def test_torch_gets_its_threads_back(monkeypatch):
-    monkeypatch.setattr(looks, "pays", lambda *size: True)
+    monkeypatch.setattr(bfloat16, "is_worthwhile", lambda *size: True)
     before = torch.get_num_threads()
     X, parameters = mixture(concentration=1e3)
     engine = choose_engine(X)
@@ -99,18 +99,18 @@ def test_torch_gets_its_threads_back(monkeypatch):
     def fail(*arguments):
         raise RuntimeError("stop")
 
-    monkeypatch.setattr(cpu.kernels, "accumulate_looks", fail)
+    monkeypatch.setattr(cpu.kernels, "accumulate_approximate", fail)
     with pytest.raises(RuntimeError, match="stop"):
         engine.accumulate(parameters)
     assert torch.get_num_threads() == before
 
 
 def test_a_look_is_taken_where_it_pays(monkeypatch):
-    monkeypatch.setattr(looks, "_has_instructions", lambda: True)
-    assert looks.pays(1000, 384, 150)  # torch has been imported
-    assert not looks.pays(10**6, 64, 20)
-    monkeypatch.delitem(looks.sys.modules, "torch")
-    assert not looks.pays(1000, 384, 150)
-    assert looks.pays(100_000, 384, 1000)
-    monkeypatch.setattr(looks, "_has_instructions", lambda: False)
-    assert not looks.pays(100_000, 384, 1000)
+    monkeypatch.setattr(bfloat16, "_has_instructions", lambda: True)
+    assert bfloat16.is_worthwhile(1000, 384, 150)  # torch has been imported
+    assert not bfloat16.is_worthwhile(10**6, 64, 20)
+    monkeypatch.delitem(bfloat16.sys.modules, "torch")
+    assert not bfloat16.is_worthwhile(1000, 384, 150)
+    assert bfloat16.is_worthwhile(100_000, 384, 1000)
+    monkeypatch.setattr(bfloat16, "_has_instructions", lambda: False)
+    assert not bfloat16.is_worthwhile(100_000, 384, 1000)
