@@ -27,8 +27,8 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from vmfmix import distribution
-from vmfmix.engines.base import DTYPES, RowSource, SharedRowSource
-from vmfmix.engines.choice import choose_engine, is_tensor, prepare_rows
+from vmfmix.engines.base import DTYPES, RowSource, SharedRowSource, is_tensor
+from vmfmix.engines.choice import choose_engine, prepare_rows
 from vmfmix.fitting.best import Fit, best_fit, own_share
 from vmfmix.fitting.checkpoints import Checkpoint
 from vmfmix.fitting.progress import CallbackSupportMixin, Pace, with_callbacks

@@ -22,7 +22,7 @@ N_FEATURES, N_TOPICS = 500, 5
 @pytest.fixture
 def sparse_sums(monkeypatch):
     """Sparse sums whatever their size."""
-    monkeypatch.setattr(sparse, "_TIMES_AS_LARGE", 0)
+    monkeypatch.setattr(sparse, "_DENSE_TO_SPARSE_RATIO", 0)
 
 
 def texts(n_rows=600, seed=0):

@@ -1,107 +1,118 @@
-"""Where blocks of rows come from: what is on disk, in a data set, or made while it is read.
+"""Sources of blocks of rows: rows on disk, in a data set, or generated while they are read.
 
-A source is read from its beginning to its end, as often as a fit needs passes. It is one of
+A source is read from beginning to end, once for each pass of a fit. It is one of
 
-* an object with a shape and slices: an array of zarr or h5py, say;
-* a data set of the library `datasets`, with one column of vectors;
-* a callable that returns a fresh iterator over blocks, or an object that can be iterated again and
-  again, as torch's DataLoader without shuffling: rows come in the same order each time.
+* an object with a shape that supports slicing, such as an array of zarr or h5py;
+* a data set of the library `datasets` with one column of vectors;
+* a callable that returns a fresh iterator over blocks, or an object that can be iterated several
+  times, such as torch's DataLoader without shuffling. The rows must come in the same order each
+  time.
 """
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import NDArray
 from sklearn.utils import check_array
 
-from vmfmix.engines.base import DTYPES, RowSource
-from vmfmix.engines.choice import choose_engine, is_tensor
+from vmfmix.engines.base import DTYPES, Engine, MakeEngine, Matrix, RowSource, is_tensor
+from vmfmix.engines.block_engine import BlockEngine
 from vmfmix.model.matrices import stacked
 
-_BYTES = 2**26  # read together
+_BYTES_PER_BLOCK = 2**26
 _END = object()
-_IN_MEMORY = ("to_numpy", "__dataframe__", "__array_interface__")  # one of these has what is
+# Each object in memory has one of these attributes.
+_ATTRIBUTES_IN_MEMORY = ("to_numpy", "__dataframe__", "__array_interface__")
 
 
 class BlockSource(RowSource):
-    """Rows that are read block by block, checked once from beginning to end.
+    """Rows that are read block by block, and are validated in one pass at the start.
 
     Parameters
     ----------
     X : object
-        See above.
+        An array-like with slices, a data set or an iterable of blocks, as described in this module.
     n_rows_per_block : int, default=None
-        None: as many as make 64 MiB. Blocks that come from an iterator are put together until they
-        are as large, and never cut.
+        None: as many rows as fit into 64 MiB. Blocks from an iterator are combined until they have
+        this size, and never divided.
     report : callable, default=None
-        Told how many rows were looked at.
+        Called with the number of rows read so far, during validation.
 
     Attributes
     ----------
     shape : tuple of (n_rows, n_features)
     dtype : numpy dtype
-        Of all blocks together.
+        The common dtype of all blocks.
     is_sparse : bool
     lengths : ndarray of shape (n_rows,)
-        See `vmfmix.engines.cpu.lengths_of`.
-    without_direction : ndarray
-        Positions of the rows of zeros.
+        Length of each row; see `vmfmix.engines.cpu.lengths_of`.
+    zero_rows : ndarray
+        Positions of the rows of zeros, which have no direction.
 
     Raises
     ------
     ValueError
-        Naming the block, if one holds NaN or infinity or has another shape or width than it should;
-        if `X` is an iterator, which cannot be read again, or has no rows.
+        If a block contains NaN or infinity or has the wrong shape or number of features (the
+        message gives its number), if X is an iterator, which cannot be read again, or if X has no
+        rows.
 
     Examples
     --------
     >>> import numpy as np
     >>> from vmfmix.engines.block_source import BlockSource
     >>> source = BlockSource(lambda: (np.full((2, 3), i) for i in range(4)))
-    >>> source.shape, source.without_direction
+    >>> source.shape, source.zero_rows
     ((8, 3), array([0, 1]))
     >>> [(rows, block.shape) for rows, block in source]
     [(slice(0, 8, None), (8, 3))]
     """
 
-    def __init__(self, X, n_rows_per_block=None, report=None):
-        from vmfmix.engines.cpu import lengths_of  # numba is loaded when there are rows
+    def __init__(
+        self,
+        X: Any,
+        n_rows_per_block: int | None = None,
+        report: Callable[..., None] | None = None,
+    ) -> None:
+        from vmfmix.engines.cpu import CPUEngine, lengths_of  # here, as it imports numba
 
         self._X, self._n_rows_per_block = X, n_rows_per_block
-        self._is_iterated = not (is_data_set(X) or has_slices(X))
+        self._is_iterated = not (_is_data_set(X) or _has_slices(X))
         if isinstance(X, Iterator):
             raise ValueError(
                 f"X is an iterator ({type(X).__name__}), which can be read once, and a fit reads "
                 "its rows many times; pass a function that returns a fresh iterator."
             )
         self.shape, self.is_sparse = (0, 0), False
-        dtypes, lengths, without = [], [], []
-        for start, block in self._checked_blocks(ensure_all_finite=True):
+        dtypes, lengths, zero_rows = [], [], []
+        for start, block in self._validated_blocks(ensure_all_finite=True):
             self.shape = start + block.shape[0], block.shape[1]
             self.is_sparse |= sp.issparse(block)
             dtypes.append(block.dtype)
             if block.shape[0] > 0:
                 lengths.append(lengths_of(block))
-                directed = choose_engine(block, lengths=lengths[-1]).used_rows
-                without.append(start + np.setdiff1d(np.arange(block.shape[0]), directed))
+                used = CPUEngine(block, lengths=lengths[-1]).used_rows
+                zero_rows.append(start + np.setdiff1d(np.arange(block.shape[0]), used))
             if report is not None:
                 report(self.shape[0])
         if self.shape[0] == 0:
             raise ValueError("X has no rows: all blocks are empty, or there is none.")
         self.dtype = np.result_type(*dtypes)
         self.lengths = np.concatenate(lengths)
-        self.without_direction = np.concatenate(without)
+        self.zero_rows = np.concatenate(zero_rows)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[tuple[slice, Matrix]]:
         """Iterate over (slice, block) of all rows; blocks are arrays or CSR matrices."""
         from vmfmix.engines.cpu import lengths_of
 
         n_rows, n_features = self.shape
-        wanted = self._size(n_features, self.dtype.itemsize)
-        begin, stop, parts = 0, 0, []
-        # Sums of half precision cost as much as reading; the engine looks at what comes of them.
-        for start, block in self._checked_blocks(ensure_all_finite=self.dtype != np.float16):
+        size = self._block_size(n_features, self.dtype.itemsize)
+        begin, stop = 0, 0
+        parts: list[Matrix] = []
+        # Validating half precision costs as much as reading it; the engine validates its results.
+        for start, block in self._validated_blocks(ensure_all_finite=self.dtype != np.float16):
             stop = start + block.shape[0]
             if stop > n_rows:
                 break
@@ -110,10 +121,10 @@ class BlockSource(RowSource):
                     f"Row {start} of X has another length than when it was read first; the rows "
                     "must come in the same order each time, so do not shuffle them."
                 )
-            # What an iterator gives may be filled again while this block is still looked at.
+            # An iterator may overwrite its array while this block is still being processed.
             parts.append(block.copy() if self._is_iterated else block)
-            if stop - begin >= wanted:
-                yield slice(begin, stop), _together(parts)
+            if stop - begin >= size:
+                yield slice(begin, stop), _combined(parts)
                 begin, parts = stop, []
         if stop != n_rows:
             found = "more" if stop > n_rows else stop
@@ -122,33 +133,49 @@ class BlockSource(RowSource):
                 "pass a function that returns a fresh iterator over the same rows each time."
             )
         if stop > begin:
-            yield slice(begin, stop), _together(parts)
+            yield slice(begin, stop), _combined(parts)
 
-    def engine(self, *, block_size, **options):  # noqa: D102
-        from vmfmix.engines.block_engine import BlockEngine
+    def engine(
+        self,
+        *,
+        make_engine: MakeEngine,
+        sample_weight: NDArray[np.float64] | None,
+        center: NDArray[np.float64] | None,
+        block_size: int | None,
+        device: Any,
+        report: Callable[..., None] | None,
+    ) -> Engine:
+        """Return the engine for these rows; `block_size` has no effect on it."""
+        return BlockEngine(
+            self,
+            make_engine=make_engine,
+            sample_weight=sample_weight,
+            center=center,
+            device=device,
+            report=report,
+        )
 
-        return BlockEngine(self, **options)
+    def _block_size(self, n_features: int, itemsize: int) -> int:
+        return self._n_rows_per_block or max(_BYTES_PER_BLOCK // (n_features * itemsize), 1)
 
-    def _size(self, n_features, itemsize):
-        return self._n_rows_per_block or max(_BYTES // (n_features * itemsize), 1)
-
-    def _blocks(self):
-        """A fresh iterator over what the source gives."""
+    def _blocks(self) -> Iterator[Any]:
+        """Return a fresh iterator over the blocks of the source, as they are."""
         X = self._X
-        if is_data_set(X):
+        if _is_data_set(X):
             name = _column_of_vectors(X)
             column = X.select_columns(name).with_format("numpy")
             first = _vectors(next(column.iter(batch_size=1))[name])
-            size = self._size(first.shape[1], first.itemsize)
+            size = self._block_size(first.shape[1], first.itemsize)
             return (_vectors(part[name]) for part in column.iter(batch_size=size))
-        if has_slices(X):
+        if _has_slices(X):
             if len(X.shape) != 2:
                 raise ValueError(
                     f"X has the shape {tuple(X.shape)}; pass something of shape (n_samples, "
                     "n_features)."
                 )
             n_rows, n_features = X.shape
-            size = self._size(n_features, np.dtype(getattr(X, "dtype", np.float64)).itemsize)
+            itemsize = np.dtype(getattr(X, "dtype", np.float64)).itemsize
+            size = self._block_size(n_features, itemsize)
             return (np.asarray(X[start : start + size]) for start in range(0, n_rows, size))
         try:
             return iter(X() if callable(X) else X)
@@ -156,7 +183,7 @@ class BlockSource(RowSource):
             error.add_note("X must return an iterator over blocks of rows, or be a list of them.")
             raise
 
-    def _checked_blocks(self, ensure_all_finite):
+    def _validated_blocks(self, ensure_all_finite: bool) -> Iterator[tuple[int, Matrix]]:
         """Iterate over (first row, block in a form that engines take)."""
         blocks, start = self._blocks(), 0
         for number in itertools.count():
@@ -168,7 +195,7 @@ class BlockSource(RowSource):
                 raise
             if block is _END:
                 return
-            block = _as_rows(block)
+            block = _rows_of(block)
             try:
                 block = check_array(
                     block,
@@ -189,39 +216,35 @@ class BlockSource(RowSource):
             start += block.shape[0]
 
 
-def is_block_source(X):
-    """Whether rows of X come by blocks, and not as an array that is in memory or mapped to it."""
+def is_block_source(X: Any) -> bool:
+    """Return whether X is a source of blocks, and not an array in memory or mapped into it."""
     if isinstance(X, (np.ndarray, str, bytes, Mapping, Set)) or is_tensor(X) or sp.issparse(X):
         return False
-    if is_data_set(X):
+    if _is_data_set(X):
         return True
-    if isinstance(X, Sequence) or any(hasattr(X, name) for name in _IN_MEMORY):
+    if isinstance(X, Sequence) or any(hasattr(X, name) for name in _ATTRIBUTES_IN_MEMORY):
         return False
-    if has_slices(X):
+    if _has_slices(X):
         return True
     return callable(X) or (hasattr(X, "__iter__") and not hasattr(X, "__array__"))
 
 
-def has_slices(X):
-    """Whether X has a shape and can be asked for some of its rows."""
+def _has_slices(X: Any) -> bool:
+    """Return whether X has a shape and supports slicing."""
     return hasattr(X, "shape") and hasattr(X, "__getitem__")
 
 
-def is_data_set(X):
-    """Whether X is a data set of the library `datasets`, which need not be installed."""
+def _is_data_set(X: Any) -> bool:
+    """Return whether X is a data set of the library `datasets`, without importing it."""
     return hasattr(X, "with_format") and hasattr(X, "iter") and hasattr(X, "features")
 
 
-def _column_of_vectors(X):
-    """The one column that holds a vector for each row."""
+def _column_of_vectors(X: Any) -> Any:
+    """Return the name of the one column that has a vector for each row."""
     row = next(iter(X.with_format("numpy").iter(batch_size=1)), None)
     if row is None:
         raise ValueError("X has no rows: the data set is empty.")
-    found = [
-        name
-        for name, values in row.items()
-        if (first := np.asarray(values[0])).ndim == 1 and first.dtype.kind in "fiu"
-    ]
+    found = [name for name, values in row.items() if _is_vector(np.asarray(values[0]))]
     if len(found) != 1:
         raise ValueError(
             f"X is a data set with the columns {', '.join(row)}, of which {len(found)} hold "
@@ -230,21 +253,25 @@ def _column_of_vectors(X):
     return found[0]
 
 
-def _vectors(values):
-    """Vectors of a column as rows of an array."""
+def _is_vector(array: np.ndarray) -> bool:
+    return array.ndim == 1 and array.dtype.kind in "fiu"
+
+
+def _vectors(values: Any) -> np.ndarray:
+    """Return the vectors of a column as the rows of an array."""
     return values if isinstance(values, np.ndarray) and values.ndim == 2 else np.stack(list(values))
 
 
-def _as_rows(block):
-    """What an iterator gives as an array: a tensor, or the first part of a batch with labels."""
-    if isinstance(block, (tuple, list)) and len(block) > 0 and np.ndim(block[0]) == 2:
-        block = block[0]
-    if is_tensor(block):
+def _rows_of(item: Any) -> Any:
+    """Return the rows of an item of an iterator, which may be a batch with labels or a tensor."""
+    if isinstance(item, (tuple, list)) and len(item) > 0 and np.ndim(item[0]) == 2:
+        item = item[0]
+    if is_tensor(item):
         from vmfmix.engines.torch_device import prepare_tensor
 
-        block = prepare_tensor(block.cpu())
-    return block
+        item = prepare_tensor(item.cpu())
+    return item
 
 
-def _together(parts):
+def _combined(parts: list[Matrix]) -> Matrix:
     return parts[0] if len(parts) == 1 else stacked(parts)

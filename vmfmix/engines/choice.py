@@ -1,24 +1,22 @@
-"""Engines: the only rooms where rows of X are touched, and the one place that chooses one."""
+"""The choice of an engine for the rows of X: the only module that decides it."""
 
-import sys
+from collections.abc import Callable
+from typing import Any
 
-from vmfmix.engines.base import RowSource
+import numpy as np
+from numpy.typing import NDArray
 
-
-def is_tensor(X):
-    """Whether X is a torch tensor; torch is not imported to find out."""
-    torch = sys.modules.get("torch")
-    return torch is not None and isinstance(X, torch.Tensor)
+from vmfmix.engines.base import Engine, RowSource, is_dask, is_tensor
 
 
-def is_dask(X):
-    """Whether X is a dask array; dask is not imported to find out."""
-    array = sys.modules.get("dask.array")
-    return array is not None and isinstance(X, array.Array)
-
-
-def prepare_rows(X, *, block_size=None, device=None, report=None):
-    """Tensors, dask arrays and sources of blocks as `choose_engine` takes them.
+def prepare_rows(
+    X: Any,
+    *,
+    block_size: int | None = None,
+    device: Any = None,
+    report: Callable[..., None] | None = None,
+) -> Any:
+    """Return tensors, dask arrays and sources of blocks in the form that `choose_engine` takes.
 
     Parameters
     ----------
@@ -29,12 +27,12 @@ def prepare_rows(X, *, block_size=None, device=None, report=None):
     Returns
     -------
     torch.Tensor, RowSource, or X itself
-        Where X is an array or turns into one, which is left for scikit-learn to check.
+        X itself if it is an array or can be converted to one, which scikit-learn validates.
 
     Raises
     ------
     ValueError
-        If rows hold NaN or infinity or have the wrong shape.
+        If rows contain NaN or infinity or have the wrong shape.
     """
     if is_tensor(X):
         from vmfmix.engines.torch_device import prepare_tensor
@@ -50,16 +48,16 @@ def prepare_rows(X, *, block_size=None, device=None, report=None):
 
 
 def choose_engine(
-    X,
+    X: Any,
     *,
-    sample_weight=None,
-    center=None,
-    block_size=None,
-    device=None,
-    report=None,
-    lengths=None,
-):
-    """The engine for rows that were validated.
+    sample_weight: NDArray[np.float64] | None = None,
+    center: NDArray[np.float64] | None = None,
+    block_size: int | None = None,
+    device: Any = None,
+    report: Callable[..., None] | None = None,
+    lengths: NDArray[np.float64] | None = None,
+) -> Engine:
+    """Return the engine for validated rows.
 
     Parameters
     ----------
@@ -68,14 +66,15 @@ def choose_engine(
     center : ndarray of shape (n_features,), default=None
         Subtracted from the unit rows, which are then scaled to unit length again.
     block_size : int, default=None
-        Rows handled together; None: chosen from the number of components.
+        Number of rows that are processed together. None chooses it from the number of components.
     device : str or torch.device, default=None
-        Where torch computes: "cuda", "cuda:1", "mps" or "cpu". None: tensors stay where they are,
-        and arrays are for numba.
+        Device on which torch computes: "cuda", "cuda:1", "mps" or "cpu". With None, tensors stay
+        on their device, and arrays are processed by numba.
     report : callable, default=None
-        Told how far a pass over a source of blocks has come: (rows done, all rows).
+        Called with (number of rows done, number of all rows) during a pass over a source of blocks.
     lengths : ndarray of shape (n_rows,), default=None
-        Of the rows of an array or CSR matrix, if `vmfmix.engines.cpu.lengths_of` was asked before.
+        Lengths of the rows of an array or CSR matrix, if they are known from
+        `vmfmix.engines.cpu.lengths_of`.
 
     Returns
     -------
@@ -84,9 +83,9 @@ def choose_engine(
     Raises
     ------
     ImportError
-        For a `device` without torch.
+        If a `device` is given and torch is not installed.
     ValueError
-        For sparse rows and a `device`, or a device that is not there.
+        If the rows are sparse and a `device` is given, or if the device does not exist.
 
     Examples
     --------
@@ -103,6 +102,7 @@ def choose_engine(
     """
     if isinstance(X, RowSource):
         return X.engine(
+            make_engine=choose_engine,
             sample_weight=sample_weight,
             center=center,
             block_size=block_size,
@@ -119,7 +119,7 @@ def choose_engine(
         return TorchEngine(
             X, sample_weight=sample_weight, center=center, block_size=block_size, device=device
         )
-    from vmfmix.engines.cpu import CPUEngine  # numba is loaded when rows are there to work on
+    from vmfmix.engines.cpu import CPUEngine  # here, as it imports numba
 
     return CPUEngine(
         X, sample_weight=sample_weight, center=center, block_size=block_size, lengths=lengths

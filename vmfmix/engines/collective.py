@@ -1,35 +1,44 @@
-"""The engine for rows that several processes hold, around the engine for those of this process.
+"""The engine for rows that are divided among processes, around the engine of each process.
 
 Every process of a torch.distributed group calls `fit` with a `Shard` of the rows. Sums over rows
-are added over all processes, and everything that is made of them is made in each: so all end with
-the same model. What is said of single rows is said of those that are here.
+are added over all processes, and each process continues with the same sums, so that all obtain the
+same model. Results for single rows are those of the rows of the process.
 
-What fails in one process is told to all, which then fail too instead of waiting for it.
+An error in one process is sent to all others, which then fail, too, instead of waiting for it.
 """
 
 import math
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 import torch
 import torch.distributed as dist
+from numpy.typing import NDArray
 
-from vmfmix.engines.base import Engine, SharedRowSource
-from vmfmix.engines.choice import choose_engine
+from vmfmix.engines.base import (
+    Assignment,
+    Engine,
+    MakeEngine,
+    Matrix,
+    ScoreBlocks,
+    SharedRowSource,
+)
 from vmfmix.model.matrices import as_array, stacked
-from vmfmix.model.statistics import SufficientStatistics
+from vmfmix.model.statistics import MixtureParameters, SufficientStatistics
 
 
 class Shard(SharedRowSource):
-    """The rows that this process holds of all the rows of a group of processes.
+    """The rows of this process, when rows are divided among a group of processes.
 
     Parameters
     ----------
     rows : array-like, CSR matrix, tensor or source of blocks
-        What `VMFMixture.fit` takes.
+        Anything that `VMFMixture.fit` accepts.
     group : torch.distributed.ProcessGroup, default=None
-        None: all processes.
+        With None, the group of all processes.
 
     Raises
     ------
@@ -38,7 +47,7 @@ class Shard(SharedRowSource):
 
     Examples
     --------
-    With ``torchrun --nproc-per-node 2``, or in any group:
+    Under ``torchrun --nproc-per-node 2``, or in any process group:
 
     >>> import torch.distributed as dist
     >>> from vmfmix import VMFMixture
@@ -47,7 +56,7 @@ class Shard(SharedRowSource):
     >>> model = VMFMixture(random_state=0).fit(Shard(X))  # doctest: +SKIP
     """
 
-    def __init__(self, rows, group=None):
+    def __init__(self, rows: Any, group: dist.ProcessGroup | None = None) -> None:
         if not (dist.is_available() and dist.is_initialized()):
             raise RuntimeError(
                 "A Shard belongs to a group of processes, and there is none; call "
@@ -57,78 +66,113 @@ class Shard(SharedRowSource):
         self.shape = getattr(rows, "shape", None)  # of the rows in this process
         self.is_sparse = sp.issparse(rows) or getattr(rows, "is_sparse", False)
 
-    def engine(self, **options):  # noqa: D102
-        return CollectiveEngine(self, **options)
+    def engine(
+        self,
+        *,
+        make_engine: MakeEngine,
+        sample_weight: NDArray[np.float64] | None,
+        center: NDArray[np.float64] | None,
+        block_size: int | None,
+        device: Any,
+        report: Callable[..., None] | None,
+    ) -> Engine:
+        """Return the engine for the rows of all processes."""
+        return CollectiveEngine(
+            self,
+            make_engine=make_engine,
+            sample_weight=sample_weight,
+            center=center,
+            block_size=block_size,
+            device=device,
+            report=report,
+        )
 
     @property
-    def n_processes(self):
-        """Of the group."""
+    def n_processes(self) -> int:
+        """Number of processes in the group."""
         return dist.get_world_size(self.group)
 
     @property
-    def rank(self):
-        """Number of this process in the group."""
+    def rank(self) -> int:
+        """Number of this process in the group, from 0."""
         return dist.get_rank(self.group)
 
-    def validated(self, validate, has_weights=False):
-        """The shard with rows that passed a check, and are of one kind in all processes."""
+    def validated(self, validate: Callable[[Any], Any], has_weights: bool = False) -> "Shard":
+        """Return a shard whose rows are validated in every process and of one kind in all.
+
+        Parameters
+        ----------
+        validate : callable
+            Returns the validated rows of a process, or raises an error.
+        has_weights : bool, default=False
+            Whether this process has a `sample_weight`.
+
+        Returns
+        -------
+        Shard
+
+        Raises
+        ------
+        ValueError
+            If the processes have different numbers of features or kinds of rows, or only some have
+            a `sample_weight`.
+        RuntimeError
+            If the validation fails in another process.
+        """
         with self.fail_together():
             shard = Shard(validate(self.rows), self.group)
-        kinds = {
+        kind = {
             "numbers of features": shard.shape[1],
             "kinds of rows": "sparse" if shard.is_sparse else "dense",
             "sample_weight": "given" if has_weights else "none",
         }
-        for name, of_each in zip(kinds, zip(*self.gather(tuple(kinds.values())))):
-            if len(set(of_each)) > 1:
+        for name, values in zip(kind, zip(*self.gather(tuple(kind.values())))):
+            if len(set(values)) > 1:
                 raise ValueError(
                     f"The processes of the group have different {name}: "
-                    f"{', '.join(map(str, of_each))}."
+                    f"{', '.join(map(str, values))}."
                 )
         return shard
 
     @contextmanager
-    def fail_together(self):
-        """Work in this process that fails everywhere if it fails anywhere."""
+    def fail_together(self) -> Iterator[None]:
+        """Return a context whose body fails in all processes if it fails in one."""
         try:
             yield
         except Exception as error:
             self.gather(str(error))
             raise
-        self._require_none_failed(self.gather(None))
+        _raise_first_error(self.gather(None))
 
-    def _require_none_failed(self, messages):
-        for rank, message in enumerate(messages):
-            if message is not None:
-                raise RuntimeError(f"Process {rank} of the group failed: {message}")
+    def gather(self, value: Any) -> list[Any]:
+        """Return the values of all processes, in the order of the processes."""
+        values = [None] * self.n_processes
+        with self._explained_failure():
+            dist.all_gather_object(values, value, group=self.group)
+        return values
 
-    def gather(self, thing):
-        """What each process gives, in the order of the processes."""
-        things = [None] * self.n_processes
-        with self._reachable():
-            dist.all_gather_object(things, thing, group=self.group)
-        return things
-
-    def broadcast(self, thing):
-        """What the first process gives."""
-        things = [thing]
-        with self._reachable():
+    def broadcast(self, value: Any) -> Any:
+        """Return the value of the first process."""
+        values = [value]
+        with self._explained_failure():
             first = 0 if self.group is None else dist.get_global_rank(self.group, 0)
-            dist.broadcast_object_list(things, first, group=self.group)
-        return things[0]
+            dist.broadcast_object_list(values, first, group=self.group)
+        return values[0]
 
-    def all_reduce(self, numbers):
-        """An array summed over all processes, in float64."""
-        numbers = np.ascontiguousarray(numbers, np.float64)
-        tensor = torch.from_numpy(numbers.copy())
+    def all_reduce(self, array: Any) -> NDArray[np.float64]:
+        """Return the sum of the arrays of all processes, in float64."""
+        array = np.ascontiguousarray(array, np.float64)
+        tensor = torch.from_numpy(array.copy())
         if dist.get_backend(self.group) == "nccl":
             tensor = tensor.cuda()
-        with self._reachable():
+        with self._explained_failure():
             dist.all_reduce(tensor, group=self.group)
-        return tensor.cpu().numpy()
+        total: NDArray[np.float64] = tensor.cpu().numpy()
+        return total
 
     @contextmanager
-    def _reachable(self):
+    def _explained_failure(self) -> Iterator[None]:
+        """Say which process could not reach the others if communication fails."""
         try:
             yield
         except (RuntimeError, ValueError) as error:
@@ -139,78 +183,98 @@ class Shard(SharedRowSource):
 
 
 class CollectiveEngine(Engine):
-    """The rows of all shards; positions of rows count those with a direction and a weight.
+    """The rows of all shards, as the engine of one process.
+
+    Positions count only the rows with a direction and a positive weight, those of the first process
+    first. `n_rows`, `assign`, `log_joint` and `cosines` are those of the rows of this process.
 
     Parameters
     ----------
     shard : Shard
-        With rows that passed `Shard.validated`.
+        From `Shard.validated`.
+    make_engine : callable
+        Creates the engine for the rows of this process; `vmfmix.engines.choice.choose_engine`.
     **options
-        For the engine of the rows in this process; see `vmfmix.engines.choice.choose_engine`.
+        For `make_engine`.
     """
 
-    def __init__(self, shard, **options):
+    def __init__(self, shard: Shard, *, make_engine: MakeEngine, **options: Any) -> None:
         self._shard = shard
         self.is_first = shard.rank == 0
         with shard.fail_together():
-            self._engine = choose_engine(shard.rows, **options)
+            self._engine = make_engine(shard.rows, **options)
         engine = self._engine
         self.n_rows, self.n_features = engine.n_rows, engine.n_features
         self.dtype = np.result_type(*shard.gather(engine.dtype))
         used = shard.gather(engine.n_used_rows)
-        self._first = sum(used[: shard.rank])
+        self._first_position = sum(used[: shard.rank])
         self.n_used_rows = sum(used)
         self.n_zero_rows = sum(shard.gather(engine.n_zero_rows))
 
     @property
-    def used_rows(self):  # noqa: D102
+    def used_rows(self) -> NDArray[np.intp]:
+        """Positions of the rows with a direction and a positive weight, of all processes."""
         return np.arange(self.n_used_rows)
 
-    def accumulate(self, parameters, *, hard=False):  # noqa: D102
+    def accumulate(
+        self, parameters: MixtureParameters, *, hard: bool = False
+    ) -> SufficientStatistics:
+        """Return the sufficient statistics of the rows of all processes under a mixture."""
         shape = parameters.means.shape
-        error, here = None, SufficientStatistics(np.zeros(shape[0]), np.zeros(shape), 0.0, 0.0)
+        error, own = None, SufficientStatistics(np.zeros(shape[0]), np.zeros(shape), 0.0, 0.0)
         try:
-            here = self._engine.accumulate(parameters, hard=hard)
+            own = self._engine.accumulate(parameters, hard=hard)
         except Exception as caught:
             error = caught
-        scalars = here.log_likelihood, here.weight, float(error is not None)
-        parts = here.counts, as_array(here.resultants).ravel(), scalars
+        # One message with everything: a process that failed takes part in it, too.
+        scalars = own.log_likelihood, own.weight, float(error is not None)
+        parts = own.counts, as_array(own.resultants).ravel(), scalars
         counts, resultants, (log_likelihood, weight, n_failed) = np.split(
             self._shard.all_reduce(np.concatenate(parts)), np.cumsum([shape[0], math.prod(shape)])
         )
         if n_failed:
-            self._fail(error)
+            messages = self._shard.gather(None if error is None else str(error))
+            if error is not None:
+                raise error
+            _raise_first_error(messages)
         return SufficientStatistics(
             counts, resultants.reshape(shape), float(log_likelihood), float(weight)
         )
 
-    def _fail(self, error):
-        """Raise what went wrong, here or elsewhere."""
-        messages = self._shard.gather(None if error is None else str(error))
-        if error is not None:
-            raise error
-        self._shard._require_none_failed(messages)
-
-    def assign(self, parameters):  # noqa: D102
+    def assign(self, parameters: MixtureParameters) -> Assignment:
+        """Return the most probable component of every row of this process."""
         with self._shard.fail_together():
             return self._engine.assign(parameters)
 
-    def log_joint(self, parameters):  # noqa: D102
+    def log_joint(self, parameters: MixtureParameters) -> ScoreBlocks:
+        """Iterate over (slice of rows, log π_k f_k(x_i) − log C(0)) for the rows here."""
         return self._engine.log_joint(parameters)
 
-    def cosines(self, directions):  # noqa: D102
+    def cosines(self, directions: Matrix) -> ScoreBlocks:
+        """Iterate over (slice of rows, x_i·m_k) for the rows here."""
         return self._engine.cosines(directions)
 
-    def take(self, positions):  # noqa: D102
+    def take(self, positions: NDArray[np.intp]) -> tuple[Matrix, NDArray[np.float64]]:
+        """Return the unit rows of any process at some positions, and their weights."""
         with self._shard.fail_together():
-            here = positions - self._first
-            here = here[(here >= 0) & (here < self._engine.n_used_rows)]
-            found = self._engine.take(self._engine.used_rows[here]) if len(here) else None
-        rows, weights = zip(*(each for each in self._shard.gather(found) if each is not None))
+            own = positions - self._first_position
+            own = own[(own >= 0) & (own < self._engine.n_used_rows)]
+            found = self._engine.take(self._engine.used_rows[own]) if len(own) else None
+        parts = [part for part in self._shard.gather(found) if part is not None]
+        rows, weights = zip(*parts)
         return stacked(rows), np.concatenate(weights)
 
-    def broadcast(self, value):  # noqa: D102
+    def broadcast(self, value: Any) -> Any:
+        """Return the value of the first process."""
         return self._shard.broadcast(value)
 
-    def all_reduce(self, numbers):  # noqa: D102
-        return self._shard.all_reduce(numbers)
+    def all_reduce(self, array: Any) -> NDArray[np.float64]:
+        """Return the sum of an array over all processes."""
+        return self._shard.all_reduce(array)
+
+
+def _raise_first_error(messages: list[str | None]) -> None:
+    """Raise RuntimeError with the first of the processes' error messages that is not None."""
+    for rank, message in enumerate(messages):
+        if message is not None:
+            raise RuntimeError(f"Process {rank} of the group failed: {message}")

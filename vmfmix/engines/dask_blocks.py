@@ -1,27 +1,40 @@
-"""The engine for dask arrays: each block is worked on where it lies, and sums are added on the way.
+"""The engine for dask arrays: each block is processed where it is, and only sums are transferred.
 
-dask decides where: in threads of this process, or on the workers of a distributed cluster, which
-get the mixture once for each pass and give back sums of the size of the components.
+dask decides where: in threads of this process, or on the workers of a distributed cluster. The
+workers get the mixture once per pass, and return sums of the size of the parameters.
 """
 
 import sys
-from functools import reduce
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial, reduce
 from itertools import pairwise
 from operator import add
+from typing import Any
 
 import dask
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils import assert_all_finite
 
-from vmfmix.engines.base import DTYPES, Assignment, Engine, RowSource
-from vmfmix.engines.choice import choose_engine
+from vmfmix.engines.base import (
+    DTYPES,
+    Assignment,
+    Engine,
+    MakeEngine,
+    Matrix,
+    RowSource,
+    ScoreBlocks,
+)
+from vmfmix.engines.block_engine import BlockwiseEngine
+from vmfmix.engines.cpu import CPUEngine
 from vmfmix.model.matrices import stacked
+from vmfmix.model.statistics import MixtureParameters, SufficientStatistics
 
 _BRANCHES = 8  # sums that are added together
 
 
 class DaskSource(RowSource):
-    """A dask array that was looked through once, in blocks of whole rows.
+    """A dask array in blocks of whole rows, validated in one pass.
 
     Parameters
     ----------
@@ -31,19 +44,19 @@ class DaskSource(RowSource):
     ----------
     shape : tuple of (n_rows, n_features)
     dtype : numpy dtype
-    without_direction : ndarray
-        Positions of the rows of zeros.
+    zero_rows : ndarray
+        Positions of the rows of zeros, which have no direction.
 
     Raises
     ------
     ValueError
-        Naming the block, if one holds NaN or infinity; if the array has another number of
-        dimensions, no rows, or fewer than two features.
+        If a block contains NaN or infinity (the message gives its rows), or if the array does not
+        have two dimensions, at least one row and at least two features.
     """
 
     is_sparse = False
 
-    def __init__(self, X):
+    def __init__(self, X: Any) -> None:
         if X.ndim != 2:
             raise ValueError(
                 f"X is a dask array of {X.ndim} dimensions; pass one of shape (n_samples, "
@@ -61,155 +74,202 @@ class DaskSource(RowSource):
         X = X.rechunk({0: tuple(size for size in X.chunks[0] if size), 1: -1})
         self.array = X if X.dtype in DTYPES else X.astype(np.float64)
         self.shape, self.dtype = X.shape, self.array.dtype
-        self.without_direction = np.concatenate(self.of_each_block(_without_direction, self.places))
+        self.zero_rows = np.concatenate(self.map_blocks(_zero_rows, self.block_slices))
 
-    def engine(self, *, report, **options):  # noqa: D102
-        return DaskEngine(self, **options)
+    def engine(
+        self,
+        *,
+        make_engine: MakeEngine,
+        sample_weight: NDArray[np.float64] | None,
+        center: NDArray[np.float64] | None,
+        block_size: int | None,
+        device: Any,
+        report: Callable[..., None] | None,
+    ) -> Engine:
+        """Return the engine for these rows, which does not call `report`: dask has dashboards."""
+        return DaskEngine(
+            self,
+            make_engine=make_engine,
+            sample_weight=sample_weight,
+            center=center,
+            block_size=block_size,
+            device=device,
+        )
 
     @property
-    def blocks(self):
+    def blocks(self) -> list[Any]:
         """Delayed blocks, in the order of their rows."""
-        return self.array.to_delayed().ravel().tolist()
+        return list(self.array.to_delayed().ravel().tolist())
 
     @property
-    def places(self):
-        """The rows of each block."""
-        ends = np.cumsum([0, *self.array.chunks[0]]).tolist()
-        return [slice(*both) for both in pairwise(ends)]
+    def block_slices(self) -> list[slice]:
+        """Slice of the rows of each block."""
+        bounds = np.cumsum([0, *self.array.chunks[0]]).tolist()
+        return [slice(*edges) for edges in pairwise(bounds)]
 
-    def groups(self):
-        """Numbers of the blocks that are worked on one after the other.
+    def groups(self) -> list[list[int]]:
+        """Return groups of block numbers; the blocks of a group are processed one after the other.
 
-        Blocks that workers hold are shared out to the threads of their workers: so nothing waits in
-        a queue, from which an idle worker would take it, with a copy of the block.
+        Blocks in the memory of workers are divided among the threads of their workers. So no task
+        waits in a queue, from which an idle worker would take it together with a copy of the block.
+        Other blocks are groups of one.
         """
-        alone = [[number] for number in range(len(self.places))]
+        single = [[number] for number in range(len(self.block_slices))]
         client = _client()
         if client is None:
-            return alone
+            return single
         keys = [row[0] for row in self.array.__dask_keys__()]
-        holders, threads = client.who_has(self.array), client.nthreads()
-        held: dict = {}
+        workers, threads = client.who_has(self.array), client.nthreads()
+        by_worker: dict[Any, list[int]] = {}
         for number, key in enumerate(keys):
-            address = next(iter(holders.get(key, ())), None)
+            address = next(iter(workers.get(key, ())), None)
             if address not in threads:
-                return alone
-            held.setdefault(address, []).append(number)
-        shares = (
+                return single
+            by_worker.setdefault(address, []).append(number)
+        groups = (
             numbers[first :: threads[address]]
-            for address, numbers in held.items()
+            for address, numbers in by_worker.items()
             for first in range(threads[address])
         )
-        return [share for share in shares if share]
+        return [group for group in groups if group]
 
-    def of_each_block(self, function, given, *shared):
-        """What `function(block, what is given for it, *shared)` says of each block, in order."""
+    def map_blocks(
+        self, function: Callable[..., Any], arguments: Sequence[Any], *shared: Any
+    ) -> list[Any]:
+        """Return ``function(block, argument, *shared)`` for each block, in order.
+
+        Parameters
+        ----------
+        function : callable
+            At the top level of a module, so that it can be pickled.
+        arguments : sequence
+            One argument for each block.
+        *shared : object
+            Further arguments, the same for all blocks.
+
+        Returns
+        -------
+        list
+        """
         blocks, groups = self.blocks, self.groups()
-        found = computed(
-            *(
-                _one_by_one(
-                    function, [blocks[i] for i in group], [given[i] for i in group], *shared
-                )
-                for group in groups
-            )
-        )
-        of_each = {i: one for group, part in zip(groups, found) for i, one in zip(group, part)}
-        return [of_each[i] for i in range(len(blocks))]
+        calls = [
+            _map_group(function, [blocks[i] for i in group], [arguments[i] for i in group], *shared)
+            for group in groups
+        ]
+        results = {}
+        for group, group_results in zip(groups, _compute(*calls)):
+            results.update(zip(group, group_results))
+        return [results[i] for i in range(len(blocks))]
 
 
-class DaskEngine(Engine):
+class DaskEngine(BlockwiseEngine):
     """Rows of a dask array.
 
     Parameters
     ----------
-    rows : DaskSource
+    source : DaskSource
+    make_engine : callable
+        Creates the engine for a block; `vmfmix.engines.choice.choose_engine`.
     sample_weight, center, block_size, device
         See `vmfmix.engines.choice.choose_engine`.
     """
 
-    def __init__(self, rows, *, sample_weight=None, center=None, block_size=None, device=None):
-        self._rows, self._weight = rows, sample_weight
-        self.n_rows, self.n_features = rows.shape
-        self.dtype = np.dtype(np.float64 if rows.dtype == np.float64 else np.float32)
-        options = {"center": center, "block_size": block_size, "device": device}
-        self._options = _shared(options)
-        directed = np.ones(self.n_rows, bool)
-        directed[rows.without_direction] = False
-        if center is not None:
-            found = rows.of_each_block(_used_rows, self._weights(weighted=False), self._options)
-            for place, used in zip(rows.places, found):
-                directed[place] = False
-                directed[place.start + used] = True
-        self._is_used = directed if sample_weight is None else directed & (sample_weight > 0)
-        self.n_used_rows = int(self._is_used.sum())
-        self.n_zero_rows = int(self.n_rows - directed.sum())
+    def __init__(
+        self,
+        source: DaskSource,
+        *,
+        make_engine: MakeEngine,
+        sample_weight: NDArray[np.float64] | None = None,
+        center: NDArray[np.float64] | None = None,
+        block_size: int | None = None,
+        device: Any = None,
+    ) -> None:
+        super().__init__(source, sample_weight)
+        self._source = source
+        self._make_engine = _scatter(
+            partial(make_engine, center=center, block_size=block_size, device=device)
+        )
+        if center is None:
+            self._count_rows()
+        else:
+            no_weights = [None] * len(source.block_slices)
+            used = source.map_blocks(_used_rows, no_weights, self._make_engine)
+            self._count_rows(zip(source.block_slices, used))
 
-    @property
-    def used_rows(self):  # noqa: D102
-        return np.flatnonzero(self._is_used)
-
-    def accumulate(self, parameters, *, hard=False):  # noqa: D102
-        shared = _shared(parameters)
-        blocks, weights = self._rows.blocks, self._weights()
+    def accumulate(
+        self, parameters: MixtureParameters, *, hard: bool = False
+    ) -> SufficientStatistics:
+        """Return the sufficient statistics of all rows under a mixture, in one pass."""
+        scattered = _scatter(parameters)
+        blocks, weights = self._source.blocks, self._block_weights()
         sums = [
-            _sums(
-                [blocks[i] for i in group], [weights[i] for i in group], self._options, shared, hard
+            _accumulate(
+                [blocks[i] for i in group],
+                [weights[i] for i in group],
+                self._make_engine,
+                scattered,
+                hard,
             )
-            for group in self._rows.groups()
+            for group in self._source.groups()
         ]
         while len(sums) > 1:
-            sums = [_added(sums[i : i + _BRANCHES]) for i in range(0, len(sums), _BRANCHES)]
-        return computed(*sums)[0]
+            sums = [_add(sums[i : i + _BRANCHES]) for i in range(0, len(sums), _BRANCHES)]
+        total: SufficientStatistics = _compute(*sums)[0]
+        return total
 
-    def assign(self, parameters):  # noqa: D102
-        found = self._rows.of_each_block(
-            _assign, self._weights(), self._options, _shared(parameters)
+    def assign(self, parameters: MixtureParameters) -> Assignment:
+        """Return the most probable component of every row, in the order of the rows."""
+        assignments = self._source.map_blocks(
+            _assign, self._block_weights(), self._make_engine, _scatter(parameters)
         )
-        return Assignment(*(np.concatenate(parts) for parts in zip(*found)))
+        return Assignment(*(np.concatenate(parts) for parts in zip(*assignments)))
 
-    def log_joint(self, parameters):  # noqa: D102
-        return self._one_after_the_other(_log_joint, parameters)
+    def log_joint(self, parameters: MixtureParameters) -> ScoreBlocks:
+        """Iterate over (slice of rows, log π_k f_k(x_i) − log C(0) of shape (block, K))."""
+        return self._iterate(_log_joint, parameters)
 
-    def cosines(self, directions):  # noqa: D102
-        return self._one_after_the_other(_cosines, directions)
+    def cosines(self, directions: Matrix) -> ScoreBlocks:
+        """Iterate over (slice of rows, x_i·m_k of shape (block, K)) for unit rows m_k."""
+        return self._iterate(_cosines, directions)
 
-    def take(self, positions):  # noqa: D102
-        ends = np.searchsorted(positions, [place.start for place in self._rows.places])
-        places = np.split(positions, ends[1:])
-        some = [each - place.start for each, place in zip(places, self._rows.places)]
-        found = self._rows.of_each_block(_take, some, self._options)
-        weights = np.ones(len(positions)) if self._weight is None else self._weight[positions]
-        return stacked([rows for rows in found if rows is not None]), weights
+    def take(self, positions: NDArray[np.intp]) -> tuple[Matrix, NDArray[np.float64]]:
+        """Return the unit rows at some positions, in ascending order, and their weights."""
+        starts = [rows.start for rows in self._source.block_slices]
+        in_blocks = np.split(positions, np.searchsorted(positions, starts)[1:])
+        relative = [inside - start for inside, start in zip(in_blocks, starts)]
+        parts = self._source.map_blocks(_take, relative, self._make_engine)
+        return stacked([rows for rows in parts if rows is not None]), self._weights_at(positions)
 
-    def _weights(self, weighted=True):
-        """Weights of the rows of each block, or None for each."""
-        weight = self._weight if weighted else None
-        return [None if weight is None else weight[place] for place in self._rows.places]
+    def _block_weights(self) -> list[NDArray[np.float64] | None]:
+        """Return the weights of the rows of each block, or None for each."""
+        weight = self._weight
+        return [None if weight is None else weight[rows] for rows in self._source.block_slices]
 
-    def _one_after_the_other(self, function, argument):
-        """Iterate over (slice of rows, what a function gives for them), for one block at a time."""
-        shared = _shared(argument)
-        for place, block in zip(self._rows.places, self._rows.blocks):
-            call = _one_by_one(function, [block], [None], self._options, shared)
-            yield place, computed(call)[0][0]
+    def _iterate(self, function: Callable[..., Any], argument: Any) -> Iterator[tuple[slice, Any]]:
+        """Iterate over (slice of rows, result of a function for them), one block at a time."""
+        scattered = _scatter(argument)
+        for rows, block in zip(self._source.block_slices, self._source.blocks):
+            call = _map_group(function, [block], [None], self._make_engine, scattered)
+            yield rows, _compute(call)[0][0]
 
 
-def computed(*calls):
-    """Results of delayed calls; what fails says so in one sentence."""
+def _compute(*calls: Any) -> tuple[Any, ...]:
+    """Return the results of delayed calls, with an error in plain words if workers die."""
     distributed = sys.modules.get("distributed")
-    lost = distributed.scheduler.KilledWorker if distributed else ()
+    worker_died = distributed.scheduler.KilledWorker if distributed else ()
     try:
-        return dask.compute(*calls)
-    except lost as error:
+        results: tuple[Any, ...] = dask.compute(*calls)
+    except worker_died as error:
         raise RuntimeError(
             f"Workers of the cluster died while they worked on a block of X ({error.task}), and "
             "nothing was fitted. They may have had too little memory: use smaller blocks, or look "
             "at the logs of the workers."
         ) from error
+    return results
 
 
-def _client():
-    """The client of a distributed cluster that this process works with, or None."""
+def _client() -> Any:
+    """Return the client of the distributed cluster of this process, or None."""
     distributed = sys.modules.get("distributed")
     if distributed is None:
         return None
@@ -219,64 +279,81 @@ def _client():
         return None
 
 
-def _shared(thing):
-    """Something that each worker gets once."""
+def _scatter(value: Any) -> Any:
+    """Return a value in a form that is sent to each worker once."""
     client = _client()
     if client is None:
-        return dask.delayed(thing, traverse=False)
-    return client.scatter(thing, broadcast=True, hash=False)
+        return dask.delayed(value, traverse=False)
+    return client.scatter(value, broadcast=True, hash=False)
 
 
-def _engine(block, weight, options):
-    return choose_engine(np.asarray(block), sample_weight=weight, **options)
+@dask.delayed  # type: ignore[untyped-decorator]
+def _map_group(
+    function: Callable[..., Any], blocks: Iterable[Any], arguments: Iterable[Any], *shared: Any
+) -> list[Any]:
+    return [function(*pair, *shared) for pair in zip(blocks, arguments)]
 
 
 @dask.delayed
-def _one_by_one(function, blocks, given, *shared):
-    return [function(*each, *shared) for each in zip(blocks, given)]
-
-
-@dask.delayed
-def _sums(blocks, weights, options, parameters, hard):
-    engines = (_engine(*each, options) for each in zip(blocks, weights))
+def _accumulate(
+    blocks: Iterable[Any],
+    weights: Iterable[Any],
+    make_engine: MakeEngine,
+    parameters: MixtureParameters,
+    hard: bool,
+) -> SufficientStatistics:
+    engines = (_engine(*pair, make_engine) for pair in zip(blocks, weights))
     return reduce(add, (engine.accumulate(parameters, hard=hard) for engine in engines))
 
 
 @dask.delayed
-def _added(sums):
+def _add(sums: Iterable[SufficientStatistics]) -> SufficientStatistics:
     return reduce(add, sums)
 
 
-def _without_direction(block, place):
-    rows = f"The block of X with the rows {place.start} to {place.stop - 1}"
+# The functions for `map_blocks`, which dask pickles by their names.
+
+
+def _zero_rows(block: Any, rows: slice) -> NDArray[np.intp]:
+    """Validate a block, and return the positions of its rows of zeros among all rows."""
     try:
         assert_all_finite(block)
     except ValueError as error:
-        raise ValueError(f"{rows} cannot be used. {error}") from error
-    directed = choose_engine(np.asarray(block)).used_rows
-    return place.start + np.setdiff1d(np.arange(len(block)), directed)
+        raise ValueError(
+            f"The block of X with the rows {rows.start} to {rows.stop - 1} cannot be used. {error}"
+        ) from error
+    used = CPUEngine(np.asarray(block)).used_rows
+    return rows.start + np.setdiff1d(np.arange(len(block)), used)
 
 
-def _used_rows(block, weight, options):
-    return _engine(block, weight, options).used_rows
+def _engine(block: Any, weight: NDArray[np.float64] | None, make_engine: MakeEngine) -> Engine:
+    return make_engine(np.asarray(block), sample_weight=weight)
 
 
-def _assign(block, weight, options, parameters):
-    return _engine(block, weight, options).assign(parameters)
+def _used_rows(block: Any, weight: Any, make_engine: MakeEngine) -> NDArray[np.intp]:
+    return _engine(block, weight, make_engine).used_rows
 
 
-def _take(block, positions, options):
+def _assign(
+    block: Any, weight: Any, make_engine: MakeEngine, parameters: MixtureParameters
+) -> Assignment:
+    return _engine(block, weight, make_engine).assign(parameters)
+
+
+def _take(block: Any, positions: NDArray[np.intp], make_engine: MakeEngine) -> Matrix | None:
     if len(positions) == 0:
         return None
-    engine = _engine(np.asarray(block)[positions], None, options)
+    engine = _engine(np.asarray(block)[positions], None, make_engine)
     return engine.take(np.arange(len(positions)))[0]
 
 
-def _log_joint(block, weight, options, parameters):
-    parts = _engine(block, weight, options).log_joint(parameters)
+def _log_joint(
+    block: Any, weight: Any, make_engine: MakeEngine, parameters: MixtureParameters
+) -> np.ndarray:
+    parts = _engine(block, weight, make_engine).log_joint(parameters)
     return np.concatenate([part.copy() for _, part in parts])
 
 
-def _cosines(block, weight, options, directions):
-    parts = _engine(block, weight, options).cosines(directions)
+def _cosines(block: Any, weight: Any, make_engine: MakeEngine, directions: Matrix) -> np.ndarray:
+    parts = _engine(block, weight, make_engine).cosines(directions)
     return np.concatenate([part.copy() for _, part in parts])

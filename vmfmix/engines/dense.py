@@ -1,113 +1,180 @@
 """Rows of an array in memory, in the form that the kernels need."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import DTypeLike, NDArray
 
 from vmfmix.engines import kernels
 from vmfmix.engines.base import row_blocks
+from vmfmix.engines.bfloat16 import ApproximateScorer
+from vmfmix.engines.pass_plan import PassPlan
 
 
 class DenseRows:
-    """Rows of an array of any real type and memory order; never copied as a whole."""
+    """Rows of an array of any real dtype and memory order, which is never copied as a whole.
+
+    Methods convert the rows of one block at a time: the kernels get them C-contiguous, read-only
+    and in the precision of the pass, so that each kernel is compiled once for each precision.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_rows, n_features)
+    """
 
     is_dense = True
 
-    def __init__(self, X):
+    def __init__(self, X: np.ndarray) -> None:
         self._X = X
-        self._peaks = None
+        self._divisors: NDArray[np.float64] | None = None
         self.size = X.size
 
-    def tame(self, extreme):
-        """From now on divide these rows by their largest entry; False if they are all zeros."""
-        peaks = np.abs(self._X[extreme].astype(np.float64)).max(axis=1)
-        if not peaks.any():
+    def rescale(self, positions: NDArray[np.intp]) -> bool:
+        """Divide these rows by their largest entry from now on; return False if all are zero."""
+        largest = np.abs(self._X[positions].astype(np.float64)).max(axis=1)
+        if not largest.any():
             return False
-        self._peaks = np.ones(len(self._X))
-        self._peaks[extreme] = np.where(peaks > 0, peaks, 1.0)
+        self._divisors = np.ones(len(self._X))
+        self._divisors[positions] = np.where(largest > 0, largest, 1.0)
         return True
 
-    def _block(self, rows, dtype):
+    def _block(self, rows: slice | NDArray[np.intp], dtype: DTypeLike) -> np.ndarray:
         block = self._X[rows]
-        if self._peaks is not None:
-            block = block / self._peaks[rows, np.newaxis]
+        if self._divisors is not None:
+            block = block / self._divisors[rows, np.newaxis]
         return kernels.read_only(block, dtype)
 
-    def lengths(self, size, dtype):
-        """Length of each row, by blocks of `size`."""
+    def lengths(self, size: int, dtype: DTypeLike) -> NDArray[np.float64]:
+        """Return the length of each row, computed in blocks of `size` rows."""
         squared = np.empty(len(self._X))
         for rows in row_blocks((0, len(squared)), self.n_consecutive(size, dtype)):
             kernels.squared_norms(self._block(rows, dtype), squared[rows])
         return np.sqrt(squared, out=squared)
 
     @staticmethod
-    def prepare(natural, dtype):
-        """Natural parameters as the kernels want them."""
+    def prepare(natural: np.ndarray, dtype: DTypeLike) -> np.ndarray:
+        """Return natural parameters in the layout of the kernels for dense rows, (K, d)."""
         return np.ascontiguousarray(natural, dtype)
 
-    def n_consecutive(self, size, dtype):
-        """How many rows to take at once: a block of `size` only if they must be converted."""
+    def n_consecutive(self, size: int, dtype: DTypeLike) -> int:
+        """Return how many rows to process at once: `size` if they need conversion, else all."""
         X = self._X
-        ready = X.dtype == dtype and X.flags.c_contiguous and self._peaks is None
-        return len(X) if ready else size
+        needs_no_copy = X.dtype == dtype and X.flags.c_contiguous and self._divisors is None
+        return len(X) if needs_no_copy else size
 
-    def squared_distances(self, scale, center, size):
-        """Squared distance of each scaled row to the center, by blocks of `size`."""
+    def squared_distances(
+        self, scale: NDArray[np.float64], center: NDArray[np.float64], size: int
+    ) -> NDArray[np.float64]:
+        """Return the squared distance of each scaled row to the center, in blocks of `size`."""
         squared = np.empty(len(self._X))
         for rows in row_blocks((0, len(squared)), size):
             block = self._block(rows, np.float64)
             kernels.squared_distances(block, scale[rows], center, squared[rows])
         return squared
 
-    def write_scores(self, rows, natural, out):
-        """Write x_i·η_k of a block, in the precision of `out`."""
+    def write_scores(self, rows: slice, natural: np.ndarray, out: np.ndarray) -> None:
+        """Write x_i·η_k of a block of rows, in the precision of `out`."""
         np.matmul(self._block(rows, out.dtype), natural.T, out=out)
 
-    def accumulate(self, rows, look, about, mixture, memory, scratch, sums):
-        """Add the statistics of these rows to the sums, after a look if there is one.
+    def accumulate(
+        self,
+        rows: slice | NDArray[np.intp],
+        plan: PassPlan,
+        factors: kernels.RowFactors,
+        scratch: kernels.Scratch,
+        sums: kernels.Sums,
+    ) -> tuple[float, int]:
+        """Add the statistics of these rows to the sums, after approximate scores if planned.
 
-        Returns their log-likelihood, and how many log joints were evaluated.
+        Returns
+        -------
+        log_likelihood : float
+        n_evaluated : int
+            Number of log joints that were evaluated exactly.
         """
-        block = self._block(rows, mixture.natural.dtype)
-        if look is None:
-            return kernels.accumulate(block, about, mixture, memory, scratch, sums)
-        scores = look.write_scores(block, about, scratch)
-        return kernels.accumulate_approximate(block, scores, about, mixture, memory, scratch, sums)
+        block = self._block(rows, plan.mixture.natural.dtype)
+        arguments = factors, plan.mixture, plan.candidates, scratch, sums
+        if plan.scorer is None:
+            return kernels.accumulate(block, *arguments)
+        scores = plan.scorer.write_scores(block, factors, scratch)
+        return kernels.accumulate_approximate(block, scores, *arguments)
 
-    def recall(self, rows, this, about, scratch, sums):
-        """Add the statistics of rows whose candidates still hold; see the kernel.
+    def accumulate_from_candidates(
+        self,
+        rows: slice,
+        plan: PassPlan,
+        factors: kernels.RowFactors,
+        scratch: kernels.Scratch,
+        sums: kernels.Sums,
+    ) -> tuple[float, NDArray[np.intp]]:
+        """Add the statistics of the rows for which their candidates are sufficient.
 
-        Returns their log-likelihood, and the positions of the others.
+        Returns
+        -------
+        log_likelihood : float
+        unresolved : ndarray
+            Positions of the other rows.
         """
-        block = self._block(rows, this.mixture.natural.dtype)
-        scores = self._write_scores_of(block, this.movers, this.look_at_movers, about, scratch)
-        unknown = np.empty(len(block), np.int64)
-        log_likelihood, n_unknown = kernels.accumulate_from_candidates(
+        block = self._block(rows, plan.mixture.natural.dtype)
+        scores = _scores(block, plan.movers, plan.mover_scorer, factors, scratch)
+        unresolved = np.empty(len(block), np.int64)
+        log_likelihood, n_unresolved = kernels.accumulate_from_candidates(
             block,
             scores,
-            about,
-            this.mixture,
-            this.movers,
-            this.drift,
-            this.memory,
+            factors,
+            plan.mixture,
+            plan.movers,
+            plan.drift,
+            plan.candidates,
             scratch,
             sums,
-            unknown,
+            unresolved,
         )
-        return log_likelihood, about.position[unknown[:n_unknown]]
+        return log_likelihood, factors.position[unresolved[:n_unresolved]]
 
-    def assign(self, rows, this, about, scratch, *said):
-        """Write what the mixture says of a block: labels, probabilities and log densities."""
-        block = self._block(rows, this.mixture.natural.dtype)
-        scores = self._write_scores_of(block, this.mixture, this.look, about, scratch)
-        block = block if this.look is not None else scores  # which then is not looked at
-        kernels.assign(block, scores, about, this.mixture, this.memory, scratch, *said)
+    def assign(
+        self,
+        rows: slice,
+        plan: PassPlan,
+        factors: kernels.RowFactors,
+        scratch: kernels.Scratch,
+        labels: NDArray[np.int32],
+        probabilities: NDArray[np.float64],
+        log_densities: NDArray[np.float64],
+    ) -> None:
+        """Write labels, probabilities and log densities of a block of rows."""
+        block = self._block(rows, plan.mixture.natural.dtype)
+        scores = _scores(block, plan.mixture, plan.scorer, factors, scratch)
+        if plan.scorer is None:
+            block = scores  # the kernel does not read the rows if it has exact scores
+        kernels.assign(
+            block,
+            scores,
+            factors,
+            plan.mixture,
+            plan.candidates,
+            scratch,
+            labels,
+            probabilities,
+            log_densities,
+        )
 
-    @staticmethod
-    def _write_scores_of(block, mixture, look, about, scratch):
-        if look is not None:
-            return look.write_scores(block, about, scratch)
-        scores = kernels.first_of(scratch.scores, (len(block), len(mixture.natural)))
-        return np.matmul(block, mixture.natural.T, out=scores)
+    def take(
+        self, positions: NDArray[np.intp], scale: NDArray[np.float64], dtype: Any
+    ) -> np.ndarray:
+        """Return the rows at these positions, each multiplied by its scale."""
+        return self._block(positions, dtype) * scale[:, np.newaxis].astype(dtype)
 
-    def take(self, indices, scale, dtype):
-        """Some rows, each times its scale."""
-        return self._block(indices, dtype) * scale[:, np.newaxis].astype(dtype)
+
+def _scores(
+    block: np.ndarray,
+    mixture: kernels.Mixture,
+    scorer: ApproximateScorer | None,
+    factors: kernels.RowFactors,
+    scratch: kernels.Scratch,
+) -> np.ndarray:
+    """Return the scores of a block as a view of scratch, approximate if there is a scorer."""
+    if scorer is not None:
+        return scorer.write_scores(block, factors, scratch)
+    scores = kernels.leading_view(scratch.scores, (len(block), len(mixture.natural)))
+    return np.matmul(block, mixture.natural.T, out=scores)

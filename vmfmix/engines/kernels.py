@@ -1,8 +1,9 @@
 """All numba kernels: passes over consecutive rows, dense or CSR.
 
-They live in one file because numba's cache does not notice an edit of a callee in another file.
-None is parallel: the CPU engine runs them in its own threads, and a whole pass over the rows of one
-thread is one call, so that threads do not wait for each other's GIL. Matrix products are BLAS's.
+They are in one module because numba's cache does not notice a change to a callee in another module.
+No kernel is parallel: the CPU engine runs them in its own threads, and a whole pass over the rows
+of one thread is one call, so that threads do not wait for each other's GIL. BLAS computes the
+matrix products.
 
 Notation: row i of the engine is ``scale[i] * x_i - shift[i] * center`` (a unit vector), component k
 has the natural parameter η_k = κ_k μ_k, and ``scores[i, k] = x_i·η_k``, so that
@@ -17,42 +18,45 @@ import numpy as np
 from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic, overload
+from numpy.typing import DTypeLike
 
-# Sums may be reordered and NaN is excluded at the door; infinities (an empty component's log
-# weight) are not.
+# Sums may be reordered. X is validated to contain no NaN, but infinities do occur: the log weight
+# of an empty component is -inf.
 _FASTMATH = {"nnan", "nsz", "reassoc", "contract"}
-_DENSE_SHARE = 1 / 8  # of responsibilities that matter, from which on a product beats a scatter
+_DENSE_SHARE = 1 / 8  # of responsibilities that matter, above which a product beats a scatter
 _CACHE_LINE = 64  # bytes
-SLACK = 0.01  # nats, for the rounding of the numbers that components are left out by
-_UPWARDS = 2.0**-22  # makes up for the rounding of a float32
-_CHUNK = 64  # components that a first look takes together
+SLACK = 0.01  # nats, for the rounding of the bounds by which components are excluded
+_FLOAT32_ROUNDING = 2.0**-22  # relative, with some to spare
+_CHUNK = 64  # components whose largest upper bound is computed together
 
 
 class Mixture(NamedTuple):
-    """Parameters as the kernels want them.
+    """Parameters of a mixture in the form that the kernels need.
 
     Parameters
     ----------
     natural : ndarray of shape (K, d) for dense rows, (d, K) for CSR rows
         η_k, C-ordered, in the precision of the pass.
     center_scores, offsets : ndarray of shape (K,), float64
-    rough_center_scores, rough_offsets : ndarray of shape (K,), in the precision of the scores
-        For a first look: what the scores may be too low by is added to the offsets.
+    bound_center_scores, bound_offsets : ndarray of shape (K,), in the precision of the scores
+        With which the scores give upper bounds on the log joints: if scores are approximate, the
+        largest error of each is added to the offsets.
     window : float
-        What lies further below the largest of a first look is not evaluated.
+        A component whose bound is further below the largest bound of the row is not evaluated.
     cutoff : float
-        How far below the row's maximum a log joint surely does not matter.
+        A log joint that is further below the largest one of the row does not matter.
     lost_mass : float
-        Of the responsibilities of a row, at most: half of it by that, half of it by what remains.
+        Mass of the responsibilities that a row may lose: half of it to the cut-off, half of it to a
+        second cut-off among the components that remain.
     hard : bool
-        Give each row to its best component alone.
+        Whether each row is assigned to its best component only.
     """
 
     natural: np.ndarray
     center_scores: np.ndarray
     offsets: np.ndarray
-    rough_center_scores: np.ndarray
-    rough_offsets: np.ndarray
+    bound_center_scores: np.ndarray
+    bound_offsets: np.ndarray
     window: float
     cutoff: float
     lost_mass: float
@@ -60,7 +64,7 @@ class Mixture(NamedTuple):
 
 
 class RowFactors(NamedTuple):
-    """What goes with the rows: arrays of shape (n,)."""
+    """Scale, shift, weight and position of rows, arrays of shape (n,)."""
 
     scale: np.ndarray  # float64
     shift: np.ndarray  # float64
@@ -69,53 +73,53 @@ class RowFactors(NamedTuple):
 
 
 class CandidateLists(NamedTuple):
-    """What a pass leaves to the next one of every row of the engine, or of none.
+    """Candidates of every row of the engine, which a pass keeps for the next, or of no row.
 
-    No component but the candidates had a log joint above the bound of the row.
+    Only the candidates of a row had log joints above its bound for the other components.
     """
 
-    candidates: np.ndarray  # (n, most), int32, the best one first; unused places are -1
-    candidate_bounds: np.ndarray  # (n, most), float32: what their log joints were at most
-    bounds: np.ndarray  # (n,), float32
-    spare: float  # nats below the cut-off, within which components become candidates
+    components: np.ndarray  # (n, most), int32, the best one first; unused places are -1
+    bounds: np.ndarray  # (n, most), float32: upper bounds on the log joints of the candidates
+    other_bounds: np.ndarray  # (n,), float32: upper bound on the log joints of all others
+    margin: float  # nats below the cut-off within which a component is a candidate
 
 
 class Drift(NamedTuple):
-    """How far the components have moved since the last pass.
+    """Movement of the components since the last pass.
 
-    The log joint of component k was l and is at most ratio l + moved[k], and at most
-    ratio l + still unless k is a mover.
+    A log joint that was l for component k is now at most ratio l + moved[k], and at most
+    ratio l + others_moved unless k is one of the movers.
     """
 
     ratio: float
     moved: np.ndarray  # (K,), float64
-    still: float
+    others_moved: float
     movers: np.ndarray  # (M,), int32
     is_mover: np.ndarray  # (K,), bool
 
 
 class Sums(NamedTuple):
-    """What rows are added to, float64: Σ w r (K,), Σ w r shift (K,) and Σ w r scale x (K, d)."""
+    """Weighted sums over rows, float64: Σ w r (K,), Σ w r shift (K,) and Σ w r scale x (K, d)."""
 
     counts: np.ndarray
     shift_sums: np.ndarray
     resultants: np.ndarray
 
     @classmethod
-    def of(cls, n_components, n_features):
-        """Sums of these sizes, not yet zero."""
+    def allocate(cls, n_components: int, n_features: int) -> "Sums":
+        """Return sums of these sizes, not set to zero."""
         return cls(
             np.empty(n_components), np.empty(n_components), np.empty((n_components, n_features))
         )
 
 
 class Scratch(NamedTuple):
-    """Arrays of one thread, filled anew for each block of at most n rows."""
+    """Arrays of one thread, filled again for each block of at most n rows."""
 
     scores: np.ndarray  # (n, K)
-    looks: np.ndarray  # (n, K), uint16: scores in bfloat16
-    unit_rows: np.ndarray  # (n, d), uint16: rows in bfloat16
-    peaks: np.ndarray  # (chunks of components,): the largest of a first look at a row
+    approximate_scores: np.ndarray  # (n, K), uint16: the bits of bfloat16 numbers
+    unit_rows: np.ndarray  # (n, d), uint16: the bits of bfloat16 numbers
+    peaks: np.ndarray  # (chunks of components,): largest upper bound of each for one row
     indptr: np.ndarray  # (n + 1,): responsibilities that matter, in CSR form
     indices: np.ndarray  # (n K,)
     values: np.ndarray  # (n K,)
@@ -127,11 +131,13 @@ class Scratch(NamedTuple):
     products: np.ndarray  # (K, d)
 
     @classmethod
-    def of(cls, n_rows, n_components, n_features, dtype):
-        """Scratch of these sizes; what a pass does not touch costs no memory."""
+    def allocate(
+        cls, n_rows: int, n_components: int, n_features: int, dtype: DTypeLike
+    ) -> "Scratch":
+        """Return scratch of these sizes; parts that a pass does not use take no memory."""
         return cls(
             scores=np.empty((n_rows, n_components), dtype),
-            looks=_aligned((n_rows, n_components), np.uint16),
+            approximate_scores=_aligned((n_rows, n_components), np.uint16),
             unit_rows=_aligned((n_rows, n_features), np.uint16),
             peaks=np.empty(math.ceil(n_components / _CHUNK)),
             indptr=np.empty(n_rows + 1, np.int64),
@@ -146,20 +152,20 @@ class Scratch(NamedTuple):
         )
 
 
-def read_only(array, dtype):
+def read_only(array: np.ndarray, dtype: DTypeLike) -> np.ndarray:
     """Return the array C-contiguous, in a dtype and read-only, without a copy if possible."""
     array = np.ascontiguousarray(array, dtype=dtype).view()
     array.flags.writeable = False
     return array
 
 
-def first_of(array, shape):
-    """The beginning of the memory of an array, in another shape."""
+def leading_view(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Return a view of the first numbers of an array in another shape."""
     return array.reshape(-1)[: math.prod(shape)].reshape(shape)
 
 
-def _aligned(shape, dtype):
-    """An empty array that starts with a cache line: products are up to twice as fast on it."""
+def _aligned(shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
+    """Return an empty array aligned to a cache line, which makes products up to twice as fast."""
     size = math.prod(shape) * np.dtype(dtype).itemsize
     memory = np.empty(size + _CACHE_LINE, np.uint8)
     start = -memory.ctypes.data % _CACHE_LINE
@@ -168,7 +174,7 @@ def _aligned(shape, dtype):
 
 @njit(nogil=True, cache=True, fastmath=_FASTMATH)
 def squared_norms(X, out):
-    """Squared length of each row of a dense block, summed in float64."""
+    """Write the squared length of each row of a dense block, summed in float64."""
     for i in range(X.shape[0]):
         total = 0.0
         for j in range(X.shape[1]):
@@ -179,7 +185,7 @@ def squared_norms(X, out):
 
 @njit(nogil=True, cache=True, fastmath=_FASTMATH)
 def squared_distances(X, scale, center, out):
-    """Squared distance of each scaled row of a dense block to the center, in float64."""
+    """Write the squared distance of each scaled row of a dense block to the center, in float64."""
     for i in range(X.shape[0]):
         total = 0.0
         for j in range(X.shape[1]):
@@ -190,7 +196,7 @@ def squared_distances(X, scale, center, out):
 
 @njit(nogil=True, cache=True, fastmath=_FASTMATH)
 def squared_norms_csr(data, indptr, out):
-    """Squared length of each row of a CSR block, summed in float64."""
+    """Write the squared length of each row of a CSR block, summed in float64."""
     for i in range(indptr.shape[0] - 1):
         total = 0.0
         for p in range(indptr[i], indptr[i + 1]):
@@ -201,7 +207,7 @@ def squared_norms_csr(data, indptr, out):
 
 @njit(nogil=True, cache=True, fastmath=_FASTMATH)
 def write_scores_csr(data, columns, indptr, natural, out):
-    """Scores of CSR rows against natural parameters given as (d, K), so that K is contiguous."""
+    """Write the scores of CSR rows; `natural` has shape (d, K), so that K is contiguous."""
     n_components = natural.shape[1]
     for i in range(indptr.shape[0] - 1):
         row = out[i]
@@ -216,7 +222,7 @@ def write_scores_csr(data, columns, indptr, natural, out):
 
 @intrinsic
 def _larger(typingctx, a, b):
-    """The larger of two floating-point numbers; unlike Python's max, this vectorizes."""
+    """Return the larger of two floating-point numbers; unlike Python's max, this vectorizes."""
 
     def generate(context, builder, signature, arguments):
         kind = arguments[0].type
@@ -230,7 +236,7 @@ def _larger(typingctx, a, b):
 
 @intrinsic
 def _lowest_bit(typingctx, bits):
-    """The place of the lowest bit that is set; some must be."""
+    """Return the position of the lowest set bit; at least one bit must be set."""
 
     def generate(context, builder, signature, arguments):
         return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
@@ -240,7 +246,7 @@ def _lowest_bit(typingctx, bits):
 
 @intrinsic
 def _bits_as_float(typingctx, bits):
-    """The float32 with these 32 bits."""
+    """Return the float32 with these 32 bits."""
 
     def generate(context, builder, signature, arguments):
         return builder.bitcast(arguments[0], ir.FloatType())
@@ -250,7 +256,7 @@ def _bits_as_float(typingctx, bits):
 
 @intrinsic
 def _float_as_bits(typingctx, number):
-    """The 32 bits of a float32."""
+    """Return the 32 bits of a float32."""
 
     def generate(context, builder, signature, arguments):
         return builder.bitcast(arguments[0], ir.IntType(32))
@@ -260,7 +266,7 @@ def _float_as_bits(typingctx, number):
 
 @njit(nogil=True, cache=True, fastmath=_FASTMATH)
 def write_unit_rows(X, scale, shift, center, out):
-    """Unit rows in bfloat16, the upper half of a float32, rounded to the nearest."""
+    """Write unit rows in bfloat16, the upper half of a float32, rounded to nearest."""
     for i in range(X.shape[0]):
         row, bits = X[i], out[i]
         a, b = X.dtype.type(scale[i]), X.dtype.type(shift[i])
@@ -270,28 +276,28 @@ def write_unit_rows(X, scale, shift, center, out):
             bits[j] = np.uint16((number + half) >> np.uint32(16))
 
 
-def _at_most(score, a, b, center_score, offset):
-    """What the log joint with this score is at most."""
+def _upper_bound(score, a, b, center_score, offset):
+    """Return an upper bound on the log joint with this score."""
 
 
-@overload(_at_most, inline="always")
-def _overload_at_most(score, a, b, center_score, offset):
-    if score is types.uint16:  # a first look at a unit row, in bfloat16
+@overload(_upper_bound, inline="always")
+def _overload_upper_bound(score, a, b, center_score, offset):
+    if score is types.uint16:  # an approximate score of a unit row, in bfloat16
 
-        def looked(score, a, b, center_score, offset):
+        def from_approximate(score, a, b, center_score, offset):
             return _bits_as_float(np.uint32(score) << np.uint32(16)) + offset
 
-        return looked
+        return from_approximate
 
-    def computed(score, a, b, center_score, offset):
+    def from_exact(score, a, b, center_score, offset):
         return a * score - b * center_score + offset
 
-    return computed
+    return from_exact
 
 
 @njit(nogil=True, cache=True, fastmath=_FASTMATH)
 def _dot(X, natural, i, k):
-    """x_i·η_k, summed in the precision of the pass."""
+    """Return x_i·η_k, summed in the precision of the pass."""
     total = natural.dtype.type(0)
     for j in range(natural.shape[1]):
         total += X[i, j] * natural[k, j]
@@ -299,35 +305,35 @@ def _dot(X, natural, i, k):
 
 
 def _score(scores, X, natural, i, k):
-    """x_i·η_k in the precision of the pass."""
+    """Return x_i·η_k in the precision of the pass."""
 
 
 @overload(_score, inline="always")
 def _overload_score(scores, X, natural, i, k):
-    if scores.dtype is types.uint16:  # no more than a first look: the product is made here
+    if scores.dtype is types.uint16:  # approximate scores: compute the exact one here
 
-        def make(scores, X, natural, i, k):
+        def compute(scores, X, natural, i, k):
             return _dot(X, natural, i, k)
 
-        return make
+        return compute
 
-    def take(scores, X, natural, i, k):
+    def read(scores, X, natural, i, k):
         return np.float64(scores[i, k])
 
-    return take
+    return read
 
 
 @njit(nogil=True, cache=True, fastmath=_FASTMATH)
 def _write_peaks(row, a, b, center_scores, offsets, peaks):
-    """The most that a log joint may be in each chunk of components; returns the highest chunk."""
+    """Write the largest upper bound of each chunk of components, and return the best chunk."""
     highest = 0
     for chunk in range(peaks.shape[0]):
         stop = min((chunk + 1) * _CHUNK, row.shape[0])
-        start = max(stop - _CHUNK, 0)  # the last chunk looks back, as full ones are faster
+        start = max(stop - _CHUNK, 0)  # the last chunk overlaps: full ones are faster
         scores, c, o = row[start:stop], center_scores[start:stop], offsets[start:stop]
         peak = offsets.dtype.type(-np.inf)
         for k in range(scores.shape[0]):
-            peak = _larger(peak, _at_most(scores[k], a, b, c[k], o[k]))
+            peak = _larger(peak, _upper_bound(scores[k], a, b, c[k], o[k]))
         peaks[chunk] = peak
         highest = chunk if peak > peaks[highest] else highest
     return highest
@@ -335,12 +341,15 @@ def _write_peaks(row, a, b, center_scores, offsets, peaks):
 
 @njit(nogil=True, cache=True, fastmath=_FASTMATH)
 def _find_at_least(threshold, chunk, row, a, b, center_scores, offsets, found, n_found):
-    """Append the components of a chunk whose log joint may reach the threshold."""
+    """Append the components of a chunk whose log joints may reach the threshold to `found`.
+
+    Returns the new number of found components.
+    """
     start, stop = chunk * _CHUNK, min((chunk + 1) * _CHUNK, row.shape[0])
     scores, c, o = row[start:stop], center_scores[start:stop], offsets[start:stop]
-    hits = np.uint64(0)  # a bit for each component of the chunk: that vectorizes
+    hits = np.uint64(0)  # one bit for each component of the chunk, which vectorizes
     for k in range(np.uint64(scores.shape[0])):
-        reached = _at_most(scores[k], a, b, c[k], o[k]) >= threshold
+        reached = _upper_bound(scores[k], a, b, c[k], o[k]) >= threshold
         hits |= np.uint64(reached) << np.uint64(k)
     while hits:
         found[n_found] = start + np.int64(_lowest_bit(hits))
@@ -350,14 +359,14 @@ def _find_at_least(threshold, chunk, row, a, b, center_scores, offsets, found, n
 
 
 @njit(nogil=True, cache=True)
-def _cutoff_of(n_components, lost_mass, hard):
-    """How far below the largest log joint so many components hold half of the mass to lose."""
+def _cutoff(n_components, lost_mass, hard):
+    """Return the cut-off that loses at most half of `lost_mass` to so many components."""
     return 0.0 if hard else np.log(2.0 * n_components / lost_mass)
 
 
 @njit(nogil=True, cache=True, fastmath=_FASTMATH)
-def _settle(i, first, last, lost_mass, hard, indices, values, best, log_density):
-    """Turn the log joints of a row into responsibilities; returns the end of those that matter.
+def _normalize_row(i, first, last, lost_mass, hard, indices, values, best, log_density):
+    """Turn the log joints of a row into responsibilities, and return the end of those that matter.
 
     `log_density` becomes log Σ_k exp(log joint), or its maximum if the assignment is hard.
     """
@@ -374,7 +383,7 @@ def _settle(i, first, last, lost_mass, hard, indices, values, best, log_density)
         return first + 1
     total = 0.0
     kept = first
-    least = highest - _cutoff_of(last - first, lost_mass, hard)
+    least = highest - _cutoff(last - first, lost_mass, hard)
     for p in range(first, last):
         if values[p] >= least:
             indices[kept] = indices[p]
@@ -390,122 +399,152 @@ def _settle(i, first, last, lost_mass, hard, indices, values, best, log_density)
 
 
 @njit(nogil=True, cache=True, fastmath=_FASTMATH)
-def _upwards(number):
-    """A float32 that is not below a number."""
-    return np.float32(number + _UPWARDS * abs(number))
+def _rounded_up(number):
+    """Return a float32 that is not below a number."""
+    return np.float32(number + _FLOAT32_ROUNDING * abs(number))
 
 
 @njit(nogil=True, cache=True, fastmath=_FASTMATH)
-def _remember(
-    at, first, last, bound, cutoff, spare, indices, values, candidates, candidate_bounds, bounds
+def _store_candidates(
+    at, first, last, bound, cutoff, margin, indices, values, candidates, bounds, other_bounds
 ):
-    """Keep the best candidates of a row, and a bound on all other components."""
+    """Store the best candidates of row `at`, and an upper bound for all other components."""
     winner = first
     for p in range(first + 1, last):
         if values[p] > values[winner]:
             winner = p
-    least = values[winner] - cutoff - spare
+    least = values[winner] - cutoff - margin
     bound = max(bound, least)
     most = candidates.shape[1]
     candidates[at, 0] = indices[winner]
-    candidate_bounds[at, 0] = _upwards(values[winner])
-    n_kept = 1
+    bounds[at, 0] = _rounded_up(values[winner])
+    n_stored = 1
     for p in range(first, last):
         if p == winner or values[p] < least:
             continue
-        if n_kept < most:
-            place = n_kept
-            n_kept += 1
-        else:
+        if n_stored < most:
+            place = n_stored
+            n_stored += 1
+        else:  # replace the worst candidate, if it is worse than this one
             place = 1
             for c in range(2, most):
-                if candidate_bounds[at, c] < candidate_bounds[at, place]:
+                if bounds[at, c] < bounds[at, place]:
                     place = c
-            if values[p] <= candidate_bounds[at, place]:
+            if values[p] <= bounds[at, place]:
                 bound = max(bound, values[p])
                 continue
-            bound = max(bound, np.float64(candidate_bounds[at, place]))
+            bound = max(bound, np.float64(bounds[at, place]))
         candidates[at, place] = indices[p]
-        candidate_bounds[at, place] = _upwards(values[p])
-    for c in range(n_kept, most):
+        bounds[at, place] = _rounded_up(values[p])
+    for c in range(n_stored, most):
         candidates[at, c] = -1
-    bounds[at] = _upwards(bound)
+    other_bounds[at] = _rounded_up(bound)
+
+
+# The loops over rows of `respond` and `accumulate_from_candidates` are not split further: helpers
+# that take slices or tuples of arrays cost 5 to 10 ns for each array and call, to count references.
 
 
 @njit(nogil=True, cache=True, fastmath=_FASTMATH)
-def respond(X, scores, about, every_row, mixture, memory, scratch):
+def respond(X, scores, factors, every_row, mixture, lists, scratch):
     """Turn the scores of a block into responsibilities; those below the cut-off are never formed.
 
-    A first look gives the most that each log joint may be, and the largest of these numbers in
-    every chunk of components. Only what comes near the largest of all is evaluated, in float64: few
-    components, in few chunks. `log_density` becomes log Σ_k exp(log joint), or its maximum if the
-    assignment is hard. Returns how many log joints were evaluated.
+    The scores give an upper bound on each log joint, and the largest bound of every chunk of
+    components. Only components whose bound is close to the largest one are evaluated, in float64:
+    few components, in few chunks. `log_density` becomes log Σ_k exp(log joint), or the largest log
+    joint if the assignment is hard.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+        Only read if the scores are approximate.
+    scores : ndarray of shape (n, K)
+        In the precision of the pass, or uint16 for approximate ones.
+    factors : RowFactors
+    every_row : bool
+        Whether rows of weight 0 get responsibilities, too.
+    mixture : Mixture
+    lists : CandidateLists
+        To be written.
+    scratch : Scratch
+
+    Returns
+    -------
+    int
+        Number of log joints that were evaluated.
     """
     indptr, indices, values, peaks = scratch.indptr, scratch.indices, scratch.values, scratch.peaks
     natural, center_scores, offsets = mixture.natural, mixture.center_scores, mixture.offsets
-    rough_center_scores, rough_offsets = mixture.rough_center_scores, mixture.rough_offsets
-    rough = rough_offsets.dtype.type
+    bound_center_scores, bound_offsets = mixture.bound_center_scores, mixture.bound_offsets
+    bound_type = bound_offsets.dtype.type
     cutoff, lost_mass, hard = mixture.cutoff, mixture.lost_mass, mixture.hard
-    candidates, bounds = memory.candidates, memory.bounds
-    candidate_bounds = memory.candidate_bounds
-    spare, remembers = memory.spare, bounds.shape[0] > 0
+    candidates, other_bounds = lists.components, lists.other_bounds
+    candidate_bounds = lists.bounds
+    margin, stores_candidates = lists.margin, other_bounds.shape[0] > 0
     best, log_density = scratch.best, scratch.log_density
-    window = rough(mixture.window + spare)
-    scale, shift, weight, position = about.scale, about.shift, about.weight, about.position
+    window = bound_type(mixture.window + margin)
+    scale, shift, weight = factors.scale, factors.shift, factors.weight
+    position = factors.position
     n_evaluated = 0
     indptr[0] = 0
     for i in range(scale.shape[0]):
         if not (every_row or weight[i] > 0):
             log_density[i] = 0.0
             indptr[i + 1] = indptr[i]
-            if remembers:  # nothing to recall, and nothing to score anew
+            if stores_candidates:  # the next pass skips the row, too
                 candidates[position[i], 0] = -1
                 candidate_bounds[position[i], 0] = 0.0
-                bounds[position[i]] = -np.inf
+                other_bounds[position[i]] = -np.inf
             continue
-        row, a, b = scores[i], rough(scale[i]), rough(shift[i])
-        highest_chunk = _write_peaks(row, a, b, rough_center_scores, rough_offsets, peaks)
-        threshold = rough(peaks[highest_chunk] - window)
+
+        # Find the components whose bound is within the window below the largest bound.
+        row, a, b = scores[i], bound_type(scale[i]), bound_type(shift[i])
+        highest_chunk = _write_peaks(row, a, b, bound_center_scores, bound_offsets, peaks)
+        threshold = bound_type(peaks[highest_chunk] - window)
         first = indptr[i]
         last = first
         for chunk in range(peaks.shape[0]):
             if peaks[chunk] >= threshold:
                 last = _find_at_least(
-                    threshold, chunk, row, a, b, rough_center_scores, rough_offsets, indices, last
+                    threshold, chunk, row, a, b, bound_center_scores, bound_offsets, indices, last
                 )
-        # So few are left that those which can matter are fewer still.
-        threshold_of_few = threshold + rough(
-            spare + cutoff - _cutoff_of(last - first, lost_mass, hard)
+
+        # Evaluate them; as only a few are left, a smaller cut-off loses no more mass.
+        threshold_of_few = threshold + bound_type(
+            margin + cutoff - _cutoff(last - first, lost_mass, hard)
         )
         for p in range(first, last):
             k = indices[p]
-            at_most = _at_most(row[k], a, b, rough_center_scores[k], rough_offsets[k])
-            values[p] = at_most
-            if at_most >= threshold_of_few:
+            bound = _upper_bound(row[k], a, b, bound_center_scores[k], bound_offsets[k])
+            values[p] = bound
+            if bound >= threshold_of_few:
                 score = _score(scores, X, natural, i, k)
                 values[p] = scale[i] * score - shift[i] * center_scores[k] + offsets[k]
                 n_evaluated += 1
-        if remembers:
-            _remember(
+
+        if stores_candidates:
+            _store_candidates(
                 position[i],
                 first,
                 last,
                 threshold,
                 cutoff,
-                spare,
+                margin,
                 indices,
                 values,
                 candidates,
                 candidate_bounds,
-                bounds,
+                other_bounds,
             )
-        indptr[i + 1] = _settle(i, first, last, lost_mass, hard, indices, values, best, log_density)
+        indptr[i + 1] = _normalize_row(
+            i, first, last, lost_mass, hard, indices, values, best, log_density
+        )
     return n_evaluated
 
 
 @njit(nogil=True, cache=True, fastmath=_FASTMATH)
 def _sort_by_component(n_rows, row_weight, scratch):
-    """The responsibilities of a block by component: its rows and their r_ik row_weight_i."""
+    """Sort the responsibilities of a block by component: rows, and their r_ik row_weight_i."""
     starts, indices = scratch.starts, scratch.indices
     starts[:] = 0
     for p in range(scratch.indptr[n_rows]):
@@ -518,14 +557,14 @@ def _sort_by_component(n_rows, row_weight, scratch):
             starts[indices[p]] = position + 1
             scratch.members[position] = i
             scratch.masses[position] = row_weight[i] * scratch.values[p]
-    for k in range(starts.shape[0] - 1, 0, -1):  # each start has moved to the next one
+    for k in range(starts.shape[0] - 1, 0, -1):  # each start has moved to the next component's
         starts[k] = starts[k - 1]
     starts[0] = 0
 
 
 @njit(nogil=True, cache=True, fastmath=_FASTMATH)
 def _add_counts(n_rows, weight, shift, scratch, sums):
-    """Add the counts and shift sums of a block; returns its log-likelihood."""
+    """Add the counts and shift sums of a block, and return its log-likelihood."""
     log_likelihood = 0.0
     for i in range(n_rows):
         log_likelihood += weight[i] * scratch.log_density[i]
@@ -541,8 +580,8 @@ def _add_counts(n_rows, weight, shift, scratch, sums):
 def _add_rows(X, scratch, resultants):
     """Add Σ_i r_ik row_weight_i x_i of a dense block sorted by component.
 
-    Four rows are summed in their own precision before they are added: the float64 sums are what
-    takes time, and four terms lose nothing.
+    Four rows are summed in their own precision before they are added: the float64 sums take most of
+    the time, and four terms lose next to nothing.
     """
     members, masses = scratch.members, scratch.masses
     for k in range(resultants.shape[0]):
@@ -565,7 +604,7 @@ def _add_rows(X, scratch, resultants):
 
 @njit(nogil=True, cache=True, fastmath=_FASTMATH)
 def _add_products(X, row_weight, scratch, resultants):
-    """The same by a matrix product, which is faster where many responsibilities matter."""
+    """Add the same sums by a matrix product, which is faster if many responsibilities matter."""
     dense, products = scratch.scores[: X.shape[0]], scratch.products
     dense[:] = 0
     for i in range(X.shape[0]):
@@ -589,11 +628,14 @@ def _add_rows_csr(data, columns, bounds, row_weight, scratch, resultants):
 
 
 @njit(nogil=True, cache=True)
-def _add(X, about, mixture, scratch, sums):
-    """Add the statistics of a dense block with known responsibilities."""
+def _add(X, factors, mixture, scratch, sums):
+    """Add the statistics of a dense block whose responsibilities are in scratch.
+
+    Returns the log-likelihood of the block.
+    """
     size, n_components = X.shape[0], mixture.offsets.shape[0]
-    log_likelihood = _add_counts(size, about.weight, about.shift, scratch, sums)
-    row_weight = about.weight * about.scale
+    log_likelihood = _add_counts(size, factors.weight, factors.shift, scratch, sums)
+    row_weight = factors.weight * factors.scale
     if scratch.indptr[size] > max(2.0, _DENSE_SHARE * n_components) * size:
         _add_products(X, row_weight, scratch, sums.resultants)
     else:
@@ -603,10 +645,10 @@ def _add(X, about, mixture, scratch, sums):
 
 
 @njit(nogil=True, cache=True)
-def accumulate(X, about, mixture, memory, scratch, sums):
+def accumulate(X, factors, mixture, lists, scratch, sums):
     """Add the statistics of dense rows to the sums.
 
-    Returns their log-likelihood, and how many log joints were evaluated.
+    Returns the log-likelihood of the rows and the number of log joints that were evaluated.
     """
     log_likelihood, n_evaluated = 0.0, 0
     n_block = scratch.scores.shape[0]
@@ -615,50 +657,77 @@ def accumulate(X, about, mixture, memory, scratch, sums):
         scores = scratch.scores[: rows.stop - start]
         np.dot(X[rows], mixture.natural.T, scores)
         block = RowFactors(
-            about.scale[rows], about.shift[rows], about.weight[rows], about.position[rows]
+            factors.scale[rows], factors.shift[rows], factors.weight[rows], factors.position[rows]
         )
-        n_evaluated += respond(scores, scores, block, False, mixture, memory, scratch)
+        n_evaluated += respond(scores, scores, block, False, mixture, lists, scratch)
         log_likelihood += _add(X[rows], block, mixture, scratch, sums)
     return log_likelihood, n_evaluated
 
 
 @njit(nogil=True, cache=True)
-def accumulate_approximate(X, looks, about, mixture, memory, scratch, sums):
-    """The same after a first look."""
-    n_evaluated = respond(X, looks, about, False, mixture, memory, scratch)
-    return _add(X, about, mixture, scratch, sums), n_evaluated
+def accumulate_approximate(X, scores, factors, mixture, lists, scratch, sums):
+    """Add the statistics of a dense block with approximate scores to the sums.
+
+    Returns the log-likelihood of the rows and the number of log joints that were evaluated.
+    """
+    n_evaluated = respond(X, scores, factors, False, mixture, lists, scratch)
+    return _add(X, factors, mixture, scratch, sums), n_evaluated
 
 
 @njit(nogil=True, cache=True, fastmath=_FASTMATH)
-def recall(X, mover_scores, about, mixture, movers, drift, memory, scratch, sums, unknown):
-    """Add the statistics of those dense rows whose candidates of the last pass still hold.
+def accumulate_from_candidates(
+    X, mover_scores, factors, mixture, movers, drift, lists, scratch, sums, unresolved
+):
+    """Add the statistics of the dense rows for which their candidates of the last pass suffice.
 
-    Candidates and what the scores of the movers leave in doubt are evaluated; all other components
-    are below the bound of the row, raised by the drift. Rows where that comes within the cut-off
-    are left to `unknown`, as places in the block.
+    Evaluates the candidates, and the movers that their scores do not exclude. All other components
+    are below the bound of the row, raised by the drift. Rows where the raised bound reaches the
+    cut-off are not added.
 
-    Returns the log-likelihood and the number of these rows.
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+    mover_scores : ndarray of shape (n, n_movers)
+        In the precision of the pass, or uint16 for approximate ones.
+    factors : RowFactors
+    mixture, movers : Mixture
+        All components, and the movers.
+    drift : Drift
+    lists : CandidateLists
+        To be read, and written for the rows that are added.
+    scratch : Scratch
+    sums : Sums
+    unresolved : ndarray of shape (n,), int64
+        Gets the numbers of the rows that are not added.
+
+    Returns
+    -------
+    log_likelihood : float
+    n_unresolved : int
     """
     indptr, indices, values, peaks = scratch.indptr, scratch.indices, scratch.values, scratch.peaks
     natural, center_scores, offsets = mixture.natural, mixture.center_scores, mixture.offsets
-    mover_center_scores, mover_offsets = movers.rough_center_scores, movers.rough_offsets
-    scale, shift, position = about.scale, about.shift, about.position
+    mover_center_scores, mover_offsets = movers.bound_center_scores, movers.bound_offsets
+    scale, shift, position = factors.scale, factors.shift, factors.position
     mover_ids, is_mover, moved, ratio = drift.movers, drift.is_mover, drift.moved, drift.ratio
-    candidates, bounds = memory.candidates, memory.bounds
-    candidate_bounds = memory.candidate_bounds
-    best, log_density, spare = scratch.best, scratch.log_density, memory.spare
-    rough = mover_offsets.dtype.type
+    candidates, other_bounds = lists.components, lists.other_bounds
+    candidate_bounds = lists.bounds
+    best, log_density, margin = scratch.best, scratch.log_density, lists.margin
+    bound_type = mover_offsets.dtype.type
     cutoff, lost_mass, hard = mixture.cutoff, mixture.lost_mass, mixture.hard
     mover_peaks = peaks[: -(-mover_ids.shape[0] // _CHUNK)]
-    n_unknown = 0
+    n_unresolved = 0
     indptr[0] = 0
     for i in range(X.shape[0]):
-        row, a, b, at = mover_scores[i], rough(scale[i]), rough(shift[i]), position[i]
+        row, a, b = mover_scores[i], bound_type(scale[i]), bound_type(shift[i])
+        at = position[i]
         first = indptr[i]
-        if about.weight[i] == 0:
+        if factors.weight[i] == 0:
             log_density[i] = 0.0
             indptr[i + 1] = first
             continue
+
+        # Evaluate the candidates that are not movers, unless their bounds exclude them.
         last = first
         highest = -np.inf
         for c in range(candidates.shape[1]):
@@ -676,13 +745,14 @@ def recall(X, mover_scores, about, mixture, movers, drift, memory, scratch, sums
             values[last] = value
             last += 1
 
-        bound = ratio * bounds[at] + drift.still
+        # Evaluate the movers, unless the bounds from their scores exclude them.
+        bound = ratio * other_bounds[at] + drift.others_moved
         if mover_peaks.shape[0] > 0:
             chunk = _write_peaks(row, a, b, mover_center_scores, mover_offsets, mover_peaks)
             reached = max(mover_peaks[chunk] - (movers.window - cutoff), highest)
-            threshold = rough(reached - cutoff - spare)
+            threshold = bound_type(reached - cutoff - margin)
             bound = max(bound, threshold)
-            found = last
+            first_mover = last
             for chunk in range(mover_peaks.shape[0]):
                 if mover_peaks[chunk] >= threshold:
                     last = _find_at_least(
@@ -696,52 +766,53 @@ def recall(X, mover_scores, about, mixture, movers, drift, memory, scratch, sums
                         indices,
                         last,
                     )
-            for p in range(found, last):
+            for p in range(first_mover, last):
                 k = mover_ids[indices[p]]
                 score = _score(mover_scores, X, movers.natural, i, indices[p])
                 indices[p] = k
                 values[p] = scale[i] * score - shift[i] * center_scores[k] + offsets[k]
                 highest = max(highest, values[p])
 
+        # Any other component may reach the cut-off: leave the row to a pass over all components.
         if bound >= highest - cutoff - SLACK:
             log_density[i] = 0.0
             indptr[i + 1] = first
-            unknown[n_unknown] = i
-            n_unknown += 1
+            unresolved[n_unresolved] = i
+            n_unresolved += 1
         else:
-            _remember(
+            _store_candidates(
                 at,
                 first,
                 last,
                 bound,
                 cutoff,
-                spare,
+                margin,
                 indices,
                 values,
                 candidates,
                 candidate_bounds,
-                bounds,
+                other_bounds,
             )
-            indptr[i + 1] = _settle(
+            indptr[i + 1] = _normalize_row(
                 i, first, last, lost_mass, hard, indices, values, best, log_density
             )
-    return _add(X, about, mixture, scratch, sums), n_unknown
+    return _add(X, factors, mixture, scratch, sums), n_unresolved
 
 
 @njit(nogil=True, cache=True)
-def accumulate_csr(data, columns, indptr, about, mixture, memory, scratch, sums):
-    """Add the statistics of CSR rows to the sums; returns their log-likelihood."""
+def accumulate_csr(data, columns, indptr, factors, mixture, lists, scratch, sums):
+    """Add the statistics of CSR rows to the sums, and return their log-likelihood."""
     log_likelihood = 0.0
     n_block = scratch.scores.shape[0]
     for start in range(0, indptr.shape[0] - 1, n_block):
         rows = slice(start, min(start + n_block, indptr.shape[0] - 1))
         bounds, size = indptr[start : rows.stop + 1], rows.stop - start
         block = RowFactors(
-            about.scale[rows], about.shift[rows], about.weight[rows], about.position[rows]
+            factors.scale[rows], factors.shift[rows], factors.weight[rows], factors.position[rows]
         )
         scores = scratch.scores[:size]
         write_scores_csr(data, columns, bounds, mixture.natural, scores)
-        respond(scores, scores, block, False, mixture, memory, scratch)
+        respond(scores, scores, block, False, mixture, lists, scratch)
         log_likelihood += _add_counts(size, block.weight, block.shift, scratch, sums)
         row_weight = block.weight * block.scale
         _add_rows_csr(data, columns, bounds, row_weight, scratch, sums.resultants)
@@ -749,9 +820,9 @@ def accumulate_csr(data, columns, indptr, about, mixture, memory, scratch, sums)
 
 
 @njit(nogil=True, cache=True)
-def assign(X, scores, about, mixture, memory, scratch, labels, probabilities, log_densities):
-    """Most probable component, its probability and the log density, from the scores of a block."""
-    respond(X, scores, about, True, mixture, memory, scratch)
+def assign(X, scores, factors, mixture, lists, scratch, labels, probabilities, log_densities):
+    """Write the most probable components, their probabilities and the log densities of a block."""
+    respond(X, scores, factors, True, mixture, lists, scratch)
     for i in range(labels.shape[0]):
         labels[i] = scratch.best[i]
         log_densities[i] = scratch.log_density[i]

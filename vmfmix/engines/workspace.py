@@ -1,25 +1,32 @@
-"""Arrays of a pass, kept for the next one: fresh memory costs a page fault every few kilobytes."""
+"""Reuse of the arrays of a pass: fresh memory costs a page fault every few kilobytes."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
 
 
 class Workspace:
-    """Sets of arrays that passes take and give back, of one size of each kind."""
+    """Allocated arrays that passes take and give back, of one size for each way to allocate them.
 
-    def __init__(self):
-        self._free = {}
+    Several threads may use it at the same time.
+    """
 
-    def take(self, make, *sizes):
-        """What `make(*sizes)` gives, or such a thing that was given back; not cleared."""
-        held_sizes, things = self._free.get(make, (None, []))
-        if held_sizes != sizes:
-            self._free[make] = sizes, []
-            return make(*sizes)
+    def __init__(self) -> None:
+        # From an allocating function to its last arguments and the free results for these.
+        self._free: dict[Callable[..., Any], tuple[Any, list[Any]]] = {}
+
+    def take(self, allocate: Callable[..., Any], *sizes: Any) -> Any:
+        """Return ``allocate(*sizes)`` or an earlier result that was given back, not cleared."""
+        stored_sizes, free = self._free.get(allocate, (None, []))
+        if stored_sizes != sizes:
+            self._free[allocate] = sizes, []
+            return allocate(*sizes)
         try:
-            return things.pop()
+            return free.pop()
         except IndexError:
-            return make(*sizes)
+            return allocate(*sizes)
 
-    def give_back(self, things, make, *sizes):
-        """Things that `take` gave for the same sizes and that nobody uses any more."""
-        held_sizes, free = self._free.get(make, (None, []))
-        if held_sizes == sizes:
-            free.extend(things)
+    def give_back(self, results: Iterable[Any], allocate: Callable[..., Any], *sizes: Any) -> None:
+        """Accept results of `take` for the same sizes, which the caller does not use any more."""
+        stored_sizes, free = self._free.get(allocate, (None, []))
+        if stored_sizes == sizes:
+            free.extend(results)
