@@ -1,4 +1,4 @@
-"""First looks change the speed of a pass and nothing else, on whatever processor."""
+"""Approximate scores change the speed of a pass only, on any processor."""
 
 import numpy as np
 import pytest
@@ -27,38 +27,38 @@ def mixture(n_rows=3000, n_features=32, n_components=200, concentration=60.0):
 
 @pytest.mark.parametrize("n_features", [3, 64, 768])
 @pytest.mark.parametrize("centered", [False, True])
-def test_scores_are_too_low_by_no_more_than_the_margin(n_features, centered):
+def test_error_of_approximate_scores_is_within_margin(n_features, centered):
     X, parameters = mixture(500, n_features)
     X = X.astype(np.float32)
     center = 0.3 * parameters.means[0] if centered else np.zeros(n_features)
     engine = choose_engine(X, center=center if centered else None)
-    look = bfloat16.ApproximateScorer(parameters.natural, center, engine.dtype)
-    passed = engine._pass(parameters, may_look=False).mixture
-    scratch = kernels.Scratch.of(len(X), len(passed.offsets), n_features, X.dtype)
-    scores = look.write_scores(X, engine._about(slice(0, len(X))), scratch)
+    scorer = bfloat16.ApproximateScorer(parameters.natural, center, engine.dtype)
+    exact = engine._plan_pass(parameters, may_approximate=False).mixture
+    scratch = kernels.Scratch.allocate(len(X), len(exact.offsets), n_features, X.dtype)
+    scores = scorer.write_scores(X, engine._row_factors(slice(0, len(X))), scratch)
     scores = torch.from_numpy(scores.view(np.int16)).view(torch.bfloat16).to(torch.float64).numpy()
     unit, _ = engine.sample(len(X), None)
     errors = unit.astype(np.float64) @ parameters.natural.T - scores
-    assert (np.abs(errors) <= look.margins).all()
-    assert np.abs(errors).max() > 0.05 * look.margins.max()  # and the margin is not idle
+    assert (np.abs(errors) <= scorer.margins).all()
+    assert np.abs(errors).max() > 0.05 * scorer.margins.max()  # the margin is not needlessly large
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.float16])
 @pytest.mark.parametrize("concentration", [10.0, 60.0, 1e5])
 @pytest.mark.parametrize("kind", ["soft", "hard", "centered", "weighted"])
-def test_statistics_and_assignment_do_not_change(monkeypatch, dtype, concentration, kind):
+def test_results_equal_those_without_approximate_scores(monkeypatch, dtype, concentration, kind):
     X, parameters = mixture(concentration=concentration)
     X = X.astype(dtype)
     X[::50] = 0
-    given = {
+    options = {
         "center": 0.2 * parameters.means[0] if kind == "centered" else None,
         "sample_weight": np.arange(len(X)) % 3.0 if kind == "weighted" else None,
     }
     found = {}
-    for may_look in (True, False):
-        monkeypatch.setattr(bfloat16, "is_worthwhile", lambda *size, answer=may_look: answer)
-        engine = choose_engine(X, **given)
-        found[may_look] = (
+    for is_approximate in (True, False):
+        monkeypatch.setattr(bfloat16, "is_worthwhile", lambda *size, answer=is_approximate: answer)
+        engine = choose_engine(X, **options)
+        found[is_approximate] = (
             engine.accumulate(parameters, hard=kind == "hard"),
             engine.assign(parameters),
         )
@@ -71,24 +71,24 @@ def test_statistics_and_assignment_do_not_change(monkeypatch, dtype, concentrati
     np.testing.assert_allclose(log_densities, found[False][1].log_densities, atol=10 * tolerance)
 
 
-def test_a_look_that_leaves_too_much_in_doubt_is_followed_by_a_pass_without(monkeypatch):
+def test_next_pass_is_exact_after_too_little_was_excluded(monkeypatch):
     monkeypatch.setattr(bfloat16, "is_worthwhile", lambda *size: True)
     X, parameters = mixture(concentration=2.0)
     engine = choose_engine(X)
-    looked = []
+    calls = []
     original = bfloat16.ApproximateScorer.__init__
 
     def counted(self, *arguments):
-        looked.append(True)
+        calls.append(True)
         original(self, *arguments)
 
     monkeypatch.setattr(bfloat16.ApproximateScorer, "__init__", counted)
     for _ in range(4):
         engine.accumulate(parameters)
-    assert len(looked) == 2
+    assert len(calls) == 2
 
 
-def test_torch_gets_its_threads_back(monkeypatch):
+def test_number_of_torch_threads_is_restored(monkeypatch):
     monkeypatch.setattr(bfloat16, "is_worthwhile", lambda *size: True)
     before = torch.get_num_threads()
     X, parameters = mixture(concentration=1e3)
@@ -105,7 +105,7 @@ def test_torch_gets_its_threads_back(monkeypatch):
     assert torch.get_num_threads() == before
 
 
-def test_a_look_is_taken_where_it_pays(monkeypatch):
+def test_is_worthwhile(monkeypatch):
     monkeypatch.setattr(bfloat16, "_has_instructions", lambda: True)
     assert bfloat16.is_worthwhile(1000, 384, 150)  # torch has been imported
     assert not bfloat16.is_worthwhile(10**6, 64, 20)

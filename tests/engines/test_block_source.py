@@ -1,4 +1,4 @@
-"""Rows that come by blocks: every kind of source, and what is said of a bad one."""
+"""Sources of blocks: every kind of source, and the errors for invalid ones."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def reference(X):
 
 
 class Sliced:
-    """Has a shape and slices, and nothing else."""
+    """An object that has a shape and supports slicing, and nothing else."""
 
     def __init__(self, X):
         self._X, self.shape, self.dtype = X, X.shape, X.dtype
@@ -30,7 +30,7 @@ class Sliced:
 
 
 class Batches:
-    """Can be iterated again and again; batches have labels with them."""
+    """An iterable that can be read several times; its batches contain labels, too."""
 
     def __init__(self, X):
         self._X = X
@@ -85,7 +85,7 @@ SOURCES = {
 
 @pytest.mark.parametrize("kind", SOURCES)
 @pytest.mark.parametrize("block_size", [None, 333])
-def test_a_fit_does_not_depend_on_where_rows_come_from(X, reference, tmp_path, kind, block_size):
+def test_fit_is_the_same_for_every_source(X, reference, tmp_path, kind, block_size):
     source = SOURCES[kind](X, tmp_path)
     model = VMFMixture(random_state=0, block_size=block_size).fit(source)
     np.testing.assert_array_equal(model.labels_, reference.labels_)
@@ -95,13 +95,13 @@ def test_a_fit_does_not_depend_on_where_rows_come_from(X, reference, tmp_path, k
     assert model.n_features_in_ == 16
 
 
-def test_arrays_and_tables_are_no_sources(X):
+def test_arrays_and_tables_are_not_block_sources(X):
     pandas = pytest.importorskip("pandas")
     for array in (X, X.tolist(), (1, 2), pandas.DataFrame(X), None, 3, "text", {"a": 1}):
         assert not is_block_source(array)
 
 
-def test_small_blocks_are_put_together():
+def test_small_blocks_are_combined():
     X = np.ones((100, 4), np.float32)
     source = BlockSource(lambda: (row[np.newaxis] for row in X), n_rows_per_block=32)
     assert [rows.stop - rows.start for rows, _ in source] == [32, 32, 32, 4]
@@ -128,7 +128,7 @@ def with_nan(block):
         (lambda block: block + 1j, "Block 5 .*[Cc]omplex"),
     ],
 )
-def test_bad_blocks_are_named(X, change, message):
+def test_error_names_the_invalid_block(X, change, message):
     model = VMFMixture(3)
     with pytest.raises(ValueError, match=message):
         model.fit(blocks_with(X, change))
@@ -136,7 +136,7 @@ def test_bad_blocks_are_named(X, change, message):
     assert not hasattr(model, "n_features_in_")
 
 
-def test_iterators_that_cannot_be_read_again_are_refused_in_words(X):
+def test_refuses_iterators_that_can_be_read_once(X):
     model = VMFMixture(3)
     with pytest.raises(ValueError, match=r"an iterator .* read once"):
         model.fit(iter(np.array_split(X, 3)))
@@ -154,14 +154,14 @@ def test_iterators_that_cannot_be_read_again_are_refused_in_words(X):
     assert not hasattr(model, "means_")
 
 
-def test_rows_in_another_order_are_refused_in_words(X):
+def test_refuses_rows_in_another_order(X):
     rng = np.random.default_rng(0)
     rows = X * rng.uniform(1, 2, size=(len(X), 1)).astype(np.float32)
     with pytest.raises(ValueError, match="same order each time"):
         VMFMixture(3).fit(lambda: iter([rows[rng.permutation(len(rows))]]))
 
 
-def test_what_a_source_raises_is_told_with_its_place(X):
+def test_error_of_a_source_gets_a_note_with_the_block(X):
     def failing():
         yield X[:500]
         raise OSError("the disk is gone")
@@ -171,60 +171,20 @@ def test_what_a_source_raises_is_told_with_its_place(X):
     assert caught.value.__notes__ == ["Block 1 of X, which begins at row 500, could not be read."]
 
 
-@pytest.mark.parametrize(
-    ("dtype", "said"),
-    [
-        (np.float32, "Block 2 of X, which begins at row 1000, cannot be used. Input contains NaN"),
-        (np.float16, "hold NaN or infinity, which they did not"),
-    ],
-)
-def test_rows_that_go_bad_later_are_told(X, dtype, said):
-    reads = [0]
-
-    def going_bad():
-        reads[0] += 1
-        part = X.astype(dtype)
-        if reads[0] > 3:
-            part[1234] = np.nan
-        return iter(np.array_split(part, 4))
-
-    model = VMFMixture(3, block_size=500)
-    with pytest.raises(ValueError, match=said):
-        model.fit(going_bad)
-    assert not hasattr(model, "means_")
-
-
 @pytest.mark.parametrize("nothing", [lambda: iter([]), lambda: iter([np.empty((0, 4))])])
-def test_sources_without_rows_are_refused_in_words(nothing):
+def test_refuses_sources_without_rows(nothing):
     with pytest.raises(ValueError, match="no rows"):
         VMFMixture(3).fit(nothing)
 
 
-def test_a_fit_that_fails_leaves_no_thread_reading(X):
-    import threading
-
-    before = threading.active_count()
-    for _ in range(3):
-        with pytest.raises(ValueError, match="Block 5"):
-            VMFMixture(3).fit(blocks_with(X, with_nan))
-    assert threading.active_count() <= before + 1
-
-
-def test_progress_is_told_with_rate_and_time_left(X, capsys, monkeypatch):
-    monkeypatch.setattr("vmfmix.fitting.progress._SECONDS", 0.0)
-    VMFMixture(3, random_state=0, verbose=1, block_size=500).fit(Sliced(X))
-    lines = capsys.readouterr().out.splitlines()
-    assert any(line.startswith("  500 of 2000 rows, ") and "s left" in line for line in lines)
-
-
-def test_data_sets_with_several_columns_of_vectors_are_refused_in_words(X):
+def test_refuses_data_sets_with_several_columns_of_vectors(X):
     datasets = pytest.importorskip("datasets")
     both = datasets.Dataset.from_dict({"one": list(X[:10]), "other": list(X[:10])})
     with pytest.raises(ValueError, match="columns one, other, of which 2 hold vectors"):
         VMFMixture(3).fit(both)
 
 
-def test_an_iterator_may_fill_the_same_array_again(X, reference):
+def test_iterator_may_reuse_its_array(X, reference):
     def blocks():
         block = np.empty((250, X.shape[1]), np.float32)
         for start in range(0, len(X), 250):
@@ -232,19 +192,3 @@ def test_an_iterator_may_fill_the_same_array_again(X, reference):
             yield block
 
     np.testing.assert_array_equal(VMFMixture(random_state=0).fit(blocks).labels_, reference.labels_)
-
-
-@pytest.mark.parametrize("first_bad", range(1, 6))
-@pytest.mark.parametrize("options", [{}, {"merge": None}, {"center": True}])
-def test_rows_that_become_nan_in_a_later_pass_are_refused(X, first_bad, options):
-    passes = []
-
-    def blocks():
-        passes.append(1)
-        rows = X.copy()
-        if len(passes) > first_bad:
-            rows[1:] = np.nan
-        return iter([rows])
-
-    with pytest.raises(ValueError, match=r"Input X? ?contains NaN|hold NaN"):
-        VMFMixture(5, random_state=0, **options).fit(blocks)

@@ -1,4 +1,4 @@
-"""What is taken over from the last pass changes the speed of the next and nothing else."""
+"""Candidates kept from one pass change the speed of the next only."""
 
 from dataclasses import replace
 
@@ -15,25 +15,25 @@ from vmfmix.model.statistics import ConcentrationPrior, MixtureParameters, maxim
 
 
 @pytest.fixture(autouse=True)
-def always(monkeypatch):
-    """Recall wherever it is possible, whether or not it pays."""
-    monkeypatch.setattr(candidates, "_FEWEST_PRODUCTS_OF_A_ROW", 0)
-    monkeypatch.setattr(candidates, "_MOST_COST", np.inf)
-    monkeypatch.setattr(candidates, "_MOST_COST_WITH_A_LOOK", np.inf)
+def always_use_candidates(monkeypatch):
+    """Use candidates wherever it is possible, whether or not it saves work."""
+    monkeypatch.setattr(candidates, "_FEWEST_PRODUCTS_PER_ROW", 0)
+    monkeypatch.setattr(candidates, "_LARGEST_COST", np.inf)
+    monkeypatch.setattr(candidates, "_LARGEST_COST_WITH_APPROXIMATE_SCORES", np.inf)
 
 
 @pytest.fixture
 def plans(monkeypatch):
-    """What every pass planned: the number of movers, or None."""
+    """Return a list of the plans of all passes: the number of movers, or None."""
     made = []
     original = candidates.CandidateCache.plan
 
-    def noted(self, *given, **options):
-        drift = original(self, *given, **options)
+    def recorded(self, *arguments, **options):
+        drift = original(self, *arguments, **options)
         made.append(None if drift is None else len(drift.movers))
         return drift
 
-    monkeypatch.setattr(candidates.CandidateCache, "plan", noted)
+    monkeypatch.setattr(candidates.CandidateCache, "plan", recorded)
     return made
 
 
@@ -45,22 +45,24 @@ def rows(n_features=24, n_components=80, concentration=150.0):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("may_look", [False, True])
+@pytest.mark.parametrize("is_approximate", [False, True])
 @pytest.mark.parametrize(
     "kind",
     ["tied", "free", "hard", "centered", "weighted", "overlapping", "background", "nearest mean"],
 )
-def test_every_pass_of_a_fit_gives_the_same_statistics(monkeypatch, plans, dtype, may_look, kind):
-    if may_look:
+def test_passes_of_a_fit_equal_those_of_fresh_engines(
+    monkeypatch, plans, dtype, is_approximate, kind
+):
+    if is_approximate:
         pytest.importorskip("torch")
-    monkeypatch.setattr(bfloat16, "is_worthwhile", lambda *size: may_look)
+    monkeypatch.setattr(bfloat16, "is_worthwhile", lambda *size: is_approximate)
     X = rows(concentration=20.0 if kind == "overlapping" else 150.0).astype(dtype)
     X[::100] = 0
-    given = {
+    options = {
         "center": np.full(24, 0.05) if kind == "centered" else None,
         "sample_weight": np.arange(len(X)) % 3.0 if kind == "weighted" else None,
     }
-    engine = choose_engine(X, **given)
+    engine = choose_engine(X, **options)
     means = seed_means(engine, 80, "random_from_data", np.random.RandomState(0))
     has_background = kind == "background"
     parameters = initial_parameters(engine, means, has_background=has_background)
@@ -69,7 +71,9 @@ def test_every_pass_of_a_fit_gives_the_same_statistics(monkeypatch, plans, dtype
         if kind == "nearest mean":
             parameters = MixtureParameters.nearest(parameters.means).with_concentration(150.0)
         found = engine.accumulate(parameters, hard=hard)
-        expected = choose_engine(X, **given).accumulate(parameters, hard=hard)  # remembers nothing
+        expected = choose_engine(X, **options).accumulate(
+            parameters, hard=hard
+        )  # has no candidates
         assert_same_statistics(found, expected, TOLERANCE[dtype])
         found = found.selected((found.counts > 1e-9) | (found.counts == found.counts[-1]))
         prior = ConcentrationPrior.pooled(found) if kind == "free" else None
@@ -83,7 +87,7 @@ def test_every_pass_of_a_fit_gives_the_same_statistics(monkeypatch, plans, dtype
         assert len([plan for plan in plans if plan is not None]) > 2
 
 
-def test_passes_of_different_kinds_may_follow_each_other(plans):
+def test_passes_of_different_kinds_may_alternate(plans):
     X = rows().astype(np.float32)
     engine = choose_engine(X)
     parameters = initial_parameters(
@@ -99,17 +103,17 @@ def test_passes_of_different_kinds_may_follow_each_other(plans):
         "without some": (replace(parameters, weights=without_three / without_three.sum()), False),
     }
     for kind in (*kinds, *reversed(kinds), "soft", "sharp", "soft", "nearest", "without some"):
-        given, hard = kinds[kind]
-        expected = choose_engine(X).accumulate(given, hard=hard)
+        mixture, hard = kinds[kind]
+        expected = choose_engine(X).accumulate(mixture, hard=hard)
         for _ in range(3):
-            found = engine.accumulate(given, hard=hard)
+            found = engine.accumulate(mixture, hard=hard)
             assert_same_statistics(found, expected, TOLERANCE[np.float32])
         assert plans[-1] is not None, kind
         if kind == "without some":
             assert not found.counts[:3].any()
 
 
-def test_a_row_with_more_candidates_than_places_is_scored_anew(plans):
+def test_rows_with_too_many_candidates_are_scored_completely(plans):
     X = rows(concentration=1e-3)
     engine = choose_engine(X)
     parameters = initial_parameters(
@@ -121,7 +125,7 @@ def test_a_row_with_more_candidates_than_places_is_scored_anew(plans):
     assert set(plans) <= {None}
 
 
-def test_nothing_is_recalled_of_other_components_or_after_a_failure(monkeypatch, plans):
+def test_candidates_are_not_reused_for_other_components_or_after_an_error(monkeypatch, plans):
     engine = choose_engine(rows())
     means = seed_means(engine, 80, "k-means++", np.random.RandomState(0))
     parameters = initial_parameters(engine, means)
@@ -137,18 +141,18 @@ def test_nothing_is_recalled_of_other_components_or_after_a_failure(monkeypatch,
     engine.accumulate(fewer)
     assert plans[-1] is not None
 
-    def fail(*given):
+    def fail(*arguments):
         raise RuntimeError("stop")
 
     with monkeypatch.context() as patch:
-        patch.setattr(engine._rows, "recall", fail)
+        patch.setattr(engine._rows, "accumulate_from_candidates", fail)
         with pytest.raises(RuntimeError, match="stop"):
             engine.accumulate(fewer)
     assert_same_statistics(engine.accumulate(fewer), expected, 1e-10)
     assert plans[-1] is None
 
 
-def test_the_number_of_threads_changes_not_a_single_bit(plans):
+def test_results_do_not_depend_on_the_number_of_threads(plans):
     from threadpoolctl import threadpool_limits
 
     results = []

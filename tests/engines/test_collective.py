@@ -1,4 +1,4 @@
-"""Several processes that hold a part of the rows each, and what happens when one of them fails."""
+"""Several processes with a part of the rows each, and errors in one of them."""
 
 import subprocess
 import sys
@@ -34,8 +34,8 @@ mine = X[:1100] if rank == 0 else X[1100:]
 """
 
 
-def in_two_processes(code, folder):
-    """Run code in both; their exit codes and what they printed."""
+def run_in_two_processes(code, folder):
+    """Run code in two processes; return their exit codes and what they printed."""
     script = folder / "script.py"
     end = "\ndist.destroy_process_group()\n"
     script.write_text(START + textwrap.dedent(code) + end, encoding="utf-8")
@@ -50,11 +50,11 @@ def in_two_processes(code, folder):
         for rank in range(2)
     ]
     try:
-        said = [process.communicate(timeout=120)[0] for process in both]
+        printed = [process.communicate(timeout=120)[0] for process in both]
     finally:
         for process in both:
             process.kill()
-    return [process.returncode for process in both], said
+    return [process.returncode for process in both], printed
 
 
 @pytest.mark.parametrize(
@@ -69,8 +69,8 @@ def test_two_processes_find_what_one_finds(tmp_path, options):
     parts = model.labels_, model.means_, model.predict(mine)
     np.savez(f"{{folder}}/{{rank}}.npz", *parts)
     """
-    codes, said = in_two_processes(code, tmp_path)
-    assert codes == [0, 0], said
+    codes, printed = run_in_two_processes(code, tmp_path)
+    assert codes == [0, 0], printed
     X, _ = make_vmf_mixture(3000, 16, 5, concentration=30.0, dtype=np.float32, random_state=0)
     model = VMFMixture(**eval(f"dict({options})")).fit(X, sample_weight=np.arange(3000) % 3.0 / 2)
     first, second = (np.load(tmp_path / f"{rank}.npz") for rank in range(2))
@@ -80,28 +80,28 @@ def test_two_processes_find_what_one_finds(tmp_path, options):
     np.testing.assert_allclose(first["arr_1"], model.means_, atol=1e-6)
 
 
-def test_without_a_seed_both_take_the_same(tmp_path):
+def test_processes_agree_without_a_random_state(tmp_path):
     code = """
     model = VMFMixture(3, merge=None, max_iter=2).fit(Shard(mine))
     np.save(f"{folder}/{rank}.npy", model.means_)
     """
-    codes, said = in_two_processes(code, tmp_path)
-    assert codes == [0, 0], said
+    codes, printed = run_in_two_processes(code, tmp_path)
+    assert codes == [0, 0], printed
     np.testing.assert_array_equal(*(np.load(tmp_path / f"{rank}.npy") for rank in range(2)))
 
 
-def test_a_part_that_no_sample_touches(tmp_path):
+def test_process_whose_rows_have_no_direction(tmp_path):
     code = """
     rows = X if rank == 0 else np.vstack([X[:1], np.zeros((5, 16), np.float32)])
     model = VMFMixture(3, random_state=0).fit(Shard(rows * (1 - rank)))
     np.save(f"{folder}/{rank}.npy", model.means_)
     assert len(model.labels_) == len(rows) and model.n_samples_seen_ == 3006
     """
-    codes, said = in_two_processes(code, tmp_path)
-    assert codes == [0, 0], said
+    codes, printed = run_in_two_processes(code, tmp_path)
+    assert codes == [0, 0], printed
 
 
-def test_one_process_that_stops_stops_all(tmp_path):
+def test_stopping_one_process_stops_all(tmp_path):
     code = """
     from vmfmix.model import em
     from vmfmix.engines.choice import choose_engine
@@ -112,8 +112,8 @@ def test_one_process_that_stops_stops_all(tmp_path):
     result = em.fit(engine, start, tol=-1.0, on_iteration=lambda i, *_: rank == 0 and i == 4)
     assert result.stopped and len(result.lower_bounds) == 5
     """
-    codes, said = in_two_processes(code, tmp_path)
-    assert codes == [0, 0], said
+    codes, printed = run_in_two_processes(code, tmp_path)
+    assert codes == [0, 0], printed
 
 
 FAILURES = {
@@ -162,7 +162,7 @@ weight = np.ones(3000)
 
 
 @pytest.mark.parametrize("kind", FAILURES)
-def test_what_fails_in_one_fails_in_all_at_once(tmp_path, kind):
+def test_error_in_one_process_fails_all_at_once(tmp_path, kind):
     change, messages = FAILURES[kind]
     code = f"""
 weight = np.ones(len(mine))
@@ -174,14 +174,14 @@ except Exception as error:
     print("failed:", error, hasattr(model, "means_"), flush=True)
     os._exit(7)
 """
-    codes, said = in_two_processes(code, tmp_path)
-    assert codes == ([7, 3] if kind == "a process that dies" else [7, 7]), said
-    for message, text in zip(messages, said):
+    codes, printed = run_in_two_processes(code, tmp_path)
+    assert codes == ([7, 3] if kind == "a process that dies" else [7, 7]), printed
+    for message, text in zip(messages, printed):
         assert message in text
         assert "True" not in text  # no half-fitted model
 
 
-def test_a_shard_without_a_group_is_refused_in_words():
+def test_refuses_shard_without_a_process_group():
     code = """
 from vmfmix.engines.collective import Shard
 try:
@@ -193,7 +193,7 @@ except RuntimeError as error:
     assert "call torch.distributed.init_process_group first" in done.stdout
 
 
-def test_a_fit_of_two_processes_goes_on_from_its_checkpoint(tmp_path):
+def test_two_processes_resume_from_a_checkpoint(tmp_path):
     code = """
     from vmfmix.fitting.checkpoints import Checkpoint
 
@@ -221,8 +221,8 @@ def test_a_fit_of_two_processes_goes_on_from_its_checkpoint(tmp_path):
     try:
         VMFMixture(**options).fit(Shard(mine), checkpoint=folder + "/no/fit.ckpt")
     except FileNotFoundError as error:
-        print("said:", error)
+        print("printed:", error)
     """
-    codes, said = in_two_processes("import os\n" + textwrap.dedent(code), tmp_path)
-    assert codes == [0, 0], said
-    assert all("said: There is no folder" in each for each in said)
+    codes, printed = run_in_two_processes("import os\n" + textwrap.dedent(code), tmp_path)
+    assert codes == [0, 0], printed
+    assert all("printed: There is no folder" in each for each in printed)

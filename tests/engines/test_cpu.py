@@ -1,6 +1,5 @@
-"""Every engine against the oracle, and against itself cut into other blocks and threads."""
+"""The engine for arrays against the oracle, and with other blocks and numbers of threads."""
 
-import sys
 import warnings
 
 import numpy as np
@@ -18,7 +17,7 @@ TOLERANCE = {np.float64: 1e-10, np.float32: 1e-5}
 
 
 def overlapping_mixture(n_components=6, n_features=20, has_background=False, seed=0):
-    """Parameters under which many rows belong to several components, and rows to go with them."""
+    """Return rows, and parameters under which many of them belong to several components."""
     X, _, truth = make_vmf_mixture(
         3000,
         n_features,
@@ -90,7 +89,7 @@ def test_dense_and_scattered_sums_agree(dtype, spread):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_what_is_said_of_each_row_equals_the_oracle(dtype):
+def test_results_for_each_row_equal_the_oracle(dtype):
     X, parameters = overlapping_mixture()
     X = X.astype(dtype)
     engine = choose_engine(X)
@@ -112,7 +111,7 @@ def test_what_is_said_of_each_row_equals_the_oracle(dtype):
     )
 
 
-def test_a_row_loses_no_more_than_the_stated_mass_to_the_cut_off():
+def test_cutoff_loses_no_more_than_the_stated_mass():
     """The bound is on the log density: at most −log(1 − 1e-6) in float32, 1e-12 in float64."""
     X, parameters = overlapping_mixture(n_components=50)
     exact = oracle.log_density(X, parameters)
@@ -125,7 +124,7 @@ def test_a_row_loses_no_more_than_the_stated_mass_to_the_cut_off():
 
 @pytest.mark.parametrize("container", ["dense", "csr"])
 @pytest.mark.parametrize("block_size", [1, 7, 1000, 10**9])
-def test_block_size_changes_nothing_but_rounding(container, block_size):
+def test_block_size_changes_only_rounding(container, block_size):
     X, parameters = overlapping_mixture()
     X = sp.csr_array(X) if container == "csr" else X
     expected, found = choose_engine(X), choose_engine(X, block_size=block_size)
@@ -134,7 +133,7 @@ def test_block_size_changes_nothing_but_rounding(container, block_size):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_the_number_of_threads_changes_not_a_single_bit(dtype):
+def test_results_do_not_depend_on_the_number_of_threads(dtype):
     X, parameters = overlapping_mixture()
     engine = choose_engine(X.astype(dtype))
     with threadpool_limits(1):
@@ -152,7 +151,7 @@ def blas_threads():
 
 
 @pytest.mark.parametrize("container", ["dense", "csr"])
-def test_scores_come_in_order_from_any_number_of_threads(container):
+def test_scores_come_in_order_with_any_number_of_threads(container):
     X, parameters = overlapping_mixture()
     X = sp.csr_array(X) if container == "csr" else X
     engine = choose_engine(X, block_size=7)
@@ -167,7 +166,7 @@ def test_scores_come_in_order_from_any_number_of_threads(container):
     np.testing.assert_array_equal(found[2], found[0])
 
 
-def test_scores_that_nobody_wants_any_more(monkeypatch):
+def test_scores_may_be_abandoned_or_fail(monkeypatch):
     X, parameters = overlapping_mixture()
     engine = choose_engine(X, block_size=7)
     with threadpool_limits(2):
@@ -186,7 +185,7 @@ def test_scores_that_nobody_wants_any_more(monkeypatch):
         assert blas_threads() == before
 
 
-def test_blas_gets_its_threads_back_also_after_an_error():
+def test_number_of_blas_threads_is_restored_after_an_error():
     X, parameters = overlapping_mixture()
     wrong = MixtureParameters(parameters.weights, parameters.means[:, :5], np.ones(6))
     with threadpool_limits(2):
@@ -196,41 +195,6 @@ def test_blas_gets_its_threads_back_also_after_an_error():
         with pytest.raises(ValueError):
             choose_engine(X).accumulate(wrong)
         assert blas_threads() == before
-
-
-def test_array_flavours_are_neither_copied_nor_compiled_again(tmp_path):
-    from vmfmix.engines import kernels
-
-    X, parameters = overlapping_mixture()
-    X = X.astype(np.float32)
-    expected = choose_engine(X).accumulate(parameters)
-    n_compiled = len(kernels.accumulate.signatures)
-    np.save(tmp_path / "rows.npy", X)
-    read_only = X.copy()
-    read_only.flags.writeable = False
-    flavours = {
-        "fortran": np.asfortranarray(X),
-        "read-only": read_only,
-        "memmap": np.load(tmp_path / "rows.npy", mmap_mode="r"),
-        "strided": np.repeat(X, 2, axis=1)[:, ::2],
-    }
-    for flavour in flavours.values():
-        engine = choose_engine(flavour)
-        assert engine._rows._X is flavour
-        assert_same_statistics(engine.accumulate(parameters), expected, 1e-7)
-    assert len(kernels.accumulate.signatures) == n_compiled
-
-
-@pytest.mark.parametrize("dtype", [np.float16, np.int8, np.uint8])
-def test_short_types_are_converted_block_by_block(dtype):
-    X, parameters = overlapping_mixture()
-    X = np.round(127 * X / np.abs(X).max())
-    X = (np.abs(X) if dtype is np.uint8 else X).astype(dtype)
-    engine = choose_engine(X)
-    assert engine._rows._X is X
-    assert engine.dtype == np.float32
-    expected = oracle.statistics(X, parameters)
-    assert_same_statistics(engine.accumulate(parameters), expected, 1e-5)
 
 
 @pytest.mark.parametrize("container", ["dense", "csr"])
@@ -273,7 +237,7 @@ def test_high_concentrations_are_computed_in_float64(kappa):
 
 
 @pytest.mark.parametrize("container", [np.asarray, sp.csr_array])
-def test_a_row_of_zeros_changes_nothing_for_the_others(container):
+def test_row_of_zeros_does_not_divide_the_pass_into_blocks(container):
     X, _ = overlapping_mixture()
     X[7] = 0
     rows = choose_engine(container(X.astype(np.float32)))._rows
@@ -298,21 +262,8 @@ def test_kernels_are_compiled_once_for_each_precision():
     assert len(kernels.accumulate_csr.signatures) == 2
 
 
-def test_small_integers_do_not_overflow_where_entries_are_given_twice():
-    twice = sp.csr_array((np.array([100, 100, 1], np.int8), [0, 0, 1], [0, 3]), (1, 2))
-    found = np.concatenate([block for _, block in choose_engine(twice).cosines(np.eye(2))])
-    np.testing.assert_allclose(found, oracle.unit_rows([[200.0, 1]]), atol=1e-6)
-
-
-def test_entries_given_twice_are_added():
-    twice = sp.csr_array((np.ones(5), [0, 0, 1, 0, 1], [0, 3, 5]), (2, 2))
-    found = np.concatenate([block for _, block in choose_engine(twice).cosines(np.eye(2))])
-    np.testing.assert_allclose(found, oracle.unit_rows(np.array([[2.0, 1], [1, 1]])))
-    assert twice.nnz == 5
-
-
-def test_an_interrupted_pass_ends_soon(monkeypatch):
-    """Whoever starts no new lane leaves the others nothing to do."""
+def test_interrupted_pass_starts_no_more_lanes(monkeypatch):
+    """An error in one thread takes the remaining lanes from the others."""
     from vmfmix.engines import cpu
 
     X, parameters = overlapping_mixture()
@@ -329,7 +280,7 @@ def test_an_interrupted_pass_ends_soon(monkeypatch):
     assert len(calls) <= 2
 
 
-def test_a_row_at_the_center_has_no_direction():
+def test_row_at_the_center_has_no_direction():
     X = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
     engine = choose_engine(X, center=np.array([0.0, 1.0]))
     assert engine.n_zero_rows == 1
@@ -349,10 +300,3 @@ def test_sample_gives_unit_rows_of_positive_weight(container):
     assert (weights == 1).all()
     some, _ = engine.sample(10, np.random.RandomState(0))
     assert some.shape == (10, X.shape[1])
-
-
-def test_a_device_without_torch_is_refused_in_words(monkeypatch):
-    monkeypatch.setitem(sys.modules, "torch", None)
-    monkeypatch.delitem(sys.modules, "vmfmix.engines.torch_device", raising=False)
-    with pytest.raises(ImportError, match="device='cuda' needs torch"):
-        choose_engine(np.eye(3), device="cuda")

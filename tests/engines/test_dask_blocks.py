@@ -1,4 +1,4 @@
-"""dask arrays, in threads and on a cluster of two workers."""
+"""Dask arrays, in threads and on a cluster of two workers."""
 
 import os
 
@@ -49,7 +49,7 @@ def die(block):
     os._exit(1)
 
 
-def test_a_worker_that_dies_is_told(X, cluster):
+def test_error_if_a_worker_dies(X, cluster):
     import dask
 
     first_half = da.from_array(X[:1500], chunks=(500, 16))
@@ -69,7 +69,7 @@ def test_a_worker_that_dies_is_told(X, cluster):
 @pytest.mark.parametrize(
     "kind", ["float64", "int32", "unknown chunks", "many chunks", "empty chunks"]
 )
-def test_all_kinds_of_arrays(X, kind):
+def test_dtypes_and_chunks(X, kind):
     rows = da.from_array(X, chunks=(700, 9))
     expected = VMFMixture(5, random_state=0).fit(X)
     if kind == "float64":
@@ -86,7 +86,7 @@ def test_all_kinds_of_arrays(X, kind):
     np.testing.assert_array_equal(model.labels_, expected.labels_)
 
 
-def test_bad_arrays_are_refused_in_words(X):
+def test_refuses_invalid_arrays(X):
     broken = X.copy()
     broken[1000, 3] = np.nan
     for bad, message in (

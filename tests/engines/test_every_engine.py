@@ -1,7 +1,9 @@
-"""One test body for all engines: each says of the same rows what the CPU engine says of them."""
+"""One test body for all engines: each gives the results of the CPU engine for the same rows."""
 
 import itertools
 import warnings
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -19,9 +21,25 @@ KINDS = ["blocks", "blocks for torch", "dask", "shard", "shard of blocks", "torc
 EDGES = [0, 700, 701, 1500, 1500, 3000]  # of blocks, one of which is empty
 
 
+class EngineCase(NamedTuple):
+    """An engine, and how a test gets it.
+
+    Parameters
+    ----------
+    kind : str
+    device : str or None
+    convert : callable
+        From an array to the input for which the engine is chosen.
+    """
+
+    kind: str
+    device: str | None
+    convert: Callable[[Any], Any]
+
+
 @pytest.fixture(scope="session")
 def group(tmp_path_factory):
-    """A process group of one."""
+    """Create a process group of one process."""
     pytest.importorskip("torch")
     dist = pytest.importorskip("torch.distributed")
     store = dist.FileStore(str(tmp_path_factory.mktemp("group") / "store"), 1)
@@ -31,8 +49,8 @@ def group(tmp_path_factory):
 
 
 @pytest.fixture(params=KINDS)
-def given(request):
-    """A function that turns an array into what an engine is for, and the device it computes on."""
+def case(request):
+    """Return the case of each engine, where its libraries and device are available."""
     kind = request.param
     device = {"torch": "cpu", "blocks for torch": "cpu", "gpu": "cuda"}.get(kind)
     if device is not None:
@@ -43,10 +61,10 @@ def given(request):
         request.getfixturevalue("group")
     if kind == "dask":
         pytest.importorskip("dask.array")
-    return lambda X: _given(X, kind), device, kind
+    return EngineCase(kind, device, lambda X: converted(X, kind))
 
 
-def _given(X, kind):
+def converted(X, kind):
     def blocks():
         return (X[start:stop] for start, stop in itertools.pairwise(EDGES))
 
@@ -63,11 +81,10 @@ def _given(X, kind):
     return X
 
 
-def engine_for(given, X, **options):
-    made, device, _ = given
-    rows = made(X)
+def engine_for(case, X, **options):
+    rows = case.convert(X)
     rows = rows.validated(prepare_rows) if hasattr(rows, "validated") else prepare_rows(rows)
-    return choose_engine(rows, device=device, **options)
+    return choose_engine(rows, device=case.device, **options)
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
@@ -75,7 +92,7 @@ def engine_for(given, X, **options):
 @pytest.mark.parametrize(
     "kind", ["plain", "weighted", "background", "zeros", "centered", "extreme"]
 )
-def test_statistics_are_those_of_the_cpu_engine(given, dtype, hard, kind):
+def test_statistics_equal_those_of_the_cpu_engine(case, dtype, hard, kind):
     X, parameters = overlapping_mixture(has_background=kind == "background")
     X = X.astype(dtype)
     weight = np.random.default_rng(1).uniform(0, 3, len(X)) if kind == "weighted" else None
@@ -87,7 +104,7 @@ def test_statistics_are_those_of_the_cpu_engine(given, dtype, hard, kind):
         X[3] *= np.finfo(dtype).max / 100
         X[4] *= 100 * np.finfo(dtype).tiny
     options = {"sample_weight": weight, "center": center}
-    engine, other = engine_for(given, X, **options), choose_engine(X, **options)
+    engine, other = engine_for(case, X, **options), choose_engine(X, **options)
     assert type(engine) is not type(other)
     found = engine.accumulate(parameters, hard=hard)
     assert_same_statistics(found, other.accumulate(parameters, hard=hard), TOLERANCE[dtype])
@@ -100,12 +117,12 @@ def test_statistics_are_those_of_the_cpu_engine(given, dtype, hard, kind):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("centered", [False, True])
-def test_what_is_said_of_each_row_is_what_the_cpu_engine_says(given, dtype, centered):
+def test_results_for_each_row_equal_those_of_the_cpu_engine(case, dtype, centered):
     X, parameters = overlapping_mixture()
     X = X.astype(dtype)
     X[::50] = 0
     center = oracle.unit_rows(X).mean(axis=0) if centered else None
-    engine, other = engine_for(given, X, center=center), choose_engine(X, center=center)
+    engine, other = engine_for(case, X, center=center), choose_engine(X, center=center)
     found, expected = engine.assign(parameters), other.assign(parameters)
     tolerance = 20 * TOLERANCE[dtype]
     assert (found.labels == expected.labels).mean() > 0.999
@@ -125,12 +142,12 @@ def test_what_is_said_of_each_row_is_what_the_cpu_engine_says(given, dtype, cent
 
 
 @pytest.mark.parametrize("hard", [False, True])
-def test_sparse_blocks(given, hard):
-    if given[1] is not None or given[2] == "dask":
-        pytest.skip("takes dense rows alone")
+def test_sparse_rows(case, hard):
+    if case.device is not None or case.kind == "dask":
+        pytest.skip("supports dense rows only")
     X, parameters = overlapping_mixture()
     rows = sp.csr_array(X)
-    found = engine_for(given, rows).accumulate(parameters, hard=hard)
+    found = engine_for(case, rows).accumulate(parameters, hard=hard)
     assert_same_statistics(found, oracle.statistics(X, parameters, hard=hard), 1e-10)
 
 
@@ -152,14 +169,13 @@ def planted():
         {"merge": "icl", "selection": "bic"},
     ],
 )
-def test_a_fit_is_that_of_the_cpu_engine(given, planted, options):
+def test_fit_equals_that_of_the_cpu_engine(case, planted, options):
     X, _ = planted
-    made, device, _ = given
     weight = np.arange(len(X)) % 3.0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        model = VMFMixture(device=device, random_state=0, **options)
-        model.fit(made(X), sample_weight=weight)
+        model = VMFMixture(device=case.device, random_state=0, **options)
+        model.fit(case.convert(X), sample_weight=weight)
         other = VMFMixture(random_state=0, **options).fit(X, sample_weight=weight)
     assert model.n_components_ == other.n_components_
     assert model.n_samples_seen_ == other.n_samples_seen_
@@ -168,21 +184,19 @@ def test_a_fit_is_that_of_the_cpu_engine(given, planted, options):
     np.testing.assert_allclose(model.concentrations_, other.concentrations_, rtol=1e-4)
     for name in ("labels_", "probabilities_", "means_", "weights_", "concentrations_"):
         assert type(getattr(model, name)) is np.ndarray
-    np.testing.assert_array_equal(model.predict(made(X)), model.labels_)
+    np.testing.assert_array_equal(model.predict(case.convert(X)), model.labels_)
     np.testing.assert_array_equal(model.predict(X[:50]), model.labels_[:50])
-    np.testing.assert_allclose(model.transform(made(X)), other.transform(X), atol=1e-4)
-    assert model.score(made(X)) == pytest.approx(other.score(X), abs=1e-4)
+    np.testing.assert_allclose(model.transform(case.convert(X)), other.transform(X), atol=1e-4)
+    assert model.score(case.convert(X)) == pytest.approx(other.score(X), abs=1e-4)
 
 
-def test_bad_weights_are_refused_in_words(given, planted):
+def test_refuses_invalid_weights(case, planted):
     X, _ = planted
-    made, device, _ = given
     for weight, message in ((np.ones(5), "sample_weight"), (-np.ones(len(X)), "Negative")):
         with pytest.raises(ValueError, match=message):
-            VMFMixture(3, device=device).fit(made(X), sample_weight=weight)
+            VMFMixture(3, device=case.device).fit(case.convert(X), sample_weight=weight)
 
 
-def test_rows_of_zeros_alone_are_refused_in_words(given):
-    made, device, _ = given
+def test_refuses_rows_of_zeros_only(case):
     with pytest.raises(ValueError, match="No row of X has a direction"):
-        VMFMixture(3, device=device).fit(made(np.zeros((3000, 8))))
+        VMFMixture(3, device=case.device).fit(case.convert(np.zeros((3000, 8))))

@@ -1,4 +1,4 @@
-"""Tensors and torch devices; that they say what the CPU engine says is in test_every_engine."""
+"""Tensors and devices; test_every_engine compares their results with the CPU engine."""
 
 import numpy as np
 import pytest
@@ -47,7 +47,7 @@ def test_tensors_of_any_type(planted, device, dtype):
 
 
 @pytest.mark.skipif(len(DEVICES) == 1, reason="there is no GPU")
-def test_tensors_on_a_gpu_are_used_there(planted):
+def test_tensors_on_a_gpu_are_not_copied(planted):
     X, _ = planted
     tensor = torch.from_numpy(X).cuda()
     before = torch.cuda.memory_allocated()
@@ -61,7 +61,7 @@ def test_tensors_on_a_gpu_are_used_there(planted):
 
 
 @pytest.mark.parametrize("device", [None, *DEVICES])
-def test_bad_tensors_are_refused_in_words(planted, device):
+def test_refuses_invalid_tensors(planted, device):
     X = torch.from_numpy(planted[0])
     model = VMFMixture(3, device=device)
     broken = X.clone()
@@ -81,7 +81,7 @@ def test_bad_tensors_are_refused_in_words(planted, device):
         model.predict(X[:, :20])
 
 
-def test_devices_that_are_not_there_are_refused_in_words(planted):
+def test_refuses_missing_devices(planted):
     X, _ = planted
     for device in ("nonsense", "cuda:77", 5.5):
         with pytest.raises(ValueError, match="cannot be used"):
@@ -90,7 +90,7 @@ def test_devices_that_are_not_there_are_refused_in_words(planted):
         VMFMixture(3, device="cpu").fit(sp.csr_array(X))
 
 
-def test_read_only_rows_are_left_alone(planted):
+def test_read_only_rows_are_not_changed(planted):
     X = planted[0].copy()
     X[7] *= 1e30  # so that a row must be divided
     X.flags.writeable = False
@@ -99,7 +99,7 @@ def test_read_only_rows_are_left_alone(planted):
     np.testing.assert_array_equal(X, before)
 
 
-def test_rows_in_reverse():
+def test_rows_with_negative_strides():
     X = np.random.default_rng(0).standard_normal((100, 8))
     model = VMFMixture(3, device="cpu", random_state=0).fit(X[::-1])
     assert len(model.labels_) == 100

@@ -16,8 +16,8 @@ How to write an engine
 2. Make `vmfmix.engines.choice.choose_engine` return it. If X is not an array in memory, write also
    a subclass of `RowSource`, which validates X and creates the engine, and make
    `vmfmix.engines.choice.prepare_rows` return it.
-3. Add it to the engines in `tests/engines/test_every_engine.py`, which compares every engine with
-   the engine for arrays and with plain NumPy.
+3. Add it to the fixture `case` of `tests/engines/test_every_engine.py`, which compares every engine
+   with the engine for arrays and with plain NumPy.
 
 Only `choice` decides which engine is used. An engine that wraps others, as those for blocks of rows
 do, gets the function that creates them as the argument `make_engine` and must not import `choice`.
@@ -28,7 +28,7 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import scipy.sparse as sp
@@ -36,9 +36,9 @@ from numpy.typing import DTypeLike, NDArray
 
 from vmfmix.model.statistics import MixtureParameters, SufficientStatistics
 
-Matrix = np.ndarray | sp.csr_array
-ScoreBlocks = Iterator[tuple[slice, np.ndarray]]
-MakeEngine = Callable[..., "Engine"]  # with the parameters of `choose_engine`
+Matrix: TypeAlias = np.ndarray | sp.csr_array
+ScoreBlocks: TypeAlias = Iterator[tuple[slice, np.ndarray]]
+MakeEngine: TypeAlias = Callable[..., "Engine"]  # with the parameters of `choose_engine`
 
 # Dtypes of rows that are used as they are. Rows of any other dtype are converted to the first.
 DTYPES = [np.float64, np.float32, np.float16, np.int8, np.uint8]

@@ -122,11 +122,12 @@ class BlockEngine(BlockwiseEngine):
         self, parameters: MixtureParameters, *, hard: bool = False
     ) -> SufficientStatistics:
         """Return the sufficient statistics of all rows under a mixture, in one pass."""
-        total: Any = None
+        total: SufficientStatistics | None = None
         for rows, engine in self._engines():
             statistics = engine.accumulate(parameters, hard=hard)
             _validate_finite(statistics.log_likelihood + statistics.resultants.sum(), rows)
             total = statistics if total is None else total + statistics
+        assert total is not None  # a source has at least one block
         return total
 
     def assign(self, parameters: MixtureParameters) -> Assignment:

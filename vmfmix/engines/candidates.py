@@ -158,7 +158,8 @@ class CandidateCache:
         """Return best candidate minus bound on the others, for a sample of rows and in new nats."""
         step = max(self._n_rows // _SAMPLED_ROWS, 1)
         best = self._lists.bounds[::step, 0]
-        return ratio * (best.astype(np.float64) - self._lists.other_bounds[::step])
+        gaps: NDArray[np.float64] = best.astype(np.float64) - self._lists.other_bounds[::step]
+        return ratio * gaps
 
 
 def _cheapest_number_of_movers(

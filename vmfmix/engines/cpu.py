@@ -156,7 +156,7 @@ class CPUEngine(Engine):
         if plan.scorer is not None:
             largest = _LARGEST_EVALUATED_SHARE * n_scored * plan.n_components
             self._may_approximate_again = n_evaluated <= largest
-        if plan.may_keep_candidates:
+        if plan.natural is not None:
             self._candidates.record_pass(
                 plan.natural, plan.mixture.offsets, n_evaluated / self.n_rows
             )
@@ -298,7 +298,8 @@ class CPUEngine(Engine):
     ) -> NDArray[np.float64]:
         """Return the scores of the unit rows, in float64, from those of the rows as they are."""
         scale, shift = self._scale[rows, np.newaxis], self._shift[rows, np.newaxis]
-        return scale * scores - shift * center_scores
+        unit_scores: NDArray[np.float64] = scale * scores - shift * center_scores
+        return unit_scores
 
     def _scores(self, natural: np.ndarray, n_components: int) -> ScoreBlocks:
         """Iterate over (slice of rows, x_i·η_k); threads fill a few arrays again and again."""
@@ -384,15 +385,15 @@ class CPUEngine(Engine):
             and self._rows.is_dense
             and candidates.is_worthwhile(n_components, self.n_features, largest_concentration)
         ):
-            return PassPlan(natural, mixture, scorer, candidates.NO_CANDIDATES)
+            return PassPlan(mixture, scorer, candidates.NO_CANDIDATES)
         drift = self._candidates.plan(natural, offsets, cutoff, is_approximate=is_approximate)
         lists = self._candidates.lists()
         if drift is None:
-            return PassPlan(natural, mixture, scorer, lists, may_keep_candidates=True)
+            return PassPlan(mixture, scorer, lists, natural)
         movers, mover_scorer = prepare(
             drift.movers, is_approximate and len(drift.movers) >= _FEWEST_MOVERS_TO_APPROXIMATE
         )
-        return PassPlan(natural, mixture, scorer, lists, True, drift, movers, mover_scorer)
+        return PassPlan(mixture, scorer, lists, natural, drift, movers, mover_scorer)
 
     def _is_approximation_worthwhile(self, n_components: int) -> bool:
         """Return whether to compute approximate scores before the exact ones.
@@ -436,7 +437,7 @@ class CPUEngine(Engine):
         results: list[Any] = [None] * len(lanes)
         queue = iter(enumerate(lanes))
 
-        # For sparse rows, scratch need not have place for a block of rows.
+        # Sparse rows need no scratch with one number per feature.
         n_features = self.n_features if self._rows.is_dense else 0
         dtype = plan.mixture.natural.dtype
         scratch_sizes = block_size, plan.n_components, n_features, dtype

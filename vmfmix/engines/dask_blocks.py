@@ -11,8 +11,9 @@ from itertools import pairwise
 from operator import add
 from typing import Any
 
-import dask
 import numpy as np
+from dask.base import compute
+from dask.delayed import delayed
 from numpy.typing import NDArray
 from sklearn.utils import assert_all_finite
 
@@ -156,7 +157,7 @@ class DaskSource(RowSource):
             _map_group(function, [blocks[i] for i in group], [arguments[i] for i in group], *shared)
             for group in groups
         ]
-        results = {}
+        results: dict[int, Any] = {}
         for group, group_results in zip(groups, _compute(*calls)):
             results.update(zip(group, group_results))
         return [results[i] for i in range(len(blocks))]
@@ -258,7 +259,7 @@ def _compute(*calls: Any) -> tuple[Any, ...]:
     distributed = sys.modules.get("distributed")
     worker_died = distributed.scheduler.KilledWorker if distributed else ()
     try:
-        results: tuple[Any, ...] = dask.compute(*calls)
+        results: tuple[Any, ...] = compute(*calls)
     except worker_died as error:
         raise RuntimeError(
             f"Workers of the cluster died while they worked on a block of X ({error.task}), and "
@@ -283,18 +284,18 @@ def _scatter(value: Any) -> Any:
     """Return a value in a form that is sent to each worker once."""
     client = _client()
     if client is None:
-        return dask.delayed(value, traverse=False)
+        return delayed(value, traverse=False)
     return client.scatter(value, broadcast=True, hash=False)
 
 
-@dask.delayed  # type: ignore[untyped-decorator]
+@delayed
 def _map_group(
     function: Callable[..., Any], blocks: Iterable[Any], arguments: Iterable[Any], *shared: Any
 ) -> list[Any]:
     return [function(*pair, *shared) for pair in zip(blocks, arguments)]
 
 
-@dask.delayed
+@delayed
 def _accumulate(
     blocks: Iterable[Any],
     weights: Iterable[Any],
@@ -306,7 +307,7 @@ def _accumulate(
     return reduce(add, (engine.accumulate(parameters, hard=hard) for engine in engines))
 
 
-@dask.delayed
+@delayed
 def _add(sums: Iterable[SufficientStatistics]) -> SufficientStatistics:
     return reduce(add, sums)
 
@@ -323,7 +324,8 @@ def _zero_rows(block: Any, rows: slice) -> NDArray[np.intp]:
             f"The block of X with the rows {rows.start} to {rows.stop - 1} cannot be used. {error}"
         ) from error
     used = CPUEngine(np.asarray(block)).used_rows
-    return rows.start + np.setdiff1d(np.arange(len(block)), used)
+    zero_rows: NDArray[np.intp] = rows.start + np.setdiff1d(np.arange(len(block)), used)
+    return zero_rows
 
 
 def _engine(block: Any, weight: NDArray[np.float64] | None, make_engine: MakeEngine) -> Engine:

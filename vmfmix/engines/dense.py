@@ -95,9 +95,11 @@ class DenseRows:
         block = self._block(rows, plan.mixture.natural.dtype)
         arguments = factors, plan.mixture, plan.candidates, scratch, sums
         if plan.scorer is None:
-            return kernels.accumulate(block, *arguments)
-        scores = plan.scorer.write_scores(block, factors, scratch)
-        return kernels.accumulate_approximate(block, scores, *arguments)
+            log_likelihood, n_evaluated = kernels.accumulate(block, *arguments)
+        else:
+            scores = plan.scorer.write_scores(block, factors, scratch)
+            log_likelihood, n_evaluated = kernels.accumulate_approximate(block, scores, *arguments)
+        return log_likelihood, n_evaluated
 
     def accumulate_from_candidates(
         self,
@@ -163,7 +165,8 @@ class DenseRows:
         self, positions: NDArray[np.intp], scale: NDArray[np.float64], dtype: Any
     ) -> np.ndarray:
         """Return the rows at these positions, each multiplied by its scale."""
-        return self._block(positions, dtype) * scale[:, np.newaxis].astype(dtype)
+        rows: np.ndarray = self._block(positions, dtype) * scale[:, np.newaxis].astype(dtype)
+        return rows
 
 
 def _scores(

@@ -17,14 +17,14 @@ class PassPlan(NamedTuple):
 
     Parameters
     ----------
-    natural : ndarray of shape (K, d), float64
     mixture : kernels.Mixture
     scorer : ApproximateScorer or None
         For approximate scores of all components before the exact ones.
     candidates : kernels.CandidateLists
         Lists to read (if there is a `drift`) and to write; empty if none are kept.
-    may_keep_candidates : bool
-        Whether the pass is one of those after which candidates may be kept for the next.
+    natural : ndarray of shape (K, d), float64, or None
+        η_k, with which the next pass measures the movement of the components; None if the pass
+        never keeps candidates.
     drift : kernels.Drift or None
         Movement of the components since the last pass if its candidates are reused.
     movers : kernels.Mixture or None
@@ -33,11 +33,10 @@ class PassPlan(NamedTuple):
         For approximate scores of the movers.
     """
 
-    natural: NDArray[np.float64]
     mixture: kernels.Mixture
     scorer: ApproximateScorer | None
     candidates: kernels.CandidateLists
-    may_keep_candidates: bool = False
+    natural: NDArray[np.float64] | None = None
     drift: kernels.Drift | None = None
     movers: Any = None
     mover_scorer: ApproximateScorer | None = None

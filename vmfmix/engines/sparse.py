@@ -1,11 +1,13 @@
 """Rows of a CSR matrix in memory, in the form that the kernels need."""
 
+from typing import Any
+
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import DTypeLike, NDArray
 
 from vmfmix.engines import kernels
-from vmfmix.engines.base import Matrix, row_blocks, working_dtype
+from vmfmix.engines.base import row_blocks, working_dtype
 from vmfmix.engines.pass_plan import PassPlan
 
 _DENSE_TO_SPARSE_RATIO = 4  # numbers of all sums per entry of X above which the sums are sparse
@@ -59,7 +61,7 @@ class SparseRows:
         return np.sqrt(squared, out=squared)
 
     @staticmethod
-    def prepare(natural: Matrix, dtype: DTypeLike) -> np.ndarray:
+    def prepare(natural: Any, dtype: DTypeLike) -> np.ndarray:
         """Return natural parameters in the layout of the kernels for CSR rows, (d, K)."""
         columns = np.zeros(natural.shape[::-1], dtype)
         if sp.issparse(natural):
@@ -98,7 +100,7 @@ class SparseRows:
 
     def has_sparse_sums(self, n_components: int) -> bool:
         """Return whether the sums of the rows of each component are mostly zeros."""
-        return n_components * self._X.shape[1] > _DENSE_TO_SPARSE_RATIO * self.size
+        return bool(n_components * self._X.shape[1] > _DENSE_TO_SPARSE_RATIO * self.size)
 
     def respond(
         self,

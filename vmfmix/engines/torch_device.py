@@ -159,7 +159,7 @@ class TorchEngine(Engine):
         return lengths
 
     def _rescale_extreme_rows(self, lengths: torch.Tensor) -> bool:
-        """Divide extremely long and short rows by their largest entry; return whether there are any."""
+        """Divide rows of extreme length by their largest entry; return False if there are none."""
         is_extreme = ~((lengths > _SHORTEST) & (lengths < _LONGEST))
         positions = torch.nonzero(is_extreme).ravel()
         if len(positions) == 0:
@@ -305,7 +305,8 @@ def _tensor_of(X: Any, device: Any) -> torch.Tensor:
     target = torch.device(device) if device is not None else X.device
     if target.type == "mps" and X.dtype == torch.float64:
         X = X.float()
-    return X.to(target)
+    tensor: torch.Tensor = X.to(target)
+    return tensor
 
 
 def _responsibilities(joint: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -320,7 +321,9 @@ def _copy_to_host(tensor: torch.Tensor) -> torch.Tensor:
     """Return a copy in pinned memory, to which a GPU copies many times as fast."""
     if not tensor.is_cuda:
         return tensor.cpu()
-    return torch.empty_like(tensor, device="cpu", pin_memory=True).copy_(tensor)
+    pinned: torch.Tensor = torch.empty_like(tensor, device="cpu", pin_memory=True)
+    pinned.copy_(tensor)
+    return pinned
 
 
 def _as_float64(tensor: torch.Tensor) -> NDArray[np.float64]:
