@@ -18,8 +18,8 @@ def X():
 @pytest.mark.parametrize(
     ("dtype", "message"),
     [
-        (np.float32, "Block 2 of X, which begins at row 1000, cannot be used. Input contains NaN"),
-        (np.float16, "hold NaN or infinity, which they did not"),
+        (np.float32, "Block 2 of X, which starts at row 1000, cannot be used. Input contains NaN"),
+        (np.float16, "contain NaN or infinity, which they did not"),
     ],
 )
 def test_refuses_rows_that_become_invalid_between_passes(X, dtype, message):
@@ -65,5 +65,5 @@ def test_refuses_rows_that_become_nan_in_a_later_pass(X, first_bad, options):
             rows[1:] = np.nan
         return iter([rows])
 
-    with pytest.raises(ValueError, match=r"Input X? ?contains NaN|hold NaN"):
+    with pytest.raises(ValueError, match=r"Input X? ?contains NaN|contain NaN"):
         VMFMixture(5, random_state=0, **options).fit(blocks)

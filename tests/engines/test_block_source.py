@@ -121,7 +121,7 @@ def with_nan(block):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (with_nan, "Block 5 of X, which begins at row 1250, cannot be used. .*NaN"),
+        (with_nan, "Block 5 of X, which starts at row 1250, cannot be used. .*NaN"),
         (lambda block: block[:, :10], "Block 5 .* has 10 features, .* have 16"),
         (lambda block: block[0], "Block 5 .*1D array"),
         (lambda block: np.full(block.shape, "text"), "Block 5 .*could not convert"),
@@ -138,10 +138,10 @@ def test_error_names_the_invalid_block(X, change, message):
 
 def test_refuses_iterators_that_can_be_read_once(X):
     model = VMFMixture(3)
-    with pytest.raises(ValueError, match=r"an iterator .* read once"):
+    with pytest.raises(ValueError, match=r"an iterator .* read only once"):
         model.fit(iter(np.array_split(X, 3)))
     used_up = iter(np.array_split(X, 3))
-    with pytest.raises(ValueError, match="2000 rows when it was read first, and 0"):
+    with pytest.raises(ValueError, match="2000 rows when it was first read, and 0"):
         model.fit(lambda: used_up)
     longer = [2]
 
@@ -149,7 +149,7 @@ def test_refuses_iterators_that_can_be_read_once(X):
         longer[0] += 1
         return iter([X] * longer[0])
 
-    with pytest.raises(ValueError, match="6000 rows when it was read first, and more"):
+    with pytest.raises(ValueError, match="6000 rows when it was first read, and more"):
         model.fit(growing)
     assert not hasattr(model, "means_")
 
@@ -168,7 +168,7 @@ def test_error_of_a_source_gets_a_note_with_the_block(X):
 
     with pytest.raises(OSError, match="the disk is gone") as caught:
         VMFMixture(3).fit(failing)
-    assert caught.value.__notes__ == ["Block 1 of X, which begins at row 500, could not be read."]
+    assert caught.value.__notes__ == ["Block 1 of X, which starts at row 500, could not be read."]
 
 
 @pytest.mark.parametrize("nothing", [lambda: iter([]), lambda: iter([np.empty((0, 4))])])
@@ -180,7 +180,7 @@ def test_refuses_sources_without_rows(nothing):
 def test_refuses_data_sets_with_several_columns_of_vectors(X):
     datasets = pytest.importorskip("datasets")
     both = datasets.Dataset.from_dict({"one": list(X[:10]), "other": list(X[:10])})
-    with pytest.raises(ValueError, match="columns one, other, of which 2 hold vectors"):
+    with pytest.raises(ValueError, match="columns one, other, of which 2 contain vectors"):
         VMFMixture(3).fit(both)
 
 

@@ -1,7 +1,7 @@
 """The engine for rows that are read in blocks, around an engine for each block.
 
 A pass reads the source once from beginning to end: while one block is processed, a thread reads the
-next. Memory holds two blocks and a few numbers for each row.
+next. Only two blocks and a few numbers for each row are in memory.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -196,6 +196,6 @@ def _validate_finite(total: float, rows: slice) -> None:
     """Raise ValueError if rows that were finite when they were first read are not any more."""
     if not np.isfinite(total):
         raise ValueError(
-            f"Rows {rows.start} to {rows.stop - 1} of X hold NaN or infinity, which they did not "
-            "when they were read first; leave X alone during a fit."
+            f"Rows {rows.start} to {rows.stop - 1} of X contain NaN or infinity, which they did "
+            "not when they were first read; do not change X during a fit."
         )

@@ -82,8 +82,8 @@ class BlockSource(RowSource):
         self._is_iterated = not (_is_data_set(X) or _has_slices(X))
         if isinstance(X, Iterator):
             raise ValueError(
-                f"X is an iterator ({type(X).__name__}), which can be read once, and a fit reads "
-                "its rows many times; pass a function that returns a fresh iterator."
+                f"X is an iterator ({type(X).__name__}), which can be read only once, but a fit "
+                "reads its rows many times; pass a function that returns a fresh iterator."
             )
         self.shape, self.is_sparse = (0, 0), False
         dtypes, lengths, zero_rows = [], [], []
@@ -98,7 +98,7 @@ class BlockSource(RowSource):
             if report is not None:
                 report(self.shape[0])
         if self.shape[0] == 0:
-            raise ValueError("X has no rows: all blocks are empty, or there is none.")
+            raise ValueError("X has no rows: all of its blocks are empty, or it has no blocks.")
         self.dtype = np.result_type(*dtypes)
         self.lengths = np.concatenate(lengths)
         self.zero_rows = np.concatenate(zero_rows)
@@ -118,8 +118,8 @@ class BlockSource(RowSource):
                 break
             if block.shape[0] > 0 and lengths_of(block[:1])[0] != self.lengths[start]:
                 raise ValueError(
-                    f"Row {start} of X has another length than when it was read first; the rows "
-                    "must come in the same order each time, so do not shuffle them."
+                    f"Row {start} of X has a different length than when it was first read; the "
+                    "rows must come in the same order each time, so do not shuffle them."
                 )
             # An iterator may overwrite its array while this block is still being processed.
             parts.append(block.copy() if self._is_iterated else block)
@@ -129,7 +129,7 @@ class BlockSource(RowSource):
         if stop != n_rows:
             found = "more" if stop > n_rows else stop
             raise ValueError(
-                f"X gave {n_rows} rows when it was read first, and {found} when it was read again; "
+                f"X gave {n_rows} rows when it was first read, and {found} when it was read again; "
                 "pass a function that returns a fresh iterator over the same rows each time."
             )
         if stop > begin:
@@ -187,7 +187,7 @@ class BlockSource(RowSource):
         """Iterate over (first row, block in a form that engines take)."""
         blocks, start = self._blocks(), 0
         for number in itertools.count():
-            place = f"Block {number} of X, which begins at row {start}"
+            place = f"Block {number} of X, which starts at row {start}"
             try:
                 block = next(blocks, _END)
             except Exception as error:
@@ -209,8 +209,8 @@ class BlockSource(RowSource):
                 raise ValueError(f"{place}, cannot be used. {error}") from error
             if self.shape[1] not in (0, block.shape[1]):
                 raise ValueError(
-                    f"{place}, has {block.shape[1]} features, and those before it have "
-                    f"{self.shape[1]}; all must have the same number."
+                    f"{place}, has {block.shape[1]} features, but those before it have "
+                    f"{self.shape[1]}; all blocks must have the same number."
                 )
             yield start, block
             start += block.shape[0]
@@ -247,8 +247,8 @@ def _column_of_vectors(X: Any) -> Any:
     found = [name for name, values in row.items() if _is_vector(np.asarray(values[0]))]
     if len(found) != 1:
         raise ValueError(
-            f"X is a data set with the columns {', '.join(row)}, of which {len(found)} hold "
-            "vectors; keep one of them, as with X.select_columns('embedding')."
+            f"X is a data set with the columns {', '.join(row)}, of which {len(found)} contain "
+            "vectors; keep only one of them, for example with X.select_columns('embedding')."
         )
     return found[0]
 
