@@ -84,8 +84,8 @@ for i, name in enumerate(cases):
 # --------------
 #
 # If the clusters are equal and well separated, there is **no difference** between the methods,
-# except that k-means with a single start, and the Gaussian mixture that it initializes, fail for one
-# seed in five; ten starts fix this. Unequal concentrations alone make no difference either: all
+# except that k-means with a single start, and the Gaussian mixture that it initializes, fail for
+# one seed in five; ten starts fix this. Unequal concentrations alone make no difference either: all
 # methods find clusters that hardly overlap.
 #
 # Unequal **sizes** do make a difference. Is the model of k-means and of the Gaussian mixture wrong,
