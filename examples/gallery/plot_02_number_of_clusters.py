@@ -45,8 +45,8 @@ plot_scores(history)
 # Dendrogram
 # ----------
 #
-# The last merges as a tree. The height of a merge is its cost, and the numbers at the bottom are
-# numbers of rows.
+# The last merges as a tree. The height of a merge is its cost, and the numbers at the leaves are
+# cluster sizes.
 
 plot_dendrogram(history, n_components=16)
 
