@@ -152,7 +152,7 @@ def plot_quality(results):
             linewidth=0.5,
             error_kw={"elinewidth": 0.9, "capsize": 1.5, "ecolor": "#333333"},
         )
-    axes.set_xticks(range(len(sets)), sets)
+    axes.set_xticks(range(len(sets)), sets, rotation=20, ha="right", rotation_mode="anchor")
     axes.tick_params(axis="x", length=0)
     axes.set_ylabel("adjusted Rand index (ARI)")
     axes.set_ylim(0, 1)
@@ -169,7 +169,7 @@ def plot_passes(results):
 
     most = max(row["threads"] for row in results["soft_pass"])
     rows = [row for row in results["soft_pass"] if row["threads"] == most]
-    figure = Figure(figsize=(9, 1.6 + 0.5 * len(rows)), layout="constrained")
+    figure = Figure(figsize=(9, 1.6 + 0.55 * len(rows)), layout="constrained")
     axes = figure.subplots()
     names = []
     for place, row in enumerate(rows):
@@ -179,7 +179,7 @@ def plot_passes(results):
         for i, (name, (label, color, marker)) in enumerate(PASS_STYLES.items()):
             if (each := row.get(f"{name} ms")) is not None:
                 # Vertical offsets keep markers with similar times apart.
-                offset = 0.5 * (i / (len(PASS_STYLES) - 1) - 0.5)
+                offset = 0.36 * (i / (len(PASS_STYLES) - 1) - 0.5)
                 once = {"label": label} if place == 0 else {}
                 axes.plot(each / fastest, place + offset, marker, color=color, ms=7, **once)
         kind = "" if row["data"] == "dense" else f" {row['data']}"
@@ -213,9 +213,18 @@ def plot_fits(results):
         for row in rows:
             if row["seconds"] is None:
                 continue
-            color, marker = FIT_STYLES[row["method"]]
-            (handles[row["method"]],) = axes.plot(
-                row["seconds"], row["mean cosine"], marker, color=color, ms=8, mec="white"
+            method = row["method"]
+            color, marker = FIT_STYLES[method]
+            # The two fits of vmfmix may coincide; the small marker is drawn on top.
+            size, order = (6.5, 4) if method.endswith("merge=None") else (8, 3)
+            (handles[method],) = axes.plot(
+                row["seconds"],
+                row["mean cosine"],
+                marker,
+                color=color,
+                ms=size,
+                mec="white",
+                zorder=order,
             )
         axes.set_xscale("log")
         label_decades(axes.xaxis)

@@ -387,7 +387,9 @@ def billion_part(path, options):
         for _ in range(options.repeats):
             drop_candidates(engine)
             passes.append(seconds_of(engine.accumulate, parameters))
-    rates = {f"{options.threads} CPU cores (this machine)": ROWS_AT_ONCE / float(np.median(passes))}
+    rates = {
+        f"{options.threads} cores of the benchmark machine": ROWS_AT_ONCE / float(np.median(passes))
+    }
     if GPU_RESULTS.is_file():
         gpu = json.loads(GPU_RESULTS.read_text(encoding="utf-8"))
         rates |= {
