@@ -35,10 +35,19 @@ def parse_options(description, runs, results, **defaults):
         "--epochs", type=int, default=defaults["epochs"], help="default: %(default)s"
     )
     parser.add_argument(
-        "--runs", nargs="*", choices=runs, default=list(runs), help="runs to train; default: all"
+        "--runs",
+        nargs="*",
+        choices=runs,
+        default=list(runs),
+        metavar="RUN",
+        help=f"any of {', '.join(map(repr, runs))}; default: all",
     )
     parser.add_argument(
-        "--seeds", nargs="*", type=int, default=defaults["seeds"], help="seeds of each run"
+        "--seeds",
+        nargs="*",
+        type=int,
+        default=defaults["seeds"],
+        help="seeds of each run; default: %(default)s",
     )
     parser.add_argument(
         "--n-train",

@@ -200,7 +200,11 @@ def main():
     """Run the benchmark from the command line."""
     torch = optional("torch")
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--device", default=best_device(torch), help="default: %(default)s")
+    parser.add_argument(
+        "--device",
+        default=best_device(torch),
+        help="torch device; default: the GPU that torch finds",
+    )
     parser.add_argument("--rows", type=int, default=1_000_000, help="default: %(default)s")
     parser.add_argument("--repeats", type=int, default=9, help="default: %(default)s")
     parser.add_argument("--output", type=Path, default=RESULTS, help="default: %(default)s")
