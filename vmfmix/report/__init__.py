@@ -18,8 +18,8 @@ from vmfmix.inspection import (
     typical_words,
 )
 from vmfmix.inspection.clusters import assigned_probabilities, cosines_of_rows, nearest_rows
-from vmfmix.inspection.labels import labels_of_rows
-from vmfmix.inspection.words import as_texts
+from vmfmix.inspection.labels import encode_labels
+from vmfmix.inspection.words import as_strings
 from vmfmix.metrics import clustering_report
 from vmfmix.plotting.axes import COLORS
 from vmfmix.storage.files import atomic_file
@@ -95,7 +95,7 @@ default=None
     for known in (texts, images, labels):
         if known is not None:
             check_consistent_length(X, known)
-    texts = None if texts is None else as_texts(texts)
+    texts = None if texts is None else as_strings(texts)
     labels = None if labels is None else np.asarray(labels)
     contents = _contents(model, X, texts, images, labels, n_rows)
     # No < in the data, so that nothing in a text ends the script or begins another.
@@ -230,7 +230,7 @@ def _map(model, rows, given):
 
 def _issues(model, X, labels):
     """Rows whose label another one fits better."""
-    if labels is None or len(labels_of_rows(X, labels)[0]) < 2:
+    if labels is None or len(encode_labels(X, labels)[0]) < 2:
         return None
     table = label_issues(model, X, labels)
     names = "given_label", "suggested_label", "given_label_probability", "cluster"
