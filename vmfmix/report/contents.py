@@ -123,8 +123,8 @@ def _summary(model: FittedMixture, labels: np.ndarray | None, clusters: np.ndarr
     if labels is not None:
         report = clustering_report(labels, clusters)
         summary.append(
-            f"agreement with {report['n_classes']:,} known classes: "
-            f"AMI {report['adjusted_mutual_info']:.3f}, accuracy {report['accuracy']:.3f}"
+            f"{report['n_classes']:,} known classes "
+            f"(AMI {report['adjusted_mutual_info']:.3f}, accuracy {report['accuracy']:.3f})"
         )
     return summary
 
