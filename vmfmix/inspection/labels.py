@@ -12,10 +12,10 @@ from scipy.special import softmax
 from sklearn.preprocessing import normalize
 from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted
 
-from vmfmix.distribution import concentration
 from vmfmix.inspection.fitted_model import FittedMixture, RowsLike
 from vmfmix.inspection.missing_values import is_missing
 from vmfmix.inspection.tables import Table, as_table
+from vmfmix.model.statistics import pooled_concentration
 
 _SHRINKAGE = 0.1  # weight of the isotropic part of the scatter within classes
 _MAX_SCATTER_FEATURES = 4096  # above, no matrix of n_features × n_features is made
@@ -271,7 +271,7 @@ def _direction_scores(
     lengths = norm(sums, axis=1)
     products = rows @ sums.T
     products = np.asarray(products.todense() if sp.issparse(products) else products, np.float64)
-    kappa = concentration(min(lengths.sum() / sizes.sum(), _LARGEST_LENGTH), rows.shape[1])
+    kappa = pooled_concentration(sizes, lengths, rows.shape[1], largest_length=_LARGEST_LENGTH)
     every_row = np.arange(len(codes))
     own = products[every_row, codes]
     # ‖S − x‖² = ‖S‖² − 2 S·x + 1 for the sum S of the class without its row x.
