@@ -1,4 +1,4 @@
-"""The command `vmfmix`: what it writes and prints; an error is one line and writes nothing."""
+"""Tests of the command `vmfmix`: files, printed output, and errors, which leave no files."""
 
 import csv
 import io
@@ -13,7 +13,9 @@ import scipy.sparse as sp
 
 import vmfmix
 from vmfmix import VMFMixture
+from vmfmix.cli.arguments import CONCENTRATIONS, MERGE_COSTS, SELECTION_RULES
 from vmfmix.cli.main import main
+from vmfmix.cli.outputs import FIT_OUTPUTS, PREDICT_OUTPUTS
 from vmfmix.datasets import make_vmf_mixture
 from vmfmix.merging.costs import COSTS
 from vmfmix.merging.selection import RULES
@@ -30,7 +32,7 @@ def rows():
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch, rows):
-    """A current folder with rows.npy, texts.txt and labels.txt in it."""
+    """Create a working folder with rows.npy, texts.txt and labels.txt."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "100")
     X, y = rows
@@ -45,7 +47,7 @@ COMMON = {"labels.npy", "probabilities.npy", "model.npz", "summary.csv"}
 
 
 def files():
-    """Everything below the current folder; files with size and time."""
+    """Return all paths below the working folder, with size and time of each file."""
     return {
         path: (path.stat().st_size, path.stat().st_mtime_ns) if path.is_file() else None
         for path in Path().rglob("*")
@@ -53,7 +55,7 @@ def files():
 
 
 def fails(capsys, *argv):
-    """The one line of an error, after which nothing is there that was not there before."""
+    """Run a command that must fail, and return its error: one line, and no file is changed."""
     before = files()
     assert main([str(word) for word in argv]) == 2
     assert files() == before
@@ -69,10 +71,10 @@ def table(path):
         return list(csv.DictReader(file))
 
 
-# Fit.
+# vmfmix fit
 
 
-def test_fit_writes_what_the_estimator_finds(folder, rows, capsys):
+def test_fit_writes_results_of_the_estimator(folder, rows, capsys):
     assert main([*FIT, "--out", "out", "--concentration", "free", "--n-init", "2"]) == 0
     model = VMFMixture(3, concentration="free", n_init=2, random_state=0).fit(rows[0])
     assert {path.name for path in Path("out").iterdir()} == COMMON
@@ -94,9 +96,18 @@ def test_every_option_reaches_the_estimator(folder, capsys):
     default = VMFMixture().get_params()
     given = vmfmix.load("out/model.npz").get_params()
     assert {name: value for name, value in given.items() if value != default[name]} == {
-        **{"n_components": 3, "concentration": 20.0, "background": True, "center": True},
-        **{"assignment": "hard", "n_init": 2, "max_iter": 50, "tol": 0.01, "random_state": 7},
-        **{"n_components_init": 9, "merge": "icl", "selection": "bic"},
+        "n_components": 3,
+        "n_components_init": 9,
+        "merge": "icl",
+        "selection": "bic",
+        "concentration": 20.0,
+        "background": True,
+        "center": True,
+        "assignment": "hard",
+        "n_init": 2,
+        "max_iter": 50,
+        "tol": 0.01,
+        "random_state": 7,
     }
     assert capsys.readouterr() == ("", "")
 
@@ -109,7 +120,7 @@ def test_every_option_reaches_the_estimator(folder, capsys):
         ("concentration", ["pooled", "tied", "free"]),
     ],
 )
-def test_names_are_those_of_the_estimator(folder, option, values):
+def test_fit_accepts_names_of_the_estimator(folder, option, values):
     for value in values:
         options = ["--n-components", "3" if value == "none" else "auto", f"--{option}", value]
         assert main(["fit", "rows.npy", *options, "--out", "out", "--overwrite"]) == 0
@@ -117,7 +128,7 @@ def test_names_are_those_of_the_estimator(folder, option, values):
         assert given == (None if value == "none" else value)
 
 
-def test_the_number_is_found_unless_it_is_given(folder, rows, capsys):
+def test_fit_estimates_number_of_clusters_by_default(folder, rows, capsys):
     fit = ["fit", "rows.npy", "--out", "out", "--overwrite"]
     assert main(fit) == 0
     captured = capsys.readouterr()
@@ -127,29 +138,34 @@ def test_the_number_is_found_unless_it_is_given(folder, rows, capsys):
     expected = VMFMixture(random_state=0).fit(rows[0])
     np.testing.assert_array_equal(np.load("out/labels.npy"), expected.labels_)
     n_start = expected.merge_history_.n_components_init
-    assert captured.out.startswith(f"3 clusters (found by merging {n_start}) in 300 rows of 12 ")
+    origin = f"number estimated by merging {n_start} components"
+    assert captured.out.startswith(f"3 clusters ({origin}) in 300 rows of 12 ")
     assert main([*fit, "--n-components-init", "20"]) == 0
-    assert capsys.readouterr().out.startswith("3 clusters (found by merging 20) in 300 rows ")
+    assert capsys.readouterr().out.startswith(
+        "3 clusters (number estimated by merging 20 components) in 300 rows "
+    )
     assert main([*fit, "--n-components", "3", "--n-components-init", "20"]) == 0
     assert capsys.readouterr().out.startswith("3 clusters in 300 rows ")
 
 
-def test_no_clusters_are_found_in_noise(folder, capsys):
+def test_fit_warns_about_noise(folder, capsys):
     np.save("rows.npy", np.random.default_rng(0).standard_normal((300, 12)))
     assert main(["fit", "rows.npy", "--out", "out"]) == 0
     captured = capsys.readouterr()
-    assert captured.out.startswith("1 cluster (found by merging ")
+    assert captured.out.startswith("1 cluster (number estimated by merging ")
     assert captured.err.startswith("vmfmix: warning: No clusters were found")
     assert captured.err.count("\n") == 1
 
 
-def test_nothing_to_merge(folder, capsys):
+def test_fit_of_identical_rows(folder, capsys):
     np.save("rows.npy", np.ones((20, 12)))
     assert main(["fit", "rows.npy", "--out", "out"]) == 0
-    assert capsys.readouterr().out.startswith("1 cluster (found) in 20 rows of 12 numbers, ")
+    assert capsys.readouterr().out.startswith(
+        "1 cluster (number estimated) in 20 rows of 12 numbers, "
+    )
 
 
-def test_all_rows_are_background(folder, capsys):
+def test_fit_with_all_rows_in_background(folder, capsys):
     np.save("rows.npy", np.random.default_rng(0).standard_normal((300, 12)))
     options = ["--background", "--concentration", "200", "--texts", "texts.txt"]
     assert main(["fit", "rows.npy", "--out", "out", *options]) == 0
@@ -161,14 +177,14 @@ def test_all_rows_are_background(folder, capsys):
     assert captured.err.startswith("vmfmix: warning: All rows belong to the background")
 
 
-def test_same_command_same_result(folder):
+def test_fit_is_reproducible(folder):
     assert main([*FIT, "--out", "one"]) == 0
     assert main([*FIT, "--out", "two"]) == 0
     for name in COMMON - {"model.npz"}:
         assert Path("one", name).read_bytes() == Path("two", name).read_bytes()
 
 
-def test_summary_in_numbers(folder, rows):
+def test_summary_csv_values(folder, rows):
     X, _ = rows
     assert main([*FIT, "--out", "out", "--concentration", "free"]) == 0
     model = vmfmix.load("out/model.npz")
@@ -191,7 +207,7 @@ def test_summary_in_numbers(folder, rows):
             assert float(row[name]) == pytest.approx(value, rel=1e-5)
 
 
-def test_background_has_a_line_of_its_own(folder, capsys):
+def test_summary_csv_has_line_for_background(folder, capsys):
     X, _ = make_vmf_mixture(400, 12, 2, concentration=200.0, background=0.3, random_state=1)
     np.save("rows.npy", X)
     assert main(["fit", "rows.npy", "--n-components", "2", "--background", "--out", "out"]) == 0
@@ -207,13 +223,13 @@ def test_background_has_a_line_of_its_own(folder, capsys):
     )
 
 
-def test_one_cluster_has_no_nearest_other(folder):
+def test_summary_csv_without_nearest_cluster(folder):
     assert main(["fit", "rows.npy", "--n-components", "1", "--out", "out"]) == 0
     (row,) = table("out/summary.csv")
     assert row["nearest_cluster"] == row["nearest_cosine"] == ""
 
 
-def test_texts_are_listed_and_the_nearest_to_the_mean_are_shown(folder, rows, capsys):
+def test_texts_csv_and_typical_texts(folder, rows, capsys):
     assert main([*FIT, "--out", "out", "--texts", "texts.txt"]) == 0
     model = vmfmix.load("out/model.npz")
     listed = table("out/texts.csv")
@@ -231,7 +247,7 @@ def test_texts_are_listed_and_the_nearest_to_the_mean_are_shown(folder, rows, ca
     assert all(len(line) <= 100 for line in shown.splitlines())
 
 
-def test_typical_texts_differ_and_keep_to_one_short_line(folder, capsys):
+def test_typical_texts_are_distinct_and_short(folder, capsys):
     texts = ["the same words"] * 150 + [f"\x1b[2J{'long ' * 50}{i}" for i in range(150)]
     Path("texts.txt").write_text("\n".join(texts))  # the last line needs no end
     assert main([*FIT, "--out", "out", "--texts", "texts.txt"]) == 0
@@ -241,7 +257,7 @@ def test_typical_texts_differ_and_keep_to_one_short_line(folder, capsys):
     assert all(len(line) <= 100 for line in shown.splitlines())
 
 
-def test_labels_are_scored(folder, rows, capsys):
+def test_fit_prints_scores_of_known_labels(folder, rows, capsys):
     assert main([*FIT, "--out", "out", "--labels", "labels.txt"]) == 0
     shown = capsys.readouterr().out
     report = clustering_report(rows[1], np.load("out/labels.npy"))
@@ -250,7 +266,7 @@ def test_labels_are_scored(folder, rows, capsys):
     assert "3 classes" in shown
 
 
-def test_table_is_sorted_by_size_and_says_one_concentration_once(folder, rows, capsys):
+def test_table_is_sorted_by_size_with_tied_concentration_in_title(folder, rows, capsys):
     assert main([*FIT, "--out", "out", "--concentration", "tied"]) == 0
     shown = capsys.readouterr().out
     title, _, head, *lines = shown.splitlines()
@@ -262,7 +278,7 @@ def test_table_is_sorted_by_size_and_says_one_concentration_once(folder, rows, c
 
 
 @pytest.mark.parametrize("kind", ["pooled", "free"])
-def test_concentrations_have_a_column_where_they_differ(folder, capsys, kind):
+def test_table_has_column_for_different_concentrations(folder, capsys, kind):
     fit = [*FIT, "--overwrite", "--out", "out", "--concentration", kind]
     assert main(fit) == 0  # rows of the same concentration
     title, _, head, *_ = capsys.readouterr().out.splitlines()
@@ -280,13 +296,14 @@ def test_concentrations_have_a_column_where_they_differ(folder, capsys, kind):
     assert shown == {k: f"{value:.1f}" for k, value in enumerate(model.concentrations_)}
 
 
-def test_what_is_shown_keeps_to_a_narrow_terminal(folder, capsys, monkeypatch):
+def test_table_fits_narrow_terminal(folder, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "60")
     assert main(["fit", "rows.npy", "--out", "out", "--texts", "texts.txt"]) == 0
     shown, _, _ = capsys.readouterr().out.rpartition("\n\n")
     assert max(map(len, shown.splitlines())) <= 60
     title = " ".join(shown.partition("\n\n")[0].split())
-    assert title.startswith("3 clusters (found by merging ") and title.endswith(" iterations")
+    assert title.startswith("3 clusters (number estimated by merging ")
+    assert title.endswith(" iterations")
 
 
 def test_warnings_are_one_line_each(folder, rows, capsys):
@@ -332,25 +349,24 @@ def test_progress_on_a_terminal_goes_to_stderr(folder, monkeypatch, rows, missin
     assert "vmfmix: warning: 1 of the 301 rows of X have no direction" in err.getvalue()
 
 
-# Where results go.
+# Output folder
 
 
-def test_results_are_not_overwritten_unasked(folder, capsys):
+def test_refuses_to_overwrite_by_default(folder, capsys):
     assert main([*FIT, "--out", "a/b/out", "--texts", "texts.txt", "--quiet"]) == 0
     Path("a/b/out/mine.txt").write_text("mine")
     error = fails(capsys, *FIT, "--out", "a/b/out")
     assert "labels.npy" in error and "--overwrite" in error
     assert main([*FIT, "--out", "a/b/out", "--overwrite", "--random-state", "3"]) == 0
-    # The texts.csv of the first run is not of this result.
+    # The texts.csv of the first run does not belong to the new result and is removed.
     assert {path.name for path in Path("a/b/out").iterdir()} == COMMON | {"mine.txt"}
     assert vmfmix.load("a/b/out/model.npz").random_state == 3
 
 
-def test_other_files_in_the_folder_do_not_disturb(folder):
+def test_fit_keeps_other_files_in_output_folder(folder):
     assert main([*FIT, "--out", "."]) == 0
-    assert {path.name for path in folder.iterdir()} == COMMON | {
-        *("rows.npy", "texts.txt", "labels.txt")
-    }
+    inputs = {"rows.npy", "texts.txt", "labels.txt"}
+    assert {path.name for path in folder.iterdir()} == COMMON | inputs
 
 
 def test_predict_keeps_the_model_in_its_folder(folder):
@@ -362,7 +378,7 @@ def test_predict_keeps_the_model_in_its_folder(folder):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
-def test_results_have_usual_permissions(folder):
+def test_outputs_have_default_permissions(folder):
     assert main([*FIT, "--out", "out"]) == 0
     Path("usual").mkdir()
     assert Path("out").stat().st_mode == Path("usual").stat().st_mode
@@ -372,14 +388,14 @@ def test_results_have_usual_permissions(folder):
 
 
 @pytest.mark.parametrize("out", ["rows.npy", "texts.txt", "texts.txt/out", "new.npy"])
-def test_out_that_is_a_file(folder, capsys, out):
+def test_refuses_file_as_output_folder(folder, capsys, out):
     assert out in fails(capsys, *FIT, "--out", out)
 
 
 @pytest.mark.parametrize("out", ["link", "link/out"])
-def test_out_that_is_a_link_to_nothing(folder, capsys, out):
+def test_refuses_broken_link_as_output_folder(folder, capsys, out):
     Path("link").symlink_to("nowhere")
-    assert "link is a link to nothing" in fails(capsys, *FIT, "--out", out)
+    assert "link is a broken symbolic link" in fails(capsys, *FIT, "--out", out)
     Path("nowhere").mkdir()
     assert main([*FIT, "--out", out]) == 0
 
@@ -390,31 +406,33 @@ def test_out_that_is_a_link_to_nothing(folder, capsys, out):
     [Path.mkdir, lambda path: os.mkfifo(path), lambda path: path.symlink_to("nowhere")],
     ids=["folder", "pipe", "link"],
 )
-def test_what_is_no_file_in_out_is_refused(folder, capsys, monkeypatch, make):
+def test_refuses_to_replace_what_is_not_a_file(folder, capsys, monkeypatch, make):
     Path("out").mkdir()
     make(Path("out/labels.npy"))
     monkeypatch.setattr(VMFMixture, "fit", lambda *args, **kwargs: pytest.fail("too late"))
-    assert "has labels.npy, which is no file" in fails(capsys, *FIT, "--out", "out", "--overwrite")
+    assert "has labels.npy, which is not a regular file" in fails(
+        capsys, *FIT, "--out", "out", "--overwrite"
+    )
 
 
 @pytest.mark.skipif(os.name != "posix", reason="pipes of POSIX")
-def test_a_pipe_of_rows_is_named(folder, capsys):
+def test_refuses_pipe_as_embeddings(folder, capsys):
     for name in ("pipe.npy", "pipe.npz", "pipe.parquet"):
         os.mkfifo(name)
         assert f"{name} is a pipe or a device" in fails(capsys, "fit", name, "--out", "out")
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write all")
-def test_out_that_may_not_be_written(folder, capsys):
+def test_refuses_output_folder_without_permission(folder, capsys):
     Path("locked").mkdir(mode=0o500)
-    assert "may not write" in fails(capsys, *FIT, "--out", "locked/out")
+    assert "no permission to write" in fails(capsys, *FIT, "--out", "locked/out")
 
 
 @pytest.mark.parametrize("is_new", [True, False])
 @pytest.mark.parametrize(
     ("error", "code"), [(OSError(28, "No space left on device"), 2), (KeyboardInterrupt(), 130)]
 )
-def test_nothing_stays_when_writing_fails(folder, monkeypatch, capsys, error, code, is_new):
+def test_fit_leaves_nothing_if_writing_fails(folder, monkeypatch, capsys, error, code, is_new):
     def save(self, path):
         Path(path).write_bytes(b"half")
         raise error
@@ -436,7 +454,7 @@ def test_nothing_stays_when_writing_fails(folder, monkeypatch, capsys, error, co
         (MemoryError("Unable to allocate 9 TiB"), 2, "error: not enough memory"),
     ],
 )
-def test_nothing_stays_when_the_fit_is_cut_off(folder, monkeypatch, capsys, error, code, said):
+def test_fit_writes_nothing_if_interrupted(folder, monkeypatch, capsys, error, code, said):
     def fit(self, X, **options):
         raise error
 
@@ -447,7 +465,7 @@ def test_nothing_stays_when_the_fit_is_cut_off(folder, monkeypatch, capsys, erro
     assert capsys.readouterr().err.startswith(f"vmfmix: {said}")
 
 
-# Predict.
+# vmfmix predict
 
 
 def test_predict_after_fit_gives_the_same_labels(folder, capsys):
@@ -481,7 +499,7 @@ def test_predict_in_several_blocks(folder, monkeypatch):
     np.testing.assert_allclose(blocks, whole, atol=1e-6)
 
 
-def test_predict_refuses_rows_of_another_width(folder, capsys):
+def test_predict_refuses_wrong_number_of_features(folder, capsys):
     assert main([*FIT, "--out", "out", "--quiet"]) == 0
     np.save("new.npy", np.eye(5))
     error = fails(capsys, "predict", "out/model.npz", "new.npy", "--out", "new")
@@ -489,7 +507,7 @@ def test_predict_refuses_rows_of_another_width(folder, capsys):
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut", b"text", "npy", "npz", "sparse", "3"])
-def test_predict_refuses_what_is_no_model(folder, capsys, rows, content):
+def test_predict_refuses_files_that_are_not_models(folder, capsys, rows, content):
     with open("model.npz", "wb") as file:
         if content == "npy":
             np.save(file, rows[0])
@@ -521,7 +539,7 @@ def test_predict_without_a_model(folder, capsys):
     assert "a folder" in fails(capsys, "predict", ".", "rows.npy")
 
 
-# Embeddings from files.
+# Reading embeddings and text files
 
 
 def labels_of(*argv):
@@ -530,7 +548,7 @@ def labels_of(*argv):
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int8", "int32", ">f4"])
-def test_types_of_numbers(folder, rows, dtype):
+def test_npy_of_every_dtype(folder, rows, dtype):
     X = (rows[0] * 100).astype(dtype)
     np.save("rows.npy", X)
     native = X.astype(X.dtype.newbyteorder("="))
@@ -610,7 +628,9 @@ def test_parquet(folder, rows, capsys):
 
     capsys.readouterr()
     out = ["--n-components", "3", "--out", "new"]
-    assert "none at all" in fails(capsys, "fit", path, "--array", "x0", *out)
+    assert "it has no column of lists of numbers at all" in fails(
+        capsys, "fit", path, "--array", "x0", *out
+    )
     path = write(a=lists, b=fixed)
     for options in ([], ["--array", "c"]):
         assert "a, b" in fails(capsys, "fit", path, *options, *out)
@@ -623,11 +643,11 @@ def test_parquet(folder, rows, capsys):
     assert "first row 2 " in fails(capsys, "fit", write(a=[1, 2, None], b=[1, 2, 3]), *out)
     assert "0 rows" in fails(capsys, "fit", write(a=lists[:0]), *out)
     Path(path).write_bytes(b"PAR1 cut")
-    assert "not a whole .parquet" in fails(capsys, "fit", path, *out)
+    assert "not a complete .parquet" in fails(capsys, "fit", path, *out)
 
 
 @pytest.mark.parametrize("names", [[None], ["id"], ["x0"], ["id", "part"]], ids=str)
-def test_an_index_of_pandas_is_no_embedding(folder, rows, names):
+def test_parquet_ignores_pandas_index(folder, rows, names):
     pytest.importorskip("pyarrow")
     pd = pytest.importorskip("pandas")
     expected, columns = labels_of("rows.npy"), [f"x{i + 1}" for i in range(12)]
@@ -644,7 +664,7 @@ def test_an_index_of_pandas_is_no_embedding(folder, rows, names):
 @pytest.mark.parametrize(
     "damaged", [b"{", b"[]", b'{"index_columns": 3}', b"\xff", b"[" * 10**5], ids=range(5)
 )
-def test_what_pandas_did_not_write_names_no_index(folder, rows, damaged):
+def test_parquet_with_invalid_pandas_metadata(folder, rows, damaged):
     pa = pytest.importorskip("pyarrow")
     pq = pytest.importorskip("pyarrow.parquet")
     table = pa.table({f"x{i}": rows[0][:, i] for i in range(12)})
@@ -661,26 +681,26 @@ def test_parquet_without_pyarrow(folder, monkeypatch, capsys):
 
 @pytest.mark.parametrize("name", ["rows.npy", "rows.npz"])
 @pytest.mark.parametrize("content", [b"", b"\x93NUMPY\x01\x00", b"PK\x03\x04 cut", b"1.0 2.0\n"])
-def test_files_that_are_not_what_they_say(folder, capsys, name, content):
+def test_refuses_wrong_content(folder, capsys, name, content):
     Path(name).write_bytes(content)
     error = fails(capsys, "fit", name, "--n-components", "3", "--out", "out")
-    assert f"{name} is not a whole {name[-4:]} file" in error
+    assert f"{name} is not a complete {name[-4:]} file" in error
 
 
-def test_files_cut_short_or_misnamed(folder, capsys):
+def test_refuses_truncated_or_misnamed_files(folder, capsys):
     out = ["--n-components", "3", "--out", "out"]
     content = Path("rows.npy").read_bytes()
     Path("rows.npz").write_bytes(content)
-    assert "not a whole .npz" in fails(capsys, "fit", "rows.npz", *out)
+    assert "not a complete .npz" in fails(capsys, "fit", "rows.npz", *out)
     Path("rows.npy").write_bytes(content[:-100])
-    assert "not a whole .npy" in fails(capsys, "fit", "rows.npy", *out)
+    assert "not a complete .npy" in fails(capsys, "fit", "rows.npy", *out)
     np.savez("good.npz", rows=np.eye(40))
     Path("rows.npy").write_bytes(Path("good.npz").read_bytes())
-    assert "not a whole .npy" in fails(capsys, "fit", "rows.npy", *out)
+    assert "not a complete .npy" in fails(capsys, "fit", "rows.npy", *out)
     damaged = bytearray(Path("good.npz").read_bytes())
     damaged[2000] ^= 255
     Path("rows.npz").write_bytes(damaged)
-    assert "not a whole .npz" in fails(capsys, "fit", "rows.npz", *out)
+    assert "not a complete .npz" in fails(capsys, "fit", "rows.npz", *out)
 
 
 @pytest.mark.parametrize(
@@ -696,12 +716,12 @@ def test_files_cut_short_or_misnamed(folder, capsys):
         (np.ones((2, 3)), "at most 2"),
     ],
 )
-def test_arrays_that_are_no_embeddings(folder, capsys, array, said):
+def test_refuses_arrays_that_are_not_embeddings(folder, capsys, array, said):
     np.save("rows.npy", array, allow_pickle=True)
     assert said in fails(capsys, *FIT, "--out", "out")
 
 
-def test_rows_without_a_direction(folder, capsys):
+def test_refuses_rows_of_zeros(folder, capsys):
     np.save("rows.npy", np.zeros((5, 12)))
     before = files()
     assert "No row of X has a direction" in fails(capsys, *FIT, "--out", "out")
@@ -710,7 +730,7 @@ def test_rows_without_a_direction(folder, capsys):
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_rows_that_are_not_finite(folder, capsys, rows, dtype, value):
+def test_refuses_nan_and_infinity(folder, capsys, rows, dtype, value):
     X = rows[0].astype(dtype)
     X[[40, 44], [0, 11]] = value
     X[44, 3] = np.nan
@@ -723,17 +743,19 @@ def test_rows_that_are_not_finite(folder, capsys, rows, dtype, value):
     assert "first row 40 " in fails(capsys, "predict", "out/model.npz", "new.npy")
 
 
-def test_missing_and_misnamed_files(folder, capsys):
+def test_refuses_missing_files_and_wrong_suffixes(folder, capsys):
     out = ["--n-components", "3", "--out", "out"]
     assert "there is no file nowhere.npy" in fails(capsys, "fit", "nowhere.npy", *out)
     assert "named .npy, .npz or .parquet" in fails(capsys, "fit", "texts.txt", *out)
     Path("folder.npy").mkdir()
     assert "is a folder" in fails(capsys, "fit", "folder.npy", *out)
-    assert "leave out --array" in fails(capsys, "fit", "rows.npy", "--array", "X", *out)
+    assert "argument --array: rows.npy holds a single array" in fails(
+        capsys, "fit", "rows.npy", "--array", "X", *out
+    )
 
 
 @pytest.mark.parametrize("option", ["--texts", "--labels"])
-def test_lines_that_do_not_fit_the_rows(folder, capsys, option):
+def test_refuses_wrong_number_of_lines(folder, capsys, option):
     fit = [*FIT, "--out", "out", option]
     assert "there is no file nowhere.txt" in fails(capsys, *fit, "nowhere.txt")
     Path("few.txt").write_text("one\ntwo\n")
@@ -743,14 +765,14 @@ def test_lines_that_do_not_fit_the_rows(folder, capsys, option):
     assert "UTF-8" in fails(capsys, *fit, "latin.txt")
 
 
-def test_a_row_without_a_label(folder, capsys):
+def test_refuses_empty_label(folder, capsys):
     lines = Path("labels.txt").read_text().splitlines()
     lines[6] = ""
     Path("labels.txt").write_text("\n".join(lines))
     assert "line 7 of labels.txt" in fails(capsys, *FIT, "--out", "out", "--labels", "labels.txt")
 
 
-# The command line itself.
+# Arguments and help
 
 
 @pytest.mark.parametrize(
@@ -781,7 +803,7 @@ def test_a_row_without_a_label(folder, capsys):
         ([*FIT, "--out", "out", "--selection", "best"], "'best'"),
     ],
 )
-def test_what_cannot_be_asked_for(folder, capsys, argv, said):
+def test_refuses_invalid_arguments(folder, capsys, argv, said):
     assert said in fails(capsys, *argv)
 
 
@@ -790,13 +812,35 @@ def test_version(capsys):
     assert capsys.readouterr().out == f"vmfmix {vmfmix.__version__}\n"
 
 
-@pytest.mark.parametrize("command", ["fit", "predict"])
-def test_help_of_the_commands(capsys, command, monkeypatch):
+@pytest.mark.parametrize("command", [[], ["fit"], ["predict"], ["report"]])
+def test_help_of_commands(capsys, command, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
-    assert main([command, "--help"]) == 0
+    assert main([*command, "--help"]) == 0
     shown = capsys.readouterr().out
     assert "examples:" in shown
     assert all(len(line) <= 80 for line in shown.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("command", "outputs"), [("fit", FIT_OUTPUTS), ("predict", PREDICT_OUTPUTS)]
+)
+def test_help_lists_outputs(capsys, command, outputs):
+    assert main([command, "--help"]) == 0
+    shown = capsys.readouterr().out
+    for output in outputs:
+        assert f"\n  {output.name} " in shown
+
+
+def test_names_in_help_are_those_of_the_estimator(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert list(MERGE_COSTS) == list(COSTS)
+    assert list(SELECTION_RULES) == list(RULES)
+    constraint = VMFMixture._parameter_constraints["concentration"][0]
+    assert set(CONCENTRATIONS) == constraint.options
+    assert main(["fit", "--help"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    for name in (*MERGE_COSTS, *SELECTION_RULES, *CONCENTRATIONS):
+        assert f"'{name}'" in shown
 
 
 def run_module(*argv, **settings):
@@ -805,7 +849,7 @@ def run_module(*argv, **settings):
     )
 
 
-def test_help_is_light():
+def test_help_imports_nothing_heavy():
     code = (
         "import sys; from vmfmix.cli.main import main; main(['fit', '--help']); "
         "print(*{'numpy', 'scipy', 'sklearn', 'numba'} & set(sys.modules), file=sys.stderr)"
@@ -818,7 +862,7 @@ def test_help_is_light():
 
 
 @pytest.mark.skipif(os.name != "posix", reason="pipes of POSIX")
-def test_a_reader_that_goes_away_is_no_error(tmp_path):
+def test_closed_pipe_is_not_an_error(tmp_path):
     rows = np.repeat(np.eye(4, dtype=np.float32), 20000, axis=0)  # more lines than a pipe holds
     VMFMixture(4, random_state=0).fit(rows[::1000]).save(tmp_path / "model.npz")
     np.save(tmp_path / "rows.npy", rows)
@@ -837,7 +881,7 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path):
 
 @pytest.mark.skipif(os.name != "posix", reason="a shell of POSIX")
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
-def test_closed_streams_lose_no_result(folder, closed):
+def test_closed_standard_streams(folder, closed):
     command = f"{sys.executable} -m vmfmix"
     for argv in (
         "--help",

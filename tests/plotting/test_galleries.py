@@ -35,7 +35,7 @@ def ax():
     return Figure(layout="constrained").subplots()
 
 
-def test_sizes(planted, ax):
+def test_plot_sizes(planted, ax):
     _, _, model = planted
     plot_sizes(model, ax)
     places = ax.lines[0].get_xydata()
@@ -44,7 +44,7 @@ def test_sizes(planted, ax):
     assert [text.get_text() for text in ax.texts] == list("01234")
 
 
-def test_similarity_has_like_clusters_side_by_side(planted, ax):
+def test_plot_similarity_orders_similar_clusters_together(planted, ax):
     _, _, model = planted
     plot_similarity(model, ax)
     order = [int(tick.get_text()) for tick in ax.get_xticklabels()]
@@ -54,7 +54,7 @@ def test_similarity_has_like_clusters_side_by_side(planted, ax):
     )
 
 
-def test_many_clusters_have_no_names():
+def test_many_clusters_are_not_labeled():
     X, y = make_vmf_mixture(3000, 16, 60, concentration=200.0, random_state=0)
     model = VMFMixture(60, merge=None, random_state=0).fit(X)
     for plot in (plot_sizes, plot_similarity):
@@ -65,7 +65,7 @@ def test_many_clusters_have_no_names():
     assert len(plot_map(model, X, ax=Figure().subplots()).texts) == 0
 
 
-def test_classes_in_clusters(planted, ax):
+def test_plot_labels(planted, ax):
     X, y, model = planted
     names = np.array(["ant", "bee", "cat", "dog", "eel"])[y]
     plot_labels(model, X, names, ax)
@@ -77,7 +77,7 @@ def test_classes_in_clusters(planted, ax):
     assert (shares.argmax(axis=1) == np.arange(5)).all()  # a diagonal
 
 
-def test_a_map(planted, ax):
+def test_plot_map(planted, ax):
     X, _, model = planted
     plot_map(model, X, ax=ax)
     assert len(ax.collections[0].get_offsets()) == 900
@@ -90,7 +90,7 @@ def test_a_map(planted, ax):
         plot_map(model, X, places[:5])
 
 
-def test_a_sphere(planted):
+def test_plot_sphere(planted):
     X, _ = make_vmf_mixture(300, 3, 3, concentration=50.0, random_state=0)
     ax = plot_sphere(VMFMixture(3, random_state=0).fit(X), X)
     assert [text.get_text() for text in ax.texts] == list("012")
@@ -100,7 +100,7 @@ def test_a_sphere(planted):
 
 
 @pytest.mark.parametrize("concentration", [0.5, 20.0, 3000.0])
-def test_circles_on_a_sphere_hold_their_share(concentration):
+def test_plot_sphere_circles_contain_their_share(concentration):
     X, _ = make_vmf_mixture(20_000, 3, 1, concentration=concentration, random_state=0)
     model = VMFMixture(1, random_state=0).fit(X)
     ax = plot_sphere(model, X, n_rows=10, shares=(0.5, 0.9))
@@ -116,7 +116,7 @@ def test_circles_on_a_sphere_hold_their_share(concentration):
         plot_sphere(model, X, shares=(50,))
 
 
-def test_a_gallery(ax):
+def test_cluster_gallery(ax):
     digits = load_digits()
     groups = digits.target.copy()
     groups[groups == 9] = -1
@@ -136,7 +136,7 @@ def test_a_gallery(ax):
         cluster_gallery(digits.data, groups)
 
 
-def test_colors_and_names(ax):
+def test_cluster_gallery_of_color_images_with_names(ax):
     images = np.random.default_rng(0).integers(0, 256, (6, 4, 4, 3), dtype=np.uint8)
     cluster_gallery(
         images, ["b", "a", "a", "b", "a", "c"], names={"a": "A", "b": "B", "c": "C"}, ax=ax
@@ -144,7 +144,7 @@ def test_colors_and_names(ax):
     assert [tick.get_text() for tick in ax.get_yticklabels()] == ["A (3)", "B (2)", "C (1)"]
 
 
-def test_a_gallery_of_labels_that_look_wrong(ax):
+def test_label_issue_gallery(ax):
     digits = load_digits()
     y = digits.target.copy()
     y[:3] = 7

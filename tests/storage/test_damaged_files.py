@@ -110,7 +110,7 @@ def test_a_damaged_model_is_refused_or_usable(content, rows, given, is_compresse
     assert outcomes["refused"] > 0.5 * N_DAMAGED / 4
 
 
-def test_damage_that_no_checksum_finds(content, rows, given):
+def test_a_damaged_array_is_refused_or_usable(content, rows, given):
     """Bytes of the arrays themselves, in an archive that is sound."""
     rng = np.random.default_rng(0)
     arrays = {name: as_npy(part) for name, part in parts_of(content).items()}
@@ -162,13 +162,13 @@ def test_nothing_is_unpickled(content, given, tmp_path, name):
     "name",
     ["../evil", "/tmp/evil", "fitted.../../evil", "fitted.fit", "fitted.__class__", "fitted._fit"],
 )
-def test_names_lead_nowhere_else(content, given, tmp_path, name):
+def test_refuses_names_outside_the_model(content, given, tmp_path, name):
     refuses(given, parts_of(content) | {name: np.ones(3)})
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["given.npz"]
 
 
 @pytest.mark.parametrize("name", ["predict", "__class__", "_fit", "__dict__", "_n_features_out"])
-def test_attributes_are_those_of_a_fit(content, given, name):
+def test_refuses_attributes_unknown_to_a_fit(content, given, name):
     def change(header):
         header["fitted"][name] = 1
 
@@ -201,13 +201,13 @@ def little_memory():
 
 
 @pytest.mark.parametrize("make", [claims_many_rows, claims_many_bytes])
-def test_no_memory_for_what_is_only_claimed(content, given, make, little_memory):
+def test_model_of_false_size_allocates_no_memory(content, given, make, little_memory):
     refuses(given, make(content))
 
 
 @pytest.mark.parametrize("make", [claims_many_rows, claims_many_bytes])
 @pytest.mark.parametrize("kind", ["rows", "sparse", "images"])
-def test_no_memory_for_rows_that_are_only_claimed(
+def test_input_of_false_size_allocates_no_memory(
     rows, tmp_path, capsys, monkeypatch, make, kind, little_memory
 ):
     monkeypatch.chdir(tmp_path)
@@ -223,10 +223,10 @@ def test_no_memory_for_rows_that_are_only_claimed(
         VMFMixture(1).fit(rows).save("model.npz")
         command = ["report", "model.npz", "rows.npy", "--images", "given.npz"]
     assert main([*command, "--out", "out.html" if kind == "images" else "out"]) == 2
-    assert "given.npz is not a whole .npz file" in capsys.readouterr().err
+    assert "given.npz is not a complete .npz file" in capsys.readouterr().err
 
 
-def test_rows_and_strings_that_take_no_place_in_a_file(
+def test_refuses_huge_shapes_that_need_no_bytes(
     content, rows, given, tmp_path, capsys, monkeypatch, little_memory
 ):
     monkeypatch.chdir(tmp_path)
@@ -239,7 +239,7 @@ def test_rows_and_strings_that_take_no_place_in_a_file(
     refuses(given, parts_of(content) | {"fitted.feature_names_in_": array})
 
 
-def test_what_is_no_array_stands_beside_rows(rows, tmp_path, monkeypatch):
+def test_npz_with_entries_that_are_not_arrays(rows, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     np.savez("given.npz", rows=rows, names=np.array([{}]), other=rows)
     with zipfile.ZipFile("given.npz", "a") as stored:
@@ -247,7 +247,7 @@ def test_what_is_no_array_stands_beside_rows(rows, tmp_path, monkeypatch):
     assert main(["fit", "given.npz", "--array", "rows", "--out", "out", "--quiet"]) == 0
 
 
-def test_deep_and_odd_headers(content, given):
+def test_refuses_nested_and_malformed_headers(content, given):
     parts = parts_of(content)
     for text in (
         "[" * 50_000,
@@ -286,14 +286,14 @@ def test_deep_and_odd_headers(content, given):
         ("parameter.n_components", lambda value: np.ones(2)),
     ],
 )
-def test_numbers_that_do_not_go_together(content, given, name, change):
+def test_refuses_inconsistent_arrays(content, given, name, change):
     parts = parts_of(content)
     assert given(parts).n_components_ == 2  # as it is, it is sound
     with np.errstate(all="ignore"):
         refuses(given, parts | {name: np.ascontiguousarray(change(parts.get(name)))})
 
 
-def test_indices_of_sparse_sums_are_checked(given, tmp_path):
+def test_refuses_sparse_indices_out_of_range(given, tmp_path):
     """Those outside of the array would be read from anywhere in memory."""
     X = sp.random_array((80, 4000), density=0.002, random_state=0, format="csr")
     X = sp.csr_array(X + sp.csr_array((np.ones(80), (np.arange(80), np.arange(80) % 2)), X.shape))
@@ -309,7 +309,7 @@ def test_indices_of_sparse_sums_are_checked(given, tmp_path):
         refuses(given, parts | {f"{name}.{part}": wrong})
 
 
-def test_a_device_of_torch_is_saved_by_its_name(rows, tmp_path):
+def test_torch_device_is_saved_by_name(rows, tmp_path):
     torch = pytest.importorskip("torch")
     model = VMFMixture(2, device=torch.device("cpu"), means_init=torch.eye(2, 4)).fit(rows)
     model.save(tmp_path / "model.npz")
@@ -319,9 +319,7 @@ def test_a_device_of_torch_is_saved_by_its_name(rows, tmp_path):
 
 
 @pytest.mark.parametrize("suffix", ["npy", "npz", "sparse.npz", "parquet"])
-def test_the_command_says_of_damaged_rows_what_is_wrong(
-    suffix, rows, tmp_path, monkeypatch, capsys
-):
+def test_fit_refuses_damaged_embeddings(suffix, rows, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     path = Path(f"rows.{suffix}")
     if suffix == "npy":
@@ -333,7 +331,7 @@ def test_the_command_says_of_damaged_rows_what_is_wrong(
     else:
         pd = pytest.importorskip("pandas")
         pd.DataFrame(rows, columns=list("abcd")).to_parquet(path)
-    monkeypatch.setattr("vmfmix.cli.main._fitted", lambda arguments, X: VMFMixture(1).fit(X))
+    monkeypatch.setattr("vmfmix.cli.main._fit_model", lambda arguments, X: VMFMixture(1).fit(X))
     command = ["fit", str(path), "--out", "out", "--overwrite", "--quiet"]
     assert main(command) == 0
     whole, rng = path.read_bytes(), np.random.default_rng(0)
@@ -388,7 +386,7 @@ except OSError:
 """
 
 
-def test_nothing_goes_to_the_network(tmp_path):
+def test_network_is_never_used(tmp_path):
     pytest.importorskip("matplotlib")
     command = [sys.executable, "-W", "ignore", "-c", BLOCKED]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)

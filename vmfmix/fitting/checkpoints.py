@@ -14,8 +14,8 @@ from vmfmix.model.em import EMResult
 from vmfmix.model.matrices import as_array
 from vmfmix.model.statistics import ConcentrationPrior, MixtureParameters
 from vmfmix.storage.archives import read_arrays
-from vmfmix.storage.files import atomic_file, validate_writable
 from vmfmix.storage.models import joined, parts_of
+from vmfmix.storage.writing import atomic_file, validate_writable
 
 _FORMAT = 2
 _PROBED = 32  # first rows by which others are told from those of the file, beside all of them

@@ -22,7 +22,7 @@ from vmfmix.inspection.labels import labels_of_rows
 from vmfmix.inspection.words import as_texts
 from vmfmix.metrics import clustering_report
 from vmfmix.plotting.axes import COLORS
-from vmfmix.storage.files import atomic_file
+from vmfmix.storage.writing import atomic_file
 
 __all__ = ["write_report"]
 

@@ -15,7 +15,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from vmfmix.storage.archives import read_arrays
-from vmfmix.storage.files import atomic_file
+from vmfmix.storage.writing import atomic_file
 
 _FORMAT = 3
 _SPARSE = ("data", "indices", "indptr", "shape")  # what makes a sparse array
