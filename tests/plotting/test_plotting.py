@@ -294,7 +294,7 @@ def test_invalid_arguments_leave_no_figure(plot, history, arguments, message):
 @pytest.mark.parametrize("plot", [plot_merging, plot_scores, plot_dendrogram])
 def test_missing_matplotlib(monkeypatch, plot):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    message = rf"{plot.__name__} needs matplotlib; .* pip install 'vmfmix\[plot\]'"
+    message = rf'{plot.__name__} needs matplotlib; run pip install "\.\[plot\]"'
     with pytest.raises(ImportError, match=message):
         plot(HISTORY)
 

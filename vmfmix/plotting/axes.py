@@ -1,5 +1,7 @@
 """Axes for pictures: those given or new ones, their labels, and colors that all tell apart."""
 
+from vmfmix._install import install_hint
+
 # Of M. Okabe and K. Ito: told apart by everyone. Yellow is left out; on white it is hardly seen.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 BLUE, ORANGE = COLORS[:2]
@@ -11,9 +13,7 @@ def axes_for(ax, name, size, n_axes=1):
     try:
         import matplotlib  # noqa: F401
     except ImportError:
-        raise ImportError(
-            f"{name} needs matplotlib; install it with pip install 'vmfmix[plot]'."
-        ) from None
+        raise ImportError(f"{name} needs matplotlib; {install_hint('plot')}.") from None
     if ax is None:
         from matplotlib import pyplot
 
