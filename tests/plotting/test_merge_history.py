@@ -1,4 +1,4 @@
-"""Pictures: what is drawn is what the history says."""
+"""Tests of the plots of a merge history: they show what the history says."""
 
 import sys
 from dataclasses import replace
@@ -15,7 +15,7 @@ from matplotlib.colors import to_hex  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 
 from vmfmix.merging.history import MergeHistory  # noqa: E402
-from vmfmix.plotting import plot_dendrogram, plot_merging, plot_scores, plot_training  # noqa: E402
+from vmfmix.plotting import plot_dendrogram, plot_merging, plot_scores  # noqa: E402
 
 # Five components of 3, 3, 4, 4 and 6 rows merge in three rounds; rows move between the rounds.
 HISTORY = MergeHistory(
@@ -240,7 +240,7 @@ def test_dendrogram_cut_into_chosen_number(ax, chosen, costs):
 
 def test_dendrogram_cut_below_the_leaves(ax):
     plot_dendrogram(HISTORY, n_components=2, ax=ax)
-    assert named(ax) == ["cut into 3 components further down"]
+    assert named(ax) == ["cut into 3 components below the leaves"]
     assert not any(len(line.get_xdata()) for line in ax.lines)
 
 
@@ -297,29 +297,3 @@ def test_missing_matplotlib(monkeypatch, plot):
     message = rf'{plot.__name__} needs matplotlib; run pip install "\.\[plot\]"'
     with pytest.raises(ImportError, match=message):
         plot(HISTORY)
-
-
-def test_plot_training():
-    history = [
-        {"epoch": 0, "loss": -0.1, "spread": 0.9, "share": 0.0, "refit_seconds": 0.0},
-        {"epoch": 1, "loss": -0.3, "spread": 0.8, "share": 0.5, "refit_seconds": 0.2}
-        | {"n_components": 30, "usage": 25.5, "knn": 0.7},
-        {"epoch": 2, "loss": -0.4, "spread": 0.8, "share": 0.5, "refit_seconds": 0.0}
-        | {"n_components": 12, "usage": 11.0, "knn": 0.8},
-    ]
-    axes = plot_training(history, Figure().subplots(1, 3))
-    loss, clusters, share = axes
-    np.testing.assert_array_equal(loss.lines[0].get_xydata(), [[1, -0.1], [2, -0.3], [3, -0.4]])
-    np.testing.assert_array_equal(clusters.lines[0].get_xydata(), [[2, 30], [3, 12]])
-    assert [text.get_text() for text in share.get_legend().get_texts()] == [
-        "spread (healthy: 1)",
-        "neighbors of the same class",
-        "λ",
-    ]
-    refits = [line for line in loss.lines if line.get_linestyle() == ":"]
-    assert [line.get_xdata()[0] for line in refits] == [1.5]
-
-
-def test_plot_training_without_clusters():
-    axes = plot_training([{"epoch": 0, "loss": 1.0, "spread": 1.0}], Figure().subplots(1, 3))
-    assert [text.get_text() for text in axes[1].texts] == ["no clusters"]
