@@ -249,7 +249,7 @@ def test_texts_csv_and_typical_texts(folder, rows, capsys):
 
 def test_typical_texts_are_distinct_and_short(folder, capsys):
     texts = ["the same words"] * 150 + [f"\x1b[2J{'long ' * 50}{i}" for i in range(150)]
-    Path("texts.txt").write_text("\n".join(texts))  # the last line needs no end
+    Path("texts.txt").write_text("\n".join(texts))  # without a final newline
     assert main([*FIT, "--out", "out", "--texts", "texts.txt"]) == 0
     shown = capsys.readouterr().out
     assert shown.count("the same words") <= 3
@@ -280,7 +280,7 @@ def test_table_is_sorted_by_size_with_tied_concentration_in_title(folder, rows, 
 @pytest.mark.parametrize("kind", ["pooled", "free"])
 def test_table_has_column_for_different_concentrations(folder, capsys, kind):
     fit = [*FIT, "--overwrite", "--out", "out", "--concentration", kind]
-    assert main(fit) == 0  # rows of the same concentration
+    assert main(fit) == 0  # planted with equal concentrations
     title, _, head, *_ = capsys.readouterr().out.splitlines()
     values = vmfmix.load("out/model.npz").concentrations_
     assert 1.0 < values.max() / values.min() < 1.05
@@ -330,7 +330,7 @@ def test_progress_on_a_terminal_goes_to_stderr(folder, monkeypatch, rows, missin
     pytest.importorskip("sklearn.callback")
     import rich
 
-    monkeypatch.setattr(rich, "_console", None)  # put back what the command sets up
+    monkeypatch.setattr(rich, "_console", None)  # restored after the test
     if missing == "rich":
         monkeypatch.setitem(sys.modules, "sklearn.callback", None)
     out, err = io.StringIO(), Terminal()
@@ -448,13 +448,13 @@ def test_fit_leaves_nothing_if_writing_fails(folder, monkeypatch, capsys, error,
 
 
 @pytest.mark.parametrize(
-    ("error", "code", "said"),
+    ("error", "code", "message"),
     [
         (KeyboardInterrupt(), 130, "interrupted"),
         (MemoryError("Unable to allocate 9 TiB"), 2, "error: not enough memory"),
     ],
 )
-def test_fit_writes_nothing_if_interrupted(folder, monkeypatch, capsys, error, code, said):
+def test_fit_writes_nothing_if_interrupted(folder, monkeypatch, capsys, error, code, message):
     def fit(self, X, **options):
         raise error
 
@@ -462,7 +462,7 @@ def test_fit_writes_nothing_if_interrupted(folder, monkeypatch, capsys, error, c
     monkeypatch.setattr(VMFMixture, "fit", fit)
     assert main([*FIT, "--out", "out"]) == code
     assert files() == before
-    assert capsys.readouterr().err.startswith(f"vmfmix: {said}")
+    assert capsys.readouterr().err.startswith(f"vmfmix: {message}")
 
 
 # vmfmix predict
@@ -602,7 +602,7 @@ def test_sparse_npz(folder, rows, capsys):
     error = fails(capsys, "fit", "rows.npz", *out)
     assert "2 of the 300 rows" in error and "row 17 " in error
     bad = sp.csr_array(X)
-    bad.indices[3] = 1000  # outside of the matrix
+    bad.indices[3] = 1000  # out of range
     sp.save_npz("rows.npz", bad)
     assert "not a sparse matrix" in fails(capsys, "fit", "rows.npz", *out)
 
@@ -652,7 +652,7 @@ def test_parquet_ignores_pandas_index(folder, rows, names):
     pd = pytest.importorskip("pandas")
     expected, columns = labels_of("rows.npy"), [f"x{i + 1}" for i in range(12)]
     frame = pd.DataFrame(rows[0], columns=columns)
-    frame.to_parquet("rows.parquet")  # with a range, which is not stored
+    frame.to_parquet("rows.parquet")  # a RangeIndex is not stored as a column
     np.testing.assert_array_equal(labels_of("rows.parquet"), expected)
     numbers = [np.arange(300)[::-1] * 1000] * len(names)
     frame.index = pd.MultiIndex.from_arrays(numbers, names=names) if names[1:] else numbers[0]
@@ -704,7 +704,7 @@ def test_refuses_truncated_or_misnamed_files(folder, capsys):
 
 
 @pytest.mark.parametrize(
-    ("array", "said"),
+    ("array", "message"),
     [
         (np.ones(12), "shape (12,)"),
         (np.ones((3, 4, 5)), "shape (3, 4, 5)"),
@@ -716,9 +716,9 @@ def test_refuses_truncated_or_misnamed_files(folder, capsys):
         (np.ones((2, 3)), "at most 2"),
     ],
 )
-def test_refuses_arrays_that_are_not_embeddings(folder, capsys, array, said):
+def test_refuses_arrays_that_are_not_embeddings(folder, capsys, array, message):
     np.save("rows.npy", array, allow_pickle=True)
-    assert said in fails(capsys, *FIT, "--out", "out")
+    assert message in fails(capsys, *FIT, "--out", "out")
 
 
 def test_refuses_rows_of_zeros(folder, capsys):
@@ -776,7 +776,7 @@ def test_refuses_empty_label(folder, capsys):
 
 
 @pytest.mark.parametrize(
-    ("argv", "said"),
+    ("argv", "message"),
     [
         ([], "COMMAND"),
         (["rapport"], "'rapport'"),
@@ -803,8 +803,8 @@ def test_refuses_empty_label(folder, capsys):
         ([*FIT, "--out", "out", "--selection", "best"], "'best'"),
     ],
 )
-def test_refuses_invalid_arguments(folder, capsys, argv, said):
-    assert said in fails(capsys, *argv)
+def test_refuses_invalid_arguments(folder, capsys, argv, message):
+    assert message in fails(capsys, *argv)
 
 
 def test_version(capsys):

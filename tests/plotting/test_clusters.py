@@ -70,7 +70,7 @@ def test_plot_labels(planted, ax):
     clusters = [int(tick.get_text()) for tick in ax.get_xticklabels()]
     found = np.mean(model.labels_[names == "bee"] == clusters[1])
     assert shares[1, 1] == pytest.approx(found)
-    assert (shares.argmax(axis=1) == np.arange(5)).all()  # a diagonal
+    assert (shares.argmax(axis=1) == np.arange(5)).all()  # largest shares on the diagonal
 
 
 def test_plot_map(planted, ax):

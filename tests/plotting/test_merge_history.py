@@ -63,7 +63,7 @@ def ax():
 
 
 def ticks(axis):
-    """Labels of the ticks that are seen."""
+    """Return the labels of the visible ticks."""
     axis.axes.figure.canvas.draw()
     low, high = sorted(axis.get_view_interval())
     labels = zip(axis.get_majorticklocs(), axis.get_ticklabels())
@@ -74,12 +74,12 @@ def texts(ax):
     return [text.get_text() for text in ax.texts]
 
 
-def named(ax):
+def legend_labels(ax):
     return [text.get_text() for text in ax.get_legend().get_texts()]
 
 
 def unions(ax):
-    """(height, color) of each union in a drawn tree, from below."""
+    """Return (height, color) of each union in a drawn tree, the lowest first."""
     return sorted(
         (segment[1][1], to_hex(lines.get_color()[0]))
         for lines in ax.collections
@@ -88,7 +88,7 @@ def unions(ax):
 
 
 def stems_across(ax, height):
-    """How many upright lines of a drawn tree cross a height."""
+    """Return how many vertical lines of a drawn tree cross a height."""
     return sum(
         lower < height < segment[1][1]
         for lines in ax.collections
@@ -114,7 +114,7 @@ def test_plot_merging_marks_increase_by_dotted_line(ax):
     plot_merging(HISTORY, ax=ax)
     (line,) = ax.lines
     gap = np.flatnonzero(np.isnan(line.get_ydata()))
-    np.testing.assert_array_equal(line.get_xdata()[gap], [6])  # EM goes on in the sixth iteration
+    np.testing.assert_array_equal(line.get_xdata()[gap], [6])  # EM continues with 3 in iteration 6
     ((rise,),) = (lines.get_segments() for lines in ax.collections)
     np.testing.assert_array_equal(rise, [[6, 1], [6, 3]])
 
@@ -147,7 +147,7 @@ def test_plot_merging_of_several_histories(ax, order):
     names = ["from 5", "from 80"][::order]
     for history, label in zip([HISTORY, longer][::order], names):
         plot_merging(history, ax=ax, label=label)
-    assert named(ax) == names
+    assert legend_labels(ax) == names
     one, other = ax.lines
     assert one.get_color() != other.get_color()
     assert ax.get_xlim()[1] > 10
@@ -192,7 +192,7 @@ def test_plot_scores_of_a_single_candidate(ax):
 
 def test_dendrogram_heights_are_costs(ax):
     assert plot_dendrogram(HISTORY, ax=ax) is ax
-    # The last merge was cheaper than the one before, but a union is not below its parts.
+    # The last merge cost less than the one before, but a node is never below its children.
     assert [height for height, _ in unions(ax)] == [1.0, 2.0, 40.0, 40.0]
     assert ax.get_yscale() == "log"
     assert ticks(ax.yaxis)[:4] == ["1", "2", "5", "10"]
@@ -232,7 +232,7 @@ def test_dendrogram_cut_into_chosen_number(ax, chosen, costs):
     bottom, top = ax.get_ylim()
     assert bottom < height < top
     assert stems_across(ax, height) == (chosen if chosen > 1 else 0)
-    assert named(ax) == [f"cut into {chosen} component{'s' if chosen > 1 else ''}"]
+    assert legend_labels(ax) == [f"cut into {chosen} component{'s' if chosen > 1 else ''}"]
     below = {color for union, color in unions(ax) if union < height}
     above = {color for union, color in unions(ax) if union > height}
     assert not below & above
@@ -240,14 +240,14 @@ def test_dendrogram_cut_into_chosen_number(ax, chosen, costs):
 
 def test_dendrogram_cut_below_the_leaves(ax):
     plot_dendrogram(HISTORY, n_components=2, ax=ax)
-    assert named(ax) == ["cut into 3 components below the leaves"]
+    assert legend_labels(ax) == ["cut into 3 components below the leaves"]
     assert not any(len(line.get_xdata()) for line in ax.lines)
 
 
 @pytest.mark.parametrize("costs", [[50.0, 2.0, 40.0, 30.0], [0.0, 0.0, 0.0, 0.0]])
 def test_dendrogram_cut_shown_by_color(ax, costs):
     plot_dendrogram(replace(HISTORY, costs=np.array(costs)), ax=ax)
-    assert named(ax) == ["within the 3 components chosen"]
+    assert legend_labels(ax) == ["within the 3 components chosen"]
     assert not any(len(line.get_xdata()) for line in ax.lines)
     within = to_hex(ax.lines[0].get_color())
     assert sum(color == within for _, color in unions(ax)) == 2
