@@ -142,7 +142,7 @@ def _read_parquet(path: Path, array: str | None) -> np.ndarray:
         import pyarrow.parquet as pq
     except ImportError:
         raise ValueError(
-            f"reading {path} needs pyarrow, which is not installed; run 'pip install pyarrow'."
+            f"Reading {path} needs pyarrow, which is not installed; run 'pip install pyarrow'."
         ) from None
     try:
         names, are_lists = _columns_to_read(pq.read_schema(path), path, array)
@@ -207,7 +207,7 @@ def _rows_of_lists(column: Any, name: str, path: Path) -> np.ndarray:
     different = np.flatnonzero(lengths != lengths[0])
     if different.size:
         raise ValueError(
-            f"column '{name}' of {path} has lists of different lengths: {lengths[0]} in row 0, "
+            f"Column '{name}' of {path} has lists of different lengths: {lengths[0]} in row 0, "
             f"{lengths[different[0]]} in row {different[0]}; all lists must have the same length."
         )
     values = [chunk.flatten().to_numpy(zero_copy_only=False) for chunk in column.chunks]

@@ -60,4 +60,4 @@ def validate_input_file(path: str | os.PathLike[str]) -> None:
     if os.path.isdir(path):
         raise ValueError(f"{path} is a folder; a file is needed.")
     if not os.path.exists(path):
-        raise FileNotFoundError(f"there is no file {path}; check the name.")
+        raise FileNotFoundError(f"There is no file {path}; check the name.")
