@@ -37,7 +37,7 @@ def image_paths(folder: str | os.PathLike[str]) -> list[Path]:
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES)
     if not paths:
         raise ValueError(
-            f"There are no images in {folder}; image files are recognized by their suffix: "
+            f"There is no image in {folder}; image files are recognized by their suffix: "
             f"{', '.join(sorted(_SUFFIXES))}."
         )
     return paths
