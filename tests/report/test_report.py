@@ -258,7 +258,7 @@ def test_command_writes_same_report(files, page, capsys):
     assert out.read_text(encoding="utf-8") == page.read_text(encoding="utf-8")
     assert capsys.readouterr().out == f"Wrote {out}; open it in a browser.\n"
     assert run(files, "-o", out) == 2
-    assert "is there already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
     assert run(files, "-o", out, "--overwrite", "--quiet") == 0
     assert contents_of(out)["title"] == "rows"
 
@@ -270,7 +270,7 @@ def test_command_writes_same_report(files, page, capsys):
         (["-o", "nowhere/page.html"], "There is no folder"),
         (["-o", "link.html"], "There is no folder"),
         (["-o", "page.html", "--texts", "labels.txt", "--rows", "0"], "'0' is not an integer"),
-        (["-o", "page.html", "--images", "texts.txt"], "is no folder and no .npz file"),
+        (["-o", "page.html", "--images", "texts.txt"], "is neither a folder nor an .npz file"),
         (["-o", "page.html", "--images", "few.npz"], "has 3 images and the embeddings have 700"),
         (["-o", "page.html", "--images", "model.npz"], "has no array named images"),
     ],

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from vmfmix.inspection.fitted_model import FittedMixture, RowsLike
 from vmfmix.inspection.words import as_strings
 from vmfmix.report.contents import report_contents
-from vmfmix.storage.files import atomic_file
+from vmfmix.storage.writing import atomic_file
 
 
 def write_report(
