@@ -82,6 +82,7 @@ _PAGES_WITHOUT_SIDEBAR = [
     "promises",
     "changelog",
     "contributing",
+    "development",
     "gallery/*",
 ]
 html_sidebars = {page: [] for page in _PAGES_WITHOUT_SIDEBAR}

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vmfmix._install import install_hint
 from vmfmix.engines.base import Engine, RowSource, is_dask, is_tensor
 
 
@@ -114,7 +115,7 @@ def choose_engine(
             from vmfmix.engines.torch_device import TorchEngine
         except ModuleNotFoundError as error:
             raise ImportError(
-                f"device={device!r} needs torch: pip install 'vmfmix[torch]', or pass device=None."
+                f"device={device!r} needs torch; {install_hint('torch')}, or pass device=None."
             ) from error
         return TorchEngine(
             X, sample_weight=sample_weight, center=center, block_size=block_size, device=device
