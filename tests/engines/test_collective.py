@@ -200,15 +200,15 @@ def test_two_processes_resume_from_a_checkpoint(tmp_path):
     from vmfmix.fitting.checkpoints import Checkpoint
 
     options = dict(n_components=5, max_iter=12, tol=0.0, random_state=0)
-    keep, kept = Checkpoint.keep, []
+    save, saved = Checkpoint.save, []
 
     def fails(self, name, result):
-        keep(self, name, result)
-        kept.append(name)
-        if len(kept) == 8:
+        save(self, name, result)
+        saved.append(name)
+        if len(saved) == 8:
             raise KeyboardInterrupt
 
-    Checkpoint.keep = fails
+    Checkpoint.save = fails
     try:
         VMFMixture(**options).fit(Shard(mine), checkpoint=folder + "/fit.ckpt")
     except KeyboardInterrupt:
