@@ -2,6 +2,7 @@
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.utils import check_random_state
 
 from vmfmix.model.matrices import row_lengths, scaled_rows
 from vmfmix.model.threads import single_threaded_blas, threaded_matmul
@@ -181,7 +182,7 @@ def spherical_kmeans_plusplus(rows, n_seeds, *, weights=None, rng=None, n_trials
     >>> sorted(int(label) for label in chosen // 5)
     [0, 1, 2]
     """
-    rng = np.random.mtrand._rand if rng is None else rng
+    rng = check_random_state(None) if rng is None else rng
     n_rows = rows.shape[0]
     weights = np.ones(n_rows) if weights is None else np.asarray(weights, dtype=np.float64)
     n_trials = 2 + int(np.log(n_seeds)) if n_trials is None else n_trials
