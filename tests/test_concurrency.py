@@ -214,6 +214,7 @@ def accumulate(self, *args):
     return plain(self, *args)
 
 DenseRows.accumulate = accumulate
+signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs of a shell ignore it
 try:
     estimator.fit(X)
 except KeyboardInterrupt:
