@@ -109,7 +109,9 @@ def test_one_process_that_stops_stops_all(tmp_path):
     shard = Shard(mine).validated(lambda rows: rows)
     engine = choose_engine(shard)
     start = initial_parameters(engine, X[:3].astype(float))
-    result = em.fit(engine, start, tol=-1.0, on_iteration=lambda i, *_: rank == 0 and i == 4)
+    result = em.fit(
+        engine, start, em.Stage("tied", False, 100), on_iteration=lambda i, *_: rank == 0 and i == 4
+    )
     assert result.stopped and len(result.lower_bounds) == 5
     """
     codes, said = in_two_processes(code, tmp_path)

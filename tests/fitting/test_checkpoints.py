@@ -13,7 +13,7 @@ import scipy.sparse as sp
 
 from vmfmix import VMFMixture
 from vmfmix.datasets import make_vmf_mixture
-from vmfmix.fitting.checkpoints import Checkpoint, _told
+from vmfmix.fitting.checkpoints import Checkpoint, _fingerprint
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -55,15 +55,15 @@ def same(one, other):
 
 def broken_off(monkeypatch, n_kept):
     """Let a fit fail after it has kept so many iterations."""
-    kept, keep = [], Checkpoint.keep
+    kept, save = [], Checkpoint.save
 
     def fails(self, name, result):
-        keep(self, name, result)
+        save(self, name, result)
         kept.append(name)
         if len(kept) == n_kept:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(Checkpoint, "keep", fails)
+    monkeypatch.setattr(Checkpoint, "save", fails)
     return kept
 
 
@@ -255,10 +255,13 @@ def test_rules_that_are_objects_are_told_apart(rows, tmp_path, monkeypatch, make
 
 def test_rules_are_told_without_addresses():
     rules = Nearest(3), Nearest(3, 1.0), partial(nearest, 3), partial(nearest, number=3), nearest
-    told = [str(_told(rule)) for rule in rules]
+    told = [str(_fingerprint(rule)) for rule in rules]
     assert len(set(told)) == len(told)
     assert not any("0x" in text for text in told)
-    assert [str(_told(Nearest(3))), str(_told(partial(nearest, 3)))] == [told[0], told[2]]
+    assert [str(_fingerprint(Nearest(3))), str(_fingerprint(partial(nearest, 3)))] == [
+        told[0],
+        told[2],
+    ]
 
 
 FULL = """

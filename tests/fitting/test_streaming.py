@@ -67,9 +67,9 @@ def test_memory_of_rows_ends(planted):
     X, _ = planted
     model = VMFMixture(8, random_state=0)
     fed(model, X[:8000], 1000)
-    assert len(model._stream.all_rows()[0]) == 8000
+    assert len(model._state.stream.all_rows()[0]) == 8000
     fed(model, X[8000:14_000], 1000)
-    assert model._stream.kept == ()
+    assert model._state.stream.kept == ()
 
 
 def test_a_batch_may_be_changed_afterwards(planted):

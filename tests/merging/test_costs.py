@@ -6,7 +6,8 @@ import pytest
 from vmfmix import distribution
 from vmfmix.merging.costs import COSTS, Components, Scatter
 from vmfmix.merging.pairs import groups_after, merge_components
-from vmfmix.model.statistics import SufficientStatistics, classification_log_likelihood
+from vmfmix.model.criteria import classification_log_likelihood
+from vmfmix.model.statistics import SufficientStatistics
 
 
 def statistics_of(rows, labels):
@@ -27,7 +28,7 @@ def cost_of(name, statistics, i, j):
     lengths = np.linalg.norm(statistics.resultants, axis=1)
     one, other = (Components(statistics.counts[k], lengths[k]) for k in (i, j))
     inner = statistics.resultants[i] @ statistics.resultants[j]
-    return float(COSTS[name][0](one, other, inner, Scatter.of(statistics)))
+    return float(COSTS[name].function(one, other, inner, Scatter.from_statistics(statistics)))
 
 
 def union(statistics, i, j):
@@ -76,7 +77,7 @@ def test_ties_do_not_lead_in_circles(name):
 
 
 def test_jeffreys_is_the_sum_of_both_divergences(some):
-    pooled = Scatter.of(some).mean_resultant_length
+    pooled = Scatter.from_statistics(some).mean_resultant_length
     lengths = np.linalg.norm(some.resultants, axis=1)
     shrunk = (lengths + 2 * pooled) / (some.counts + 2)
     kappa = distribution.concentration(shrunk, 12)
@@ -115,7 +116,7 @@ def test_costs_are_symmetric_and_finite_for_single_rows_and_copies(name):
 
 def brute_force(statistics, n_components, name):
     """The cheapest pair of all, again and again, every cost from its definition."""
-    scatter = Scatter.of(statistics)
+    scatter = Scatter.from_statistics(statistics)
     alive = {k: (statistics.counts[k], statistics.resultants[k]) for k in range(25)}
     merges = []
     while len(alive) > n_components:
@@ -126,7 +127,7 @@ def brute_force(statistics, n_components, name):
                     (n, s), (m, t) = alive[i], alive[j]
                     one = Components(n, np.linalg.norm(s))
                     other = Components(m, np.linalg.norm(t))
-                    cost = float(COSTS[name][0](one, other, s @ t, scatter))
+                    cost = float(COSTS[name].function(one, other, s @ t, scatter))
                     if best is None or cost < best[2]:
                         best = i, j, cost
         i, j, _ = best

@@ -28,12 +28,12 @@ def steps():
 def partitions(rows, steps):
     engine, rng = choose_engine(rows), np.random.RandomState(0)
     means = seed_means(engine, 60, "k-means++", rng)
-    return merge_path(engine, rows, means, report=lambda *step: steps.append((*step, 0.0)))
+    return merge_path(engine, rows, means, rng=rng, report=lambda *step: steps.append((*step, 0.0)))
 
 
 @pytest.fixture(scope="module")
 def history(partitions, steps):
-    return MergeHistory.of(partitions, steps, {4: 0.5, 3: 0.75})
+    return MergeHistory.from_path(partitions, steps, {4: 0.5, 3: 0.75})
 
 
 def test_a_partition_is_what_it_says(rows, partitions):
@@ -124,14 +124,19 @@ def test_components_without_rows_are_absorbed(monkeypatch):
     monkeypatch.setattr(engine, "assign", the_other_way)
     monkeypatch.setattr(SufficientStatistics, "directions", property(with_a_copy))
     means = np.eye(6)[[0, 1, 2, 3, 4]] + 0.01
-    partitions = merge_path(engine, rows, means / np.linalg.norm(means, axis=1, keepdims=True))
+    partitions = merge_path(
+        engine,
+        rows,
+        means / np.linalg.norm(means, axis=1, keepdims=True),
+        rng=np.random.RandomState(0),
+    )
     numbers = [partition.n_components for partition in partitions]
     assert numbers == [5, 3, 2, 1]
     assert [cost for *_, cost in partitions[0].merges].count(0.0) >= 1
     for partition in partitions:
         counts = np.bincount(partition.labels, minlength=partition.n_components)
         np.testing.assert_array_equal(counts, partition.statistics.counts)
-    history = MergeHistory.of(partitions, [(1, 0.0, 0.0)], {})
+    history = MergeHistory.from_path(partitions, [(1, 0.0, 0.0)], {})
     assert sorted(history.children.ravel()) == list(range(8))
     for n in range(1, 6):
         assert history.statistics(n).counts.sum() == 30

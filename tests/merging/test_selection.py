@@ -12,11 +12,11 @@ from vmfmix.fitting.seeding import seed_means
 from vmfmix.merging.path import merge_path
 from vmfmix.merging.selection import (
     RULES,
-    Paths,
-    choose,
+    MergePaths,
     graph_scores,
     modularity,
     persistence,
+    select_n_components,
     silhouette,
 )
 from vmfmix.model.statistics import ConcentrationPrior, maximize
@@ -31,10 +31,11 @@ def paths_of(rows, n_components_init=40, seeds=(0,), weights=None):
             engine,
             rows,
             seed_means(engine, n_components_init, "k-means++", np.random.RandomState(seed)),
+            rng=np.random.RandomState(seed),
         )
         for seed in seeds
     ]
-    return Paths(partitions, rows, weights, engine, np.random.RandomState(0))
+    return MergePaths(partitions, rows, weights, engine, np.random.RandomState(0))
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +50,7 @@ def paths(planted):
 
 @pytest.mark.parametrize("rule", sorted(RULES))
 def test_every_rule_finds_plain_clusters(paths, rule):
-    found, scores = choose(paths, rule)
+    found, scores = select_n_components(paths, rule)
     # Paths that agree on the clusters may agree on a piece of one as well.
     assert found == 6 or (rule == "stability" and found == 7)
     assert scores[found] == max(scores.values())
@@ -60,7 +61,7 @@ def test_every_rule_finds_plain_clusters(paths, rule):
 @pytest.mark.parametrize("kappa", [0.0, 20.0], ids=["uniform", "single"])
 def test_one_cluster_is_one(rule, kappa):
     rows = distribution.sample(np.eye(1, 16)[0], kappa, 1000, rng=np.random.default_rng(0))
-    assert choose(paths_of(rows, seeds=(0, 1)), rule)[0] == 1
+    assert select_n_components(paths_of(rows, seeds=(0, 1)), rule)[0] == 1
 
 
 def test_a_function_of_rows_and_labels_is_asked(paths):
@@ -70,7 +71,7 @@ def test_a_function_of_rows_and_labels_is_asked(paths):
         asked.append(len(set(labels)))
         return calinski_harabasz_score(rows, labels)
 
-    found, scores = choose(paths, score)
+    found, scores = select_n_components(paths, score)
     assert found == 6
     assert asked == [n for n in scores if n > 1]
     assert 1 not in scores
@@ -109,7 +110,7 @@ def definition(rows, labels, score):
 
 @pytest.mark.parametrize("score", [modularity, persistence])
 def test_scores_of_all_numbers_come_from_the_edges_between_components(planted, paths, score):
-    rows, partitions = planted[0], paths.partitions[0]
+    rows, partitions = planted[0], paths.partitions
     scores = graph_scores(partitions, neighbor_graph(rows), score)
     assert sorted(scores) == list(range(1, 41))
     for partition in partitions:
@@ -140,7 +141,7 @@ def test_silhouette_leaves_each_row_out_of_its_own_mean(planted, weighted):
     rows = planted[0]
     weights = np.random.RandomState(0).uniform(0.1, 3.0, len(rows)) if weighted else np.ones(1200)
     paths = paths_of(rows, weights=weights)
-    partition = next(p for p in paths.partitions[0] if p.n_components == 20)
+    partition = next(p for p in paths.partitions if p.n_components == 20)
     members = [partition.labels == k for k in range(20)]
     sums = np.array([weights[own] @ rows[own] for own in members])
     means = sums / np.linalg.norm(sums, axis=1, keepdims=True)
@@ -166,7 +167,7 @@ def test_icl_is_that_of_the_better_model(concentrations):
     paths = paths_of(rows)
     scores = RULES["icl"](paths)
     assert sorted(scores) == list(range(1, 41))
-    partition = next(p for p in paths.partitions[0] if p.n_components == 6)
+    partition = next(p for p in paths.partitions if p.n_components == 6)
     prior = ConcentrationPrior.pooled(partition.statistics)
     expected = []
     for concentration, n_parameters in (("tied", 6 * 24), ("free", 6 * 24 + 5)):
@@ -183,9 +184,9 @@ def test_a_score_that_is_no_number_is_not_the_best(planted, paths):
     def score(rows, labels):
         return np.nan if labels.max() > 20 else -labels.max()
 
-    assert choose(paths, score)[0] == 2
+    assert select_n_components(paths, score)[0] == 2
     with pytest.raises(ValueError, match="gives no number of components a score"):
-        choose(paths, lambda rows, labels: np.nan)
+        select_n_components(paths, lambda rows, labels: np.nan)
 
 
 def clusters(kind, imbalance, seed, n_rows=3000, dim=64, number=12):

@@ -17,6 +17,10 @@ def start(engine, n_components, *, init="k-means++", seed=0, **options):
     return initial_parameters(engine, means, **options)
 
 
+def stage(concentration="tied", *, hard=False, tol=1e-4):
+    return em.Stage(concentration, hard, max_iter=100, tol=tol)
+
+
 @pytest.mark.parametrize("hard", [False, True], ids=["soft", "hard"])
 @pytest.mark.parametrize("concentration", ["tied", "free", 30.0])
 @pytest.mark.parametrize("container", ["dense", "csr"])
@@ -32,9 +36,8 @@ def test_the_lower_bound_never_falls(hard, concentration, container, dtype, has_
     parameters = start(
         engine, 9, init="random", concentration=concentration, has_background=has_background
     )
-    result = em.fit(
-        engine, parameters, concentration=concentration, hard=hard, max_iter=60, tol=0.0
-    )
+    stage = em.Stage(concentration, hard, max_iter=60, tol=0.0)
+    result = em.fit(engine, parameters, stage)
     bounds = np.array(result.lower_bounds)
     assert len(bounds) > 3
     assert bounds[-1] > bounds[0] + 0.01
@@ -60,7 +63,7 @@ def test_planted_mixtures_are_recovered(dim, kappa, concentration, dtype):
         em.fit(
             engine,
             start(engine, 6, seed=seed, concentration=concentration),
-            concentration=concentration,
+            stage(concentration),
         )
         for seed in range(5)
     ]
@@ -74,7 +77,7 @@ def test_planted_mixtures_are_recovered(dim, kappa, concentration, dtype):
 def test_components_that_own_nothing_are_dropped():
     X = np.repeat(np.eye(3), 20, axis=0)
     engine = choose_engine(X)
-    result = em.fit(engine, start(engine, 5), hard=True)
+    result = em.fit(engine, start(engine, 5), stage(hard=True))
     assert len(result.parameters.weights) == 3
 
 
@@ -85,7 +88,7 @@ def test_an_iteration_is_reported_and_can_stop_the_fit():
     result = em.fit(
         engine,
         start(engine, 3),
-        tol=0.0,
+        stage(tol=0.0),
         on_iteration=lambda *report: seen.append(report) or len(seen) == 3,
     )
     assert [iteration for iteration, _, _ in seen] == [0, 1, 2]
@@ -97,7 +100,7 @@ def test_an_iteration_is_reported_and_can_stop_the_fit():
 def test_it_stops_when_the_bound_moves_less_than_tol():
     X, _ = make_vmf_mixture(500, 10, 3, random_state=0)
     engine = choose_engine(X)
-    result = em.fit(engine, start(engine, 3), tol=1e-3)
+    result = em.fit(engine, start(engine, 3), stage(tol=1e-3))
     gains = np.diff(result.lower_bounds)
     assert result.converged
     assert gains[-1] < 1e-3
@@ -113,7 +116,7 @@ def test_forty_identical_rows_among_three_hundred(concentration):
         result = em.fit(
             engine,
             start(engine, 6, seed=seed, concentration=concentration),
-            concentration=concentration,
+            stage(concentration),
         )
         kappa = result.parameters.concentrations
         assert np.isfinite(kappa).all()
@@ -127,9 +130,8 @@ def test_a_singleton_has_an_ordinary_concentration():
     X[-1] /= np.linalg.norm(X[-1])
     engine = choose_engine(X)
     means = np.vstack([X[:200][0], X[:200][1], X[-1]])
-    result = em.fit(
-        engine, initial_parameters(engine, means, concentration="free"), concentration="free"
-    )
+    parameters = initial_parameters(engine, means, concentration="free")
+    result = em.fit(engine, parameters, stage("free"))
     labels = engine.assign(result.parameters).labels
     (alone,) = np.flatnonzero(np.bincount(labels) == 1)
     assert 20 < result.parameters.concentrations[alone] < 320

@@ -1,193 +1,205 @@
-"""What a long fit keeps in a file, so that it goes on there after it was broken off.
+"""Checkpoints: the file from which a long fit resumes after an interruption.
 
-Passes over all rows are not repeated. What comes before them, seeding and merging, is done again,
-which gives the same since it depends on `random_state` alone.
+Passes over all rows are not repeated. What precedes them, seeding and merging, is done again, with
+the same result since it depends on `random_state` alone.
 """
+
+from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from vmfmix._version import __version__
+from vmfmix.engines.base import Engine
 from vmfmix.model.em import EMResult
 from vmfmix.model.matrices import as_array
-from vmfmix.model.statistics import ConcentrationPrior, MixtureParameters
+from vmfmix.model.statistics import ConcentrationPrior, FloatArray, MixtureParameters
 from vmfmix.storage.archives import read_arrays
+from vmfmix.storage.arrays import named_arrays, restore_matrices
 from vmfmix.storage.files import atomic_file, validate_writable
-from vmfmix.storage.models import joined, parts_of
 
-_FORMAT = 2
-_PROBED = 32  # first rows by which others are told from those of the file, beside all of them
-_CLOSE = 1e-5  # as far as engines may differ in their means
-_FREE = ("verbose", "block_size", "device", "warm_start")  # parameters that may be other ones
+_FORMAT = 3
+_SAMPLED_ROWS = 32  # first rows that are compared with those of the file, beside the mean of all
+_TOLERANCE = 1e-5  # engines may differ by this much in their means
+_MAY_DIFFER = ("verbose", "block_size", "device", "warm_start")
 
 
 class Checkpoint:
-    """The file of one fit.
+    """The checkpoint file of one fit.
 
     Parameters
     ----------
     path : str or path-like
-        A file that is there must be of a fit with the same parameters to the same rows.
-    settings : VMFMixture
-        Whose `random_state` is an integer.
+        An existing file must belong to a fit with the same parameters to the same rows.
+    estimator : VMFMixture
+        Its `random_state` is an integer.
     engine : Engine
 
     Raises
     ------
     ValueError
-        If `random_state` is no integer, or the file is damaged or of another fit. It stays as it
-        is. Also if there is something else than a file.
+        If `random_state` is not an integer, if the file is damaged or belongs to another fit (it
+        is then left unchanged), or if the path is not a file.
     OSError
-        If there is no such folder, or nothing may be written in it.
+        If the folder does not exist or is not writable.
     """
 
-    def __init__(self, path, settings, engine):
-        from vmfmix._version import __version__
-
-        if not isinstance(settings.random_state, (int, np.integer)):
+    def __init__(self, path: Any, estimator: Any, engine: Engine) -> None:
+        if not isinstance(estimator.random_state, (int, np.integer)):
             raise ValueError(
-                f"random_state={settings.random_state!r} cannot be used with a checkpoint, since "
-                "the start of the fit is done again; pass an integer."
+                f"random_state={estimator.random_state!r} cannot be used with a checkpoint, since "
+                "a resumed fit repeats its start; pass an integer."
             )
-        # The file itself, which is removed in the end; a link to it stays, for the next fit.
-        self.path, self._engine = validate_writable(path), engine
-        self._header: dict = {
+        # A link is resolved: the file is removed at the end, the link stays for the next fit.
+        self.path: Path = validate_writable(path)
+        self._engine = engine
+        parameters = estimator.get_params()
+        self._header: dict[str, Any] = {
             "vmfmix checkpoint": _FORMAT,
             "version": __version__,
             "parameters": {
-                name: _told(value)
-                for name, value in settings.get_params().items()
-                if name not in _FREE
+                name: _fingerprint(value)
+                for name, value in parameters.items()
+                if name not in _MAY_DIFFER
             },
             "rows": [int(engine.all_reduce(np.array([engine.n_rows]))[0]), int(engine.n_features)],
         }
-        self._probe = _probe_of(engine)
-        # One process reads and writes; what goes wrong there goes wrong in all.
-        self._memories = self._together(self._read)
+        self._row_summary = _summarize_rows(engine)
+        self._results: dict[str, EMResult] = self._in_first_process(self._read)
 
-    def memory(self, name):
-        """The `Memory` of one run of EM in this fit."""
-        return Memory(self, name, self._memories.get(name))
+    def stage(self, name: str) -> StageStore:
+        """Return the store of one run of EM of this fit."""
+        return StageStore(self, name, self._results.get(name))
 
-    def keep(self, name, result):
-        """Write how far that run has come, and all before it."""
-        self._memories[name] = result
-        self._together(self._write)
+    def save(self, name: str, result: EMResult) -> None:
+        """Write the progress of that run, and of all before it."""
+        self._results[name] = result
+        self._in_first_process(self._write)
 
-    def remove(self):
-        """The fit is done, and the file is not needed."""
-        self._together(lambda: self.path.unlink(missing_ok=True))
+    def remove(self) -> None:
+        """Remove the file at the end of the fit."""
+        self._in_first_process(lambda: self.path.unlink(missing_ok=True))
 
-    def _together(self, act):
+    def _in_first_process(self, function: Callable[[], Any]) -> Any:
+        """Call a function in one process; if it fails there, fail in all."""
         answer = error = None
         if self._engine.is_first:
             try:
-                answer = act()
-            except (OSError, ValueError) as failed:
-                error = failed
+                answer = function()
+            except (OSError, ValueError) as caught:
+                error = caught
         answer, error = self._engine.broadcast((answer, error))
         if error is not None:
             raise error
         return answer
 
-    def _write(self):
-        arrays = {"header": np.array(json.dumps(self._header)), "probe": self._probe}
-        for name, result in self._memories.items():
-            arrays |= {f"{name}.{key}": value for key, value in _arrays_of(result).items()}
+    def _write(self) -> None:
+        arrays: dict[str, Any] = {
+            "header": np.array(json.dumps(self._header)),
+            "rows": self._row_summary,
+        }
+        for name, result in self._results.items():
+            arrays |= {f"{name}.{key}": value for key, value in _encode(result).items()}
         with atomic_file(self.path) as file:
             np.savez(file, **arrays)
 
-    def _read(self):
+    def _read(self) -> dict[str, EMResult]:
         if not self.path.exists():
             return {}
         try:
             with open(self.path, "rb") as file:
                 arrays = read_arrays(file)
-            header, probe = json.loads(str(arrays.pop("header"))), arrays.pop("probe")
+            header, row_summary = json.loads(str(arrays.pop("header"))), arrays.pop("rows")
             names = dict.fromkeys(name.split(".")[0] for name in arrays)
-            memories = {name: _result_of(arrays, f"{name}.") for name in names}
-            known = header.pop("vmfmix checkpoint"), header.pop("version")
+            results = {name: _decode(arrays, f"{name}.") for name in names}
+            file_format, version = header.pop("vmfmix checkpoint"), header.pop("version")
         except MemoryError:
             raise
-        except Exception as error:  # damage shows in many ways
+        except Exception as error:  # damage raises many kinds of errors
             raise ValueError(
-                f"{self.path} is no checkpoint of a fit, or damaged; pass another path, or remove "
-                "it."
+                f"{self.path} is damaged, or not the checkpoint of a fit; pass another path, or "
+                "remove the file."
             ) from error
-        if known[0] != _FORMAT:
+        if file_format != _FORMAT:
             raise ValueError(
-                f"{self.path} was written by vmfmix {known[1]}, in a format that this version does "
-                "not know; remove it, or use that version."
+                f"{self.path} was written by vmfmix {version}, in a format that this version does "
+                "not read; remove the file, or use that version."
             )
-        self._require_same(header, probe)
-        return memories
+        self._validate_same_fit(header, row_summary)
+        return results
 
-    def _require_same(self, header, probe):
+    def _validate_same_fit(self, header: Mapping[str, Any], row_summary: FloatArray) -> None:
         before, now = header["parameters"], self._header["parameters"]
-        other = [name for name in now if before.get(name) != now[name]]
-        if other:
+        changed = [name for name in now if before.get(name) != now[name]]
+        if changed:
             raise ValueError(
-                f"{self.path} is of a fit with another {', '.join(other)}; pass the same "
-                "parameters, or another path."
+                f"{self.path} belongs to a fit with a different {', '.join(changed)}; pass the "
+                "same parameters, or another path."
             )
-        same = header["rows"] == self._header["rows"] and probe.shape == self._probe.shape
-        if not same or not np.allclose(probe, self._probe, rtol=_CLOSE, atol=_CLOSE):
-            raise ValueError(f"{self.path} is of a fit to other rows; pass another path.")
+        is_same = header["rows"] == self._header["rows"]
+        is_same = is_same and row_summary.shape == self._row_summary.shape
+        if not is_same or not np.allclose(
+            row_summary, self._row_summary, rtol=_TOLERANCE, atol=_TOLERANCE
+        ):
+            raise ValueError(f"{self.path} belongs to a fit to other rows; pass another path.")
 
 
-class Memory:
-    """How far one run of EM had come, and where that is kept.
+class StageStore:
+    """Stores the progress of one run of EM in a checkpoint.
 
     Attributes
     ----------
     result : EMResult or None
-        To go on from.
+        The progress to resume from.
     """
 
-    def __init__(self, checkpoint, name, result):
+    def __init__(self, checkpoint: Checkpoint, name: str, result: EMResult | None) -> None:
         self._checkpoint, self._name, self.result = checkpoint, name, result
 
-    def keep(self, result):
-        """Keep an EMResult."""
-        self._checkpoint.keep(self._name, result)
+    def save(self, result: EMResult) -> None:
+        """Write the result after an iteration."""
+        self._checkpoint.save(self._name, result)
 
 
-def _told(value):
-    """A parameter as JSON has it; of arrays and functions what tells them apart.
+def _fingerprint(value: Any) -> Any:
+    """Return a parameter as JSON can hold it; arrays and functions by what identifies them.
 
-    No address in memory, which is another one after a restart.
+    Addresses in memory are left out, since they change after a restart.
     """
     if isinstance(value, np.generic):
         return value.item()
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, partial):
-        return [*map(_told, (value.func, *value.args)), _told_by_name(value.keywords)]
+        return [*map(_fingerprint, (value.func, *value.args)), _fingerprints(value.keywords)]
     if hasattr(value, "__qualname__"):
         return f"{value.__module__}.{value.__qualname__}"
     try:
-        value = np.ascontiguousarray(value, dtype=np.float64)
-    except (TypeError, ValueError):  # an object, such as one that can be called
+        array = np.ascontiguousarray(value, dtype=np.float64)
+    except (TypeError, ValueError):  # an object, such as a callable one
         plain = {
-            name: part
-            for name, part in getattr(value, "__dict__", {}).items()
-            if not hasattr(part, "__dict__")  # or what knows itself would be told for ever
+            name: attribute
+            for name, attribute in getattr(value, "__dict__", {}).items()
+            if not hasattr(attribute, "__dict__")  # an object that refers to itself would recurse
         }
-        return [_told(type(value)), _told_by_name(plain)]
-    return [list(value.shape), hashlib.sha256(value.tobytes()).hexdigest()]
+        return [_fingerprint(type(value)), _fingerprints(plain)]
+    return [list(array.shape), hashlib.sha256(array.tobytes()).hexdigest()]
 
 
-def _told_by_name(values):
-    return {str(name): _told(value) for name, value in values.items()}
+def _fingerprints(values: Mapping[Any, Any]) -> dict[str, Any]:
+    return {str(name): _fingerprint(value) for name, value in values.items()}
 
 
-def _probe_of(engine):
-    """Means of the first rows and of all rows, of unit length before, and of their weights."""
-    rows, weights = engine.take(engine.used_rows[:_PROBED])
-    whole = MixtureParameters(np.ones(1), np.eye(1, engine.n_features), np.zeros(1))
-    statistics = engine.accumulate(whole, hard=True)
+def _summarize_rows(engine: Engine) -> FloatArray:
+    """Compute the mean of the first rows, and of all rows, and the mean weights of both."""
+    rows, weights = engine.take(engine.used_rows[:_SAMPLED_ROWS])
+    statistics = engine.accumulate(MixtureParameters.uniform(engine.n_features), hard=True)
     return np.concatenate(
         [
             np.asarray(rows.mean(axis=0), np.float64).ravel(),
@@ -197,9 +209,9 @@ def _probe_of(engine):
     )
 
 
-def _arrays_of(result):
+def _encode(result: EMResult) -> dict[str, Any]:
     parameters, prior = result.parameters, result.prior
-    more = {
+    scalars = {
         "has_background": bool(parameters.has_background),
         "prior": prior and [float(prior.mean_resultant_length), float(prior.count)],
         "converged": bool(result.converged),
@@ -207,31 +219,30 @@ def _arrays_of(result):
     }
     return {
         "weights": parameters.weights,
-        **parts_of("means", parameters.means),
+        **named_arrays("means", parameters.means),
         "concentrations": parameters.concentrations,
         "lower_bounds": np.array(result.lower_bounds),
         "n_components": np.array(result.n_components),
-        "more": np.array(json.dumps(more)),
+        "scalars": np.array(json.dumps(scalars)),
     }
 
 
-def _result_of(arrays, prefix):
-    arrays = {
+def _decode(arrays: Mapping[str, Any], prefix: str) -> EMResult:
+    own = {
         name.removeprefix(prefix): value
         for name, value in arrays.items()
         if name.startswith(prefix)
     }
-    more, arrays = json.loads(str(arrays.pop("more"))), joined(arrays)
-    names = "weights", "means", "concentrations"
-    weights, means, concentrations = (arrays[name] for name in names)
-    parameters = MixtureParameters(weights, means, concentrations, more["has_background"])
+    scalars, own = json.loads(str(own.pop("scalars"))), restore_matrices(own)
+    weights, means, concentrations = own["weights"], own["means"], own["concentrations"]
     if not len(weights) == means.shape[0] == len(concentrations):
-        raise ValueError
+        raise ValueError("The arrays have different numbers of components.")
+    parameters = MixtureParameters(weights, means, concentrations, scalars["has_background"])
     return EMResult(
         parameters,
-        more["prior"] and ConcentrationPrior(*more["prior"]),
-        arrays["lower_bounds"].tolist(),
-        arrays["n_components"].tolist(),
-        converged=more["converged"],
-        weight=more["weight"],
+        scalars["prior"] and ConcentrationPrior(*scalars["prior"]),
+        own["lower_bounds"].tolist(),
+        own["n_components"].tolist(),
+        converged=scalars["converged"],
+        weight=scalars["weight"],
     )

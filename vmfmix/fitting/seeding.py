@@ -1,23 +1,36 @@
-"""Where EM starts: mean directions from spherical k-means++, random rows or a random partition."""
+"""Initial mean directions: spherical k-means++, random rows, or a random partition.
+
+k-means++ is implemented here and not taken from scikit-learn because it takes a third of the time:
+one matrix product serves several seeds.
+"""
+
+from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 
+from vmfmix.engines.base import Engine
 from vmfmix.model.matrices import row_lengths, scaled_rows
+from vmfmix.model.statistics import FloatArray
 from vmfmix.model.threads import single_threaded_blas, threaded_matmul
 
-# Seeds are drawn from a sample of the rows, large enough that every cluster worth a seed is in it.
-_ROWS_PER_SEED = 25
-_FEWEST_ROWS = 10_000
-_POOL = 64  # candidates whose distances to all rows are computed in one product
-_LARGEST_POOL = 2**24  # numbers, of dense candidates
-_CHUNK = 4096
-_ROUNDING = 4  # units in the last place of 1, by which entries of copies of a unit row may differ
+# Seeds are drawn from a sample that is large enough to contain every cluster worth a seed.
+_SAMPLE_ROWS_PER_SEED = 25
+_MIN_SAMPLE_ROWS = 10_000
+_POOL_SIZE = 64  # candidates whose distances to all rows are computed in one product
+_MAX_POOL_ENTRIES = 2**24  # of dense candidates
+_ROWS_PER_PROJECTION = 4096
+_ROUNDING_UNITS = 4  # units in the last place of 1 by which copies of a unit row may differ
 
 
-def seed_means(engine, n_components, init_params, rng):
-    """Mean directions to start from.
+def seed_means(
+    engine: Engine, n_components: int, init_params: str, rng: np.random.RandomState
+) -> Any:
+    """Draw initial mean directions from the rows.
 
     Parameters
     ----------
@@ -26,7 +39,7 @@ def seed_means(engine, n_components, init_params, rng):
         At most ``engine.n_used_rows``.
     init_params : {"k-means++", "random_from_data", "random"}
         "k-means++": spherical k-means++; "random_from_data": distinct rows; "random": the mean
-        directions of a random partition, as near to each other as means can be.
+        directions of a random partition, which are as close to each other as means can be.
     rng : numpy.random.RandomState
 
     Returns
@@ -44,13 +57,21 @@ def seed_means(engine, n_components, init_params, rng):
     >>> means.sum(axis=0)
     array([1., 1., 1.])
     """
-    size = max(_ROWS_PER_SEED * n_components, _FEWEST_ROWS)
+    size = max(_SAMPLE_ROWS_PER_SEED * n_components, _MIN_SAMPLE_ROWS)
     rows, weights = distinct_rows(*engine.sample(size, rng))
     return means_from_rows(rows, weights, n_components, init_params, rng)
 
 
-def means_from_rows(rows, weights, n_components, init_params, rng, *, n_trials=None):
-    """The same from distinct rows that are at hand.
+def means_from_rows(
+    rows: Any,
+    weights: FloatArray,
+    n_components: int,
+    init_params: str,
+    rng: np.random.RandomState,
+    *,
+    n_trials: int | None = None,
+) -> Any:
+    """Draw initial mean directions from distinct rows in memory.
 
     Parameters
     ----------
@@ -66,7 +87,7 @@ def means_from_rows(rows, weights, n_components, init_params, rng, *, n_trials=N
     -------
     ndarray or CSR array of shape (n_components, n_features), unit rows
     """
-    if n_components > rows.shape[0]:  # copies serve as seeds that will come to own nothing
+    if n_components > rows.shape[0]:  # components that start from a copy will become empty
         repeats = np.arange(n_components) % rows.shape[0]
         rows, weights = rows[repeats], weights[repeats]
     n_rows = rows.shape[0]
@@ -74,27 +95,26 @@ def means_from_rows(rows, weights, n_components, init_params, rng, *, n_trials=N
         labels = rng.permutation(np.arange(n_rows) % n_components)
         partition = sp.csr_array((weights, labels, np.arange(n_rows + 1)), (n_rows, n_components))
         means = partition.T @ rows
-    else:
-        if init_params == "k-means++":
-            chosen = spherical_kmeans_plusplus(
+    elif init_params == "k-means++":
+        means = rows[
+            spherical_kmeans_plusplus(
                 rows, n_components, weights=weights, rng=rng, n_trials=n_trials
             )
-        else:
-            share = weights / weights.sum()
-            chosen = rng.choice(n_rows, n_components, replace=False, p=share)
-        means = rows[chosen]
+        ]
+    else:
+        share = weights / weights.sum()
+        means = rows[rng.choice(n_rows, n_components, replace=False, p=share)]
     means = means.astype(np.float64)
     lengths = row_lengths(means)
     return scaled_rows(means, 1.0 / np.where(lengths > 0, lengths, 1.0))
 
 
-def distinct_rows(rows, weights):
-    """Distinct rows in an order of their own, with summed weights.
+def distinct_rows(rows: Any, weights: FloatArray) -> tuple[Any, FloatArray]:
+    """Return the distinct rows in an order that depends on their values alone, with summed weights.
 
-    Rows that differ by no more than rounding, as those that were scaled before, are the same. So
-    what is made of them does not depend on the order of the rows, and a row of weight 2 is a row
-    given twice. The order is that of the projections on a fixed direction, which rounding hardly
-    ever swaps.
+    Rows that differ only by rounding, such as scaled copies, count as equal. So results do not
+    depend on the order of the rows, and a row of weight 2 is the same as two copies. The order is
+    that of the projections on a fixed direction, which rounding hardly ever changes.
 
     Parameters
     ----------
@@ -117,16 +137,16 @@ def distinct_rows(rows, weights):
     with single_threaded_blas():
         projections = np.concatenate(
             [
-                rows[start : start + _CHUNK].astype(np.float64) @ direction
-                for start in range(0, rows.shape[0], _CHUNK)
+                rows[start : start + _ROWS_PER_PROJECTION].astype(np.float64) @ direction
+                for start in range(0, rows.shape[0], _ROWS_PER_PROJECTION)
             ]
         )
     order = np.argsort(projections, kind="stable")
     rows, weights, projections = rows[order], weights[order], projections[order]
     is_new = np.ones(len(order), dtype=bool)
-    rounding = _ROUNDING * float(np.finfo(rows.dtype).eps)
-    near = np.diff(projections) <= rounding * np.abs(direction).sum()
-    for i in np.flatnonzero(near) + 1:
+    rounding = _ROUNDING_UNITS * float(np.finfo(rows.dtype).eps)
+    is_near = np.diff(projections) <= rounding * np.abs(direction).sum()
+    for i in (np.flatnonzero(is_near) + 1).tolist():
         is_new[i] = _differ(rows, i, i - 1, rounding)
     if is_new.all():
         return rows, weights
@@ -134,22 +154,30 @@ def distinct_rows(rows, weights):
     return rows[first], np.add.reduceat(weights, first)
 
 
-def _differ(rows, i, j, rounding):
+def _differ(rows: Any, i: int, j: int, rounding: float) -> bool:
+    """Return whether two rows differ by more than rounding."""
     if not sp.issparse(rows):
         return bool((np.abs(rows[i] - rows[j]) > rounding).any())
-    mine, others = (slice(*rows.indptr[k : k + 2]) for k in (i, j))
+    first, second = (slice(*rows.indptr[k : k + 2]) for k in (i, j))
     return not (
-        np.array_equal(rows.indices[mine], rows.indices[others])
-        and (np.abs(rows.data[mine] - rows.data[others]) <= rounding).all()
+        np.array_equal(rows.indices[first], rows.indices[second])
+        and (np.abs(rows.data[first] - rows.data[second]) <= rounding).all()
     )
 
 
-def spherical_kmeans_plusplus(rows, n_seeds, *, weights=None, rng=None, n_trials=None):
-    """Choose rows far from each other: greedy k-means++ with the distance 1 − cosine.
+def spherical_kmeans_plusplus(
+    rows: Any,
+    n_seeds: int,
+    *,
+    weights: ArrayLike | None = None,
+    rng: np.random.RandomState | None = None,
+    n_trials: int | None = None,
+) -> NDArray[np.intp]:
+    """Choose rows that are far from each other: greedy k-means++ with the distance 1 − cosine.
 
-    The next seed is the best of some rows drawn with probability proportional to weight × distance
-    to the nearest seed, where the best leaves the smallest sum of distances [1]_.
-    On unit rows 1 − cosine is half the squared Euclidean distance.
+    Each seed is the best of several rows that are drawn with probability proportional to weight ×
+    distance to the nearest seed; the best one leaves the smallest sum of distances [1]_. On unit
+    rows, 1 − cosine is half the squared Euclidean distance.
 
     Parameters
     ----------
@@ -158,16 +186,16 @@ def spherical_kmeans_plusplus(rows, n_seeds, *, weights=None, rng=None, n_trials
     n_seeds : int
         At most n_rows.
     weights : ndarray of shape (n_rows,), default=None
-        Not negative, some positive; None: equal.
+        Not negative, and not all zero; None: equal.
     rng : numpy.random.RandomState, default=None
-        None: numpy's global one.
+        None: NumPy's global generator.
     n_trials : int, default=None
-        Rows drawn for each seed, at least 1; None: 2 + log(n_seeds).
+        Number of rows drawn for each seed, at least 1; None: 2 + log(n_seeds).
 
     Returns
     -------
     ndarray of shape (n_seeds,)
-        Indices of distinct rows.
+        Positions of distinct rows.
 
     References
     ----------
@@ -182,49 +210,55 @@ def spherical_kmeans_plusplus(rows, n_seeds, *, weights=None, rng=None, n_trials
     >>> sorted(int(label) for label in chosen // 5)
     [0, 1, 2]
     """
-    rng = check_random_state(None) if rng is None else rng
+    rng = check_random_state(rng)
     n_rows = rows.shape[0]
     weights = np.ones(n_rows) if weights is None else np.asarray(weights, dtype=np.float64)
     n_trials = 2 + int(np.log(n_seeds)) if n_trials is None else n_trials
-    noise = 64 * np.finfo(rows.dtype).eps  # a copy of a seed is not at a distance from it
-
-    def distances_to(candidates):
-        seeds = rows[candidates]
-        seeds = seeds.toarray() if sp.issparse(seeds) else seeds
-        cosines = (rows @ seeds.T).T if sp.issparse(rows) else threaded_matmul(seeds, rows.T)
-        distances = np.subtract(1.0, cosines, out=cosines)
-        distances *= distances >= noise
-        return distances
 
     chosen = np.empty(n_seeds, dtype=np.intp)
     chosen[0] = rng.choice(n_rows, p=weights / weights.sum())
-    nearest = distances_to(chosen[:1])[0]
+    nearest = _distances(rows, chosen[:1])[0]  # of each row to the nearest seed
     rough_weights = weights.astype(nearest.dtype)
     n_chosen = 1
     while n_chosen < n_seeds:
         masses = np.cumsum(weights * nearest, dtype=np.float64)
-        if masses[-1] <= 0:  # fewer distinct rows than seeds: any rows will do
+        if masses[-1] <= 0:  # fewer distinct rows than seeds: choose any of the others
             rest = np.setdiff1d(np.arange(n_rows), chosen[:n_chosen])
             chosen[n_chosen:] = rng.choice(rest, n_seeds - n_chosen, replace=False)
             break
-        # A pool drawn now serves several seeds: a row that has come nearer to a seed since then is
-        # passed over as often as if it were drawn now. Early seeds change more, and get less.
-        most = min(_POOL, max(_LARGEST_POOL // rows.shape[1], n_trials))
-        size = min(n_trials * min(n_chosen, n_seeds - n_chosen), max(most, n_trials))
+        # A pool that is drawn now serves several seeds: a row that has come closer to a seed since
+        # then is skipped as often as if it were drawn now. Distances change more while there are
+        # few seeds, so the first pools are smaller.
+        largest = min(_POOL_SIZE, max(_MAX_POOL_ENTRIES // rows.shape[1], n_trials))
+        size = min(n_trials * min(n_chosen, n_seeds - n_chosen), max(largest, n_trials))
         draws = rng.uniform(size=size) * masses[-1]
         pool = np.searchsorted(masses, draws, side="right").clip(max=n_rows - 1)
-        distances, drawn_at = distances_to(pool), nearest[pool]
+        distances, nearest_when_drawn = _distances(rows, pool), nearest[pool]
         unused = np.arange(size)
         while n_chosen < n_seeds and len(unused) >= n_trials:
-            still = rng.uniform(size=len(unused)) * drawn_at[unused] <= nearest[pool[unused]]
-            usable = unused[still & (nearest[pool[unused]] > 0)]
+            thresholds = rng.uniform(size=len(unused)) * nearest_when_drawn[unused]
+            is_kept = thresholds <= nearest[pool[unused]]
+            usable = unused[is_kept & (nearest[pool[unused]] > 0)]
             if len(usable) < n_trials:
                 break
             trials, unused = usable[:n_trials], usable[n_trials:]
-            drawn_at[unused] = nearest[pool[unused]]
+            nearest_when_drawn[unused] = nearest[pool[unused]]
             remaining = np.minimum(distances[trials], nearest)
-            best = np.argmin(np.einsum("ij,j->i", remaining, rough_weights))  # not threaded BLAS
+            # einsum does not start the threads of BLAS.
+            best = np.argmin(np.einsum("ij,j->i", remaining, rough_weights))
             chosen[n_chosen] = pool[trials[best]]
             nearest = remaining[best]
             n_chosen += 1
     return chosen
+
+
+def _distances(rows: Any, seeds: NDArray[np.intp]) -> NDArray[Any]:
+    """Compute 1 − cosine of each seed with each row; copies of a seed have distance 0."""
+    directions = rows[seeds]
+    if sp.issparse(rows):
+        cosines = (rows @ directions.toarray().T).T
+    else:
+        cosines = threaded_matmul(directions, rows.T)
+    distances: NDArray[Any] = np.subtract(1.0, cosines, out=cosines)
+    distances *= distances >= 64 * np.finfo(rows.dtype).eps
+    return distances

@@ -1,87 +1,219 @@
-"""Where EM starts: from too many components merged down, or from as many seeds as are wanted.
+"""The start of EM: components that are merged from many, drawn from the rows, or given.
 
-Merging happens on a sample of distinct rows, whatever engine holds the others: copies of rows
-change nothing, and the time does not grow with the number of rows.
+Merging works on a sample of distinct rows, whatever engine holds the others: copies of rows change
+nothing, and the time does not grow with the number of rows.
 """
 
-from dataclasses import dataclass
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from numbers import Real
+from typing import Any
 
 import numpy as np
 
+from vmfmix.engines.base import Engine
 from vmfmix.engines.choice import choose_engine
-from vmfmix.fitting.seeding import distinct_rows, means_from_rows
+from vmfmix.fitting.progress import Reporter
+from vmfmix.fitting.seeding import distinct_rows, means_from_rows, seed_means
+from vmfmix.fitting.validation import merges_components, validate_initial_values
 from vmfmix.merging.isotropy import isotropy
-from vmfmix.merging.path import merge_path
-from vmfmix.merging.selection import N_PATHS, Paths, choose
+from vmfmix.merging.path import Partition, Report, merge_path
+from vmfmix.merging.selection import RULES, MergePaths, Scores, select_n_components
+from vmfmix.model import em
 from vmfmix.model.matrices import stacked
-from vmfmix.model.statistics import MixtureParameters, maximize
+from vmfmix.model.statistics import (
+    ConcentrationPrior,
+    FloatArray,
+    MixtureParameters,
+    SufficientStatistics,
+    maximize,
+)
 from vmfmix.model.threads import single_threaded_blas
 
-_ROWS = 12_000  # of the sample, or more where many components are started from
-_ROWS_PER_COMPONENT = 20  # that merging starts from
-_MOST_COMPONENTS = 600  # to start from where their number is to be found
-_TIMES_AS_MANY = 3  # as are wanted, to start from
-_ENOUGH = 50  # to start from where fewer are wanted
-_MANY_MORE = 4000  # than are wanted: time and memory grow with the square of their number
-_ROWS_PER_SEED = 10
-_BACKGROUND = 0.01  # weight that a background starts with
-_TRIALS = 4  # for each seed: more are for starts that nothing is merged of
+# Of the sample that components are merged on: more rows if merging starts from many components.
+_SAMPLE_ROWS = 12_000
+_SAMPLE_ROWS_PER_COMPONENT = 20
+
+# The number of components that merging starts from, unless `n_components_init` is given.
+_MAX_COMPONENTS_INIT = 600  # for n_components="auto"
+_INIT_FACTOR = 3  # times `n_components`
+_MIN_COMPONENTS_INIT = 50  # if there are enough rows
+_MAX_EXTRA_COMPONENTS = 4000  # time and memory grow with the square of the number
+
+_SEEDING_ROWS_PER_COMPONENT = 10
+_SEEDING_TRIALS = 4  # fewer than for a start without merging, which cannot correct bad seeds
+_BACKGROUND_WEIGHT = 0.01
 
 
 @dataclass
 class MergedStart:
-    """Components to start EM from, and how they came about.
+    """Components that were merged on a sample of the rows.
 
     Parameters
     ----------
     partitions : list of Partition
         The merge path.
     n_components : int
-        Where it is cut.
+        Number of components that was chosen or given.
     scores : dict
-        {number of components: score}; empty where the number was given.
+        {number of components: score}; empty if the number was given.
     scale : float
         Mean weight of the distinct rows, which is 1 in the statistics of the path.
     isotropy : float
-        How evenly rows scatter within clusters, from 0 to 1; see `vmfmix.isotropy.isotropy`.
+        How evenly rows scatter within clusters, from 0 to 1; see `vmfmix.merging.isotropy`.
     """
 
-    partitions: list
+    partitions: list[Partition]
     n_components: int
-    scores: dict
+    scores: Scores
     scale: float
     isotropy: float
 
     @property
-    def statistics(self):
-        """Sufficient statistics where the path is cut."""
-        above = [each for each in self.partitions if each.n_components >= self.n_components][-1]
-        return above.cut(self.n_components)
+    def statistics(self) -> SufficientStatistics:
+        """Sufficient statistics at the chosen number of components."""
+        before = [each for each in self.partitions if each.n_components >= self.n_components][-1]
+        return before.cut(self.n_components)
+
+
+@dataclass
+class Start:
+    """Initial parameters of the final stage of EM.
+
+    Parameters
+    ----------
+    parameters : MixtureParameters
+    n_components : int
+        Number of components that was chosen or given.
+    isotropy : float or None
+        Of a "pooled" fit.
+    prior : ConcentrationPrior or None
+        Of the fit that is continued; None: estimated in the first pass.
+    merged : MergedStart or None
+        If components were merged.
+    iterations : list of (n_components, log_likelihood, seconds)
+        Of the interrupted fit that is resumed.
+    continues : bool
+        Whether this continues an earlier fit.
+    """
+
+    parameters: MixtureParameters
+    n_components: int
+    isotropy: float | None = None
+    prior: ConcentrationPrior | None = None
+    merged: MergedStart | None = None
+    iterations: list[tuple[int, float, float]] = field(default_factory=list)
+    continues: bool = False
+
+
+def new_start(
+    estimator: Any,
+    engine: Engine,
+    rng: np.random.RandomState,
+    reporter: Reporter,
+    store: em.IterationStore | None = None,
+) -> Start:
+    """Compute initial parameters as the estimator asks: merged, seeded or given.
+
+    Parameters
+    ----------
+    estimator : VMFMixture
+        Its parameters are read, nothing is set.
+    engine : Engine
+    rng : numpy.random.RandomState
+    reporter : Reporter
+    store : IterationStore, default=None
+        Progress of the stage with tied concentrations.
+
+    Returns
+    -------
+    Start
+    """
+    is_fixed = isinstance(estimator.concentration, Real)
+    shared = estimator.concentration if is_fixed else "tied"
+    merged, weights, concentrations = None, None, None
+    if merges_components(estimator):
+        merged = engine.broadcast(_merge(estimator, engine, rng, reporter))
+        cut = maximize(merged.statistics, concentration=shared)
+        means, weights, concentrations = cut.means, cut.weights, cut.concentrations
+    else:
+        means, weights, concentrations = validate_initial_values(
+            estimator.n_components,
+            engine.n_features,
+            means_init=estimator.means_init,
+            weights_init=estimator.weights_init,
+            concentrations_init=estimator.concentrations_init,
+        )
+        if means is None:
+            means = engine.broadcast(
+                seed_means(engine, estimator.n_components, estimator.init_params, rng)
+            )
+    parameters = initial_parameters(
+        engine,
+        means,
+        weights=weights,
+        concentrations=concentrations,
+        concentration=shared,
+        has_background=estimator.background,
+    )
+    has_own_concentrations = estimator.concentration in ("free", "pooled")
+    if has_own_concentrations and concentrations is None:
+        stage = em.tied_first(
+            hard=estimator.assignment == "hard", max_iter=estimator.max_iter, tol=estimator.tol
+        )
+        parameters = em.fit(engine, parameters, stage, store=store).parameters
+    n_components, isotropy_ = estimator.n_components, None
+    if merged is not None:
+        n_components = merged.n_components
+    if estimator.concentration == "pooled":
+        isotropy_ = merged.isotropy if merged else measure_isotropy(engine, parameters, rng)
+    return Start(parameters, n_components, isotropy_, merged=merged)
+
+
+def _merge(
+    estimator: Any, engine: Engine, rng: np.random.RandomState, reporter: Reporter
+) -> MergedStart:
+    """Merge components as the parameters of the estimator say."""
+    n_init, means = estimator.n_components_init, estimator.means_init
+    if means is not None:
+        n_init = len(means) if n_init is None else n_init
+        means, _, _ = validate_initial_values(n_init, engine.n_features, means_init=means)
+    return merged_start(
+        engine,
+        estimator.n_components,
+        n_components_init=n_init,
+        means_init=means,
+        init_params=estimator.init_params,
+        cost=estimator.merge,
+        selection=estimator.selection,
+        rng=rng,
+        report=reporter.merging,
+    )
 
 
 def merged_start(
-    engine,
-    n_components,
+    engine: Engine,
+    n_components: int | str,
     *,
-    n_components_init=None,
-    means_init=None,
-    init_params="k-means++",
-    cost="likelihood",
-    selection="auto",
-    rng=None,
-    report=None,
-):
-    """Seed many components and merge them.
+    n_components_init: int | None = None,
+    means_init: FloatArray | None = None,
+    init_params: str = "k-means++",
+    cost: str = "likelihood",
+    selection: str | Callable[[Any, Any], float] = "auto",
+    rng: np.random.RandomState,
+    report: Report | None = None,
+) -> MergedStart:
+    """Draw many components from a sample of the rows and merge them.
 
     Parameters
     ----------
     engine : Engine
     n_components : int or "auto"
-        Where to stop; "auto": all the way to 1, and `selection` chooses.
+        Number of components to merge down to; "auto": merge down to 1, and let `selection` choose.
     n_components_init : int, default=None
-        How many to start from. None: three times `n_components`, at most 4000 more than that, and
-        at least a twentieth of the distinct rows up to 50; for "auto" an eighth of the distinct
-        rows, at most 600.
+        Number of components to start from. None: see `default_n_components_init`.
     means_init : ndarray of shape (n_components_init, n_features), default=None
         Unit rows to start from.
     init_params : str, default="k-means++"
@@ -89,10 +221,10 @@ def merged_start(
     cost : str, default="likelihood"
         See `vmfmix.merging.pairs.merge_components`.
     selection : str or callable, default="auto"
-        See `vmfmix.merging.selection.choose`.
+        See `vmfmix.merging.selection.select_n_components`.
     rng : numpy.random.RandomState
     report : callable, default=None
-        Told of each step; see `vmfmix.merging.path.merge_path`.
+        Called after each E step; see `vmfmix.merging.path.merge_path`.
 
     Returns
     -------
@@ -108,101 +240,104 @@ def merged_start(
     >>> merged_start(choose_engine(X), "auto", rng=np.random.RandomState(0)).n_components
     4
     """
-    wanted = n_components_init or default_n_components_init(n_components, engine.n_used_rows)
-    rows, weights = distinct_rows(*engine.sample(merge_sample_size(wanted), rng))
+    n_init = n_components_init or default_n_components_init(n_components, engine.n_used_rows)
+    rows, weights = distinct_rows(*engine.sample(merge_sample_size(n_init), rng))
+    n_rows = rows.shape[0]
     if n_components_init is None:
-        wanted = default_n_components_init(n_components, rows.shape[0])
-    n_components_init = min(wanted, rows.shape[0])
+        n_init = default_n_components_init(n_components, n_rows)
+    n_init = min(n_init, n_rows)
     # With mean weight 1, so that copies of all rows change nothing at all.
     scale = float(weights.mean())
     sample_engine = choose_engine(rows, sample_weight=weights / scale)
-    find = n_components == "auto"
+    n_end = 1 if isinstance(n_components, str) else n_components
 
-    def walk():
-        means = means_init
+    def new_path() -> list[Partition]:
+        means: Any = means_init
         if means is None:
-            some = _some(rows.shape[0], _ROWS_PER_SEED * n_components_init, rng)
+            subset = _draw_rows(n_rows, _SEEDING_ROWS_PER_COMPONENT * n_init, rng)
             means = means_from_rows(
-                rows[some],
-                weights[some],
-                n_components_init,
-                init_params,
-                rng,
-                n_trials=_TRIALS,
+                rows[subset], weights[subset], n_init, init_params, rng, n_trials=_SEEDING_TRIALS
             )
         return merge_path(
             sample_engine,
             rows,
             means,
-            n_components=1 if find else n_components,
+            n_components=n_end,
             cost=cost,
-            label_all=find,
+            label_all=n_components == "auto",
             rng=rng,
             report=report,
         )
 
     with single_threaded_blas():
-        partitions, scores = walk(), {}
-        if partitions[-1].n_components > (1 if find else n_components):  # somebody stopped it
-            n_components = partitions[-1].n_components
-        elif find:
-            n_paths = N_PATHS.get(selection, 1) if isinstance(selection, str) else 1
-            others = [walk() for _ in range(n_paths - 1)]
-            paths = Paths([partitions, *others], rows, weights / scale, sample_engine, rng)
-            n_components, scores = choose(paths, selection)
-        n_components = min(n_components, partitions[0].n_components)
+        partitions = new_path()
+        chosen, scores = n_end, Scores()
+        if partitions[-1].n_components > n_end:  # a callback stopped the merging
+            chosen = partitions[-1].n_components
+        elif n_components == "auto":
+            n_paths = RULES[selection].n_paths if isinstance(selection, str) else 1
+            paths = [partitions, *(new_path() for _ in range(n_paths - 1))]
+            chosen, scores = select_n_components(
+                MergePaths(paths, rows, weights / scale, sample_engine, rng), selection
+            )
+        chosen = min(chosen, partitions[0].n_components)
         labeled = [each for each in partitions if each.labels is not None]
-        there = min(labeled, key=lambda each: abs(each.n_components - n_components))
-        evenness = isotropy(rows, there.labels, rng)
-    return MergedStart(partitions, n_components, scores, scale, evenness)
+        nearest = min(labeled, key=lambda each: abs(each.n_components - chosen))
+        evenness = isotropy(rows, nearest.row_labels, rng)
+    return MergedStart(partitions, chosen, scores, scale, evenness)
 
 
-def merge_sample_size(n_components_init):
-    """Most rows that a merge path from so many components looks at."""
-    return max(_ROWS, _ROWS_PER_COMPONENT * n_components_init)
+def default_n_components_init(n_components: int | str, n_rows: int) -> int:
+    """Return the number of components that merging starts from.
 
-
-def measure_isotropy(engine, parameters, rng):
-    """Isotropy of the scatter within components; see `vmfmix.isotropy.isotropy`.
+    Three times `n_components`, at most 4000 more than that, and at least a twentieth of the rows
+    up to 50; for "auto" an eighth of the rows, at most 600, but among few rows half of them up
+    to 20.
 
     Parameters
     ----------
-    engine : Engine
-    parameters : MixtureParameters
-    rng : numpy.random.RandomState
+    n_components : int or "auto"
+    n_rows : int
+        Number of distinct rows.
 
     Returns
     -------
-    float
-        From 0 to 1.
+    int
     """
-    rows, _ = distinct_rows(*engine.sample(_ROWS, rng))
-    labels = choose_engine(rows).assign(parameters).labels
-    in_clusters = labels < len(parameters.weights) - parameters.has_background
-    return isotropy(rows[in_clusters], labels[in_clusters], rng)
-
-
-def default_n_components_init(n_components, n_rows):
-    """How many components merging starts from, if nobody says."""
-    if n_components == "auto":
-        return min(_MOST_COMPONENTS, max(n_rows // 8, min(n_rows // 2, 20), 1))
+    if isinstance(n_components, str):
+        return min(_MAX_COMPONENTS_INIT, max(n_rows // 8, min(n_rows // 2, 20), 1))
     if n_components == 1:
         return 1
-    more = min((_TIMES_AS_MANY - 1) * n_components, _MANY_MORE)
-    return max(n_components, min(n_components + more, n_rows // 2), min(_ENOUGH, n_rows // 20))
+    extra = min((_INIT_FACTOR - 1) * n_components, _MAX_EXTRA_COMPONENTS)
+    return max(
+        n_components,
+        min(n_components + extra, n_rows // 2),
+        min(_MIN_COMPONENTS_INIT, n_rows // 20),
+    )
 
 
-def _some(n_rows, size, rng):
-    """Indices of some rows, in their order."""
+def merge_sample_size(n_components_init: int) -> int:
+    """Return the number of rows in the sample that so many components are merged on."""
+    return max(_SAMPLE_ROWS, _SAMPLE_ROWS_PER_COMPONENT * n_components_init)
+
+
+def _draw_rows(n_rows: int, size: int, rng: np.random.RandomState) -> Any:
+    """Draw positions of rows, in order."""
     if size >= n_rows:
         return slice(None)
     return np.sort(rng.choice(n_rows, size, replace=False))
 
 
 def initial_parameters(
-    engine, means, *, weights=None, concentrations=None, concentration="tied", has_background=False
-):
-    """Parameters around given mean directions; what is not given comes from a hard partition.
+    engine: Engine,
+    means: Any,
+    *,
+    weights: FloatArray | None = None,
+    concentrations: FloatArray | None = None,
+    concentration: str | float = "tied",
+    has_background: bool = False,
+) -> MixtureParameters:
+    """Complete mean directions to parameters, from the partition of the rows by nearest mean.
 
     Parameters
     ----------
@@ -210,11 +345,12 @@ def initial_parameters(
     means : ndarray or CSR array of shape (n_components, n_features)
         Unit rows.
     weights, concentrations : ndarray of shape (n_components,), default=None
-    concentration : "tied", "free" or float
-        As the fit will estimate it; "free" starts from one shared value.
-    has_background : bool
-        Add a uniform component, which starts with little weight: it grows faster than clusters that
-        lost their rows to it come back.
+        None: estimated from the partition.
+    concentration : {"tied", "free"} or float, default="tied"
+        What the fit will estimate; "free" starts from one shared value.
+    has_background : bool, default=False
+        Add a uniform component. It starts with a small weight, since it takes rows from clusters
+        faster than they come back.
 
     Returns
     -------
@@ -229,7 +365,6 @@ def initial_parameters(
     >>> initial_parameters(engine, np.eye(2), concentration=10.0).weights
     array([0.75, 0.25])
     """
-    dim = means.shape[1]
     if weights is None or concentrations is None:
         estimate = maximize(
             engine.accumulate(MixtureParameters.nearest(means), hard=True),
@@ -238,9 +373,38 @@ def initial_parameters(
         weights = np.maximum(estimate.weights, 1e-6) if weights is None else weights
         concentrations = estimate.concentrations if concentrations is None else concentrations
     if has_background:
-        weights = np.append(weights, _BACKGROUND * weights.sum())
-        means = stacked([means, np.eye(1, dim)])
+        weights = np.append(weights, _BACKGROUND_WEIGHT * weights.sum())
+        means = stacked([means, np.eye(1, means.shape[1])])
         concentrations = np.append(concentrations, 0.0)
     return MixtureParameters(
         weights / weights.sum(), means, concentrations, has_background=has_background
     )
+
+
+def measure_isotropy(
+    engine: Engine, parameters: MixtureParameters, rng: np.random.RandomState
+) -> float:
+    """Estimate the isotropy of the scatter within components; see `vmfmix.merging.isotropy`.
+
+    Parameters
+    ----------
+    engine : Engine
+    parameters : MixtureParameters
+    rng : numpy.random.RandomState
+
+    Returns
+    -------
+    float
+        From 0 to 1.
+    """
+    rows, _ = distinct_rows(*engine.sample(_SAMPLE_ROWS, rng))
+    labels = choose_engine(rows).assign(parameters).labels
+    in_clusters = labels < len(parameters.weights) - parameters.has_background
+    return isotropy(rows[in_clusters], labels[in_clusters], rng)
+
+
+def mean_of_unit_rows(engine: Engine) -> FloatArray:
+    """Compute the weighted mean of the unit rows, of shape (n_features,)."""
+    statistics = engine.accumulate(MixtureParameters.uniform(engine.n_features), hard=True)
+    mean: FloatArray = statistics.resultants[0] / max(statistics.weight, np.finfo(float).tiny)
+    return mean

@@ -1,49 +1,60 @@
-"""Rows that come once, batch by batch: what is remembered of them, and stepwise EM.
+"""Stepwise EM for `partial_fit`: rows that arrive in batches.
 
-The first rows are kept, and the mixture is fitted to all of them anew each time their number has
-doubled: where clusters are cannot be told from the first few. From then on a batch moves the
-running sums over rows towards its own, and is forgotten.
+The first rows are kept, and the mixture is fitted to all of them again each time their number has
+doubled: a few rows do not show where the clusters are. After that, each batch moves the running
+sums over rows towards its own sums, and is forgotten.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from vmfmix.distribution import mean_resultant_length
 from vmfmix.model.matrices import scaled_rows, stacked
-from vmfmix.model.statistics import ConcentrationPrior, SufficientStatistics, maximize
+from vmfmix.model.statistics import (
+    ConcentrationPrior,
+    FloatArray,
+    MixtureParameters,
+    SufficientStatistics,
+    maximize,
+)
 
-_FORGETTING = 0.7  # above ½ for convergence; at 1 all rows since the start would count alike
+# Exponent of the step size: above ½ for convergence; at 1 all rows would count alike.
+_FORGETTING = 0.7
 
 
 @dataclass(frozen=True)
 class Stream:
-    """What is remembered of the rows that were seen.
+    """The rows of a stream so far, or their running sums.
 
     Parameters
     ----------
     capacity : int
-        Most rows that are kept.
+        Maximum number of rows that are kept.
     n_rows : int
-        That were seen.
+        Number of rows so far.
     kept : tuple of (rows, sample weights)
-        While they are kept: all of them, by batches.
+        The batches so far, while rows are kept.
     keeps : bool
+        Whether rows are kept.
     next_fit : int
-        Number of rows from which on the mixture is fitted to all of them.
+        Number of rows at which the mixture is fitted to all of them.
     statistics : SufficientStatistics or None
-        Running sums, as of all rows that were seen; None before the first fit.
+        Running sums on the scale of all rows so far; None before the first fit.
     prior : ConcentrationPrior or None
         Of the last fit.
     weight_of_fit : float
-        Of the rows of the last fit.
+        Total weight of the rows of the last fit.
     copies : float
-        That a row of weight 1 counts as.
+        Copies of a row that weight 1 stands for.
     """
 
     capacity: int
     n_rows: int = 0
-    kept: tuple = ()
+    kept: tuple[tuple[Any, FloatArray], ...] = ()
     keeps: bool = True
     next_fit: int = 1
     statistics: SufficientStatistics | None = None
@@ -52,8 +63,16 @@ class Stream:
     copies: float = 1.0
 
     @classmethod
-    def after(cls, parameters, n_rows, *, weight=None, prior=None, copies=1.0):
-        """The stream behind a fit, whose sums are those that lead to its parameters."""
+    def after_fit(
+        cls,
+        parameters: MixtureParameters,
+        n_rows: int,
+        *,
+        weight: float = 0.0,
+        prior: ConcentrationPrior | None = None,
+        copies: float = 1.0,
+    ) -> Stream:
+        """Return the stream that continues a fit, with the sums that lead to its parameters."""
         weight = weight or float(n_rows)
         counts = weight * parameters.weights
         lengths = mean_resultant_length(parameters.concentrations, parameters.means.shape[1])
@@ -75,24 +94,29 @@ class Stream:
             copies=copies,
         )
 
-    def with_rows(self, rows, weights):
-        """The stream after one more batch, whose sums are still to be added."""
+    def with_batch(self, rows: Any, weights: FloatArray) -> Stream:
+        """Return the stream with one more batch, whose sums are not added yet."""
         n_rows = self.n_rows + rows.shape[0]
         kept = (*self.kept, (rows, weights)) if self.keeps else ()
         return replace(self, n_rows=n_rows, kept=kept)
 
-    def all_rows(self):
-        """All rows that were kept, and their weights."""
+    def all_rows(self) -> tuple[Any, FloatArray]:
+        """Return all rows that are kept, and their weights."""
         rows, weights = zip(*self.kept)
         return stacked(rows), np.concatenate(weights)
 
     @property
-    def wants_fit(self):
-        """Whether the mixture is to be fitted to all rows that were kept."""
+    def needs_fit(self) -> bool:
+        """Whether it is time to fit the mixture to all rows that are kept."""
         return self.keeps and self.n_rows >= min(self.next_fit, self.capacity)
 
-    def fitted(self, statistics, prior, copies):
-        """The stream after such a fit; once there are enough rows, they are kept no longer."""
+    def with_fit(
+        self,
+        statistics: SufficientStatistics,
+        prior: ConcentrationPrior | None,
+        copies: float,
+    ) -> Stream:
+        """Return the stream after a fit to all of its rows; a full stream stops keeping rows."""
         keeps = self.n_rows < self.capacity
         return replace(
             self,
@@ -105,48 +129,63 @@ class Stream:
             copies=copies,
         )
 
-    def moved(self, batch):
-        """The stream after the sums of a batch were added [1]_.
+    def moved_towards(self, batch: SufficientStatistics) -> Stream:
+        """Return the stream after adding the sums of a batch [1]_.
 
         Per row, s ← (1 − γ) s + γ s', with γ = (weight of the batch / weight of all rows)^0.7:
-        what was said of a row with parameters of long ago is forgotten.
+        responsibilities that were computed with old parameters are forgotten.
 
         References
         ----------
         .. [1] O. Cappé, E. Moulines (2009). On-line expectation-maximization algorithm for latent
            data models. Journal of the Royal Statistical Society B 71 (3), 593-613.
         """
-        assert self.statistics is not None
         if batch.weight == 0:
             return self
-        weight = self.statistics.weight + batch.weight
+        before = self._sums()
+        weight = before.weight + batch.weight
         step = (batch.weight / weight) ** _FORGETTING
-        before = self.statistics.scaled((1.0 - step) * weight / self.statistics.weight)
-        statistics = replace(before + batch.scaled(step * weight / batch.weight), weight=weight)
-        return replace(self, statistics=statistics)
+        statistics = before.scaled((1.0 - step) * weight / before.weight)
+        statistics = statistics + batch.scaled(step * weight / batch.weight)
+        return replace(self, statistics=replace(statistics, weight=weight))
 
-    def prior_now(self, concentration, has_background, own_share):
-        """The prior of the last fit, with pseudo-rows that grow as the counts do, or None.
+    def parameters(
+        self, concentration: str | float, has_background: bool = False, own_share: float = 1.0
+    ) -> tuple[MixtureParameters, ConcentrationPrior | None]:
+        """Return the mixture that the running sums lead to, and its prior.
 
-        So a component of mean size takes the same share of its concentration from its own rows.
+        Parameters
+        ----------
+        concentration : {"pooled", "free", "tied"} or float
+        has_background : bool, default=False
+        own_share : float, default=1.0
+            See `ConcentrationPrior.pooled`.
         """
-        if concentration not in ("free", "pooled"):
-            return None
-        assert self.statistics is not None
-        if self.prior is None:
-            own = slice(None, len(self.statistics.counts) - has_background)
-            return ConcentrationPrior.pooled(self.statistics.selected(own), own_share)
-        least = ConcentrationPrior.count
-        growth = self.statistics.weight / self.weight_of_fit
-        return replace(self.prior, count=least + (self.prior.count - least) * growth)
-
-    def parameters(self, concentration, has_background=False, own_share=1.0):
-        """The mixture that the running sums make, and its prior."""
-        prior = self.prior_now(concentration, has_background, own_share)
+        prior = None
+        if concentration in ("free", "pooled"):
+            prior = self._grown_prior(has_background, own_share)
         parameters = maximize(
-            self.statistics,
+            self._sums(),
             concentration="free" if prior else concentration,
             prior=prior,
             has_background=has_background,
         )
         return parameters, prior
+
+    def _grown_prior(self, has_background: bool, own_share: float) -> ConcentrationPrior:
+        """Return the prior of the last fit, with pseudo-rows that grow as the counts do.
+
+        A component of average size then takes the same share of its concentration from its own
+        rows as before.
+        """
+        statistics = self._sums()
+        if self.prior is None:
+            own = slice(None, len(statistics.counts) - has_background)
+            return ConcentrationPrior.pooled(statistics.selected(own), own_share)
+        minimum = ConcentrationPrior.MIN_COUNT
+        growth = statistics.weight / self.weight_of_fit
+        return replace(self.prior, count=minimum + (self.prior.count - minimum) * growth)
+
+    def _sums(self) -> SufficientStatistics:
+        assert self.statistics is not None, "the stream has sums after the first fit"
+        return self.statistics

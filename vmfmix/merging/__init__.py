@@ -1,1 +1,5 @@
-"""Merging of components: costs, the merge path and the choice of the number of components."""
+"""Merging of components: costs, the merge path, and the choice of the number of components."""
+
+from vmfmix.merging.history import MergeHistory
+
+__all__ = ["MergeHistory"]

@@ -1,25 +1,33 @@
-"""In how many directions the rows of a cluster scatter around its mean.
+"""The number of directions in which the rows of a cluster scatter around its mean.
 
-A von Mises-Fisher component scatters evenly in all directions at right angles to its mean. Clusters
-of real embeddings scatter in few: their likelihood is far too sure of itself, and who relies on it
-must know how far.
+A von Mises-Fisher component scatters evenly in all directions perpendicular to its mean. Clusters
+of real embeddings scatter in few directions, so that their likelihood is overconfident; the
+isotropy measures by how much.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from vmfmix.model.matrices import row_products
 
-_FEWEST_ROWS = 8  # of a cluster that is looked at
-_DRAWS = 4000
+_MIN_ROWS = 8  # smaller clusters are left out
+_N_DRAWS = 4000
 
 
-def effective_dimension(rows, labels, rng):
-    """Effective dimension of the scatter within clusters.
+def effective_dimension(
+    rows: Any, labels: NDArray[np.integer], rng: np.random.RandomState
+) -> float:
+    """Estimate the effective dimension of the scatter within clusters.
 
     The reciprocal of the mean squared cosine between the differences of two pairs of rows of the
-    same cluster: the number of directions where rows scatter evenly in some and not in others, and
-    near (tr Σ)² / tr Σ² for a scatter Σ in many. Means need not be known, and wide clusters count
-    no more than tight ones; clusters count by their size.
+    same cluster. If rows scatter evenly in some directions and not at all in the others, it is the
+    number of these directions; for a covariance matrix Σ of high dimension it is close to
+    (tr Σ)² / tr Σ². Means need not be known. Wide clusters do not count more than tight ones;
+    clusters count in proportion to their size.
 
     Parameters
     ----------
@@ -30,7 +38,7 @@ def effective_dimension(rows, labels, rng):
     Returns
     -------
     float
-        From 1 to n_features; NaN where no cluster has 8 rows, or rows do not scatter.
+        From 1 to n_features; NaN if no cluster has 8 rows, or if rows do not scatter.
 
     Examples
     --------
@@ -45,23 +53,24 @@ def effective_dimension(rows, labels, rng):
     by_cluster = np.argsort(labels, kind="stable")
     counts = np.bincount(labels)
     starts = np.cumsum(counts) - counts
-    large = np.flatnonzero(counts >= _FEWEST_ROWS)
+    large = np.flatnonzero(counts >= _MIN_ROWS)
     if len(large) == 0:
         return np.nan
-    clusters = rng.choice(large, _DRAWS, p=counts[large] / counts[large].sum())
-    places = _four_different(counts[clusters], rng) + starts[clusters, np.newaxis]
+    clusters = rng.choice(large, _N_DRAWS, p=counts[large] / counts[large].sum())
+    places = _draw_four_distinct(counts[clusters], rng) + starts[clusters, np.newaxis]
     first, second, third, fourth = (rows[by_cluster[places[:, i]]] for i in range(4))
-    one, other = first - second, third - fourth
-    norms = row_products(one, one) * row_products(other, other)
-    apart = norms > 0  # neither pair a row and its copy
-    squared_cosines = np.square(row_products(one, other)[apart]) / norms[apart]
+    difference, other_difference = first - second, third - fourth
+    norms = row_products(difference, difference) * row_products(other_difference, other_difference)
+    is_apart = norms > 0  # neither difference is between a row and its copy
+    products = row_products(difference, other_difference)[is_apart]
+    squared_cosines = np.square(products) / norms[is_apart]
     if not squared_cosines.any():
         return np.nan
     return float(np.clip(1.0 / squared_cosines.mean(), 1.0, n_features))
 
 
-def isotropy(rows, labels, rng):
-    """Effective dimension as a share of the n_features − 1 directions along the sphere.
+def isotropy(rows: Any, labels: NDArray[np.integer], rng: np.random.RandomState) -> float:
+    """Estimate the effective dimension as a share of the n_features − 1 directions on the sphere.
 
     Parameters
     ----------
@@ -71,17 +80,39 @@ def isotropy(rows, labels, rng):
     Returns
     -------
     float
-        From 0 to 1, which is what von Mises-Fisher clusters have; NaN where it cannot be told.
+        From 0 to 1, which is the value for von Mises-Fisher clusters; NaN if it is unknown.
     """
     return float(np.minimum(1.0, effective_dimension(rows, labels, rng) / (rows.shape[1] - 1)))
 
 
-def _four_different(counts, rng):
-    """Four different numbers below each count, which is at least 4."""
+def own_share(isotropy: float | None) -> float:
+    """Return the share of its concentration that a component takes from its own rows.
+
+    Where rows scatter in all directions, as the model assumes, each component has its own
+    concentration. Where they scatter in few directions, as in real embeddings, differences between
+    concentrations mislead, and the pooled one is better.
+
+    Parameters
+    ----------
+    isotropy : float or None
+        See `isotropy`. None: the fit is not pooled. NaN, which means unknown, gives 0.
+
+    Returns
+    -------
+    float
+        From 0 to 1; see `vmfmix.model.statistics.ConcentrationPrior.pooled`.
+    """
+    return 1.0 if isotropy is None else float(np.nan_to_num(isotropy) ** 2)
+
+
+def _draw_four_distinct(
+    counts: NDArray[np.integer], rng: np.random.RandomState
+) -> NDArray[np.intp]:
+    """Draw four distinct numbers below each count, which is at least 4."""
     chosen = np.empty((len(counts), 4), dtype=np.intp)
     for i in range(4):
         draw = (rng.uniform(size=len(counts)) * (counts - i)).astype(np.intp)
-        # The draw counts the numbers that are left: step over those already taken, in order.
+        # The draw counts only the numbers that are left: skip those already taken, in order.
         for taken in np.sort(chosen[:, :i], axis=1).T:
             draw += draw >= taken
         chosen[:, i] = draw

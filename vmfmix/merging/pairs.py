@@ -1,30 +1,48 @@
-"""Merge components pair by pair, the cheapest first.
+"""Merge pairs of components, the cheapest pair first.
 
 Everything works on sufficient statistics: merging two components adds theirs.
 """
 
-import numpy as np
+from __future__ import annotations
 
-from vmfmix.merging.costs import COSTS, Components, Scatter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vmfmix.merging.costs import COSTS, Components, MergeCost, Scatter
 from vmfmix.model.matrices import inner_products
+from vmfmix.model.statistics import FloatArray, SufficientStatistics
 
 _BLOCK = 128  # components whose costs are computed together
 
+Merge = tuple[int, int, float]
+"""Component j is added to component i at this cost: (i, j, cost)."""
 
-def merge_components(statistics, n_components, *, cost="likelihood", dim=None):
+
+def merge_components(
+    statistics: SufficientStatistics,
+    n_components: int,
+    *,
+    cost: str = "likelihood",
+    dim: float | None = None,
+) -> list[Merge]:
     """Merge components until `n_components` are left.
 
-    "likelihood" and "icl" merge the cheapest pair of all, one after the other. "jeffreys" and
-    "cosine" merge mutual nearest neighbors, the cheapest first, each component at most once before
-    all costs are looked at again. Time and memory grow with the square of the number of components.
+    "likelihood" and "icl" merge the cheapest of all pairs, one after another. "jeffreys" and
+    "cosine" merge mutual nearest neighbors, the cheapest first, and each component at most once
+    before all costs are compared again. Time and memory grow with the square of the number of
+    components.
 
     Parameters
     ----------
     statistics : SufficientStatistics
-        Of a hard assignment; every count positive.
+        Of a hard assignment; every count is positive.
     n_components : int
         From 1 to the number of components.
     cost : {"likelihood", "icl", "jeffreys", "cosine"}, default="likelihood"
+        A key of `vmfmix.merging.costs.COSTS`.
     dim : float, default=None
         Effective dimension of the scatter within components; None or NaN: n_features.
 
@@ -43,13 +61,12 @@ def merge_components(statistics, n_components, *, cost="likelihood", dim=None):
     >>> [(i, j) for i, j, _ in merge_components(statistics, 2)]
     [(1, 2)]
     """
-    function, at_most_once = COSTS[cost]
-    scatter = Scatter.of(statistics, dim)
-    pairs = _Pairs(statistics, function, scatter)
-    merges: list = []
-    while pairs.n_alive > n_components:
-        if at_most_once:
-            merges += pairs.merge_mutual_neighbors(pairs.n_alive - n_components)
+    entry = COSTS[cost]
+    pairs = _Pairs(statistics, entry, Scatter.from_statistics(statistics, dim))
+    merges: list[Merge] = []
+    while pairs.n_components > n_components:
+        if entry.once_per_round:
+            merges += pairs.merge_mutual_neighbors(pairs.n_components - n_components)
         else:
             merges.append(pairs.merge_cheapest())
     return merges
@@ -58,91 +75,97 @@ def merge_components(statistics, n_components, *, cost="likelihood", dim=None):
 class _Pairs:
     """Costs of all pairs, and the cheapest partner of each component."""
 
-    def __init__(self, statistics, function, scatter):
-        self._function, self._scatter = function, scatter
+    def __init__(self, statistics: SufficientStatistics, cost: MergeCost, scatter: Scatter):
+        self._cost, self._scatter = cost.function, scatter
         self._inner = inner_products(statistics.resultants, statistics.resultants)
         self._counts = statistics.counts.copy()
-        self._alive = np.ones(len(self._counts), dtype=bool)
+        self._exists = np.ones(len(self._counts), dtype=bool)
         self._costs = self._all_costs()
         self._partner = self._costs.argmin(axis=1)
         self._cheapest = self._costs[np.arange(len(self._costs)), self._partner]
 
     @property
-    def n_alive(self):
-        return int(self._alive.sum())
+    def n_components(self) -> int:
+        return int(self._exists.sum())
 
-    def _components(self):
+    def _components(self) -> Components:
         lengths = np.sqrt(np.maximum(np.diagonal(self._inner), 0.0))
         return Components(self._counts, lengths)
 
-    def _all_costs(self):
+    def _all_costs(self) -> NDArray[np.float32]:
         counts, lengths = self._components()
-        costs = np.empty(self._inner.shape, np.float32)  # half the memory, and enough to compare
-        for start in range(0, len(costs), _BLOCK):  # of rows; the rest is known by symmetry
+        # float32 takes half the memory and is precise enough for comparisons.
+        costs = np.empty(self._inner.shape, np.float32)
+        for start in range(0, len(costs), _BLOCK):  # the other half follows by symmetry
             rows, rest = slice(start, start + _BLOCK), slice(start, None)
-            one = Components(counts[rows, np.newaxis], lengths[rows, np.newaxis])
-            other = Components(counts[rest], lengths[rest])
-            block = self._function(one, other, self._inner[rows, rest], self._scatter)
+            first = Components(counts[rows, np.newaxis], lengths[rows, np.newaxis])
+            second = Components(counts[rest], lengths[rest])
+            block = self._cost(first, second, self._inner[rows, rest], self._scatter)
             costs[rows, rest] = block
             costs[rest, rows] = block.T
         np.fill_diagonal(costs, np.inf)
         return costs
 
-    def merge_cheapest(self):
+    def merge_cheapest(self) -> Merge:
         """Merge the cheapest pair."""
         first = int(self._cheapest.argmin())
         i, j = sorted((first, int(self._partner[first])))
-        price = float(self._cheapest[first])
+        cost = float(self._cheapest[first])
         self._merge(i, j)
-        return i, j, price
+        return i, j, cost
 
-    def merge_mutual_neighbors(self, most):
-        """Merge at most so many pairs, each the cheapest partner of the other."""
-        here = np.arange(len(self._partner))
-        mutual = self._alive & (self._partner[self._partner] == here) & (here < self._partner)
-        pairs = np.flatnonzero(mutual)
-        pairs = pairs[np.argsort(self._cheapest[pairs], kind="stable")][:most]
-        if len(pairs) == 0:  # partners in a circle, at the same cost
+    def merge_mutual_neighbors(self, max_merges: int) -> list[Merge]:
+        """Merge pairs of which each is the cheapest partner of the other, the cheapest first."""
+        positions = np.arange(len(self._partner))
+        is_mutual = self._partner[self._partner] == positions
+        mutual = np.flatnonzero(self._exists & is_mutual & (positions < self._partner))
+        mutual = mutual[np.argsort(self._cheapest[mutual], kind="stable")][:max_merges]
+        if len(mutual) == 0:  # equal costs can make a cycle of partners
             return [self.merge_cheapest()]
-        merges = [(int(i), int(self._partner[i]), float(self._cheapest[i])) for i in pairs]
+        merges = [(int(i), int(self._partner[i]), float(self._cheapest[i])) for i in mutual]
         for i, j, _ in merges:
             self._merge(i, j)
         return merges
 
-    def _merge(self, i, j):
-        """Add component j to component i; only costs with the union change."""
-        self._inner[i] += self._inner[j]
-        self._inner[:, i] += self._inner[:, j]
+    def _merge(self, i: int, j: int) -> None:
+        """Add component j to component i, and update the costs that involve either."""
+        add_row_and_column(self._inner, i, j)
         self._counts[i] += self._counts[j]
-        self._alive[j] = False
+        self._exists[j] = False
         counts, lengths = self._components()
         union = Components(counts[i], lengths[i])
-        row = self._function(union, Components(counts, lengths), self._inner[i], self._scatter)
-        row[~self._alive] = np.inf
-        row[i] = np.inf
-        self._costs[i] = row
-        self._costs[:, i] = row
+        costs = self._cost(union, Components(counts, lengths), self._inner[i], self._scatter)
+        costs[~self._exists] = np.inf
+        costs[i] = np.inf
+        self._costs[i] = costs
+        self._costs[:, i] = costs
         self._costs[:, j] = np.inf
         self._cheapest[j] = np.inf
-        lost = (self._partner == i) | (self._partner == j)
-        lost[i] = True
-        lost = np.flatnonzero(lost & self._alive)
-        self._partner[lost] = self._costs[lost].argmin(axis=1)
-        self._cheapest[lost] = self._costs[lost, self._partner[lost]]
-        nearer = row < self._cheapest
-        self._partner[nearer] = i
-        self._cheapest[nearer] = row[nearer]
+        outdated = (self._partner == i) | (self._partner == j)
+        outdated[i] = True
+        outdated = np.flatnonzero(outdated & self._exists)
+        self._partner[outdated] = self._costs[outdated].argmin(axis=1)
+        self._cheapest[outdated] = self._costs[outdated, self._partner[outdated]]
+        cheaper = costs < self._cheapest
+        self._partner[cheaper] = i
+        self._cheapest[cheaper] = costs[cheaper]
 
 
-def groups_after(merges, n_components):
-    """New number of each component after merges, from 0 without gaps, in the old order.
+def add_row_and_column(matrix: FloatArray, i: int, j: int) -> None:
+    """Add row and column j of a symmetric matrix of pairs to row and column i, in place."""
+    matrix[i] += matrix[j]
+    matrix[:, i] += matrix[:, j]
+
+
+def groups_after(merges: Sequence[Any], n_components: int) -> NDArray[np.intp]:
+    """Return the new number of each component after merges, without gaps and in the old order.
 
     Parameters
     ----------
     merges : list of (i, j, cost)
-        As `merge_components` returns them.
+        As returned by `merge_components`.
     n_components : int
-        Number of components before.
+        Number of components before the merges.
 
     Returns
     -------

@@ -1,11 +1,73 @@
-"""The EM loop: accumulate, maximize, stop."""
+"""Expectation maximization: the one loop of E steps and M steps, and the stages it runs in."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
-from vmfmix.model.statistics import ConcentrationPrior, MixtureParameters, maximize
+from vmfmix.model.criteria import classification_log_likelihood
+from vmfmix.model.statistics import (
+    ConcentrationPrior,
+    MixtureParameters,
+    SufficientStatistics,
+    maximize,
+)
 
-# A component with less than this count explains nothing and is dropped.
-_EMPTY = 1e-100
+_SETTLE_ITERATIONS = 4
+_TIED_FIRST_ITERATIONS = 10
+_REFINE_ITERATIONS = 10
+_EMPTY = 1e-100  # a component with a smaller count explains nothing and is dropped
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One run of EM: what its M step estimates, and when it stops.
+
+    A fit runs through `SETTLE` (only if components are merged), `tied_first` (only if each
+    component will have its own concentration) and `final`.
+
+    Parameters
+    ----------
+    concentration : {"tied", "free", "nearest"} or float
+        What the M step estimates, see `vmfmix.model.statistics.maximize`. "nearest": none;
+        rows are assigned to the nearest mean direction, as in spherical k-means.
+    hard : bool
+        Whether each row counts for its most probable component alone (classification EM).
+    max_iter : int
+        Maximum number of iterations.
+    tol : float or None, default=None
+        Stop when the lower bound changes by no more than this, in nats per unit of weight. None:
+        run all iterations.
+    """
+
+    concentration: str | float
+    hard: bool
+    max_iter: int
+    tol: float | None = None
+
+
+SETTLE = Stage("nearest", hard=True, max_iter=_SETTLE_ITERATIONS)
+"""Spherical k-means, before components are merged: lets the start settle on the clusters."""
+
+
+def tied_first(*, hard: bool, max_iter: int, tol: float) -> Stage:
+    """Return the stage with one shared concentration that precedes "free" and "pooled" fits.
+
+    The widths of clusters can be estimated only once there are clusters.
+    """
+    return Stage("tied", hard=hard, max_iter=min(_TIED_FIRST_ITERATIONS, max_iter), tol=tol)
+
+
+def final(concentration: str | float, *, hard: bool, max_iter: int, tol: float) -> Stage:
+    """Return the stage that ends a fit; "pooled" is "free" with a stronger prior."""
+    estimated = "free" if concentration == "pooled" else concentration
+    return Stage(estimated, hard=hard, max_iter=max_iter, tol=tol)
+
+
+def refine(concentration: str | float) -> Stage:
+    """Return the short stage after which `refined_icl` scores a number of components."""
+    return Stage(concentration, hard=True, max_iter=_REFINE_ITERATIONS, tol=1e-4)
 
 
 @dataclass
@@ -19,61 +81,79 @@ class EMResult:
     lower_bounds : list of float
         Mean (penalized) log-likelihood per unit of weight before each M step, in nats.
     n_components : list of int
-        At the same times.
+        Number of components in each iteration.
     converged : bool
     stopped : bool
-        By `on_iteration`.
+        Whether `on_iteration` stopped the run.
     weight : float
-        Of all rows together.
+        Total weight of the rows.
     """
 
     parameters: MixtureParameters
     prior: ConcentrationPrior | None = None
-    lower_bounds: list = field(default_factory=list)
-    n_components: list = field(default_factory=list)
+    lower_bounds: list[float] = field(default_factory=list)
+    n_components: list[int] = field(default_factory=list)
     converged: bool = False
     stopped: bool = False
     weight: float = 0.0
 
 
+class RowStatistics(Protocol):
+    """What EM needs from an engine; see `vmfmix.engines.base.Engine`."""
+
+    def accumulate(
+        self, parameters: MixtureParameters, *, hard: bool = False
+    ) -> SufficientStatistics:
+        """Return the sufficient statistics of all rows: one E step."""
+
+    def broadcast(self, value: Any) -> Any:
+        """Return the value of the first process that takes part in the fit."""
+
+
+class IterationStore(Protocol):
+    """Stores the progress of one run of EM, from which the run can resume."""
+
+    result: EMResult | None
+
+    def save(self, result: EMResult) -> None:
+        """Store the result after an iteration."""
+
+
+OnIteration = Callable[[int, float, int], Any]
+
+
 def fit(
-    engine,
-    parameters,
+    engine: RowStatistics,
+    parameters: MixtureParameters,
+    stage: Stage,
     *,
-    concentration="tied",
-    hard=False,
-    max_iter=100,
-    tol=1e-4,
-    prior=None,
-    own_share=1.0,
-    on_iteration=None,
-    memory=None,
-):
+    prior: ConcentrationPrior | None = None,
+    own_share: float = 1.0,
+    on_iteration: OnIteration | None = None,
+    store: IterationStore | None = None,
+) -> EMResult:
     """Fit a von Mises-Fisher mixture by expectation maximization.
 
     Parameters
     ----------
     engine : Engine
+        Holds the rows.
     parameters : MixtureParameters
-        Where to start. Components that come to own nothing are dropped.
-    concentration : "tied", "free" or float
-        See `vmfmix.model.statistics.maximize`.
-    hard : bool
-        Classification EM: each row counts for its most probable component alone.
-    max_iter : int
-        At most this many M steps.
-    tol : float
-        Stop when the lower bound changes by no more, in nats per unit of weight.
+        Initial parameters. Components that become empty are dropped.
+    stage : Stage
+        What is estimated, and when to stop.
     prior : ConcentrationPrior, default=None
-        For "free", where a fit goes on; None: pooled from the first pass.
+        Prior of "free" concentrations when an earlier fit is continued. None: pooled from the
+        first pass over the rows.
     own_share : float, default=1.0
-        Of the concentration of a component, with that prior; see `ConcentrationPrior.pooled`.
+        Share of its concentration that a component takes from its own rows if the prior is pooled
+        here; see `ConcentrationPrior.pooled`.
     on_iteration : callable, default=None
-        Called with (iteration, lower_bound, n_components) after each E step; the fit stops when it
+        Called with (iteration, lower_bound, n_components) after each E step; the run stops when it
         returns True.
-    memory : vmfmix.fitting.checkpoints.Memory, default=None
-        Where each iteration is kept. A run that was broken off goes on from there, after what it
-        had told `on_iteration` was told again.
+    store : IterationStore, default=None
+        Receives the result after each iteration. If it holds a result, the run resumes from there,
+        after reporting the earlier iterations to `on_iteration` again.
 
     Returns
     -------
@@ -82,69 +162,86 @@ def fit(
     Examples
     --------
     >>> import numpy as np
-    >>> from vmfmix.model import em
     >>> from vmfmix.datasets import make_vmf_mixture
     >>> from vmfmix.engines.choice import choose_engine
     >>> from vmfmix.fitting.seeding import seed_means
     >>> from vmfmix.fitting.start import initial_parameters
+    >>> from vmfmix.model import em
     >>> X, _ = make_vmf_mixture(500, n_features=8, n_components=3, random_state=0)
     >>> engine = choose_engine(X)
     >>> means = seed_means(engine, 3, "k-means++", np.random.RandomState(0))
-    >>> result = em.fit(engine, initial_parameters(engine, means))
+    >>> stage = em.final("tied", hard=False, max_iter=100, tol=1e-4)
+    >>> result = em.fit(engine, initial_parameters(engine, means), stage)
     >>> result.converged, result.parameters.means.shape
     (True, (3, 8))
     """
-    if memory is not None and memory.result is not None:
-        result = memory.result
-        _tell_again(result, engine, on_iteration)
+    if store is not None and store.result is not None:
+        result = store.result
+        _replay(result, engine, on_iteration)
     else:
-        result = _beginning(engine, parameters, concentration, prior, own_share)
+        result = _initialize(engine, parameters, stage, prior, own_share)
     parameters, prior = result.parameters, result.prior
-    for iteration in range(len(result.lower_bounds), max_iter):
+    for iteration in range(len(result.lower_bounds), stage.max_iter):
         if result.stopped or result.converged:
             break
-        statistics = engine.accumulate(parameters, hard=hard)
-        bound, n_components = _lower_bound(statistics, parameters, prior), len(parameters.weights)
+        statistics = engine.accumulate(parameters, hard=stage.hard)
+        bound = _lower_bound(statistics, parameters, prior, stage)
+        n_components = len(parameters.weights)
         result.lower_bounds.append(bound)
         result.n_components.append(n_components)
         result.weight = statistics.weight
         stop = on_iteration is not None and on_iteration(iteration, bound, n_components)
-        result.converged = iteration > 0 and abs(bound - result.lower_bounds[-2]) <= tol
         result.stopped = bool(engine.broadcast(bool(stop)))
+        result.converged = _has_converged(result.lower_bounds, stage)
         if not result.stopped and not result.converged:
-            statistics = _without_empty(statistics, parameters)
-            parameters = _maximize(statistics, parameters, concentration, prior)
+            parameters = _m_step(statistics, parameters, stage, prior)
             result.parameters = parameters
-        if memory is not None:
-            memory.keep(result)
+        if store is not None:
+            store.save(result)
     return result
 
 
-def _beginning(engine, parameters, concentration, prior, own_share):
-    """What EM starts from: with the concentrations that it is to have."""
-    if concentration != "free":
+def _initialize(
+    engine: RowStatistics,
+    parameters: MixtureParameters,
+    stage: Stage,
+    prior: ConcentrationPrior | None,
+    own_share: float,
+) -> EMResult:
+    """Give the initial parameters the kind of concentrations that the stage estimates."""
+    if stage.concentration != "free":
         prior = None
     elif prior is None:
         statistics = engine.accumulate(parameters, hard=True)
         prior = ConcentrationPrior.pooled(statistics.selected(parameters.own), own_share)
-        parameters = _maximize(
-            _without_empty(statistics, parameters), parameters, concentration, prior
-        )
-    if not isinstance(concentration, str):
-        parameters = parameters.with_concentration(concentration)
+        parameters = _m_step(statistics, parameters, stage, prior)
+    if not isinstance(stage.concentration, str):
+        parameters = parameters.with_concentration(stage.concentration)
     return EMResult(parameters, prior)
 
 
-def _tell_again(result, engine, on_iteration):
-    """Tell of the iterations of a run that goes on."""
+def _replay(result: EMResult, engine: RowStatistics, on_iteration: OnIteration | None) -> None:
+    """Report the iterations of a resumed run to the callback again."""
     stops = [
-        on_iteration is not None and on_iteration(iteration, *told)
-        for iteration, told in enumerate(zip(result.lower_bounds, result.n_components))
+        on_iteration is not None and on_iteration(iteration, bound, n_components)
+        for iteration, (bound, n_components) in enumerate(
+            zip(result.lower_bounds, result.n_components)
+        )
     ]
     result.stopped = bool(engine.broadcast(any(stops)))
 
 
-def _lower_bound(statistics, parameters, prior):
+def _lower_bound(
+    statistics: SufficientStatistics,
+    parameters: MixtureParameters,
+    prior: ConcentrationPrior | None,
+    stage: Stage,
+) -> float:
+    """Compute the objective of the stage per unit of weight."""
+    if stage.concentration == "nearest":
+        statistics = statistics.selected(statistics.counts > _EMPTY)
+        counts, dim = statistics.counts, statistics.resultants.shape[1]
+        return classification_log_likelihood(counts, statistics.lengths, dim) / counts.sum()
     bound = statistics.log_likelihood
     if prior is not None:
         concentrations, dim = parameters.concentrations[parameters.own], parameters.means.shape[1]
@@ -152,17 +249,27 @@ def _lower_bound(statistics, parameters, prior):
     return float(bound / statistics.weight)
 
 
-def _maximize(statistics, parameters, concentration, prior):
+def _has_converged(lower_bounds: list[float], stage: Stage) -> bool:
+    if stage.tol is None or len(lower_bounds) < 2:
+        return False
+    return bool(abs(lower_bounds[-1] - lower_bounds[-2]) <= stage.tol)
+
+
+def _m_step(
+    statistics: SufficientStatistics,
+    parameters: MixtureParameters,
+    stage: Stage,
+    prior: ConcentrationPrior | None,
+) -> MixtureParameters:
+    """Drop empty components and maximize; the background stays even if it is empty."""
+    occupied = statistics.counts > _EMPTY
+    occupied[-1] |= parameters.has_background
+    statistics = statistics.selected(occupied)
+    if stage.concentration == "nearest":
+        return MixtureParameters.nearest(statistics.directions)
     return maximize(
         statistics,
-        concentration=concentration,
+        concentration=stage.concentration,
         prior=prior,
         has_background=parameters.has_background,
     )
-
-
-def _without_empty(statistics, parameters):
-    """Statistics of the components that own rows; a background may own none."""
-    keep = statistics.counts > _EMPTY
-    keep[-1] |= parameters.has_background
-    return statistics.selected(keep)

@@ -1,35 +1,40 @@
-"""What an EM iteration knows of the rows (SufficientStatistics) and what it makes of it (maximize).
+"""Sufficient statistics, mixture parameters, and the M step that computes one from the other.
 
-Everything here is of the size of the components; the rows themselves stay in the engines.
+Everything here has the size of the components; the rows themselves stay in the engines.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.special import xlogy
+from numpy.typing import ArrayLike, NDArray
 
 from vmfmix import distribution
 from vmfmix.model.matrices import row_lengths, scaled_rows, unit_rows
 
-# Where all rows of a component coincide, its concentration is kept finite, and so small that
-# float64 still tells κ x·μ from κ to 2e-4 nats.
+FloatArray = NDArray[np.float64]
+
+# Keeps the concentration of a component finite when all of its rows coincide. Small enough for
+# float64 to resolve the difference between κ x·μ and κ to 2e-4 nats.
 LARGEST_CONCENTRATION = 1e12
-_LARGEST_LENGTH = 1.0 - 1e-12  # mean resultant length of a prior
-_SMALLEST_SHARE = 1e-6  # smaller ones make no difference
-_FEWEST_PAIRS = 2.0  # of rows, ordered, from which a pooled concentration is estimated
+_LARGEST_LENGTH = 1.0 - 1e-12  # mean resultant length that still has a finite concentration
+_SMALLEST_SHARE = 1e-6  # smaller shares make no difference
+_MIN_PAIRS = 2.0  # ordered pairs of rows that are needed to estimate a pooled concentration
 
 
 @dataclass(frozen=True)
 class SufficientStatistics:
-    """Sums over rows that determine the next parameters; sums of disjoint sets of rows add.
+    """Sums over rows that determine the next parameters; sums of disjoint sets of rows add up.
 
     Parameters
     ----------
     counts : ndarray of shape (n_components,)
         Σ_i w_i r_ik.
     resultants : ndarray or CSR array of shape (n_components, n_features)
-        Σ_i w_i r_ik x_i; sparse if most of it is zero.
+        Σ_i w_i r_ik x_i; sparse if most entries are zero.
     log_likelihood : float
         Σ_i w_i log p(x_i) with respect to surface measure, in nats; with hard assignment
         Σ_i w_i max_k log(π_k f_k(x_i)).
@@ -40,28 +45,28 @@ class SufficientStatistics:
     --------
     >>> import numpy as np
     >>> from vmfmix.model.statistics import SufficientStatistics
-    >>> one = SufficientStatistics(np.array([2.0]), np.array([[1.0, 1.0]]), -1.5, 2.0)
-    >>> other = SufficientStatistics(np.array([1.0]), np.array([[0.0, 1.0]]), -0.5, 1.0)
-    >>> (one + other).resultants
+    >>> first = SufficientStatistics(np.array([2.0]), np.array([[1.0, 1.0]]), -1.5, 2.0)
+    >>> second = SufficientStatistics(np.array([1.0]), np.array([[0.0, 1.0]]), -0.5, 1.0)
+    >>> (first + second).resultants
     array([[1., 2.]])
     """
 
-    counts: np.ndarray
-    resultants: np.ndarray
+    counts: FloatArray
+    resultants: Any
     log_likelihood: float
     weight: float
 
     @property
-    def lengths(self):
+    def lengths(self) -> FloatArray:
         """‖S_k‖ of each component."""
         return row_lengths(self.resultants)
 
     @property
-    def directions(self):
-        """S_k / ‖S_k‖, unit rows; any direction serves where the rows have none in common."""
+    def directions(self) -> Any:
+        """S_k / ‖S_k‖, unit rows; an arbitrary direction where S_k is zero."""
         return unit_rows(self.resultants)
 
-    def __add__(self, other):
+    def __add__(self, other: SufficientStatistics) -> SufficientStatistics:
         return SufficientStatistics(
             self.counts + other.counts,
             self.resultants + other.resultants,
@@ -69,8 +74,8 @@ class SufficientStatistics:
             self.weight + other.weight,
         )
 
-    def scaled(self, factor):
-        """Statistics of the same rows with all weights multiplied by `factor`."""
+    def scaled(self, factor: float) -> SufficientStatistics:
+        """Return the statistics of the same rows with all weights multiplied by `factor`."""
         return SufficientStatistics(
             self.counts * factor,
             self.resultants * factor,
@@ -78,16 +83,12 @@ class SufficientStatistics:
             self.weight * factor,
         )
 
-    def selected(self, keep):
-        """Statistics of some of the components; `keep` is an index array or a mask."""
-        return replace(
-            self,
-            counts=self.counts[keep],
-            resultants=self.resultants[keep],
-        )
+    def selected(self, components: Any) -> SufficientStatistics:
+        """Return the statistics of some components, given as a mask, a slice or indices."""
+        return replace(self, counts=self.counts[components], resultants=self.resultants[components])
 
-    def merged(self, groups):
-        """Statistics after merging components: those with the same number in `groups` are added.
+    def merged(self, groups: NDArray[np.integer]) -> SufficientStatistics:
+        """Return the statistics after merging the components with the same number in `groups`.
 
         Parameters
         ----------
@@ -96,11 +97,7 @@ class SufficientStatistics:
         """
         n_before = len(groups)
         indicator = sp.csr_array((np.ones(n_before), (groups, np.arange(n_before))))
-        return replace(
-            self,
-            counts=indicator @ self.counts,
-            resultants=indicator @ self.resultants,
-        )
+        return replace(self, counts=indicator @ self.counts, resultants=indicator @ self.resultants)
 
 
 @dataclass(frozen=True)
@@ -112,10 +109,10 @@ class MixtureParameters:
     weights : ndarray of shape (n_components,)
         Positive, summing to 1.
     means : ndarray or CSR array of shape (n_components, n_features)
-        Mean directions, unit rows; sparse if most of it is zero.
+        Mean directions, unit rows; sparse if most entries are zero.
     concentrations : ndarray of shape (n_components,)
         At least 0; a component of concentration 0 is uniform.
-    has_background : bool
+    has_background : bool, default=False
         Whether the last component is the uniform background, whose concentration stays 0.
 
     Examples
@@ -128,66 +125,120 @@ class MixtureParameters:
            [0., 0.]])
     """
 
-    weights: np.ndarray
-    means: np.ndarray
-    concentrations: np.ndarray
+    weights: FloatArray
+    means: Any
+    concentrations: FloatArray
     has_background: bool = False
 
     @classmethod
-    def nearest(cls, means):
-        """Parameters under which a row belongs to the nearest mean, all else being equal."""
+    def nearest(cls, means: Any) -> MixtureParameters:
+        """Return parameters that assign each row to the nearest of these mean directions."""
         n_components = means.shape[0]
         return cls(np.full(n_components, 1.0 / n_components), means, np.ones(n_components))
 
+    @classmethod
+    def uniform(cls, n_features: int) -> MixtureParameters:
+        """Return a single uniform component, whose statistics are those of all rows."""
+        return cls(np.ones(1), np.eye(1, n_features), np.zeros(1))
+
     @property
-    def own(self):
-        """Slice of the components that have a mean direction: all but a background."""
+    def own(self) -> slice:
+        """Slice of the components that have a mean direction: all but the background."""
         return slice(None, len(self.weights) - self.has_background)
 
-    def with_concentration(self, kappa):
-        """The same mixture with this concentration for all components but a background."""
+    def with_concentration(self, concentration: float) -> MixtureParameters:
+        """Return the mixture with this concentration for every component but the background."""
         concentrations = np.zeros_like(self.concentrations)
-        concentrations[self.own] = kappa
+        concentrations[self.own] = concentration
         return replace(self, concentrations=concentrations)
 
     @property
-    def natural(self):
-        """κ_k μ_k, the coefficients of x in the log density, shape (K, d)."""
+    def natural(self) -> Any:
+        """κ_k μ_k, the coefficients of x in the log density, one row per component."""
         return scaled_rows(self.means, self.concentrations)
 
     @property
-    def offsets(self):
+    def offsets(self) -> FloatArray:
         """log π_k + log C(κ_k) − log C(0): the log joint relative to uniform where x·μ = 0."""
-        dim = self.means.shape[1]
-        with np.errstate(divide="ignore"):  # a background that explains nothing has weight 0
+        with np.errstate(divide="ignore"):  # an empty background has weight 0
             log_weights = np.log(self.weights)
         return log_weights + distribution.log_normalizer(
-            self.concentrations, dim, relative_to="uniform"
+            self.concentrations, self.means.shape[1], relative_to="uniform"
         )
 
-    def selected(self, keep):
-        """Mixture of some of the components, with weights that sum to 1 again."""
-        weights = self.weights[keep]
+    def selected(self, components: Any) -> MixtureParameters:
+        """Return the mixture of some components, with weights that again sum to 1."""
+        weights = self.weights[components]
         return replace(
             self,
             weights=weights / weights.sum(),
-            means=self.means[keep],
-            concentrations=self.concentrations[keep],
+            means=self.means[components],
+            concentrations=self.concentrations[components],
         )
+
+
+def pooled_resultant_length(
+    counts: FloatArray, lengths: FloatArray, *, largest: float = _LARGEST_LENGTH
+) -> float:
+    """Return the mean resultant length of all components together, R̄ = Σ_k ‖S_k‖ / Σ_k N_k.
+
+    Parameters
+    ----------
+    counts, lengths : ndarray of shape (n_components,)
+        N_k, and the lengths ‖S_k‖ of the resultants.
+    largest : float, default=1 - 1e-12
+        Upper bound of the result, at most 1.
+
+    Returns
+    -------
+    float
+        From 0 to `largest`.
+    """
+    return min(lengths.sum() / max(counts.sum(), np.finfo(float).tiny), largest)
+
+
+def pooled_concentration(
+    counts: FloatArray, lengths: FloatArray, dim: int, *, largest_length: float = _LARGEST_LENGTH
+) -> float:
+    """Return the concentration κ that all components share, A(κ) = Σ_k ‖S_k‖ / Σ_k N_k.
+
+    Parameters
+    ----------
+    counts, lengths : ndarray of shape (n_components,)
+        N_k, and the lengths ‖S_k‖ of the resultants.
+    dim : int
+        Dimension of the space around the sphere, or the effective dimension of the scatter.
+    largest_length : float, default=1 - 1e-12
+        Upper bound of the mean resultant length, which keeps κ finite.
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from vmfmix.model.statistics import pooled_concentration
+    >>> round(pooled_concentration(np.array([5.0, 5.0]), np.array([3.0, 4.0]), dim=3), 3)
+    3.304
+    """
+    length = pooled_resultant_length(counts, lengths, largest=largest_length)
+    return float(distribution.concentration(length, dim))
 
 
 @dataclass(frozen=True)
 class ConcentrationPrior:
-    """Pseudo-rows that every component with a concentration of its own has seen before its rows.
+    """Conjugate prior of the concentrations: pseudo-rows that each component has seen.
 
-    The conjugate prior exp(s κ − m Φ(κ)) with m pseudo-rows of resultant length s. They shrink each
-    concentration towards a pooled one, keep it finite where rows coincide, and take off what a
-    resultant is too long by, since its rows agree with their own sum by chance.
+    The density is proportional to exp(s κ − m Φ(κ)), that of m pseudo-rows with a resultant of
+    length s. The pseudo-rows shrink each concentration towards a pooled one, keep it finite where
+    rows coincide, and correct the upward bias of the length of a resultant, which arises because
+    rows agree with their own sum by chance.
 
     Parameters
     ----------
     mean_resultant_length : float
-        A(κ_0) of the pooled concentration κ_0, from 0 to below 1.
+        A(κ_0) of the pooled concentration κ_0, at least 0 and below 1.
     count : float, default=2.0
         m.
 
@@ -203,58 +254,61 @@ class ConcentrationPrior:
     array([  50., 1446.])
     """
 
+    MIN_COUNT: ClassVar[float] = 2.0
+
     mean_resultant_length: float
-    count: float = 2.0
+    count: float = MIN_COUNT
 
     @property
-    def resultant_length(self):
-        """s = m A − δ with δ the excess of the length of a resultant at the pooled A.
+    def resultant_length(self) -> float:
+        """s = m A − δ, where δ is the upward bias of the length of a resultant at the pooled A.
 
-        E ‖S‖² = N² A² + N (1 − A²) for any law of mean resultant length A, so E ‖S‖ exceeds N A
-        by (1 − A²) / (2 A) where N A² is large. δ is at most 1 + A (m − 1)/2: a single row, whose
-        resultant has the length 1 whatever the law, is left with no less than A / 2.
+        E ‖S‖² = N² A² + N (1 − A²) for any distribution of mean resultant length A, so E ‖S‖
+        exceeds N A by (1 − A²) / (2 A) where N A² is large. δ is at most 1 + A (m − 1)/2: a single
+        row, whose resultant always has length 1, is left with no less than A / 2.
         """
         length, count = self.mean_resultant_length, self.count
-        most = 1.0 + 0.5 * length * (count - 1.0)
-        excess = min((1.0 - length**2) / (2.0 * length), most) if length > 0 else most
-        return count * length - excess
+        largest = 1.0 + 0.5 * length * (count - 1.0)
+        bias = min((1.0 - length**2) / (2.0 * length), largest) if length > 0 else largest
+        return count * length - bias
 
     @classmethod
-    def pooled(cls, statistics, own_share=1.0):
-        """Prior at the mean cosine between different rows of the same component.
+    def pooled(cls, statistics: SufficientStatistics, own_share: float = 1.0) -> ConcentrationPrior:
+        """Return the prior at the mean cosine between different rows of the same component.
 
-        Σ_k (‖S_k‖² − N_k) / Σ_k (N_k² − N_k) estimates A² without bias whatever the law, if each
-        row belongs to one component. Where no component has two rows, the length of the resultants
-        stands for it, as in a tied fit.
+        Σ_k (‖S_k‖² − N_k) / Σ_k (N_k² − N_k) estimates A² without bias for any distribution, if
+        each row belongs to one component. Where no component has two rows, the length of the
+        resultants is used instead, as in a tied fit.
 
         Parameters
         ----------
         statistics : SufficientStatistics
             Of a hard assignment.
         own_share : float, default=1.0
-            Share of its mean resultant length that a component of the mean count takes from its own
-            rows, from 0 to 1; 1: all but for two pseudo-rows.
+            Share of its mean resultant length that a component of average count takes from its own
+            rows, from 0 to 1; 1 means all but for two pseudo-rows.
         """
-        squares = np.square(statistics.lengths)
+        lengths = statistics.lengths
+        squares = np.square(lengths)
         counts = statistics.counts
         share = max(own_share, _SMALLEST_SHARE)
-        pseudo_rows = cls.count + counts.mean() * (1.0 - share) / share
+        pseudo_rows = cls.MIN_COUNT + counts.mean() * (1.0 - share) / share
         pairs = np.maximum(counts**2 - counts, 0.0)
-        if pairs.sum() < _FEWEST_PAIRS:
-            mean_cosine = (statistics.lengths.sum() / counts.sum()) ** 2
+        if pairs.sum() < _MIN_PAIRS:
+            mean_cosine = pooled_resultant_length(counts, lengths, largest=1.0) ** 2
         else:
             mean_cosine = (squares - counts)[pairs > 0].sum() / pairs.sum()
         return cls(float(np.sqrt(np.clip(mean_cosine, 0.0, _LARGEST_LENGTH))), pseudo_rows)
 
-    def concentrations(self, lengths, counts, dim):
-        """Most probable concentrations: A(κ_k) = (‖S_k‖ + s) / (N_k + m), or 0 if negative."""
+    def concentrations(self, lengths: FloatArray, counts: FloatArray, dim: int) -> FloatArray:
+        """Return the most probable concentrations, A(κ_k) = (‖S_k‖ + s) / (N_k + m) or 0."""
         dispersion = (counts - lengths + self.count - self.resultant_length) / (counts + self.count)
         dispersion = np.clip(dispersion, 0.0, 1.0)
         kappa = distribution.concentration(None, dim, one_minus_r=dispersion)
         return np.minimum(kappa, LARGEST_CONCENTRATION)
 
-    def log_density(self, concentrations, dim):
-        """Log of the prior density of each concentration relative to its maximum, so at most 0."""
+    def log_density(self, concentrations: ArrayLike, dim: int) -> FloatArray:
+        """Return the log prior density of each concentration relative to its maximum."""
         mode = distribution.concentration(max(self.resultant_length / self.count, 0.0), dim)
         phi, phi_mode = (
             -distribution.log_normalizer(kappa, dim, relative_to="uniform")
@@ -263,53 +317,28 @@ class ConcentrationPrior:
         return self.resultant_length * (concentrations - mode) - self.count * (phi - phi_mode)
 
 
-def classification_log_likelihood(counts, lengths, dim):
-    """Log-likelihood of rows and labels under one shared concentration, at its maximum.
-
-    n (ψ(R̄) + log C(0)) + Σ_k N_k log(N_k / n), with n = Σ_k N_k, R̄ = Σ_k ‖S_k‖ / n and ψ(A(κ))
-    the divergence of the law with concentration κ from the uniform one.
-
-    Parameters
-    ----------
-    counts, lengths : ndarray of shape (n_components,)
-        N_k, and the lengths ‖S_k‖ of the resultants, of a hard assignment.
-    dim : int
-
-    Returns
-    -------
-    float
-        In nats with respect to surface measure.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from vmfmix.model.statistics import classification_log_likelihood
-    >>> round(classification_log_likelihood(np.array([5.0]), np.array([0.0]), dim=3) / 5, 3)
-    -2.531
-    """
-    total = counts.sum()
-    length = min(lengths.sum() / total, _LARGEST_LENGTH)
-    explained = distribution.kl_from_uniform(distribution.concentration(length, dim), dim)
-    uniform = distribution.log_normalizer(0.0, dim)
-    return float(total * (explained + uniform) + xlogy(counts, counts / total).sum())
-
-
-def maximize(statistics, *, concentration="tied", prior=None, has_background=False):
-    """M step: the parameters that maximize the expected (penalized) log-likelihood.
+def maximize(
+    statistics: SufficientStatistics,
+    *,
+    concentration: str | float = "tied",
+    prior: ConcentrationPrior | None = None,
+    has_background: bool = False,
+) -> MixtureParameters:
+    """Compute the parameters that maximize the expected (penalized) log-likelihood: the M step.
 
     With N_k the counts and S_k the resultants, π_k = N_k / Σ N and μ_k = S_k / ‖S_k‖ [1]_.
 
     Parameters
     ----------
     statistics : SufficientStatistics
-        Every count must be positive (but that of a background).
-    concentration : "tied", "free" or float, default="tied"
+        Every count but that of the background must be positive.
+    concentration : {"tied", "free"} or float, default="tied"
         "tied": one κ with A(κ) = Σ_k ‖S_k‖ / Σ_k N_k. "free": for each component the most
         probable κ_k under the `prior`. A float: fixed.
     prior : ConcentrationPrior, default=None
-        Needed by "free", and not used otherwise.
+        Required for "free", unused otherwise.
     has_background : bool, default=False
-        The last component is uniform; only its weight is estimated.
+        Whether the last component is uniform, so that only its weight is estimated.
 
     Returns
     -------
@@ -322,7 +351,7 @@ def maximize(statistics, *, concentration="tied", prior=None, has_background=Fal
 
     Examples
     --------
-    Two components with resultants of length 3 and 4, of 5 rows each, in 3 dimensions:
+    Two components of 5 rows each, with resultants of length 3 and 4, in 3 dimensions:
 
     >>> import numpy as np
     >>> from vmfmix.model.statistics import SufficientStatistics, maximize
@@ -340,10 +369,11 @@ def maximize(statistics, *, concentration="tied", prior=None, has_background=Fal
 
     concentrations = np.zeros(n_components)
     if concentration == "tied":
-        shared = lengths[own].sum() / max(counts[own].sum(), np.finfo(float).tiny)
-        kappa = distribution.concentration(min(shared, 1.0), dim)
-        concentrations[own] = min(kappa, LARGEST_CONCENTRATION)
+        shared = pooled_concentration(counts[own], lengths[own], dim, largest_length=1.0)
+        concentrations[own] = min(shared, LARGEST_CONCENTRATION)
     elif concentration == "free":
+        if prior is None:
+            raise ValueError('concentration="free" needs a prior; pass a ConcentrationPrior.')
         concentrations[own] = prior.concentrations(lengths[own], counts[own], dim)
     else:
         concentrations[own] = concentration

@@ -1,25 +1,38 @@
 """The graph that joins each row to its nearest neighbors in angle."""
 
+from __future__ import annotations
+
+from typing import Any
+
 from sklearn.neighbors import NearestNeighbors
 
 _N_NEIGHBORS = 15
 _ROWS_PER_NEIGHBOR = 20  # at least: among few rows, 15 neighbors would lie in several clusters
 
 
-def neighbor_graph(rows, n_neighbors=_N_NEIGHBORS):
-    """Rows joined to their nearest neighbors in angle, in both directions.
+def neighbor_graph(rows: Any, n_neighbors: int = _N_NEIGHBORS) -> Any:
+    """Join each row to its nearest neighbors in angle, in both directions.
 
     Parameters
     ----------
     rows : ndarray or CSR matrix of shape (n_rows, n_features)
         Unit rows.
     n_neighbors : int, default=15
-        At most; fewer where there are fewer than 300 rows.
+        Maximum number of neighbors; fewer if there are fewer than 300 rows.
 
     Returns
     -------
     CSR matrix of shape (n_rows, n_rows)
-        1 where one of two rows is among the nearest neighbors of the other.
+        1 if one of the two rows is among the nearest neighbors of the other.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from vmfmix.neighbors import neighbor_graph
+    >>> angles = np.radians([0.0, 1.0, 2.0, 3.0, 90.0, 91.0, 92.0, 93.0])
+    >>> graph = neighbor_graph(np.column_stack([np.cos(angles), np.sin(angles)]))
+    >>> int(graph[:4, 4:].sum())  # the two groups are not connected
+    0
     """
     n_rows = rows.shape[0]
     n_neighbors = min(n_neighbors, max(n_rows // _ROWS_PER_NEIGHBOR, 3), n_rows - 1)

@@ -1,0 +1,117 @@
+"""The end of a fit: components without rows are dropped, and doubtful results cause warnings."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+
+from vmfmix.engines.base import Assignment, Engine
+from vmfmix.fitting.best import Fit
+from vmfmix.model.statistics import MixtureParameters
+
+_NEAR_THE_START = 0.7  # share of the initial number at and above which it may be too small
+_TINY_CLUSTER = 4  # rows
+_MIN_DISTINCT_ROWS = 10  # to estimate the number of clusters
+
+
+def drop_empty_components(
+    engine: Engine, parameters: MixtureParameters
+) -> tuple[MixtureParameters, Assignment, NDArray[np.integer]]:
+    """Drop components that own no row, until each of them owns one; the background stays.
+
+    Parameters
+    ----------
+    engine : Engine
+    parameters : MixtureParameters
+
+    Returns
+    -------
+    parameters : MixtureParameters
+    assignment : Assignment
+        Of all rows.
+    counts : ndarray of shape (n_components,), int
+        Number of rows of each component but the background.
+    """
+    while True:
+        assignment = engine.assign(parameters)
+        counts = np.bincount(assignment.labels, minlength=len(parameters.weights))
+        counts = engine.all_reduce(counts)
+        owns_rows = counts > 0
+        owns_rows[-1] |= parameters.has_background
+        if owns_rows.all():
+            return parameters, assignment, counts[parameters.own]
+        parameters = parameters.selected(owns_rows)
+
+
+def warn_about_result(estimator: Any, fit: Fit, counts: NDArray[np.integer]) -> None:
+    """Warn if the number of clusters is doubtful, or if EM did not converge.
+
+    Parameters
+    ----------
+    estimator : VMFMixture
+    fit : Fit
+    counts : ndarray of shape (n_components,), int
+        Number of rows of each cluster.
+    """
+    message, category = _doubts_about_number(estimator, fit, counts)
+    if message:
+        warnings.warn(message, category, stacklevel=4)
+    result = fit.result
+    if not result.converged and not result.stopped and estimator.max_iter > 1:
+        warnings.warn(
+            f"EM did not converge within max_iter={estimator.max_iter} iterations. Increase "
+            "max_iter or tol.",
+            ConvergenceWarning,
+            stacklevel=4,
+        )
+
+
+def _doubts_about_number(
+    estimator: Any, fit: Fit, counts: NDArray[np.integer]
+) -> tuple[str, type[Warning]]:
+    """Return a message, empty if there is no doubt, and its category."""
+    merged, n_found = fit.start.merged, len(counts)
+    is_auto = estimator.n_components == "auto"
+    n_wanted = fit.start.n_components if is_auto else estimator.n_components
+    if n_found == 0:
+        return (
+            "All rows belong to the background, and no cluster is left; pass background=False, "
+            "or a smaller concentration."
+        ), ConvergenceWarning
+    if n_found < n_wanted:
+        return (
+            f"Number of clusters found ({n_found}) is smaller than the {n_wanted} that EM started "
+            "with: the others lost all of their rows. X may have too few distinct rows; pass a "
+            "smaller n_components, or another random_state."
+        ), ConvergenceWarning
+    if not is_auto or merged is None:
+        return "", UserWarning
+    n_start = merged.partitions[0].n_components
+    n_distinct = len(merged.partitions[-1].row_labels)
+    if n_found == 1 and 1 < n_distinct < _MIN_DISTINCT_ROWS:
+        return (
+            f"X has only {n_distinct} distinct rows, too few to estimate the number of clusters; "
+            "pass it as n_components."
+        ), UserWarning
+    if n_found == 1 and n_start > 1:
+        return (
+            "No clusters were found: one component describes the rows as well as several do. If "
+            "you know that there are clusters, pass their number as n_components; "
+            "merge_history_.scores has the score of each number."
+        ), UserWarning
+    if n_found >= _NEAR_THE_START * n_start and n_start < n_distinct // 2:
+        return (
+            f"The number of clusters found ({n_found}) is close to the number that merging started "
+            f"from ({n_start}), so there may be more; pass "
+            f"n_components_init={min(4 * n_start, n_distinct // 2)}."
+        ), UserWarning
+    if np.median(counts) < _TINY_CLUSTER:
+        return (
+            f"Most of the {n_found} clusters have fewer than {_TINY_CLUSTER} rows. If you want "
+            "larger clusters, pass a smaller n_components, or use merge_to."
+        ), UserWarning
+    return "", UserWarning

@@ -1,0 +1,84 @@
+"""Private state of an estimator: what a later fit or `partial_fit` continues from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from vmfmix.fitting.start import MergedStart
+from vmfmix.fitting.streaming import Stream
+from vmfmix.model.statistics import ConcentrationPrior, MixtureParameters
+
+
+@dataclass(frozen=True)
+class LastFit:
+    """What `warm_start` and `partial_fit` need to know of the fit before.
+
+    Parameters
+    ----------
+    parameters : MixtureParameters
+        Of the last M step, including components that own no rows.
+    options : dict
+        Parameters of the estimator that the next fit must share: ``n_components``,
+        ``concentration`` and ``center``.
+    prior : ConcentrationPrior or None
+    isotropy : float or None
+        Of a "pooled" fit.
+    weight : float
+        Total weight of the rows; 0 if it is unknown.
+    copies : float
+        Copies of a row that weight 1 stands for.
+    n_components : int
+        Number of components that EM started with.
+    merged, iterations
+        Those of an interrupted fit; see `vmfmix.fitting.best.Fit`.
+    """
+
+    parameters: MixtureParameters
+    options: dict[str, Any]
+    prior: ConcentrationPrior | None = None
+    isotropy: float | None = None
+    weight: float = 0.0
+    copies: float = 1.0
+    n_components: int = 0
+    merged: MergedStart | None = None
+    iterations: list[tuple[int, float, float]] = field(default_factory=list)
+
+    def validate_continuation(self, estimator: Any, n_features: int) -> None:
+        """Raise ValueError unless a fit with these parameters can continue from this one."""
+        fitted = (
+            self.options["n_components"],
+            self.parameters.has_background,
+            self.options["center"],
+            self.parameters.means.shape[1],
+        )
+        wanted = (estimator.n_components, estimator.background, estimator.center, n_features)
+        if fitted != wanted:
+            raise ValueError(
+                "warm_start=True cannot continue the last fit, which had a different "
+                "n_components, background, center or number of features; pass warm_start=False."
+            )
+
+
+@dataclass(frozen=True)
+class EstimatorState:
+    """The private attribute ``_state`` of a `VMFMixture`.
+
+    Parameters
+    ----------
+    last : LastFit or None
+        The last complete fit, or the last step of `partial_fit`.
+    stream : Stream or None
+        Rows and sums of `partial_fit`.
+    interrupted : LastFit or None
+        The last iteration of a fit with ``warm_start=True`` that did not end.
+    """
+
+    last: LastFit | None = None
+    stream: Stream | None = None
+    interrupted: LastFit | None = None
+
+
+def shared_options(estimator: Any) -> dict[str, Any]:
+    """Return the parameters of the estimator that a fit shares with the one it continues."""
+    return {name: getattr(estimator, name) for name in ("n_components", "concentration", "center")}
