@@ -131,7 +131,7 @@ def weights_of(rows, kind):
 def assert_clear(error):
     """Assert that an error says in a sentence which argument is wrong.
 
-    Errors of NumPy or SciPy about a value that nobody validated know nothing of our arguments.
+    Errors of NumPy or SciPy about a value that was not validated do not name our arguments.
     """
     message = str(error)
     arguments = "|".join(["X", "sample_weight", "Sample weights", *VMFMixture().get_params()])
@@ -174,7 +174,7 @@ def test_errors_of_numpy_are_not_clear(fail):
 
 
 def assert_consistent(model, X):
-    """Assert what holds for every fitted model and the rows that it was fitted to."""
+    """Assert what is true of every fitted model and the rows that it was fitted to."""
     for name, value in vars(model).items():
         if name.endswith("_") and name not in ("isotropy_", "merge_history_"):
             assert np.isfinite(value).all(), name

@@ -1,4 +1,4 @@
-"""Memory of fits and predictions, and whether they give it back; in processes of their own.
+"""Memory that fits and predictions use and release, measured in separate processes.
 
 Peaks are those of the operating system, which also counts what numba and BLAS allocate.
 """

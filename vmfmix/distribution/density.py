@@ -12,9 +12,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vmfmix.distribution.expansion import evaluate, evaluate_with_limit
+from vmfmix.distribution.expansion import FloatArray, evaluate, evaluate_with_limit
 from vmfmix.distribution.validation import (
-    FloatArray,
     FloatOrArray,
     apply_elementwise,
     broadcast,
@@ -108,7 +107,7 @@ def log_prob(X: ArrayLike, mean: ArrayLike, concentration: ArrayLike) -> FloatOr
 
     Notes
     -----
-    Rows whose length is within 1e-3 of one are directions: their cosine is divided by the lengths.
+    Rows whose length is within 1e-3 of one are accepted: their cosine is divided by the lengths.
     The density [1]_ is its peak, (κ A − Φ) + κ (1 − A) − log area, where no large terms cancel,
     minus κ (1 − μ·x), where 1 − μ·x comes from the difference x − μ.
 
@@ -127,7 +126,8 @@ def log_prob(X: ArrayLike, mean: ArrayLike, concentration: ArrayLike) -> FloatOr
     broadcast(concentration=kappa, rows=distance)
     dim = np.shape(X)[-1]
     gain, complement = (
-        value.reshape(kappa.shape) for value in evaluate(kappa.ravel(), dim, "klu", "complement")
+        value.reshape(kappa.shape)
+        for value in evaluate(kappa.ravel(), dim, "kl_from_uniform", "complement")
     )
     return gain - log_area(dim) + kappa * (complement - distance)
 

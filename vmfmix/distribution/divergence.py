@@ -6,9 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from vmfmix.distribution.density import log_area, one_minus_cosine
-from vmfmix.distribution.expansion import evaluate, evaluate_with_limit
+from vmfmix.distribution.expansion import FloatArray, evaluate, evaluate_with_limit
 from vmfmix.distribution.validation import (
-    FloatArray,
     FloatOrArray,
     apply_elementwise,
     validate_concentration,
@@ -51,7 +50,7 @@ def entropy(concentration: ArrayLike, dim: ArrayLike) -> FloatOrArray:
     """
     kappa = validate_concentration(concentration)
     return apply_elementwise(
-        lambda k, d: log_area(d) - evaluate_with_limit(k, d, "klu", at_infinity=np.inf),
+        lambda k, d: log_area(d) - evaluate_with_limit(k, d, "kl_from_uniform", at_infinity=np.inf),
         dim,
         concentration=kappa,
     )
@@ -94,7 +93,9 @@ def kl_from_uniform(concentration: ArrayLike, dim: ArrayLike) -> FloatOrArray:
     """
     kappa = validate_concentration(concentration)
     return apply_elementwise(
-        lambda k, d: evaluate_with_limit(k, d, "klu", at_infinity=np.inf), dim, concentration=kappa
+        lambda k, d: evaluate_with_limit(k, d, "kl_from_uniform", at_infinity=np.inf),
+        dim,
+        concentration=kappa,
     )
 
 
@@ -159,7 +160,7 @@ def _kl_of_angles(
     p: FloatArray, q: FloatArray, one_minus_cosine: FloatArray, dim: int
 ) -> FloatArray:
     """Return KL(p ‖ q) of distributions with the concentrations p and q; see `kl_divergence`."""
-    gain, length, complement = evaluate(p, dim, "klu", "A", "complement")
+    gain, length, complement = evaluate(p, dim, "kl_from_uniform", "A", "complement")
     divergence = q * length * one_minus_cosine
     near = (q > 0.6 * p) & (q < 1.7 * p)
     start, h = p[near], (q - p)[near]
@@ -169,7 +170,7 @@ def _kl_of_angles(
         integral += 0.5 * weight * (1.0 - y) * evaluate(start + h * y, dim, "derivative")[0]
     divergence[near] += h * (h * integral)
     far = ~near
-    gain_q, length_q, complement_q = evaluate(q[far], dim, "klu", "A", "complement")
+    gain_q, length_q, complement_q = evaluate(q[far], dim, "kl_from_uniform", "A", "complement")
     # A(q) − A(p), from whichever of A and 1 − A is smaller.
     difference = np.where(length[far] > 0.5, complement[far] - complement_q, length_q - length[far])
     divergence[far] += gain[far] - gain_q + q[far] * difference

@@ -17,12 +17,15 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 from functools import lru_cache
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+FloatArray: TypeAlias = NDArray[np.float64]
+
 _LARGE_ORDER = 25  # at and above this order the expansion alone is exact to rounding
-_LARGE_CONCENTRATION = 40.0  # above it the expansion is exact at every smaller order, too
+_LARGE_CONCENTRATION = 40.0  # above it the expansion is exact at smaller orders, too
 _CHUNK = 8192  # elements per block, so that temporaries stay in cache
 
 
@@ -89,7 +92,7 @@ def _polynomials(dim: int) -> tuple[tuple[float, ...], ...]:
     )
 
 
-def _horner(polynomial: tuple[float, ...], u: NDArray[np.float64]) -> NDArray[np.float64]:
+def _horner(polynomial: tuple[float, ...], u: FloatArray) -> FloatArray:
     """Evaluate a polynomial, highest power first, by Horner's scheme."""
     value = np.full_like(u, polynomial[0])
     for coefficient in polynomial[1:]:
@@ -101,9 +104,7 @@ def _horner(polynomial: tuple[float, ...], u: NDArray[np.float64]) -> NDArray[np
 # --- Φ, A, 1 − A, A', KL from uniform: one dimension, one chunk ----------------------------------
 
 
-def _expand(
-    kappa: NDArray[np.float64], dim: int, wanted: set[str]
-) -> dict[str, NDArray[np.float64]]:
+def _expand(kappa: FloatArray, dim: int, wanted: set[str]) -> dict[str, FloatArray]:
     """Compute the wanted quantities by the expansion (DLMF 10.41.3) at n = dim/2 − 1 itself.
 
     With R = hypot(n, κ), u = 1/R, s = (κ u)² = 1 − (n u)² and the polynomials G (slope) and
@@ -122,7 +123,7 @@ def _expand(
     sine = kappa * u
     s = sine * sine
     lead = kappa / (radius + n)
-    found: dict[str, NDArray[np.float64]] = {}
+    found: dict[str, FloatArray] = {}
     if wanted != {"phi"}:
         g = _horner(slope, u)
         correction = sine * u
@@ -136,24 +137,24 @@ def _expand(
         h += 2.0 * g
         h *= s
         found["derivative"] = n * u / (radius + n) - u * u * (g - h)
-    if "phi" in wanted or "klu" in wanted:
+    if "phi" in wanted or "kl_from_uniform" in wanted:
         excess = kappa * lead
         rest = _log_part(n, radius, u, s, excess, log_series)
         if "phi" in wanted:
             found["phi"] = excess - rest
-        if "klu" in wanted:
-            found["klu"] = rest - s * g
+        if "kl_from_uniform" in wanted:
+            found["kl_from_uniform"] = rest - s * g
     return found
 
 
 def _log_part(
     n: float,
-    radius: NDArray[np.float64],
-    u: NDArray[np.float64],
-    s: NDArray[np.float64],
-    excess: NDArray[np.float64],
+    radius: FloatArray,
+    u: FloatArray,
+    s: FloatArray,
+    excess: FloatArray,
     log_series: tuple[float, ...],
-) -> NDArray[np.float64]:
+) -> FloatArray:
     """Return the rest in Φ = (R − n) − rest, which grows like a logarithm; `excess` is R − n.
 
     With x = (R − n)/n and p = n u the rest is
@@ -179,9 +180,7 @@ def _log_part(
     return rest
 
 
-def _descend(
-    kappa: NDArray[np.float64], dim: int, wanted: set[str]
-) -> dict[str, NDArray[np.float64]]:
+def _descend(kappa: FloatArray, dim: int, wanted: set[str]) -> dict[str, FloatArray]:
     """Compute the wanted quantities at a small dimension from the expansion at a larger one.
 
     The recurrence I_{v−1} = I_{v+1} + (2v/κ) I_v leads from the dimension m + 2 to m by
@@ -189,10 +188,12 @@ def _descend(
     of A.
     """
     top_dim = dim + 2 * math.ceil(_LARGE_ORDER + 1 - 0.5 * dim)
-    top = {"A"} | wanted | ({"complement"} if "klu" in wanted else set())
+    top = {"A"} | wanted | ({"complement"} if "kl_from_uniform" in wanted else set())
     found = _expand(kappa, top_dim, top)
     length_top, complement_top = found["A"], found.get("complement")
-    growth = np.zeros_like(kappa) if wanted & {"phi", "klu"} else None  # exp(Φ − Φ_top) − 1
+    growth = (
+        np.zeros_like(kappa) if wanted & {"phi", "kl_from_uniform"} else None
+    )  # exp(Φ − Φ_top) − 1
     for m in range(top_dim - 2, dim - 1, -2):
         product = kappa * found["A"]
         if growth is not None:
@@ -210,14 +211,14 @@ def _descend(
         growth = np.log1p(growth)
         if "phi" in wanted:
             found["phi"] = found["phi"] + growth
-        if complement_top is not None and "klu" in wanted:
+        if complement_top is not None and "kl_from_uniform" in wanted:
             length = found["A"]
             gain = np.where(length > 0.5, complement_top - found["complement"], length - length_top)
-            found["klu"] = found["klu"] + kappa * gain - growth
+            found["kl_from_uniform"] = found["kl_from_uniform"] + kappa * gain - growth
     return found
 
 
-def evaluate(kappa: NDArray[np.float64], dim: int, *wanted: str) -> list[NDArray[np.float64]]:
+def evaluate(kappa: FloatArray, dim: int, *wanted: str) -> list[FloatArray]:
     """Return the wanted quantities at finite concentrations, one dimension at a time.
 
     Parameters
@@ -226,7 +227,7 @@ def evaluate(kappa: NDArray[np.float64], dim: int, *wanted: str) -> list[NDArray
         Finite concentrations ≥ 0.
     dim : int
         Dimension ≥ 2.
-    *wanted : {"phi", "A", "complement", "derivative", "klu"}
+    *wanted : {"phi", "A", "complement", "derivative", "kl_from_uniform"}
         Φ, A, 1 − A, A' and the divergence from the uniform distribution, κ A − Φ.
 
     Returns
@@ -251,8 +252,8 @@ def evaluate(kappa: NDArray[np.float64], dim: int, *wanted: str) -> list[NDArray
 
 
 def evaluate_with_limit(
-    kappa: NDArray[np.float64], dim: int, name: str, *, at_infinity: float
-) -> NDArray[np.float64]:
+    kappa: FloatArray, dim: int, name: str, *, at_infinity: float
+) -> FloatArray:
     """Return one quantity of `evaluate`, and its limit `at_infinity` where κ = ∞."""
     infinite = np.isinf(kappa)
     if not infinite.any():

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vmfmix.distribution.expansion import evaluate, evaluate_with_limit
+from vmfmix.distribution.expansion import FloatArray, evaluate, evaluate_with_limit
 from vmfmix.distribution.validation import (
-    FloatArray,
     FloatOrArray,
     apply_elementwise,
     broadcast,

@@ -7,8 +7,8 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
+from vmfmix.distribution.expansion import FloatArray
 from vmfmix.distribution.validation import (
-    FloatArray,
     validate_concentration,
     validate_directions,
 )

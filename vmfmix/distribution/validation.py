@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-FloatArray: TypeAlias = NDArray[np.float64]
+from vmfmix.distribution.expansion import FloatArray
 
 # A float for scalar arguments and an array otherwise. Any, as in NumPy: a union of the two would
 # have to be narrowed wherever a result is used.
@@ -55,7 +55,7 @@ def validate_directions(values: ArrayLike, name: str) -> tuple[FloatArray, Float
     rows = np.asarray(values, dtype=np.float64)
     if rows.ndim == 0 or rows.shape[-1] < 2:
         raise ValueError(
-            f"{name} has the shape {rows.shape}; its last axis holds the d >= 2 coordinates of a "
+            f"{name} has the shape {rows.shape}; its last axis must be the d >= 2 coordinates of a "
             "unit vector; pass an array of shape (..., d)."
         )
     lengths = np.sqrt(np.einsum("...i,...i->...", rows, rows))

@@ -55,7 +55,7 @@ class _LimitsOfThread(threading.local):
 
 
 class _ThreadLimit:
-    """Limit of one thread for BLAS and torch, active while any thread of the process holds a token.
+    """Limit of one thread for BLAS and torch, active while any thread of the process has a token.
 
     Most libraries have one number of threads for the whole process: the first token sets it to one
     and the release of the last restores it.  Others, such as torch, have a number for each thread
