@@ -17,8 +17,6 @@ from tests.golden import FILE, cases, record, records
 ROOT = Path(__file__).parents[1]
 TIME_LIMIT = 1200  # seconds: a hang is recognized after these; a busy machine needs far less
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture(scope="module")
 def results():
@@ -49,6 +47,7 @@ def test_repeated_fits_are_equal_bit_for_bit(results):
     assert records() == results
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_threads", [1, 2])
 def test_another_process_gives_same_results(results, n_threads):
     """The last bits of sums in BLAS may depend on the number of threads."""

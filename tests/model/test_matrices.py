@@ -87,6 +87,7 @@ def test_resultants_are_sparse_if_most_entries_are_zero(n_features):
     assert sp.issparse(statistics.resultants) == (n_features > N_FEATURES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_components", [N_TOPICS, "auto"])
 @pytest.mark.parametrize("merge", ["likelihood", "icl", "cosine", None])
 def test_fit_of_sparse_rows_equals_fit_of_array(sparse_resultants, tmp_path, n_components, merge):
