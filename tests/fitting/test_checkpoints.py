@@ -136,11 +136,11 @@ def refused(model, rows, path, said):
 
 
 def test_a_checkpoint_of_another_fit_is_refused_and_stays(rows, kept):
-    assert refused(estimator(n_components=5), rows, kept, "with another n_components;")
+    assert refused(estimator(n_components=5), rows, kept, "belongs to a fit with a different n_components;")
     other = estimator(n_components=6, concentration="free", n_init=2)
-    assert refused(other, rows, kept, "with another concentration, n_init;")
+    assert refused(other, rows, kept, "belongs to a fit with a different concentration, n_init;")
     means = estimator(n_components=6, means_init=rows[:6])
-    assert refused(means, rows, kept, "with another means_init;")
+    assert refused(means, rows, kept, "belongs to a fit with a different means_init;")
     assert refused(estimator(n_components=6), rows[:-1], kept, "to other rows")
     assert refused(estimator(n_components=6), rows[::-1], kept, "to other rows")
     assert refused(estimator(n_components=6), rows[:, :-1], kept, "to other rows")
@@ -163,12 +163,12 @@ def test_torn_and_foreign_files_are_refused_and_stay(rows, kept, tmp_path):
     rng = np.random.default_rng(0)
     for size in [0, 1, 30, *rng.integers(100, len(whole), 20)]:
         kept.write_bytes(whole[:size])
-        assert refused(estimator(n_components=6), rows, kept, "is no checkpoint")
+        assert refused(estimator(n_components=6), rows, kept, "is damaged, or not the checkpoint of a fit")
     kept.write_text("a text")
-    assert refused(estimator(n_components=6), rows, kept, "is no checkpoint")
+    assert refused(estimator(n_components=6), rows, kept, "is damaged, or not the checkpoint of a fit")
     model = estimator(n_components=6).fit(rows)
     model.save(tmp_path / "model.npz")
-    assert refused(estimator(n_components=6), rows, tmp_path / "model.npz", "is no checkpoint")
+    assert refused(estimator(n_components=6), rows, tmp_path / "model.npz", "is damaged, or not the checkpoint of a fit")
 
 
 def test_mutated_files_are_refused_or_change_nothing(rows, kept):
@@ -194,7 +194,7 @@ def test_what_cannot_be_kept_is_said_before_the_fit(rows, tmp_path):
     with pytest.raises(FileNotFoundError, match="There is no folder"):
         estimator().fit(rows, checkpoint=tmp_path / "nowhere" / "c")
     model = estimator(n_components=6, warm_start=True).fit(rows, checkpoint=tmp_path / "c")
-    with pytest.raises(ValueError, match="checkpoint cannot be used where warm_start=True"):
+    with pytest.raises(ValueError, match="checkpoint cannot be combined with a warm start"):
         model.fit(rows, checkpoint=tmp_path / "c")
     assert not any(tmp_path.iterdir())
 
@@ -248,7 +248,7 @@ def test_rules_that_are_objects_are_told_apart(rows, tmp_path, monkeypatch, make
         broken_off(patch, 5)
         with pytest.raises(KeyboardInterrupt):
             estimator(selection=make(6)).fit(rows, checkpoint=tmp_path / "c")
-    assert refused(estimator(selection=make(5)), rows, tmp_path / "c", "with another selection;")
+    assert refused(estimator(selection=make(5)), rows, tmp_path / "c", "belongs to a fit with a different selection;")
     model = estimator(selection=make(6)).fit(rows, checkpoint=tmp_path / "c")
     assert same(model, estimator(selection=make(6)).fit(rows))
 

@@ -169,7 +169,7 @@ def test_running_sums_are_of_all_rows():
     stream = Stream(capacity=0, keeps=False, statistics=batch.scaled(10.0))
     for size in (1.0, 7.0, 0.5):
         before = stream.statistics.weight
-        stream = stream.moved(batch.scaled(size))
+        stream = stream.moved_towards(batch.scaled(size))
         assert stream.statistics.weight == pytest.approx(before + 4.0 * size)
         share = stream.statistics.weight / batch.weight
         np.testing.assert_allclose(stream.statistics.counts, share * batch.counts)
@@ -181,7 +181,7 @@ def test_a_stream_after_a_fit_gives_back_its_parameters(concentration):
     kappas = np.array([30.0, 30.0] if concentration == "tied" else [20.0, 25.0])
     mixture = MixtureParameters(np.array([0.25, 0.75]), np.eye(2, 9), kappas)
     prior = None if concentration == "tied" else ConcentrationPrior(0.7, count=300.0)
-    again, _ = Stream.after(mixture, 1000, prior=prior).parameters(concentration)
+    again, _ = Stream.after_fit(mixture, 1000, prior=prior).parameters(concentration)
     np.testing.assert_allclose(again.weights, mixture.weights)
     np.testing.assert_allclose(again.means, mixture.means)
     np.testing.assert_allclose(again.concentrations, mixture.concentrations, rtol=1e-9)
@@ -190,10 +190,10 @@ def test_a_stream_after_a_fit_gives_back_its_parameters(concentration):
 def test_pseudo_rows_grow_with_the_rows():
     """A component takes the same share of its concentration from its own rows, however many."""
     mixture = MixtureParameters(np.array([0.25, 0.75]), np.eye(2, 9), np.array([20.0, 50.0]))
-    stream = Stream.after(mixture, 1000, prior=ConcentrationPrior(0.7, count=500.0))
+    stream = Stream.after_fit(mixture, 1000, prior=ConcentrationPrior(0.7, count=500.0))
     before, _ = stream.parameters("pooled")
     for _ in range(10):
-        stream = stream.moved(stream.statistics)  # as many rows again, and the same
+        stream = stream.moved_towards(stream.statistics)  # as many rows again, and the same
     after, prior = stream.parameters("pooled")
     assert prior.count > 400_000
     np.testing.assert_allclose(after.concentrations, before.concentrations, rtol=0.02)

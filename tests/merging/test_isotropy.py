@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse as sp
 
 from vmfmix import distribution
-from vmfmix.merging.isotropy import _four_different, effective_dimension, isotropy
+from vmfmix.merging.isotropy import _draw_four_distinct, effective_dimension, isotropy
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_sparse_rows_give_the_same():
 
 def test_the_four_rows_are_different_and_any(rng):
     counts = np.repeat([4, 9], 20_000)
-    chosen = _four_different(counts, rng)
+    chosen = _draw_four_distinct(counts, rng)
     assert (chosen >= 0).all()
     assert (chosen < counts[:, np.newaxis]).all()
     assert (np.diff(np.sort(chosen, axis=1), axis=1) > 0).all()

@@ -165,7 +165,7 @@ def test_icl_is_that_of_the_better_model(concentrations):
     """Rows and labels under one concentration, or under one for each, less a penalty."""
     rows, _ = make_vmf_mixture(1200, 24, 6, concentration=concentrations, random_state=0)
     paths = paths_of(rows)
-    scores = RULES["icl"](paths)
+    scores = RULES["icl"].score(paths)
     assert sorted(scores) == list(range(1, 41))
     partition = next(p for p in paths.partitions if p.n_components == 6)
     prior = ConcentrationPrior.pooled(partition.statistics)
@@ -185,7 +185,7 @@ def test_a_score_that_is_no_number_is_not_the_best(planted, paths):
         return np.nan if labels.max() > 20 else -labels.max()
 
     assert select_n_components(paths, score)[0] == 2
-    with pytest.raises(ValueError, match="gives no number of components a score"):
+    with pytest.raises(ValueError, match="returned NaN for every number of components"):
         select_n_components(paths, lambda rows, labels: np.nan)
 
 

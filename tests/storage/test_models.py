@@ -107,14 +107,14 @@ def test_a_link_stays_a_link(rows, tmp_path):
 def test_other_files_are_refused(rows, tmp_path):
     path = tmp_path / "other.npz"
     path.write_text("no archive")
-    with pytest.raises(ValueError, match="is not a vmfmix model"):
+    with pytest.raises(ValueError, match="is damaged, or not a vmfmix model"):
         vmfmix.load(path)
     np.savez(path, means=np.eye(3))
-    with pytest.raises(ValueError, match="is not a vmfmix model"):
+    with pytest.raises(ValueError, match="is damaged, or not a vmfmix model"):
         vmfmix.load(path)
     for header in ({"format": 1, "vmfmix": "x"}, {"format": "a", "vmfmix": "x"}, 3):
         np.savez(path, format=np.array(json.dumps(header)))
-        with pytest.raises(ValueError, match="is not a vmfmix model"):
+        with pytest.raises(ValueError, match="is damaged, or not a vmfmix model"):
             vmfmix.load(path)
     np.savez(path, format=np.array(json.dumps({"format": 99, "vmfmix": "9.0"})))
     with pytest.raises(ValueError, match=r"written by vmfmix 9\.0"):
@@ -157,6 +157,6 @@ def test_what_nobody_could_load_is_not_saved(rows, tmp_path):
     model = VMFMixture(3, random_state=0).fit(rows)
     with pytest.raises(ValueError, match="'n_components' parameter"):
         model.set_params(n_components=-3).save(tmp_path / "model.npz")
-    with pytest.raises(ValueError, match="More has parameters that VMFMixture has not: more"):
+    with pytest.raises(ValueError, match="More has parameters that VMFMixture does not have: more"):
         More(3).fit(rows).save(tmp_path / "model.npz")
     assert not list(tmp_path.iterdir())
