@@ -1,33 +1,38 @@
-# Everything but test-clients runs in .venv, which the first target that needs it makes. It is
-# enough to have make and Python 3.11 or newer. A file .venv/.with-NAME says that the extra NAME is
-# installed; it is older than pyproject.toml or constraints.txt when it must be installed again.
+# You need make and Python 3.11 or newer. Every target but test-clients uses .venv, which is made when
+# it is first needed. A file .venv/.with-NAME records that the extra NAME is installed; it is
+# installed again when pyproject.toml or constraints.txt is newer than that file.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CLIENTS := .venv-clients
 
-.PHONY: help demo test test-clients fuzz lint docs bench audit clean
+.PHONY: help demo test test-fast test-clients fuzz lint docs bench audit clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo          install the package alone and run examples/demo.py"
-	@echo "make test          run the tests"
-	@echo "make test-clients  run the code of docs/ecosystem.md with the libraries it names, in $(CLIENTS)"
-	@echo "make fuzz          run the tests of any input with many more examples, other ones each time"
+	@echo "make test-fast     run the fast tests (about two minutes)"
+	@echo "make test          run all tests"
+	@echo "make test-clients  run the code of docs/ecosystem.md with other libraries, in $(CLIENTS)"
+	@echo "make fuzz          run the tests of any input with many more, random examples"
 	@echo "make lint          check style (ruff) and types (mypy)"
 	@echo "make docs          build the documentation into docs/_build/html"
-	@echo "make bench         run the benchmarks, all but the trainings (deep_*), and rewrite benchmarks/results"
-	@echo "make audit         look for known weaknesses of what is installed (pip-audit)"
-	@echo "make clean         remove .venv, caches and built documentation"
-	@echo "PYTHON=...         the interpreter that .venv is made with (now: $(PYTHON))"
+	@echo "make bench         run all benchmarks but the trainings (deep_*) and rewrite benchmarks/results"
+	@echo "make audit         look up known vulnerabilities of the installed packages (pip-audit)"
+	@echo "make clean         remove .venv, caches and the built documentation"
+	@echo "PYTHON=...         interpreter to make .venv with (now: $(PYTHON))"
 
 demo: $(VENV)/.with-core
 	$(BIN)/python examples/demo.py
 
 test: $(VENV)/.with-test
 	$(BIN)/python -m pytest -q -n auto
+
+test-fast: $(VENV)/.with-test
+	NUMBA_CACHE_DIR=$(CURDIR)/.numba_cache $(BIN)/python -m pytest -q -n auto \
+	    -m "not (slow or training or kill or browser or damage)"
 
 test-clients: $(CLIENTS)/.with-clients
 	$(CLIENTS)/bin/python -m pytest -q -n auto --dist loadfile tests/clients
@@ -52,20 +57,20 @@ bench: $(VENV)/.with-bench
 	done
 
 audit: $(VENV)/.with-all $(VENV)/.with-audit
-	@echo "What the advisory database cannot be asked about is listed as not audited."
+	@echo "Packages that are missing from the advisory database are listed as not audited."
 	$(BIN)/python -m pip_audit --skip-editable --progress-spinner off
 
 clean:
-	rm -rf $(VENV) $(CLIENTS) build dist docs/_build docs/generated docs/gallery .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(CLIENTS) build dist docs/_build docs/generated docs/gallery .mypy_cache .numba_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# -qq hides pip's progress and warnings, not its errors.
+# -qq hides pip's progress and warnings, but not its errors.
 $(VENV)/.with-%: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing vmfmix ($*) into $(VENV) ..."
 	@$(BIN)/python -m pip install -qq -c constraints.txt -e "$(if $(filter core,$*),.,.[$*])"
 	@touch $@
 
-# turftopic wants an older rich than constraints.txt has.
+# turftopic needs an older rich than constraints.txt has.
 $(CLIENTS)/.with-clients: pyproject.toml constraints.txt
 	@$(MAKE) --no-print-directory VENV=$(CLIENTS) $(CLIENTS)/bin/python
 	@echo "Installing vmfmix (clients) into $(CLIENTS) ..."
@@ -76,7 +81,7 @@ $(CLIENTS)/.with-clients: pyproject.toml constraints.txt
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	    echo "vmfmix needs Python 3.11 or newer; '$(PYTHON)' is missing or older." \
-	         "Say which one to use: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	         "Choose another one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
 	    echo "$(PYTHON) cannot make a virtual environment; on Debian and Ubuntu," \
 	         "install python3-venv." >&2; exit 1; }

@@ -1,62 +1,67 @@
-"""What the mixture of SiamMM costs: seconds of an epoch, of its steps, and of fitting it anew.
+"""Cost of the mixture during SiamMM training: seconds per epoch, per step and per refit.
 
 ``VMFMIX_DATA=folder python -m benchmarks.deep_cost [--data fashion_mnist] [--epochs 8]
 [--n-train N] [--network small resnet18]``
 
-One short training for each number of clusters to begin with, with the mixture fitted anew in each
-epoch after the warm-up. Seconds for 100 epochs are those of 100 epochs without fits and of so many
-fits. Nothing else should run meanwhile.
+Runs one short training for each initial number of clusters, in which the mixture is refitted in
+every epoch after the warm-up. "seconds for 100 epochs, N fits" is extrapolated: the time of 100
+epochs without refits plus that of N refits. Nothing else should run on the machine meanwhile.
 """
 
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.deep_runs import facts_of, images_of, options_of, trained
-from benchmarks.tables import save, tell
+from benchmarks.deep_runs import (
+    describe_training,
+    load_images,
+    parse_options,
+    train_and_evaluate,
+)
+from benchmarks.tables import print_rows, save
 
 RESULTS = Path(__file__).parent / "results" / "deep_cost.json"
-STARTS = {str(number): number for number in (30, 100, 300, 1000)}
+INITIAL_CLUSTERS = {str(number): number for number in (30, 100, 300, 1000)}
 REFITS = (1, 4, 8, 20)
 
 
 def main():
-    options = options_of(
-        __doc__.splitlines()[0], STARTS, RESULTS, epochs=8, seeds=[0], n_train=20_000
+    """Run the benchmark from the command line."""
+    options = parse_options(
+        __doc__.splitlines()[0], INITIAL_CLUSTERS, RESULTS, epochs=8, seeds=[0], n_train=20_000
     )
-    parts = images_of(options.data, options.n_train)
+    parts = load_images(options.data, options.n_train)
     table = []
     for name in options.runs:
-        result, _ = trained(
+        result, _ = train_and_evaluate(
             "siammm",
             name,
             0,
             (parts[0], None),
             options,
-            n_components_init=STARTS[name],
+            n_components_init=INITIAL_CLUSTERS[name],
             warm_up=0.25,
             refits=options.epochs,
         )
-        rows = [row for row in result.history if row["refit_seconds"] > 0]
+        epochs_with_refit = [row for row in result.history if row["refit_seconds"] > 0]
         epoch, mixture, refit = (
-            np.array([row[f"{part}_seconds"] for row in rows])
+            np.array([row[f"{part}_seconds"] for row in epochs_with_refit])
             for part in ("epoch", "mixture", "refit")
         )
         steps = np.median(epoch - refit)
         row = {
-            "clusters to begin with": STARTS[name],
-            "seconds of an epoch": round(float(steps), 2),
-            "seconds of a fit": round(float(np.median(refit)), 2),
-            "mixture's share of an epoch": round(float(np.median(mixture / (epoch - refit))), 3),
-            "fit's share of an epoch": round(float(np.median(refit) / steps), 3),
+            "initial clusters": INITIAL_CLUSTERS[name],
+            "seconds per epoch": round(float(steps), 2),
+            "seconds per fit": round(float(np.median(refit)), 2),
+            "mixture / epoch": round(float(np.median(mixture / (epoch - refit))), 3),
+            "fit / epoch": round(float(np.median(refit) / steps), 3),
         }
-        row |= {
-            f"seconds for 100 epochs, {number} fits": round(100 * steps + number * np.median(refit))
-            for number in REFITS
-        }
-        tell("cost", row)
+        for number in REFITS:
+            fits = "1 fit" if number == 1 else f"{number} fits"
+            row[f"seconds for 100 epochs, {fits}"] = round(100 * steps + number * np.median(refit))
+        print_rows("cost", row)
         table.append(row)
-    save(options.output, facts_of(parts, options), {"cost": table}, ("cost",))
+    save(options.output, describe_training(parts, options), {"cost": table}, ("cost",))
 
 
 if __name__ == "__main__":

@@ -1,31 +1,38 @@
-"""MIX'EM beside contrastive learning with one embedding, and without each of its parts.
+"""MIX'EM compared with contrastive learning of a single embedding, and with ablations of MIX'EM.
 
 ``VMFMIX_DATA=folder python -m benchmarks.deep_mixem [--data fashion_mnist] [--epochs N]
 [--runs NAME ...] [--seeds 0 1 2 3 4] [--n-train N] [--network small resnet18]``
 
-All runs share encoder, views, epochs and batches. They learn from the training part, and scores are
-those of the test part; labels are used for scores alone. A run that was finished before is not
-repeated.
+All runs share encoder, views, epochs and batches. They are trained on the training part and scored
+on the test part; labels are used for scoring only. Runs that are already in the results file are
+not repeated.
 
 On a GPU: ``--data cifar10 --network resnet18 --epochs 200 --n-train 55000 --report-from 8000
---checkpoints FOLDER --output FILE``. The paper trains on the training and the test part together.
+--checkpoints FOLDER --output FILE``. The paper trains on the training and test parts together.
 """
 
 from pathlib import Path
 
-from benchmarks.deep_runs import images_of, options_of, run_all, scores_of, trained
+from benchmarks.deep_runs import (
+    load_images,
+    parse_options,
+    run_all,
+    score_columns,
+    train_and_evaluate,
+)
 
 RESULTS = Path(__file__).parent / "results" / "deep_mixem.json"
 RUNS = {
     "SimCLR": {"pretraining": "all"},
     "MIX'EM": {},
-    "without entropy of components": {"component_weight": 0.0},
-    "without entropy of images": {"conditional_weight": 0.0},
-    "without pull and push": {"pull_weight": 0.0, "push_weight": 0.0},
+    "no component entropy": {"component_weight": 0.0},
+    "no image entropy": {"conditional_weight": 0.0},
+    "no pull and push": {"pull_weight": 0.0, "push_weight": 0.0},
 }
-RECIPES = {
-    # The authors' rate is for 200 epochs of 13 000 images, and there are fewer steps here. Views
-    # and weights were chosen by training on these images and scoring on 5 000 in neither part.
+CONFIGS = {
+    # The authors' learning rate is for 200 epochs of 13 000 images; there are fewer steps here.
+    # Views and weights were chosen by training on these images and scoring on 5 000 images that
+    # are in neither part.
     "fashion_mnist": {
         "batch_size": 256,
         "learning_rate": 1e-3,
@@ -49,32 +56,33 @@ COLUMNS = {
     "kNN": "kNN",
     "linear": "linear",
     "components used": "components used",
-    "ACC of coefficients": "ACC coefficients",
-    "k-means' ACC": "ACC k-means, on unit features",
-    "k-means' ACC, raw": "ACC k-means, on raw features",
-    "started from components": "ACC k-means from components, on unit features",
-    "started, raw": "ACC k-means from components, on raw features",
-    "VMFMixture from coefficients": "ACC VMFMixture from coefficients, on unit features",
-    "started, z": "ACC k-means from components, on unit embeddings",
-    "k-means' ACC, z": "ACC k-means, on unit embeddings",
-    "VMFMixture from coefficients, z": "ACC VMFMixture from coefficients, on unit embeddings",
+    "ACC coefficients": "ACC coefficients",
+    "ACC k-means": "ACC k-means, on unit features",
+    "ACC k-means, raw": "ACC k-means, on raw features",
+    "ACC k-means from components": "ACC k-means from components, on unit features",
+    "ACC k-means from components, raw": "ACC k-means from components, on raw features",
+    "ACC VMFMixture from coefficients": "ACC VMFMixture from coefficients, on unit features",
+    "ACC k-means from components, z": "ACC k-means from components, on unit embeddings",
+    "ACC k-means, z": "ACC k-means, on unit embeddings",
+    "ACC VMFMixture from coefficients, z": "ACC VMFMixture from coefficients, on unit embeddings",
 }
 
 
 def main():
-    options = options_of(
+    """Run the benchmark from the command line."""
+    options = parse_options(
         __doc__.splitlines()[0], RUNS, RESULTS, epochs=60, seeds=range(5), n_train=8000
     )
-    parts = images_of(options.data, options.n_train)
+    parts = load_images(options.data, options.n_train)
     n_classes = len(parts[1].labels.unique())
-    # Half of the epochs learn one embedding first.
-    recipe = {**RECIPES.get(options.data, {}), "pretraining": options.epochs // 2}
+    # The first half of the epochs learns a single embedding.
+    base_config = {**CONFIGS.get(options.data, {}), "pretraining": options.epochs // 2}
 
     def measure(name, seed):
-        config = {**recipe, **RUNS[name], "n_components": n_classes}
+        config = {**base_config, **RUNS[name], "n_components": n_classes}
         if config.get("pretraining") == "all":
             config["pretraining"] = options.epochs
-        result, seconds = trained("mixem", name, seed, parts, options, **config)
+        result, seconds = train_and_evaluate("mixem", name, seed, parts, options, **config)
         last = result.history[-1]
         row = {
             "kNN": round(result.report["knn"], 4),
@@ -82,11 +90,11 @@ def main():
             "components used": round(last.get("usage", 0.0), 1),
             "largest coefficient": round(last.get("largest_coefficient", 0.0), 3),
             "seconds": round(seconds, 1),
-            **scores_of(result.report),
+            **score_columns(result.report),
         }
         return (row,)
 
-    run_all(measure, parts, options, ("runs",), COLUMNS, recipe=recipe)
+    run_all(measure, parts, options, ("runs",), COLUMNS, config=base_config)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
-"""Time and accuracy of the vMF law, beside the route through scipy's Bessel function.
+"""Time and accuracy of the vMF distribution, compared with SciPy's Bessel function.
 
-``python -m benchmarks.distribution [--output FILE]`` writes the JSON file that the documentation
-shows as tables; the class has the shape asv expects.
+``python -m benchmarks.distribution [--output FILE]``
+
+Times are medians per evaluation of the functions in `vmfmix.distribution`. Errors are measured
+against the high-precision values in ``tests/data/vmf_reference.json``.
 """
 
 import argparse
@@ -22,8 +24,11 @@ DIMS = [2, 8, 64, 384, 1024, 3072, 100_000]
 REGIMES = {"d < 52": (2, 51), "52 to 1024": (52, 1024), "d > 1024": (1025, 2**53)}
 
 
-class Law:
-    """Evaluations of 1000 concentrations, log-uniform between 0.1 and 1e4, at one dimension."""
+class Evaluation:
+    """Evaluation of 1000 concentrations, log-uniform between 0.1 and 1e4, in one dimension.
+
+    The methods follow the conventions of asv.
+    """
 
     params = DIMS
     param_names = ("dim",)
@@ -51,35 +56,37 @@ class Law:
 
 
 def nanoseconds(dim, repeats=31):
-    """Median time per concentration of every method of `Law`, the methods in turn."""
-    law = Law()
-    law.setup(dim)
-    methods = [name for name in vars(Law) if name.startswith("time_")]
+    """Return the median nanoseconds per concentration of each function, timed in turn."""
+    evaluation = Evaluation()
+    evaluation.setup(dim)
+    methods = [name for name in vars(Evaluation) if name.startswith("time_")]
     times = {name: [] for name in methods}
     for repeat in range(repeats + 1):
         for name in methods:
             start = time.perf_counter()
-            getattr(law, name)(dim)
-            if repeat:  # the first round fills the caches of coefficients
+            getattr(evaluation, name)(dim)
+            if repeat:  # the first round fills the coefficient caches
                 times[name].append(time.perf_counter() - start)
-    row = {name.removeprefix("time_"): np.median(seconds) for name, seconds in times.items()}
-    return {name: round(1e9 * seconds / law.kappa.size, 1) for name, seconds in row.items()}
+    medians = {name.removeprefix("time_"): np.median(times[name]) for name in methods}
+    n_evaluations = evaluation.kappa.size
+    return {name: round(1e9 * seconds / n_evaluations, 1) for name, seconds in medians.items()}
 
 
 @np.errstate(all="ignore")
 def scipy_phi(kappa, dim):
-    """log C(0) − log C(κ) from `ive`, as the formula is usually typed."""
+    """Return log C(0) − log C(κ) from `ive`, with the formula as it is usually written."""
     order = 0.5 * dim - 1.0
     return np.log(ive(order, kappa)) + kappa + gammaln(order + 1.0) + order * np.log(2.0 / kappa)
 
 
 @np.errstate(all="ignore")
 def scipy_length(kappa, dim):
+    """Return the mean resultant length as a ratio of two Bessel functions."""
     return ive(0.5 * dim, kappa) / ive(0.5 * dim - 1.0, kappa)
 
 
 def accuracy():
-    """Largest relative error on the finite values and share of finite ones, per regime."""
+    """Return the largest relative error of finite values and their share, by range of dimension."""
     table = json.loads(TABLE.read_text(encoding="utf-8"))
     columns = np.array([[float(cell) for cell in row] for row in table["normalizer"]]).T
     dim, kappa, _, minus_phi, length, complement, derivative, divergence, _ = columns
@@ -104,40 +111,44 @@ def accuracy():
         "inverse of A": kappa,
     }
     report = []
-    for quantity, method, found in rows:
+    for quantity, method, values in rows:
         for regime, (low, high) in REGIMES.items():
-            here = (dim >= low) & (dim <= high)
-            finite = here & np.isfinite(found)
+            in_regime = (dim >= low) & (dim <= high)
+            finite = in_regime & np.isfinite(values)
             exact = expected[quantity][finite]
-            error = np.max(np.abs(found[finite] - exact) / exact)
+            error = np.max(np.abs(values[finite] - exact) / exact)
             report.append(
                 {
                     "quantity": quantity,
                     "method": method,
                     "dimension": regime,
                     "max_relative_error": float(f"{error:.2g}"),
-                    "finite": f"{finite.sum() / here.sum():.1%}",
-                    "rows": int(here.sum()),
+                    "finite": f"{finite.sum() / in_regime.sum():.1%}",
+                    "reference values": int(in_regime.sum()),
                 }
             )
     return report
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--output", type=Path, default=RESULTS)
+    """Run the benchmark from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--output", type=Path, default=RESULTS, help="default: %(default)s")
     output = parser.parse_args().output
     results = {
         **machine.describe(),
-        "threads": 1,  # nothing here is threaded
+        "threads": 1,  # none of these functions uses threads
         "concentrations": "1000, log-uniform between 0.1 and 1e4",
-        "scipy_ive_alone": "one Bessel function (A takes two), returning early where it is 0",
+        "scipy_ive_alone": (
+            "one Bessel function (A needs two), which returns early where its value is 0"
+        ),
         "nanoseconds_per_evaluation": [{"dim": dim, **nanoseconds(dim)} for dim in DIMS],
         "accuracy": accuracy(),
     }
+    text = json.dumps(results, indent=1, ensure_ascii=False)
     output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    print(json.dumps(results, indent=1, ensure_ascii=False))
+    output.write_text(text + "\n", encoding="utf-8")
+    print(text)
 
 
 if __name__ == "__main__":

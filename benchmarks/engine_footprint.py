@@ -1,4 +1,4 @@
-"""What a fit needs beside time: memory, imports, and compilation on first use."""
+"""Cost of a fit beyond its running time: memory, imports, and compilation on first use."""
 
 import tempfile
 from pathlib import Path
@@ -6,16 +6,16 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import fresh_processes
+from benchmarks.baselines import optional
 from benchmarks.engine_sets import CONCENTRATION, SHAPES, THREADS
-from benchmarks.rivals import optional
-from benchmarks.tables import milliseconds, quartiles, tell
+from benchmarks.tables import milliseconds, print_rows, quartiles
 from vmfmix.datasets import make_vmf_mixture
 
 MEMORY_ITERATIONS = 5
 
 
 class Memory:
-    """Peak of a fit beyond its rows, in the shape asv expects."""
+    """Peak memory of a fit without its rows, following the conventions of asv."""
 
     params = list(fresh_processes.MEMORY_FITS)
     param_names = ("method",)
@@ -35,47 +35,48 @@ class Memory:
     def teardown(self, method):
         self.folder.cleanup()
 
-    def peak(self, method, shape, threads, loaded=None):
-        arguments = (self.path, method, shape.components, MEMORY_ITERATIONS, threads, loaded)
-        return fresh_processes.said_by_function("peak_beyond_rows", *arguments)
+    def peak(self, method, shape, threads, preloaded=None):
+        arguments = (self.path, method, shape.components, MEMORY_ITERATIONS, threads, preloaded)
+        return fresh_processes.call_function("extra_peak_memory", *arguments)
 
-    def track_peak_beyond_rows(self, method):
-        return self.peak(method, SHAPES["full"]["memory"], max(THREADS))["beyond"]
+    def track_extra_peak_memory(self, method):
+        return self.peak(method, SHAPES["full"]["memory"], max(THREADS))["extra"]
 
 
 def memory_part(shapes, options):
-    """The table after each fit."""
+    """Iterate over the tables so far, after each fit."""
     shape, table, benchmark = shapes["memory"], [], Memory()
     benchmark.setup(None, shape)
     try:
-        # A large fit imports torch for its first looks, which is as large as all the rest.
+        # A large fit imports torch for its bfloat16 products, and torch takes as much memory as
+        # everything else, so fits are measured both with and without torch imported beforehand.
         torch = ["torch"] if optional("torch") else []
-        own = [method for method in Memory.params if method.startswith("VMFMixture")]
-        turns = [(method, None) for method in Memory.params]
-        turns += [(method, loaded) for method in own for loaded in torch]
-        for method, loaded in sorted(turns, key=lambda turn: Memory.params.index(turn[0])):
-            said = benchmark.peak(method, shape, max(options.threads), loaded)
+        methods_of_vmfmix = [name for name in Memory.params if name.startswith("VMFMixture")]
+        cases = [(method, None) for method in Memory.params]
+        cases += [(method, library) for method in methods_of_vmfmix for library in torch]
+        for method, preloaded in sorted(cases, key=lambda case: Memory.params.index(case[0])):
+            measured = benchmark.peak(method, shape, max(options.threads), preloaded)
             table.append(
                 {
                     "rows": shape.rows,
                     "features": shape.features,
                     "components": shape.components,
                     "method": method,
-                    "loaded before": loaded or "",
-                    "rows MiB": round(said["rows"] / 2**20, 1),
-                    "peak beyond rows MiB": round(said["beyond"] / 2**20, 1),
-                    "beyond rows / rows": round(said["beyond"] / said["rows"], 2),
-                    "seconds": round(said["seconds"], 1),
+                    "imported beforehand": preloaded or "",
+                    "rows MiB": round(measured["rows"] / 2**20, 1),
+                    "extra peak memory MiB": round(measured["extra"] / 2**20, 1),
+                    "extra / rows": round(measured["extra"] / measured["rows"], 2),
+                    "seconds": round(measured["seconds"], 1),
                 }
             )
-            tell(shape, table[-1])
+            print_rows(shape, table[-1])
             yield {"memory": table}
     finally:
         benchmark.teardown(None)
 
 
 class Startup:
-    """Imports in fresh processes, in the shape asv expects."""
+    """Imports in fresh processes, following the conventions of asv."""
 
     params = list(fresh_processes.IMPORTS)
     param_names = ("statement",)
@@ -85,34 +86,36 @@ class Startup:
 
 
 def startup_part(shapes, options):
-    """Tables after each kind of measurement; they do not depend on the shapes."""
+    """Iterate over the tables so far, after each kind of measurement; shapes do not matter."""
     seconds = fresh_processes.import_seconds(min(options.repeats, 9))
-    yardstick = seconds[fresh_processes.YARDSTICK]
+    reference = seconds[fresh_processes.REFERENCE_IMPORT]
     imports = [
         {
             "statement": statement,
             "ms": milliseconds(each),
-            f"time / {fresh_processes.YARDSTICK}": round(float(np.median(each / yardstick)), 3),
-            "quartiles": quartiles(each / yardstick, 3),
+            f"time / {fresh_processes.REFERENCE_IMPORT}": round(
+                float(np.median(each / reference)), 3
+            ),
+            "quartiles": quartiles(each / reference, 3),
         }
         for statement, each in seconds.items()
     ]
-    tell("startup", *imports)
+    print_rows("startup", *imports)
     yield {"startup": imports}
-    firsts = []
+    first_fits = []
     for kind in fresh_processes.KINDS:
-        empty, full = fresh_processes.first_fit_seconds(kind)
-        firsts.append(
+        cold, warm = fresh_processes.first_fit_seconds(kind)
+        first_fits.append(
             {
-                "first fit of": kind,
-                "empty cache s": round(empty, 2),
-                "full cache s": round(full, 2),
-                "difference s": round(empty - full, 2),
+                "first fit to": kind,
+                "cold cache s": round(cold, 2),
+                "warm cache s": round(warm, 2),
+                "difference s": round(cold - warm, 2),
             }
         )
-        tell("startup", firsts[-1])
-        yield {"startup": imports, "first_fits": firsts}
-    counts = fresh_processes.said_by_function("signatures")
+        print_rows("startup", first_fits[-1])
+        yield {"startup": imports, "first_fits": first_fits}
+    counts = fresh_processes.call_function("signatures")
     kernels = [{"kernel": name, **by_form} for name, by_form in counts.items()]
-    tell("startup", *kernels)
-    yield {"startup": imports, "first_fits": firsts, "signatures": kernels}
+    print_rows("startup", *kernels)
+    yield {"startup": imports, "first_fits": first_fits, "signatures": kernels}

@@ -1,37 +1,40 @@
-"""Passes over rows, beside bare products and iterations of others, and those of one long fit."""
+"""EM passes compared with matrix products and iterations of other methods, alone and in a fit."""
 
 import time
 
 import numpy as np
 
 from benchmarks.alternating import alternate, median, ratios, seconds_of
+from benchmarks.baselines import ITERATIVE_METHODS, iteration_timer, limited_to, products
 from benchmarks.engine_sets import CONCENTRATION, SHAPES, THREADS, rows_and_parameters
-from benchmarks.rivals import PEERS, iteration_of, limited_to, products
-from benchmarks.tables import milliseconds, quartiles, spread, tell
+from benchmarks.tables import milliseconds, print_rows, quartiles, ratio_with_quartiles
 from vmfmix.datasets import make_vmf_mixture
 from vmfmix.engines.choice import choose_engine
-from vmfmix.engines.recall import Recall
+from vmfmix.engines.cpu import CPUEngine
 from vmfmix.fitting.seeding import means_from_rows
 from vmfmix.fitting.start import initial_parameters
 from vmfmix.model import em
 
-FEWEST_TURNS = {"numpy": 5, "torch": 5, "pass": 5}  # of a slow pass, beyond its budget
+MIN_TURNS = {"numpy": 5, "torch": 5, "pass": 5}  # even if a slow pass exceeds its budget
 ITERATIONS = 12
 COMPONENT_RUNS = 3
-ROWS_PER_SEED = 10
+ROWS_PER_COMPONENT = 10  # from which the initial means are drawn
 
 
-def plain_pass(engine, parameters):
-    """A soft pass without anything that earlier passes of the engine have left behind."""
-    engine._recall = Recall(engine.n_rows)
-    return engine.accumulate(parameters)
+def drop_candidates(engine):
+    """Drop the candidates that the engine keeps between passes, so that passes are independent."""
+    if isinstance(engine, CPUEngine):
+        engine._recall = type(engine._recall)(engine.n_rows)
 
 
 # --- one pass ------------------------------------------------------------------------------------
 
 
 class Pass:
-    """One soft pass, bare products, and one iteration of others, in the shape asv expects."""
+    """One soft pass, matrix products, and one iteration of other methods.
+
+    The methods follow the conventions of asv.
+    """
 
     params = (SHAPES["full"]["pass"], list(THREADS))
     param_names = ("shape", "threads")
@@ -49,47 +52,49 @@ class Pass:
         self.engine = choose_engine(self.X)
         self.products = products(self.X, self.parameters.means)
         rng = np.random.default_rng(0)
-        starts = self.X[np.sort(rng.choice(self.X.shape[0], shape.components, replace=False))]
-        self.starts = starts if isinstance(starts, np.ndarray) else starts.toarray()
+        means = self.X[np.sort(rng.choice(self.X.shape[0], shape.components, replace=False))]
+        self.initial_means = means if isinstance(means, np.ndarray) else means.toarray()
 
     def teardown(self, shape, threads):
         self.limits.__exit__(None, None, None)
 
     def time_soft_pass(self, shape, threads):
-        plain_pass(self.engine, self.parameters)
+        drop_candidates(self.engine)
+        self.engine.accumulate(self.parameters)
 
     def time_numpy_product(self, shape, threads):
         self.products["numpy"]()
 
     def time_torch_product(self, shape, threads):
         if "torch" not in self.products:
-            raise NotImplementedError  # asv then leaves it out
+            raise NotImplementedError  # makes asv skip the benchmark
         self.products["torch"]()
 
     def track_kmeans_iteration(self, shape, threads):
-        return iteration_of(PEERS["KMeans lloyd"], self.X, self.starts)()
+        return iteration_timer(ITERATIVE_METHODS["KMeans lloyd"], self.X, self.initial_means)()
 
-    def rivals(self, shape, threads):
-        """Calls that give the seconds of each: {name: call}."""
-        clocked = {
-            **{name: lambda call=call: seconds_of(call) for name, call in self.products.items()},
-            "pass": lambda: seconds_of(self.time_soft_pass, shape, threads),
-        }
-        peers = {name: iteration_of(peer, self.X, self.starts) for name, peer in PEERS.items()}
-        return clocked | {name: peer for name, peer in peers.items() if peer is not None}
+    def timers(self, shape, threads):
+        """Return callables that return the seconds of each method: {name: callable}."""
+        timers = {name: lambda call=call: seconds_of(call) for name, call in self.products.items()}
+        timers["pass"] = lambda: seconds_of(self.time_soft_pass, shape, threads)
+        for name, method in ITERATIVE_METHODS.items():
+            timer = iteration_timer(method, self.X, self.initial_means)
+            if timer is not None:
+                timers[name] = timer
+        return timers
 
 
 def pass_part(shapes, options):
-    """Tables after each shape and number of threads."""
+    """Iterate over the tables so far, after each shape and number of threads."""
     benchmark = Pass()
-    times, quotients = [], []
+    times, time_ratios = [], []
     for shape in shapes["pass"]:
         benchmark.load(shape)
         for threads in options.threads:
             with limited_to(threads):
                 benchmark.time_soft_pass(shape, threads)  # compiles
-                rivals = benchmark.rivals(shape, threads)
-                seconds = alternate(rivals, options.repeats, fewest_turns=FEWEST_TURNS)
+                timers = benchmark.timers(shape, threads)
+                seconds = alternate(timers, options.repeats, min_turns=MIN_TURNS)
             about = {
                 "rows": shape.rows,
                 "features": shape.features,
@@ -98,35 +103,41 @@ def pass_part(shapes, options):
                 "threads": threads,
             }
             times.append(about | pass_times(seconds, benchmark.products))
-            quotients.append(about | pass_ratios(seconds, benchmark.products))
-            tell(shape, times[-1])
-            tell(shape, quotients[-1])
-            yield {"soft_pass": times, "pass_ratios": quotients}
+            time_ratios.append(about | pass_ratios(seconds, benchmark.products))
+            print_rows(shape, times[-1], time_ratios[-1])
+            yield {"soft_pass": times, "pass_ratios": time_ratios}
 
 
-def pass_times(seconds, by_library):
-    columns = {f"{name} product": name for name in by_library}
-    columns |= {name: name for name in ("pass", *PEERS)}
+def pass_times(seconds, libraries):
+    """Return the median times of all methods."""
+    columns = {f"{name} product": name for name in libraries}
+    columns |= {name: name for name in ("pass", *ITERATIVE_METHODS)}
     return {f"{title} ms": milliseconds(seconds.get(name)) for title, name in columns.items()}
 
 
-def pass_ratios(seconds, by_library):
-    """The pass to the fastest product, and the others to the pass, in the same rounds."""
-    fastest = min(by_library, key=lambda name: median(seconds[name]))
-    own = ratios(seconds["pass"], seconds[fastest])
+def pass_ratios(seconds, libraries):
+    """Return ratios of the pass to the fastest product and of other methods to the pass.
+
+    Ratios are taken within the same rounds.
+    """
+    fastest = min(libraries, key=lambda name: median(seconds[name]))
+    to_product = ratios(seconds["pass"], seconds[fastest])
     return {
-        "pass / product": round(float(np.median(own)), 2),
-        "quartiles": quartiles(own),
-        "rounds": len(own),
-        **{f"{name} / pass": spread(seconds.get(name), seconds["pass"]) for name in PEERS},
+        "pass / product": round(float(np.median(to_product)), 2),
+        "quartiles": quartiles(to_product),
+        "rounds": len(to_product),
+        **{
+            f"{name} / pass": ratio_with_quartiles(seconds.get(name), seconds["pass"])
+            for name in ITERATIVE_METHODS
+        },
     }
 
 
-# --- iterations as the number of components grows ------------------------------------------------
+# --- passes of one fit as the number of components grows -----------------------------------------
 
 
-class ClockedEngine:
-    """An engine that notes the seconds of each pass."""
+class TimedEngine:
+    """An engine that records the seconds of each pass."""
 
     def __init__(self, engine):
         self._engine = engine
@@ -143,7 +154,7 @@ class ClockedEngine:
 
 
 class Components:
-    """The iterations of one fit with one concentration, in the shape asv expects."""
+    """The passes of one fit with one concentration, following the conventions of asv."""
 
     params = SHAPES["full"]["components"]
     param_names = ("shape",)
@@ -155,48 +166,49 @@ class Components:
             n, d, k, concentration=CONCENTRATION * d, dtype=np.float32, random_state=0
         )
         rng = np.random.RandomState(0)
-        some = self.X[: min(ROWS_PER_SEED * k, n)]  # they come in random order
-        means = means_from_rows(some, np.ones(len(some)), k, "k-means++", rng)
+        sample = self.X[: min(ROWS_PER_COMPONENT * k, n)]  # rows are in random order
+        means = means_from_rows(sample, np.ones(len(sample)), k, "k-means++", rng)
         self.parameters = initial_parameters(choose_engine(self.X), means)
         self.products = products(self.X, means)
 
     def pass_seconds(self):
-        """Seconds of each pass of one fit on one engine, which may remember earlier passes."""
-        engine = ClockedEngine(choose_engine(self.X))
-        em.fit(engine, self.parameters, em.Stage("tied", hard=False, max_iter=ITERATIONS))
+        """Return the seconds of each pass of one fit, which may keep candidates between passes."""
+        engine = TimedEngine(choose_engine(self.X))
+        stage = em.Stage("tied", hard=False, max_iter=ITERATIONS)  # without tol: runs all of them
+        em.fit(engine, self.parameters, stage)
         return engine.seconds
 
     def product_seconds(self):
-        """Of the fastest product."""
-        fastest = []
+        """Return the seconds of the fastest matrix product."""
+        medians = []
         for product in self.products.values():
             product()
-            fastest.append(np.median([seconds_of(product) for _ in range(3)]))
-        return float(min(fastest))
+            medians.append(np.median([seconds_of(product) for _ in range(3)]))
+        return float(min(medians))
 
     def time_iterations(self, shape):
         self.pass_seconds()
 
 
 def components_part(shapes, options):
-    """Tables after each number of components."""
+    """Iterate over the tables so far, after each number of components."""
     benchmark = Components()
     table, passes = [], []
     for shape in shapes["components"]:
         with limited_to(max(options.threads)):
             benchmark.setup(shape)
-            measured, by_pass = [benchmark.product_seconds()], []
+            product_seconds, by_pass = [benchmark.product_seconds()], []
             for _ in range(min(options.repeats, COMPONENT_RUNS)):
                 by_pass.append(benchmark.pass_seconds())
-                measured.append(benchmark.product_seconds())
+                product_seconds.append(benchmark.product_seconds())
         by_pass = np.median(by_pass, axis=0)
-        product, late = np.median(measured), np.median(by_pass[4:])
+        product, late = np.median(product_seconds), np.median(by_pass[4:])
         table.append(
             {
                 "rows": shape.rows,
                 "features": shape.features,
                 "components": shape.components,
-                "product ms": milliseconds(measured),
+                "product ms": milliseconds(product_seconds),
                 "pass 1 ms": milliseconds(by_pass[:1]),
                 "passes 2 to 4 ms": milliseconds(by_pass[1:4]),
                 f"passes 5 to {ITERATIONS} ms": milliseconds(by_pass[4:]),
@@ -204,7 +216,7 @@ def components_part(shapes, options):
                 f"passes 5 to {ITERATIONS} / product": round(float(late / product), 2),
             }
         )
-        each = [milliseconds([one]) for one in by_pass]
-        passes.append({"components": shape.components, "ms of each pass": each})
-        tell(shape, table[-1])
+        each_pass = [milliseconds([seconds]) for seconds in by_pass]
+        passes.append({"components": shape.components, "ms of each pass": each_pass})
+        print_rows(shape, table[-1])
         yield {"components": table, "component_passes": passes}

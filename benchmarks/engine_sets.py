@@ -1,4 +1,4 @@
-"""Rows that passes are timed on: like embeddings, like words, and overlapping clusters."""
+"""Rows for the engine benchmarks: mixtures like embeddings, TF-IDF rows, overlapping clusters."""
 
 import os
 from typing import NamedTuple
@@ -14,12 +14,12 @@ from vmfmix.engines.choice import choose_engine
 from vmfmix.fitting.start import initial_parameters
 from vmfmix.model.statistics import MixtureParameters
 
-CONCENTRATION = 0.8  # per feature, as sentence embeddings have it
-CONCENTRATION_OF_FITS = 0.35  # per feature: siblings overlap, and a fit is not over at once
+CONCENTRATION = 0.8  # per feature, as in sentence embeddings
+CONCENTRATION_OF_FITS = 0.35  # per feature; siblings overlap, so that fits need many iterations
 
 
 class Shape(NamedTuple):
-    """Rows × features, components, and the wanted number of entries in a CSR row."""
+    """Numbers of rows, features and components, and the target number of entries per CSR row."""
 
     rows: int
     features: int
@@ -27,7 +27,7 @@ class Shape(NamedTuple):
     entries: int | None = None  # None: dense
 
     def __str__(self):
-        kind = "dense" if self.entries is None else f"CSR, {self.entries} entries a row"
+        kind = "dense" if self.entries is None else f"CSR, {self.entries} entries per row"
         return f"{self.rows} × {self.features}, K = {self.components}, {kind}"
 
 
@@ -50,7 +50,7 @@ SHAPES = {
         "components": [Shape(200_000, 128, k) for k in (1000, 2000, 4000, 8192)],
         "memory": Shape(1_000_000, 128, 1000),
     },
-    "small": {  # to see whether all of it runs
+    "small": {  # checks quickly that everything runs
         "pass": [Shape(3000, 32, 20), Shape(2000, 500, 10, entries=20)],
         "fit": [Shape(2000, 32, 10), Shape(2000, 500, 10, entries=20)],
         "components": [Shape(3000, 16, k) for k in (20, 40)],
@@ -61,10 +61,10 @@ THREADS = (1, 2)
 
 
 def rows_and_parameters(shape):
-    """Unit rows in float32, and parameters of their mixture in float64."""
+    """Return unit rows in float32 and the parameters of their mixture in float64."""
     n, d, k, entries = shape
     if entries is not None:
-        X, y = word_rows(n, d, k, entries)
+        X, y = tfidf_rows(n, d, k, entries)
         return X, parameters_of(X, y)
     X, _, truth = make_vmf_mixture(
         n,
@@ -78,54 +78,54 @@ def rows_and_parameters(shape):
     return X, MixtureParameters(truth.weights, truth.means, truth.concentrations)
 
 
-def word_rows(n_rows, n_words, n_topics, entries, seed=0):
-    """TF-IDF of texts about one topic each, as unit rows in CSR form, and their topics.
+def tfidf_rows(n_rows, n_words, n_topics, entries, seed=0):
+    """Return TF-IDF vectors of texts about one topic each, as CSR unit rows, and their topics.
 
-    Half of a text's words come from one list for all texts and half from the list of its topic,
-    both by Zipf's law. A list is a random order of all words.
+    Half of the words of a text are drawn from a list shared by all texts and half from the list of
+    its topic, in both cases following Zipf's law. Each list is a random order of all words.
     """
     rng = np.random.default_rng(seed)
-    chances = 1.0 / np.arange(1, n_words + 1)
-    chances /= chances.sum()
-    length = length_of_text(chances, entries / 2)
-    below = np.cumsum(chances)
-    below[-1] = 1.0  # whatever the rounding
-    ranks = np.searchsorted(below, rng.random((n_rows, 2, length)), side="right")
+    probabilities = 1.0 / np.arange(1, n_words + 1)
+    probabilities /= probabilities.sum()
+    length = text_length(probabilities, entries / 2)
+    cumulative = np.cumsum(probabilities)
+    cumulative[-1] = 1.0  # regardless of rounding
+    ranks = np.searchsorted(cumulative, rng.random((n_rows, 2, length)), side="right")
     lists = np.stack([rng.permutation(n_words) for _ in range(1 + n_topics)])
     topics = rng.integers(n_topics, size=n_rows)
-    of_topic = lists[1 + topics[:, np.newaxis], ranks[:, 1]]
-    words = np.concatenate([lists[0][ranks[:, 0]], of_topic], axis=1)
-    ends = np.arange(n_rows + 1) * words.shape[1]
+    topic_words = lists[1 + topics[:, np.newaxis], ranks[:, 1]]
+    words = np.concatenate([lists[0][ranks[:, 0]], topic_words], axis=1)
+    row_ends = np.arange(n_rows + 1) * words.shape[1]
     ones = np.ones(words.size, np.float32)
-    counts = sp.csr_matrix((ones, words.ravel(), ends), (n_rows, n_words))
+    counts = sp.csr_matrix((ones, words.ravel(), row_ends), (n_rows, n_words))
     counts.sum_duplicates()
     return TfidfTransformer().fit_transform(counts), topics
 
 
-def length_of_text(chances, distinct):
-    """Number of words with so many different ones among them, as expected."""
-    length = round(distinct)
-    while np.sum(1.0 - (1.0 - chances) ** length) < distinct:
+def text_length(probabilities, n_distinct):
+    """Return the number of words to draw to expect `n_distinct` different ones among them."""
+    length = round(n_distinct)
+    while np.sum(1.0 - (1.0 - probabilities) ** length) < n_distinct:
         length += 1
     return length
 
 
 def parameters_of(X, y):
-    """Parameters around the mean directions of classes."""
+    """Return initial parameters whose means are the mean directions of the classes."""
     means = np.asarray((indicator(y).T @ X).todense(), np.float64)
     means /= np.linalg.norm(means, axis=1, keepdims=True)
     return initial_parameters(choose_engine(X), means)
 
 
 def indicator(labels):
-    """CSR matrix with a 1 for each row in the column of its label."""
+    """Return the CSR matrix with a 1 for each row in the column of its label."""
     names, codes = np.unique(labels, return_inverse=True)
     shape = (len(codes), len(names))
     return sp.csr_matrix((np.ones(len(codes), np.float32), (np.arange(len(codes)), codes)), shape)
 
 
-def overlapping(shape):
-    """Unit rows in float32 and their components, whose means are siblings of about √K families."""
+def overlapping_rows(shape):
+    """Return float32 unit rows and their components, whose means form about √K families."""
     n, d, k, _ = shape
     means = planted_means("hierarchical", k, d, np.random.default_rng(0))
     return make_vmf_mixture(
@@ -138,13 +138,13 @@ def overlapping(shape):
 
 
 def rows_to_fit(shape):
-    """Unit rows in float32, dense or CSR, and their components or topics."""
-    return overlapping(shape) if shape.entries is None else word_rows(*shape)
+    """Return float32 unit rows, dense or CSR, and their components or topics."""
+    return overlapping_rows(shape) if shape.entries is None else tfidf_rows(*shape)
 
 
 def sets_to_fit(shapes):
-    """Iterate over (name, rows, classes): mixtures, words, and clinc150 if it is there."""
+    """Iterate over (name, rows, classes): mixtures, TF-IDF, and clinc150 if it is available."""
     for shape in shapes:
-        yield "mixture" if shape.entries is None else "words, CSR", *rows_to_fit(shape)
+        yield "mixture" if shape.entries is None else "TF-IDF, CSR", *rows_to_fit(shape)
     if "VMFMIX_DATA" in os.environ:
         yield from text_sets(["clinc150"])

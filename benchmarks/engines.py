@@ -1,17 +1,18 @@
-"""Time and memory of passes over rows and of whole fits, beside what people use instead.
+"""Time and memory of EM passes and of whole fits, compared with other libraries.
 
 ``python -m benchmarks.engines [--parts pass fit components memory startup] [--repeats N]
 [--threads 1 2] [--shapes full small] [--output FILE]``
 
-* pass: one soft EM pass, the bare matrix product of the same shapes, and one iteration of others;
+* pass: one soft EM pass, the matrix product of the same shapes alone, and one iteration of other
+  methods;
 * fit: whole fits at the true number of components;
-* components: each iteration of one fit as the number of components grows;
-* memory: peak of a fit beyond its rows;
-* startup: imports, compilation on first use, and what is compiled again for other arrays.
+* components: each pass of one fit as the number of components grows;
+* memory: peak memory of a fit, without its rows;
+* startup: imports, compilation on first use, and recompilation for other kinds of arrays.
 
-All rows are float32, and all that is compared takes turns. Parts other than "pass" use as many
-threads as the most in ``--threads``. The results file is written after each line of a table, and
-keeps what it has of the other parts.
+All rows are float32, and all methods in a comparison are timed in turn. Parts other than "pass" use
+the largest number of threads in ``--threads``. The results file is updated after each row of a
+table, and keeps the results of parts that were not run.
 """
 
 import argparse
@@ -27,10 +28,17 @@ from benchmarks.tables import save
 
 RESULTS = Path(__file__).parent / "results" / "engines.json"
 TABLES = (
-    *("soft_pass", "pass_ratios", "fits", "components", "component_passes", "memory"),
-    *("startup", "first_fits", "signatures"),
+    "soft_pass",
+    "pass_ratios",
+    "fits",
+    "components",
+    "component_passes",
+    "memory",
+    "startup",
+    "first_fits",
+    "signatures",
 )
-MEASURED = {
+PARTS = {
     "pass": pass_part,
     "fit": fit_part,
     "components": components_part,
@@ -40,11 +48,30 @@ MEASURED = {
 
 
 def main():
+    """Run the benchmark from the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--parts", nargs="*", choices=MEASURED, default=list(MEASURED))
-    parser.add_argument("--repeats", type=int, default=15, help="most rounds of a comparison")
-    parser.add_argument("--threads", nargs="*", type=int, default=THREADS)
-    parser.add_argument("--shapes", choices=SHAPES, default="full")
+    parser.add_argument(
+        "--parts", nargs="*", choices=PARTS, default=list(PARTS), help="default: all"
+    )
+    parser.add_argument(
+        "--repeats",
+        type=int,
+        default=15,
+        help="maximum number of rounds of a comparison; default: %(default)s",
+    )
+    parser.add_argument(
+        "--threads",
+        nargs="*",
+        type=int,
+        default=THREADS,
+        help="numbers of threads for the passes; the other parts use the largest",
+    )
+    parser.add_argument(
+        "--shapes",
+        choices=SHAPES,
+        default="full",
+        help="small: to check quickly that everything runs; default: %(default)s",
+    )
     parser.add_argument("--output", type=Path, help="default: benchmarks/results/engines.json")
     options = parser.parse_args()
     small = options.shapes == "small"
@@ -52,13 +79,13 @@ def main():
     facts = {
         **machine.describe("scikit-learn", "numba", "faiss-cpu", "torch"),
         "repeats": options.repeats,
-        "seconds for each method in a line, at most about": BUDGET,
-        "concentration of rows in passes, per feature": CONCENTRATION,
-        "concentration of rows in fits, per feature": CONCENTRATION_OF_FITS,
-        "iterations of fits for memory": MEMORY_ITERATIONS,
+        "seconds per method and table row, approximate limit": BUDGET,
+        "concentration per feature of rows in passes": CONCENTRATION,
+        "concentration per feature of rows in fits": CONCENTRATION_OF_FITS,
+        "iterations of fits when measuring memory": MEMORY_ITERATIONS,
     }
     for part in options.parts:
-        for tables in MEASURED[part](SHAPES[options.shapes], options):
+        for tables in PARTS[part](SHAPES[options.shapes], options):
             save(output, facts, tables, TABLES)
 
 

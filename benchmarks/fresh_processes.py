@@ -1,6 +1,6 @@
-"""What only a fresh process can tell: peak memory, time of imports, and of the first fits.
+"""Measurements that need a fresh process: peak memory, import time, and time of the first fit.
 
-A process prints one line of JSON, made by a function of this file.
+A function of this file runs in a new process, which prints its result as one line of JSON.
 """
 
 import json
@@ -20,14 +20,14 @@ IMPORTS = {
     "from vmfmix import VMFMixture": "from vmfmix import VMFMixture",
     "import sklearn.mixture": "import sklearn.mixture",
 }
-YARDSTICK = "import sklearn.mixture"
+REFERENCE_IMPORT = "import sklearn.mixture"
 KINDS = ("float32", "float64", "CSR")
 FORMS = ("C order", "Fortran order", "read-only", "float16")
-STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+STATUS, CLEAR_REFS = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
-def said_by(code, **environment):
-    """What code prints in a fresh process, as JSON."""
+def run_code(code, **environment):
+    """Run code in a fresh process and return what it prints, parsed as JSON."""
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,
@@ -36,87 +36,88 @@ def said_by(code, **environment):
         text=True,
     )
     if done.returncode:
-        raise RuntimeError(f"A process failed in a benchmark:\n{done.stderr}")
+        raise RuntimeError(f"A process of a benchmark failed:\n{done.stderr}")
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def said_by_function(name, *arguments, **environment):
-    """The same for a function of this file."""
+def call_function(name, *arguments, **environment):
+    """Call a function of this file in a fresh process and return its result."""
     code = (
         "import json; from benchmarks import fresh_processes; "
         f"print(json.dumps(fresh_processes.{name}(*{arguments!r})))"
     )
-    return said_by(code, **environment)
+    return run_code(code, **environment)
 
 
 # --- memory --------------------------------------------------------------------------------------
 
 
-def own_fit(X, k, max_iter, **options):
+def fit_vmfmix(X, k, max_iter, **options):
     from vmfmix import VMFMixture
 
     VMFMixture(k, max_iter=max_iter, random_state=0, **options).fit(X)
 
 
-def kmeans_fit(X, k, max_iter):
+def fit_kmeans(X, k, max_iter):
     from sklearn.cluster import KMeans
 
     KMeans(k, n_init=1, max_iter=max_iter, random_state=0).fit(X)
 
 
 MEMORY_FITS = {
-    "VMFMixture, merge=None": partial(own_fit, merge=None),
-    "VMFMixture": own_fit,
-    "KMeans n_init=1": kmeans_fit,
+    "VMFMixture, merge=None": partial(fit_vmfmix, merge=None),
+    "VMFMixture": fit_vmfmix,
+    "KMeans n_init=1": fit_kmeans,
 }
 
 
-def peak_beyond_rows(path, method, k, max_iter, n_threads, loaded=None):
-    """Bytes of the rows in a file, and at the peak of a fit of them beyond what was there before.
+def extra_peak_memory(path, method, k, max_iter, n_threads, preloaded=None):
+    """Return the bytes of the rows in a file, and the peak of a fit above the memory before it.
 
-    A small fit comes first, so that kernels and libraries are not counted; `loaded` names one more
-    library that a large fit may import. The rows are read where they stay, so that no memory is
-    left over from making them.
+    A small fit comes first, so that kernels and libraries are not counted; `preloaded` names one
+    more library that a large fit may import. The rows are loaded from a file so that no memory is
+    left over from generating them.
     """
     import warnings
     from importlib import import_module
 
     from threadpoolctl import threadpool_limits
 
-    warnings.simplefilter("ignore")  # few iterations are wanted
-    if loaded:
-        import_module(loaded)
+    warnings.simplefilter("ignore")  # the low max_iter is intended
+    if preloaded:
+        import_module(preloaded)
     fit = MEMORY_FITS[method]
     X = np.load(path)
     fit(X[:2000], 10, 2)
     with threadpool_limits(n_threads):
-        forget_peak()
+        reset_peak()
         before = resident_bytes()
         start = time.perf_counter()
         fit(X, k, max_iter)
         seconds = time.perf_counter() - start
-    return {"rows": X.nbytes, "beyond": peak_bytes() - before, "seconds": seconds}
+    return {"rows": X.nbytes, "extra": peak_bytes() - before, "seconds": seconds}
 
 
-def forget_peak():
-    """Let the system's note of the most that the process held begin anew, where it can."""
-    if CLEAR.is_file():
-        CLEAR.write_text("5", encoding="ascii")
+def reset_peak():
+    """Reset the peak memory that the system recorded for this process, if that is possible."""
+    if CLEAR_REFS.is_file():
+        CLEAR_REFS.write_text("5", encoding="ascii")
 
 
 def resident_bytes():
-    """What the process holds now; where the system does not tell, what it held at most."""
-    return noted("VmRSS")
+    """Return the resident memory of this process, or its peak on systems without /proc."""
+    return status_bytes("VmRSS")
 
 
 def peak_bytes():
-    return noted("VmHWM")
+    """Return the peak resident memory of this process."""
+    return status_bytes("VmHWM")
 
 
-def noted(name):
-    """A size from the status of this process.
+def status_bytes(name):
+    """Return a size from the status of this process.
 
-    Linux's ru_maxrss will not do: a process that is started by another begins with its peak.
+    Linux's ru_maxrss is of no use here: a child process starts with the peak of its parent.
     """
     if not STATUS.is_file():
         import resource
@@ -131,67 +132,71 @@ def noted(name):
 
 
 def import_seconds(repeats):
-    """Seconds of each import in fresh processes that take turns: {statement: array}."""
-    clocked = (
+    """Return the seconds of each import, timed in turn in fresh processes: {statement: array}."""
+    timed_code = (
         "import json, time; start = time.perf_counter(); {}; "
         "print(json.dumps(time.perf_counter() - start))"
     )
     seconds = {statement: [] for statement in IMPORTS}
     for statement in IMPORTS:
-        said_by(clocked.format(statement))  # the files are in the system's memory now
+        run_code(timed_code.format(statement))  # loads the files into the system's cache
     for _ in range(repeats):
         for statement in IMPORTS:
-            seconds[statement].append(said_by(clocked.format(statement)))
+            seconds[statement].append(run_code(timed_code.format(statement)))
     return {statement: np.array(each) for statement, each in seconds.items()}
 
 
 def first_fit_seconds(kind):
-    """Seconds of the first fit of a process, with nothing compiled and with all in the cache."""
+    """Return the seconds of a process's first fit, with a cold and with a warm numba cache."""
     with tempfile.TemporaryDirectory() as folder:
-        empty, full = (
-            said_by_function("fit_and_predict", kind, NUMBA_CACHE_DIR=folder) for _ in range(2)
+        cold, warm = (
+            call_function("fit_and_predict", kind, NUMBA_CACHE_DIR=folder) for _ in range(2)
         )
-    return empty, full
+    return cold, warm
 
 
 def fit_and_predict(kind):
-    """Seconds of a small fit and predict; numba is imported on the way, scikit-learn is not."""
+    """Return the seconds of a small fit and predict.
+
+    Importing numba is part of this time; importing scikit-learn is not.
+    """
     from vmfmix import VMFMixture
 
-    X = few_rows(kind)
+    X = small_sample(kind)
     start = time.perf_counter()
     VMFMixture(4, random_state=0).fit(X).predict(X)
     return time.perf_counter() - start
 
 
-def few_rows(kind):
+def small_sample(kind):
+    """Return a few rows as float32, float64 or CSR."""
     from scipy.sparse import csr_matrix
 
     from vmfmix.datasets import make_vmf_mixture
 
     X, _ = make_vmf_mixture(400, 16, 4, random_state=0)
     if kind == "CSR":
-        X = csr_matrix(np.where(np.abs(X) > 0.2, X, 0))  # entries of both signs, and gaps
+        X = csr_matrix(np.where(np.abs(X) > 0.2, X, 0))  # both signs, and zeros in between
     return X.astype(np.float64 if kind == "float64" else np.float32)
 
 
 def signatures():
-    """Signatures that each kernel is compiled for, after fits of the same rows in several forms.
+    """Return how many signatures each kernel has after fits of the same rows in several forms.
 
     Returns
     -------
     dict
-        {kernel: {form: number}} for the kernels that were called.
+        {kernel: {form: number of signatures}} for the kernels that were called.
     """
     from vmfmix import VMFMixture
     from vmfmix.engines import kernels
 
-    X = few_rows("float32")
-    fixed = X.copy()
-    fixed.flags.writeable = False
+    X = small_sample("float32")
+    read_only = X.copy()
+    read_only.flags.writeable = False
     compiled = {name: each for name, each in vars(kernels).items() if hasattr(each, "signatures")}
     counts = {name: {} for name in compiled}
-    for form, rows in zip(FORMS, (X, np.asfortranarray(X), fixed, X.astype(np.float16))):
+    for form, rows in zip(FORMS, (X, np.asfortranarray(X), read_only, X.astype(np.float16))):
         VMFMixture(4, random_state=0).fit(rows).predict(rows)
         for name, kernel in compiled.items():
             counts[name][form] = len(kernel.signatures)

@@ -1,11 +1,12 @@
-"""Passes on a GPU, beside the bare matrix product and an iteration of plain k-means in torch.
+"""EM passes on a GPU, compared with the matrix product and an iteration of k-means in torch.
 
 ``python -m benchmarks.gpu [--device cuda] [--rows N] [--repeats N] [--output FILE]``
 
-Where torch finds no GPU this says so and writes nothing. Each pass makes two products of the same
-size, one for the scores and one for the sums; "share of the product's rate" is the time of two bare
-products over that of the pass. Products are float32, or TensorFloat-32, whose errors are those
-beside a pass in float64. All that is compared takes turns; times are medians.
+If torch finds no GPU, a message says so and nothing is written. Each pass makes two products of the
+same size, one for the scores and one for the sums; "share of the product's rate" is the time of two
+products alone divided by the time of the pass. Products are computed in float32 or TensorFloat-32;
+the errors of a pass are measured against a pass in float64. The methods compared are timed in turn;
+times are medians.
 """
 
 import argparse
@@ -17,10 +18,10 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import machine
+from benchmarks.baselines import optional
 from benchmarks.engine_sets import CONCENTRATION_OF_FITS as CONCENTRATION
 from benchmarks.planted_sets import planted_means
-from benchmarks.rivals import optional
-from benchmarks.tables import save, tell
+from benchmarks.tables import print_rows, save
 from vmfmix import VMFMixture
 from vmfmix.engines.choice import choose_engine
 from vmfmix.model.statistics import MixtureParameters
@@ -28,13 +29,13 @@ from vmfmix.model.statistics import MixtureParameters
 RESULTS = Path(__file__).parent / "results" / "gpu.json"
 TABLES = ("passes", "errors", "fits")
 FEATURES, COMPONENTS = 768, (1000, 10_000)
-PRECISIONS = {"float32": "highest", "TF32": "high"}  # as torch calls them
+PRECISIONS = {"float32": "highest", "TF32": "high"}  # as named by torch
 ROWS_FOR_ERRORS = 100_000
-BLOCK = 2**25  # scores of a block of the bare product and of k-means
+MAX_SCORES = 2**25  # per block of rows, in the product and in k-means
 
 
 def best_device(torch):
-    """The name of a GPU, or None."""
+    """Return the torch name of a GPU, or None."""
     if torch is None:
         return None
     if torch.cuda.is_available():
@@ -44,7 +45,7 @@ def best_device(torch):
 
 @contextmanager
 def products_in(torch, precision):
-    """Products of float32 in this precision."""
+    """Compute float32 products in this precision."""
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision(PRECISIONS[precision])
     try:
@@ -54,7 +55,7 @@ def products_in(torch, precision):
 
 
 def rows_and_means(torch, n_rows, n_components, device, dtype):
-    """Unit rows around means that are siblings of about √K families, made on the device."""
+    """Return unit rows and means that form about √K families, generated on the device."""
     generator = torch.Generator(device).manual_seed(0)
     means = planted_means("hierarchical", n_components, FEATURES, np.random.default_rng(0))
     means = torch.as_tensor(means, dtype=torch.float32, device=device)
@@ -70,7 +71,7 @@ def rows_and_means(torch, n_rows, n_components, device, dtype):
 
 
 def mixture_around(means):
-    """Parameters of the mixture that the rows come from."""
+    """Return the parameters of the mixture that the rows are drawn from."""
     n_components = len(means)
     return MixtureParameters(
         np.full(n_components, 1.0 / n_components),
@@ -79,37 +80,37 @@ def mixture_around(means):
     )
 
 
-class Rivals:
-    """What is timed on the same rows."""
+class Methods:
+    """The methods that are timed on the same rows."""
 
     def __init__(self, torch, X, means):
         self._torch, self._X, self._means = torch, X, means
         n_components = len(means)
         self._engine = choose_engine(X)
         self._parameters = mixture_around(means)
-        size = max(BLOCK // n_components, 1)
-        self._parts = [slice(start, start + size) for start in range(0, len(X), size)]
+        size = max(MAX_SCORES // n_components, 1)
+        self._blocks = [slice(start, start + size) for start in range(0, len(X), size)]
 
     def soft_pass(self):
-        """One pass of EM."""
+        """Make one EM pass."""
         self._engine.accumulate(self._parameters)
 
     def product(self):
-        """All scores in float32."""
-        for part in self._parts:
-            self._X[part].float() @ self._means.T
+        """Compute all scores in float32."""
+        for block in self._blocks:
+            self._X[block].float() @ self._means.T
 
     def kmeans(self):
-        """One iteration of spherical k-means: nearest means and their sums."""
+        """Make one iteration of spherical k-means: find the nearest means and sum their rows."""
         sums = self._torch.zeros_like(self._means)
-        for part in self._parts:
-            block = self._X[part].float()
-            sums.index_add_(0, (block @ self._means.T).argmax(dim=1), block)
+        for block in self._blocks:
+            rows = self._X[block].float()
+            sums.index_add_(0, (rows @ self._means.T).argmax(dim=1), rows)
         return sums
 
 
 def seconds_of(torch, device, call):
-    """Seconds of a call, with all that it started on the device."""
+    """Return the seconds of a call, including the work it started on the device."""
     synchronize = torch.cuda.synchronize if device.startswith("cuda") else torch.mps.synchronize
     synchronize()
     start = time.perf_counter()
@@ -119,19 +120,19 @@ def seconds_of(torch, device, call):
 
 
 def pass_row(torch, device, n_rows, n_components, dtype, precision, repeats):
-    """One line of the table."""
+    """Return one row of the table of passes."""
     X, means = rows_and_means(torch, n_rows, n_components, device, dtype)
-    rivals = Rivals(torch, X, means)
-    calls = {"pass": rivals.soft_pass, "product": rivals.product, "k-means": rivals.kmeans}
-    for call in calls.values():
+    methods = Methods(torch, X, means)
+    calls = {"pass": methods.soft_pass, "product": methods.product, "k-means": methods.kmeans}
+    for call in calls.values():  # warm up
         call()
     row = {"rows": n_rows, "features": FEATURES, "components": n_components}
-    row |= {"rows are": str(dtype).removeprefix("torch."), "products are": precision}
+    row |= {"row dtype": str(dtype).removeprefix("torch."), "product precision": precision}
     if device.startswith("cuda"):
         torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated()
-        rivals.soft_pass()
-        row["peak beyond rows MiB"] = round((torch.cuda.max_memory_allocated() - before) / 2**20)
+        methods.soft_pass()
+        row["extra peak memory MiB"] = round((torch.cuda.max_memory_allocated() - before) / 2**20)
     seconds = {name: [] for name in calls}
     for _ in range(repeats):
         for name, call in calls.items():
@@ -150,33 +151,38 @@ def pass_row(torch, device, n_rows, n_components, dtype, precision, repeats):
 
 
 def error_row(torch, device, n_components, dtype, precision):
-    """How far a pass is from one in float64."""
+    """Return one row of the table of errors, relative to a pass in float64."""
     X, means = rows_and_means(torch, ROWS_FOR_ERRORS, n_components, device, dtype)
     parameters = mixture_around(means)
-    said = []
+    results = []
     for rows in (X, X.double()):
         engine = choose_engine(rows)
-        said.append((engine.assign(parameters), engine.accumulate(parameters)))
-    (assigned, found), (exactly, expected) = said
-    resultants = np.linalg.norm(found.resultants - expected.resultants, axis=1)
+        results.append((engine.assign(parameters), engine.accumulate(parameters)))
+    (assignment, statistics), (exact_assignment, exact_statistics) = results
+    resultant_errors = np.linalg.norm(statistics.resultants - exact_statistics.resultants, axis=1)
     return {
         "rows": ROWS_FOR_ERRORS,
         "components": n_components,
-        "rows are": str(dtype).removeprefix("torch."),
-        "products are": precision,
-        "other labels": int((assigned.labels != exactly.labels).sum()),
-        "largest error of a probability": largest(assigned.probabilities - exactly.probabilities),
-        "of a log density, nats": largest(assigned.log_densities - exactly.log_densities),
-        "of a resultant, relative": largest(resultants / expected.lengths),
+        "row dtype": str(dtype).removeprefix("torch."),
+        "product precision": precision,
+        "labels that differ": int((assignment.labels != exact_assignment.labels).sum()),
+        "max error of probabilities": largest(
+            assignment.probabilities - exact_assignment.probabilities
+        ),
+        "max error of log densities, nats": largest(
+            assignment.log_densities - exact_assignment.log_densities
+        ),
+        "max relative error of resultants": largest(resultant_errors / exact_statistics.lengths),
     }
 
 
 def largest(errors):
+    """Return the largest absolute error, rounded to two digits."""
     return float(f"{np.abs(errors).max():.1e}")
 
 
 def fit_row(torch, device, n_rows, n_components):
-    """A whole fit, with what it does on the CPU."""
+    """Return one row of the table of fits; times include the work on the CPU."""
     X, _ = rows_and_means(torch, n_rows, n_components, device, torch.float32)
     VMFMixture(10, random_state=0).fit(X[:1000])  # compiles
     model = VMFMixture(n_components, random_state=0)
@@ -191,15 +197,20 @@ def fit_row(torch, device, n_rows, n_components):
 
 
 def main():
+    """Run the benchmark from the command line."""
     torch = optional("torch")
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--device", default=best_device(torch))
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--repeats", type=int, default=9)
-    parser.add_argument("--output", type=Path, default=RESULTS)
+    parser.add_argument(
+        "--device",
+        default=best_device(torch),
+        help="torch device; default: the GPU that torch finds",
+    )
+    parser.add_argument("--rows", type=int, default=1_000_000, help="default: %(default)s")
+    parser.add_argument("--repeats", type=int, default=9, help="default: %(default)s")
+    parser.add_argument("--output", type=Path, default=RESULTS, help="default: %(default)s")
     options = parser.parse_args()
     if options.device is None:
-        print("There is no GPU here that torch can use; nothing was measured.")
+        print("Nothing was measured: torch finds no GPU on this machine.")
         return
     facts = machine.describe("torch")
     if options.device.startswith("cuda"):
@@ -208,16 +219,16 @@ def main():
     for dtype, precision, n_components in product(
         (torch.float32, torch.float16), PRECISIONS, COMPONENTS
     ):
-        about = n_components, dtype, precision
+        case = n_components, dtype, precision
         with products_in(torch, precision):
-            row = pass_row(torch, options.device, options.rows, *about, options.repeats)
+            row = pass_row(torch, options.device, options.rows, *case, options.repeats)
             tables["passes"].append(row)
-            tables["errors"].append(error_row(torch, options.device, *about))
+            tables["errors"].append(error_row(torch, options.device, *case))
         for name in ("passes", "errors"):
-            tell(name, tables[name][-1])
+            print_rows(name, tables[name][-1])
         save(options.output, facts, tables, TABLES)
     tables["fits"].append(fit_row(torch, options.device, options.rows, COMPONENTS[0]))
-    tell("fit", *tables["fits"])
+    print_rows("fit", *tables["fits"])
     save(options.output, facts, tables, TABLES)
 
 

@@ -1,19 +1,23 @@
-"""Flipped labels found by vmfmix.inspection.label_issues and by cleanlab, on the same rows.
+"""Detection of flipped labels by vmfmix.inspection.label_issues and by cleanlab.
 
 ``VMFMIX_DATA=folder python -m benchmarks.label_issues [--sets NAME ...] [--seeds N] [--rows N]``
 
-Of sets with more rows, so many are drawn, since cross-validation with many classes takes minutes.
-5 and 10 % of the labels of each text set are flipped, to any other class or to the nearest one.
-cleanlab judges by probabilities of a logistic regression, cross-validated in five folds, as its
-documentation advises. Scores: area under the ROC curve of the suspicion of each row, and the share
-of flipped rows among the most suspicious, as many as were flipped. vmfmix's seconds are without and
-with the fit of the clusters, which are there for other purposes; cleanlab's are those of the
-probabilities and of its ranking. Both take turns.
+In each text set, 5 and 10 % of the labels are flipped, to any other class or to the nearest one,
+and both methods get the same rows. Larger sets are subsampled to ``--rows`` rows, since
+cross-validation with many classes takes minutes. cleanlab uses probabilities of a logistic
+regression from five-fold cross-validation, as its documentation advises.
+
+Scores are the area under the ROC curve of the suspicion of each row, and the precision: with m
+flipped labels, the share of flipped ones among the m most suspicious rows. The time of vmfmix is
+that of `label_issues`; the fit of the clusters, which serves other purposes too, is given
+separately. The time of cleanlab covers the probabilities and the ranking. The methods are timed in
+turn.
 """
 
 import argparse
 import time
 import warnings
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +27,7 @@ from sklearn.model_selection import cross_val_predict
 
 from benchmarks import machine
 from benchmarks.labeled_sets import text_sets
-from benchmarks.tables import save, tell
+from benchmarks.tables import print_rows, save
 from vmfmix import VMFMixture
 from vmfmix.inspection import label_issues
 
@@ -33,7 +37,7 @@ KINDS = ("any class", "nearest class")
 
 
 def flipped(X, y, share, kind, rng):
-    """Labels, some of which are wrong, and which."""
+    """Return labels with a share of them flipped, and a mask of the flipped ones."""
     n_classes = y.max() + 1
     wrong = np.zeros(len(y), dtype=bool)
     wrong[rng.choice(len(y), int(share * len(y)), replace=False)] = True
@@ -48,12 +52,18 @@ def flipped(X, y, share, kind, rng):
     return np.where(wrong, other, y), wrong
 
 
-def by_cleanlab(X, given):
-    """Suspicion of each row."""
+def vmfmix_suspicion(model, X, given):
+    """Return the suspicion of each row according to vmfmix."""
+    probabilities = np.asarray(label_issues(model, X, given)["given_label_probability"])
+    return -np.nan_to_num(probabilities, nan=1.0)
+
+
+def cleanlab_suspicion(X, given):
+    """Return the suspicion of each row according to cleanlab."""
     from cleanlab.rank import get_label_quality_scores
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # classes with fewer rows than folds
+        warnings.simplefilter("ignore")  # about classes with fewer rows than folds
         probabilities = cross_val_predict(
             LogisticRegression(max_iter=400), X, given, cv=5, method="predict_proba"
         )
@@ -62,80 +72,82 @@ def by_cleanlab(X, given):
 
 
 def scores_of(suspicion, wrong):
-    """Area under the ROC curve, and precision among as many as are wrong."""
-    first = np.argsort(-suspicion, kind="stable")[: wrong.sum()]
-    return roc_auc_score(wrong, suspicion), wrong[first].mean()
+    """Return the area under the ROC curve and the precision; see the module docstring."""
+    most_suspicious = np.argsort(-suspicion, kind="stable")[: wrong.sum()]
+    return roc_auc_score(wrong, suspicion), wrong[most_suspicious].mean()
 
 
 def measure(name, X, y, n_seeds):
-    """Rows of the table for a set: a mean over the seeds for each way of flipping."""
+    """Iterate over the table rows of a set: means over the seeds for each way of flipping."""
     start = time.perf_counter()
     model = VMFMixture(random_state=0).fit(X)
-    fit = time.perf_counter() - start
+    fit_seconds = time.perf_counter() - start
+    methods = {"vmfmix": partial(vmfmix_suspicion, model), "cleanlab": cleanlab_suspicion}
     for kind in KINDS:
         for share in SHARES:
-            found: dict = {"vmfmix": [], "cleanlab": []}
+            results: dict = {method: [] for method in methods}
             for seed in range(n_seeds):
                 given, wrong = flipped(X, y, share, kind, np.random.default_rng(seed))
                 given = np.unique(given, return_inverse=True)[1]
-                for method, judge in {
-                    "vmfmix": lambda X, z: (
-                        -np.nan_to_num(
-                            np.asarray(label_issues(model, X, z)["given_label_probability"]),
-                            nan=1.0,
-                        )
-                    ),
-                    "cleanlab": by_cleanlab,
-                }.items():
+                for method, suspicion_of in methods.items():
                     start = time.perf_counter()
-                    suspicion = judge(X, given)
+                    suspicion = suspicion_of(X, given)
                     seconds = time.perf_counter() - start
-                    found[method].append((*scores_of(suspicion, wrong), seconds))
-            row = {"set": name, "flipped to": kind, "share": share}
-            for method, values in found.items():
+                    results[method].append((*scores_of(suspicion, wrong), seconds))
+            row = {"set": name, "flipped to": kind, "share flipped": share}
+            for method, values in results.items():
                 auc, precision, _ = np.mean(values, axis=0)
                 row |= {
                     f"{method} AUROC": round(auc, 4),
                     f"{method} precision": round(precision, 4),
                 }
-            ours, theirs = (np.median([each[2] for each in found[m]]) for m in found)
+            vmfmix_seconds, cleanlab_seconds = (
+                np.median([each[2] for each in results[method]]) for method in methods
+            )
             yield row | {
-                "vmfmix ms": round(1e3 * ours, 1),
-                "cleanlab ms": round(1e3 * theirs, 1),
-                "time ratio": round(ours / theirs, 3),
-                "fit ms": round(1e3 * fit, 1),
+                "vmfmix ms": round(1e3 * vmfmix_seconds, 1),
+                "cleanlab ms": round(1e3 * cleanlab_seconds, 1),
+                "vmfmix / cleanlab time": round(vmfmix_seconds / cleanlab_seconds, 3),
+                "vmfmix fit ms": round(1e3 * fit_seconds, 1),
             }
 
 
 def main():
+    """Run the benchmark from the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sets", nargs="*")
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--rows", type=int, default=6000)
-    parser.add_argument("--output", type=Path, default=RESULTS)
+    parser.add_argument("--sets", nargs="*", help="names of text sets; default: all available")
+    parser.add_argument("--seeds", type=int, default=3, help="default: %(default)s")
+    parser.add_argument(
+        "--rows", type=int, default=6000, help="maximum rows per set; default: %(default)s"
+    )
+    parser.add_argument("--output", type=Path, default=RESULTS, help="default: %(default)s")
     options = parser.parse_args()
     rows = []
     for name, X, y in text_sets(options.sets):
         if len(np.unique(y)) < 2:
             continue
-        some = np.random.default_rng(0).permutation(len(y))[: options.rows]
-        X, codes = X[some], np.unique(y[some], return_inverse=True)[1]
+        sample = np.random.default_rng(0).permutation(len(y))[: options.rows]
+        X, codes = X[sample], np.unique(y[sample], return_inverse=True)[1]
         for row in measure(name, X, codes, options.seeds):
-            tell(name, row)
+            print_rows(name, row)
             rows.append(row)
-    facts = {**machine.describe("cleanlab"), "seeds": options.seeds, "rows at most": options.rows}
+    facts = {
+        **machine.describe("cleanlab"),
+        "seeds": options.seeds,
+        "maximum rows per set": options.rows,
+    }
     save(options.output, facts, {"means": means_of(rows), "rows": rows}, ("means", "rows"))
 
 
 def means_of(rows):
-    """Over all sets and shares, for each kind of flips and for all."""
+    """Return means over all sets and shares, for each kind of flips and for both."""
     table = []
     for kind in (*KINDS, None):
-        those = [row for row in rows if kind in (None, row["flipped to"])]
+        selected = [row for row in rows if kind in (None, row["flipped to"])]
         numbers = {
-            column: round(float(np.mean([row[column] for row in those])), 4)
+            column: round(float(np.mean([row[column] for row in selected])), 4)
             for column in rows[0]
-            if isinstance(rows[0][column], float) and column != "share"
+            if isinstance(rows[0][column], float) and column != "share flipped"
         }
         table.append({"flipped to": kind or "either", **numbers})
     return table

@@ -1,4 +1,4 @@
-"""What a measurement was made on, for the results files."""
+"""Description of the machine and the software versions, for the results files."""
 
 import os
 import platform
@@ -9,8 +9,8 @@ from threadpoolctl import threadpool_info
 
 
 def describe(*packages):
-    """Versions of Python and of packages, the processor, and the threads of NumPy's BLAS."""
-    import numpy  # so that its BLAS is loaded and can be asked
+    """Return versions of Python and packages, the processor, and the threads of NumPy's BLAS."""
+    import numpy  # loads its BLAS, so that threadpool_info finds it
 
     assert numpy
     return {

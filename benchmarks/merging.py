@@ -1,8 +1,10 @@
-"""Time of merging thousands of components, and of a fit that finds its number beside KMeans.
+"""Time of merging thousands of components, and of fits with unknown and given K next to KMeans.
 
 ``VMFMIX_DATA=folder python -m benchmarks.merging [--repeats N] [--output FILE]``
 
-The fits take turns on clinc150 (15 000 × 384), or on the bundled sentences where it is not there.
+Fits are timed in turn on clinc150 (15 000 × 384), or on the bundled sentences if VMFMIX_DATA is not
+set. Random components are merged down to one in rounds with each merge cost, without the passes
+over rows that come in between in a fit.
 """
 
 import argparse
@@ -24,12 +26,12 @@ from vmfmix.model.statistics import SufficientStatistics
 RESULTS = Path(__file__).parent / "results" / "merging.json"
 RESULTS_OF_BUNDLED_SET = RESULTS.with_name("merging_bundled.json")
 N_COMPONENTS, DIM = 4000, 384
-KEPT = 0.87  # of the components in a round, as on a merge path
-REST = 0.3  # seconds between fits: threads of BLAS go on spinning and would be in the way
+KEPT = 0.87  # share of the components left after a round, as in the merge path of a fit
+REST = 0.3  # seconds between fits: BLAS threads keep spinning for a while and would interfere
 
 
 def merge_all(cost):
-    """Seconds to merge random resultants down to one, round by round, without rows."""
+    """Return the seconds to merge random resultants down to one, in rounds."""
     rng = np.random.RandomState(0)
     directions = rng.standard_normal((N_COMPONENTS, DIM))
     resultants = 6.0 * directions / np.linalg.norm(directions, axis=1, keepdims=True)
@@ -44,41 +46,46 @@ def merge_all(cost):
 
 
 def fits(X, k, repeats):
-    """Seconds of each fit, in turn."""
+    """Return the table of the seconds of each fit, timed in turn."""
     models = {
         "VMFMixture()": lambda seed: VMFMixture(random_state=seed),
         f"VMFMixture({k})": lambda seed: VMFMixture(k, random_state=seed),
         f"KMeans({k}, n_init=1)": lambda seed: KMeans(k, n_init=1, random_state=seed),
     }
     seconds = {name: [] for name in models}
-    for make in models.values():
-        make(0).fit(X[:2000])  # compiled, and loaded into the caches
+    for make_model in models.values():
+        make_model(0).fit(X[:2000])  # compiles and warms the caches
     for seed in range(repeats):
-        for name, make in models.items():
+        for name, make_model in models.items():
             time.sleep(REST)
             start = time.perf_counter()
-            make(seed).fit(X)
+            make_model(seed).fit(X)
             seconds[name].append(time.perf_counter() - start)
+    reference = f"KMeans({k}, n_init=1)"
     medians = {name: float(np.median(each)) for name, each in seconds.items()}
     return [
         {
             "fit": name,
             "seconds": round(median, 2),
-            "ratio to KMeans": round(median / medians[f"KMeans({k}, n_init=1)"], 2),
+            "time / KMeans": round(median / medians[reference], 2),
         }
         for name, median in medians.items()
     ]
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=5)
-    has_more = "VMFMIX_DATA" in os.environ
+    """Run the benchmark from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=5, help="default: %(default)s")
+    has_folder = "VMFMIX_DATA" in os.environ
     parser.add_argument(
-        "--output", type=Path, default=RESULTS if has_more else RESULTS_OF_BUNDLED_SET
+        "--output",
+        type=Path,
+        default=RESULTS if has_folder else RESULTS_OF_BUNDLED_SET,
+        help="default: %(default)s",
     )
     options = parser.parse_args()
-    name, X, y = next(text_sets(["clinc150" if has_more else "snips7"]))
+    name, X, y = next(text_sets(["clinc150" if has_folder else "snips7"]))
     results = {
         **machine.describe("scikit-learn", "numba"),
         "set": name,

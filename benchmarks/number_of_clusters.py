@@ -1,13 +1,14 @@
-"""How well the number of clusters is found, and how little it matters where a fit starts.
+"""Accuracy of the estimated number of clusters, and its dependence on the initial number.
 
-``VMFMIX_DATA=folder python -m benchmarks.number_of_clusters [--parts real peers planted nulls]
-[--sets NAME ...] [--seeds N] [--output FILE]``
+``VMFMIX_DATA=folder python -m benchmarks.number_of_clusters
+[--parts labeled alternatives planted unclustered] [--sets NAME ...] [--seeds N] [--output FILE]``
 
-``VMFMixture()`` finds its number of clusters on labeled sets, on planted mixtures, and where there
-are no clusters; from its own starting number, and from 2, 4 and 8 times the true number K*. Other
-ways to a number are measured beside it on the same labeled rows, at most 3 000 of a set, with one
-seed. Labels are used for scoring, for these starts and for the grids of the others alone. The
-results file is written after each part, and keeps what it has of the others.
+``VMFMixture()`` estimates the number of clusters on labeled sets, on planted mixtures, and on
+samples without clusters, starting from its automatic initial number and from 2, 4 and 8 times the
+true number K*. Alternative methods are run on the same labeled sets, on at most 3 000 rows of each
+and with one seed. Labels are used only for scoring, for these initial numbers, and for the grids of
+the alternatives. The results file is updated after each part, and keeps the results of parts that
+were not run.
 """
 
 import argparse
@@ -25,24 +26,31 @@ from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 
 from benchmarks import machine
 from benchmarks.labeled_sets import all_sets, text_sets
-from benchmarks.planted_sets import NULL_DIMS, NULL_ROWS, NULLS, null, planted, planted_keys
+from benchmarks.planted_sets import (
+    UNCLUSTERED,
+    UNCLUSTERED_DIMS,
+    UNCLUSTERED_ROWS,
+    planted,
+    planted_keys,
+    unclustered,
+)
 from vmfmix import VMFMixture
 from vmfmix.metrics import clustering_report
 
 RESULTS = Path(__file__).parent / "results" / "number_of_clusters.json"
 RESULTS_OF_BUNDLED_SETS = RESULTS.with_name("number_of_clusters_bundled.json")
-PARTS = ("real", "peers", "planted", "nulls")
-TABLES = ("summary", "found", "peers", "planted", "nulls", "histories")
+PARTS = ("labeled", "alternatives", "planted", "unclustered")
+TABLES = ("summary", "labeled", "alternatives", "planted", "unclustered", "histories")
 SCORES = {"AMI": "adjusted_mutual_info", "ARI": "adjusted_rand", "ACC": "accuracy"}
-STARTS = {"auto": None, "2 K*": 2, "4 K*": 4, "8 K*": 8}  # times K*; None: vmfmix's own number
-FEWEST_ROWS = 4  # for each component that is started from
+STARTS = {"auto": None, "2 K*": 2, "4 K*": 4, "8 K*": 8}  # multiples of K*; None: automatic
+MIN_ROWS_PER_COMPONENT = 4  # at the start of a fit
 PLANTED_STARTS = {"auto": None, "4 K*": 4}
-DRAWN = {"snips7": 16, "digits": 16, "stackoverflow20": 16, "clinc150": 16}  # one more start
-MOST_ROWS = 3000  # for the peers
-STEP = 1.5  # of the peers' grids
-REST = 0.2  # seconds between peers: threads of BLAS go on spinning and would be in the way
+PLOTTED = {"snips7": 16, "digits": 16, "stackoverflow20": 16, "clinc150": 16}  # additional start
+MAX_ROWS = 3000  # for the alternatives
+STEP = 1.5  # ratio of neighboring numbers in the grids of the alternatives
+REST = 0.2  # seconds between methods: BLAS threads keep spinning for a while and would interfere
 
-# --- other ways to a number ----------------------------------------------------------------------
+# --- alternative methods -------------------------------------------------------------------------
 
 
 def hdbscan(min_cluster_size):
@@ -50,7 +58,7 @@ def hdbscan(min_cluster_size):
 
 
 def bayesian_mixture(X, k, seed):
-    """Starts from twice as many as there are; a small weight is left to those without rows."""
+    """Fit 2 K* components, of which those without rows keep a small weight."""
     model = BayesianGaussianMixture(
         n_components=2 * k, covariance_type="spherical", random_state=seed
     )
@@ -58,6 +66,7 @@ def bayesian_mixture(X, k, seed):
 
 
 def lowest_bic(X, k, seed):
+    """Fit Gaussian mixtures and return the labels of the one with the lowest BIC."""
     models = (
         GaussianMixture(number, covariance_type="spherical", random_state=seed).fit(X)
         for number in grid(k)
@@ -66,6 +75,7 @@ def lowest_bic(X, k, seed):
 
 
 def best_silhouette(X, k, seed):
+    """Fit k-means and return the labels with the highest silhouette score."""
     clusterings = (KMeans(number, random_state=seed).fit_predict(X) for number in grid(k))
     size = min(len(X), 2000)
     return max(
@@ -75,14 +85,13 @@ def best_silhouette(X, k, seed):
 
 
 def grid(k):
-    """Numbers from 2 to 3 K* in geometric steps, K* among them."""
+    """Return numbers from 2 to 3 K* in geometric steps, including K*."""
     n_steps = int(np.ceil(np.log(1.5 * k) / np.log(STEP)))
     return sorted({*np.geomspace(2, 3 * k, n_steps + 1).round().astype(int).tolist(), k})
 
 
-OWN = "vmfmix, same rows"
-PEERS = {
-    OWN: lambda X, k, seed: VMFMixture(random_state=seed).fit_predict(X),
+ALTERNATIVES = {
+    f"vmfmix, ≤ {MAX_ROWS} rows": lambda X, k, seed: VMFMixture(random_state=seed).fit_predict(X),
     "HDBSCAN(5)": hdbscan(5),
     "HDBSCAN(15)": hdbscan(15),
     "BayesianGaussianMixture": bayesian_mixture,
@@ -91,8 +100,8 @@ PEERS = {
 }
 
 
-class Number:
-    """Fits that find their number on the bundled sentences, in the shape asv expects."""
+class NumberOfClusters:
+    """Fits with unknown K to the bundled sentences, following the conventions of asv."""
 
     params = list(STARTS)
     param_names = ("start",)
@@ -106,56 +115,56 @@ class Number:
         fit(self.X, self.k, 0, STARTS[start])
 
 
-# --- measuring -----------------------------------------------------------------------------------
+# --- measurements --------------------------------------------------------------------------------
 
 
 def fit(X, k, seed, times=None):
-    """A model that has found its number of clusters, from `times` K* or from its own start."""
-    return VMFMixture(
-        n_components_init=None if times is None else times * k, random_state=seed
-    ).fit(X)
+    """Fit with unknown K, starting with `times` K* components or the automatic number."""
+    n_components_init = None if times is None else times * k
+    return VMFMixture(n_components_init=n_components_init, random_state=seed).fit(X)
 
 
 def run(X, y, seed, times=None):
-    """One fit: number, scores, seconds, and the number of components in each iteration."""
+    """Return K, scores, seconds, and the number of components in each iteration of one fit."""
     k = len(np.unique(y))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of no clusters, of a start that was too small
+        warnings.simplefilter("ignore")  # about data without clusters and a small initial number
         start = time.perf_counter()
         model = fit(X, k, seed, times)
         seconds = time.perf_counter() - start
     return {
         "K": model.n_components_,
         "seconds": seconds,
-        **scores(y, model.labels_),
+        **scores_of(y, model.labels_),
         "history": model.merge_history_.n_components.tolist(),
     }
 
 
-def scores(y, labels):
+def scores_of(y, labels):
+    """Return the scores of a clustering."""
     report = clustering_report(y, labels)
     return {name: report[key] for name, key in SCORES.items()}
 
 
-def run_peer(X, y, name, seed=0):
-    """One peer: number, noise, scores and seconds."""
+def run_alternative(X, y, name, seed=0):
+    """Return K, share of noise, scores and seconds of one alternative method."""
     time.sleep(REST)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         start = time.perf_counter()
-        labels = PEERS[name](X, len(np.unique(y)), seed)
+        labels = ALTERNATIVES[name](X, len(np.unique(y)), seed)
         seconds = time.perf_counter() - start
     report = clustering_report(y, labels)
     return {
         "K": report["n_clusters"],
         "seconds": seconds,
         "noise": report["noise_share"],
-        **scores(y, labels),
+        **scores_of(y, labels),
     }
 
 
-def measured(title, draw, n_seeds, starts=STARTS):
-    """Every start with every seed; `draw` gives rows and classes for a seed.
+def run_starts(title, draw, n_seeds, starts=STARTS):
+    """Fit from every start with every seed; `draw` returns rows and classes for a seed.
 
     Returns
     -------
@@ -166,37 +175,38 @@ def measured(title, draw, n_seeds, starts=STARTS):
     for seed in range(n_seeds):
         X, y = draw(seed)
         k = len(np.unique(y))
-        wanted = dict(starts)
-        if seed == 0 and title in DRAWN:
-            wanted[f"{DRAWN[title]} K*"] = DRAWN[title]
-        for start, times in wanted.items():
-            if times is None or times * k * FEWEST_ROWS <= len(X):
+        starts_of_seed = dict(starts)
+        if seed == 0 and title in PLOTTED:
+            starts_of_seed[f"{PLOTTED[title]} K*"] = PLOTTED[title]
+        for start, times in starts_of_seed.items():
+            if times is None or times * k * MIN_ROWS_PER_COMPONENT <= len(X):
                 runs_from.setdefault(start, []).append(run(X, y, seed, times))
-    found = {start: [each["K"] for each in runs] for start, runs in runs_from.items()}
-    line = ", ".join(f"{start}: {numbers}" for start, numbers in found.items())
+    line = ", ".join(
+        f"{start}: {[each['K'] for each in runs]}" for start, runs in runs_from.items()
+    )
     auto = runs_from["auto"]
     print(
-        f"{title:40} K* = {k:3}; {line}; ARI {mean(auto, 'ARI'):.3f}, {seconds(auto):.2f} s",
+        f"{title:40} K* = {k:3}; {line}; ARI {mean(auto, 'ARI'):.3f}, {median_seconds(auto):.2f} s",
         flush=True,
     )
     return {"rows": len(X), "features": X.shape[1], "K*": k, "starts": runs_from}
 
 
-def measure_peers(name, X, y):
-    """Every peer on at most MOST_ROWS rows: rows, K*, and {peer: run}."""
-    if len(X) > MOST_ROWS:
-        some = np.random.default_rng(0).choice(len(X), MOST_ROWS, replace=False)
-        X, y = X[some], y[some]
-    k, by_peer = len(np.unique(y)), {}
-    for peer in PEERS:
-        by_peer[peer] = run_peer(X, y, peer)
-        cell = f"{peer_cell(by_peer[peer])}, {by_peer[peer]['seconds']:.2f} s"
-        print(f"{name:16} K* = {k:3}  {peer:24} {cell}", flush=True)
-    return {"rows": len(X), "K*": k, "peers": by_peer}
+def run_alternatives(name, X, y):
+    """Run every alternative on at most MAX_ROWS rows: rows, K*, and {method: run}."""
+    if len(X) > MAX_ROWS:
+        sample = np.random.default_rng(0).choice(len(X), MAX_ROWS, replace=False)
+        X, y = X[sample], y[sample]
+    k, runs = len(np.unique(y)), {}
+    for method in ALTERNATIVES:
+        runs[method] = run_alternative(X, y, method)
+        cell = f"{alternative_cell(runs[method])}, {runs[method]['seconds']:.2f} s"
+        print(f"{name:16} K* = {k:3}  {method:24} {cell}", flush=True)
+    return {"rows": len(X), "K*": k, "methods": runs}
 
 
 def warm_up():
-    """What is compiled or loaded on first use is not part of a fit."""
+    """Compile and load what is used first, so that it is not timed."""
     X, y = planted("plain", 500, 64, 5, 1, 0)
     run(X, y, 0)
 
@@ -205,38 +215,40 @@ def warm_up():
 
 
 def mean(runs, key):
+    """Return the mean of a value over the runs."""
     return float(np.mean([each[key] for each in runs]))
 
 
-def seconds(runs):
+def median_seconds(runs):
+    """Return the median seconds of the runs."""
     return float(np.median([each["seconds"] for each in runs]))
 
 
-def factor(found, true):
-    """By how much a number is off, up or down, as a factor of at least 1; none counts as one."""
-    return float(np.exp(abs(np.log(max(found, 1) / true))))
+def error_factor(estimate, true):
+    """Return max(K / K*, K* / K); an estimate of 0 clusters counts as 1."""
+    return float(np.exp(abs(np.log(max(estimate, 1) / true))))
 
 
-def mean_factor(runs, true):
-    """Geometric mean over seeds, in which too many and too few do not cancel."""
-    return float(np.exp(np.mean([np.log(factor(each["K"], true)) for each in runs])))
+def mean_error_factor(runs, true):
+    """Return the geometric mean over the seeds; over- and underestimates do not cancel."""
+    return float(np.exp(np.mean([np.log(error_factor(each["K"], true)) for each in runs])))
 
 
 def spread(starts):
-    """Largest over smallest number found from different starts."""
+    """Return the ratio of the largest to the smallest K estimated from different starts."""
     numbers = [mean(runs, "K") for start, runs in starts.items() if start in STARTS]
     return max(numbers) / min(numbers)
 
 
-def span(runs):
-    """Range over seeds."""
+def k_range(runs):
+    """Return the range of K over the runs, as text."""
     numbers = [each["K"] for each in runs]
-    least, most = min(numbers), max(numbers)
-    return str(least) if least == most else f"{least}–{most}"
+    low, high = min(numbers), max(numbers)
+    return str(low) if low == high else f"{low}–{high}"
 
 
 def other_starts(starts):
-    """Mean number found from each multiple of K*; empty where it was too many for the rows."""
+    """Return the mean K from each multiple of K*, or None if there were too few rows."""
     return {
         f"K from {start}": round(mean(starts[start], "K"), 1) if start in starts else None
         for start in STARTS
@@ -244,92 +256,104 @@ def other_starts(starts):
     }
 
 
-def found_table(real):
+def labeled_table(labeled):
+    """Return the table of the labeled sets."""
     rows = []
-    for name, of_set in real.items():
-        auto = of_set["starts"]["auto"]
+    for name, results in labeled.items():
+        auto = results["starts"]["auto"]
         rows.append(
             {
                 "set": name,
-                "rows": of_set["rows"],
-                "K*": of_set["K*"],
+                "rows": results["rows"],
+                "K*": results["K*"],
                 "K found": round(mean(auto, "K"), 1),
-                "range": span(auto),
-                "K / K*": round(mean(auto, "K") / of_set["K*"], 2),
-                **other_starts(of_set["starts"]),
+                "range": k_range(auto),
+                "K / K*": round(mean(auto, "K") / results["K*"], 2),
+                **other_starts(results["starts"]),
                 **{score: round(mean(auto, score), 3) for score in SCORES},
-                "seconds": round(seconds(auto), 2),
+                "seconds": round(median_seconds(auto), 2),
             }
         )
     return rows
 
 
-def peer_cell(one):
-    """`K (ARI)`, with the share of rows that are noise."""
-    noise = f", {one['noise']:.0%} noise" if one["noise"] > 0 else ""
-    return f"{one['K']} ({one['ARI']:.2f}{noise})"
+def alternative_cell(run):
+    """Return `K (ARI)`, with the share of rows that are noise."""
+    noise = f", {run['noise']:.0%} noise" if run["noise"] > 0 else ""
+    return f"{run['K']} ({run['ARI']:.2f}{noise})"
 
 
-def peers_table(peers):
+def alternatives_table(alternatives):
+    """Return the table of the alternatives on the labeled sets."""
     return [
         {
             "set": name,
-            "rows": of_set["rows"],
-            "K*": of_set["K*"],
-            **{f"{peer}: K (ARI)": peer_cell(one) for peer, one in of_set["peers"].items()},
+            "rows": results["rows"],
+            "K*": results["K*"],
+            **{
+                f"{method}: K (ARI)": alternative_cell(run)
+                for method, run in results["methods"].items()
+            },
         }
-        for name, of_set in peers.items()
+        for name, results in alternatives.items()
     ]
 
 
 def summary_row(method, factors, aris, times, spreads=()):
+    """Return a row of the summary; `factors` has the error factor of each set."""
     worst = max(factors, key=factors.get)
     row = {
         "method": method,
         "sets": len(factors),
-        "factor off, median": round(float(np.median(list(factors.values()))), 2),
-        "factor off, worst": round(factors[worst], 2),
+        "error factor, median": round(float(np.median(list(factors.values()))), 2),
+        "error factor, worst": round(factors[worst], 2),
         "worst set": worst,
         "ARI, mean": round(float(np.mean(aris)), 3),
         "seconds, median": round(float(np.median(times)), 2),
     }
     if len(spreads):
         row["largest / smallest K over starts, median"] = round(float(np.median(spreads)), 2)
-        row["the same, worst"] = round(float(np.max(spreads)), 2)
+        row["largest / smallest K over starts, worst"] = round(float(np.max(spreads)), 2)
     return row
 
 
-def summary_table(real, peers):
-    """How far each method is off over the real sets, max(K/K*, K*/K)."""
+def summary_table(labeled, alternatives):
+    """Return the error factors, max(K/K*, K*/K), of each method over the labeled sets."""
     rows = []
-    if real:
-        autos = {name: of_set["starts"]["auto"] for name, of_set in real.items()}
+    if labeled:
+        autos = {name: results["starts"]["auto"] for name, results in labeled.items()}
         rows.append(
             summary_row(
                 "vmfmix, all rows",
-                {name: mean_factor(runs, real[name]["K*"]) for name, runs in autos.items()},
+                {
+                    name: mean_error_factor(runs, labeled[name]["K*"])
+                    for name, runs in autos.items()
+                },
                 [mean(runs, "ARI") for runs in autos.values()],
-                [seconds(runs) for runs in autos.values()],
-                [spread(of_set["starts"]) for of_set in real.values()],
+                [median_seconds(runs) for runs in autos.values()],
+                [spread(results["starts"]) for results in labeled.values()],
             )
         )
-    for peer in PEERS if peers else ():
-        runs = {name: of_set["peers"][peer] for name, of_set in peers.items()}
+    for method in ALTERNATIVES if alternatives else ():
+        runs = {name: results["methods"][method] for name, results in alternatives.items()}
         rows.append(
             summary_row(
-                peer,
-                {name: factor(one["K"], peers[name]["K*"]) for name, one in runs.items()},
-                [one["ARI"] for one in runs.values()],
-                [one["seconds"] for one in runs.values()],
+                method,
+                {
+                    name: error_factor(run["K"], alternatives[name]["K*"])
+                    for name, run in runs.items()
+                },
+                [run["ARI"] for run in runs.values()],
+                [run["seconds"] for run in runs.values()],
             )
         )
     return rows
 
 
 def planted_table(planted_runs):
-    """A row for each mixture, the numbers of rows side by side."""
+    """Return a row for each mixture, with the sample sizes side by side."""
     rows = {}
-    for (kind, imbalance, dim, k, n), of_set in planted_runs.items():
+    for (kind, imbalance, dim, k, n), results in planted_runs.items():
         row = rows.setdefault(
             (kind, imbalance, dim, k),
             {
@@ -337,91 +361,92 @@ def planted_table(planted_runs):
                 "sizes": "equal" if imbalance == 1 else f"{imbalance}:1",
                 "features": dim,
                 "K*": k,
-                "of_sets": [],
+                "all_starts": [],
             },
         )
-        row[f"K found in {n} rows"] = span(of_set["starts"]["auto"])
-        row["of_sets"].append(of_set["starts"])
+        row[f"K found in {n} rows"] = k_range(results["starts"]["auto"])
+        row["all_starts"].append(results["starts"])
     for row in rows.values():
-        of_sets = row.pop("of_sets")
+        all_starts = row.pop("all_starts")
         for start in STARTS:
-            runs = [each for starts in of_sets for each in starts.get(start, [])]
+            runs = [each for starts in all_starts for each in starts.get(start, [])]
             if start != "auto" and runs:
-                row[f"K from {start}"] = span(runs)
-        autos = [each for starts in of_sets for each in starts["auto"]]
+                row[f"K from {start}"] = k_range(runs)
+        autos = [each for starts in all_starts for each in starts["auto"]]
         row["ARI"] = round(mean(autos, "ARI"), 3)
-        row["seconds"] = round(seconds(autos), 2)
+        row["seconds"] = round(median_seconds(autos), 2)
     return list(rows.values())
 
 
-def nulls_table(null_runs):
+def unclustered_table(unclustered_runs):
+    """Return the table of the samples without clusters."""
     return [
         {
-            "law": law,
+            "distribution": distribution,
             "features": dim,
-            "rows": of_set["rows"],
-            "K found": span(of_set["starts"]["auto"]),
+            "rows": results["rows"],
+            "K found": k_range(results["starts"]["auto"]),
             **{
-                f"K from {times}": span(of_set["starts"][start])
+                f"K from {times}": k_range(results["starts"][start])
                 for start, times in STARTS.items()
                 if times is not None
             },
-            "seconds": round(seconds(of_set["starts"]["auto"]), 2),
+            "seconds": round(median_seconds(results["starts"]["auto"]), 2),
         }
-        for (law, dim), of_set in null_runs.items()
+        for (distribution, dim), results in unclustered_runs.items()
     ]
 
 
-def histories(real):
-    """Number of components in each iteration from each start, for the figure: the first seed."""
+def histories(labeled):
+    """Return the number of components in each iteration, by set and start, for the first seed."""
     return {
         name: {
-            "K*": real[name]["K*"],
-            **{start: runs[0]["history"] for start, runs in real[name]["starts"].items()},
+            "K*": labeled[name]["K*"],
+            **{start: runs[0]["history"] for start, runs in labeled[name]["starts"].items()},
         }
-        for name in DRAWN
-        if name in real
+        for name in PLOTTED
+        if name in labeled
     }
 
 
 def tables(runs):
-    """The results file's tables, and what the figure is drawn from."""
-    real, peers = runs["real"], runs["peers"]
-    made = {
-        "summary": summary_table(real, peers),
-        "found": found_table(real),
-        "peers": peers_table(peers),
+    """Return the tables of the results file, and the data of the figure."""
+    labeled, alternatives = runs["labeled"], runs["alternatives"]
+    all_tables = {
+        "summary": summary_table(labeled, alternatives),
+        "labeled": labeled_table(labeled),
+        "alternatives": alternatives_table(alternatives),
         "planted": planted_table(runs["planted"]),
-        "nulls": nulls_table(runs["nulls"]),
-        "histories": histories(real),
+        "unclustered": unclustered_table(runs["unclustered"]),
+        "histories": histories(labeled),
     }
-    return {name: table for name, table in made.items() if table}
+    return {name: table for name, table in all_tables.items() if table}
 
 
-def joined(earlier, new):
-    """The new tables, and of parts that were not measured again the earlier ones."""
+def merge_with_earlier(earlier, new):
+    """Return the new tables, plus earlier ones that were not measured again."""
     kept = {name: earlier[name] for name in TABLES if name in earlier}
     rows = {row["method"]: row for part in (kept, new) for row in part.get("summary", [])}
-    tables_of_all = {**kept, **new, "summary": list(rows.values())}
-    return {name: tables_of_all[name] for name in TABLES if tables_of_all.get(name)}
+    merged = {**kept, **new, "summary": list(rows.values())}
+    return {name: merged[name] for name in TABLES if merged.get(name)}
 
 
 def measure(parts, names, n_seeds, save=lambda runs: None):
-    """All runs of these parts, printed as they come; `save` is called after each part."""
+    """Return all runs of these parts, printing each; `save` is called after each part."""
     warm_up()
     runs = {part: {} for part in PARTS}
-    if "real" in parts:
+    if "labeled" in parts:
         for name, X, y in all_sets(names):
-            runs["real"][name] = measured(name, lambda seed, X=X, y=y: (X, y), n_seeds)
+            runs["labeled"][name] = run_starts(name, lambda seed, X=X, y=y: (X, y), n_seeds)
         save(runs)
-    if "peers" in parts:
+    if "alternatives" in parts:
         for name, X, y in all_sets(names):
-            runs["peers"][name] = measure_peers(name, X, y)
+            runs["alternatives"][name] = run_alternatives(name, X, y)
         save(runs)
     if "planted" in parts:
         for key in planted_keys():
             kind, imbalance, dim, k, n = key
-            runs["planted"][key] = measured(
+            runs["planted"][key] = run_starts(
                 f"{kind} {imbalance}:1 d={dim} n={n}",
                 lambda seed, kind=kind, imbalance=imbalance, dim=dim, k=k, n=n: planted(
                     kind, n, dim, k, imbalance, seed
@@ -430,12 +455,14 @@ def measure(parts, names, n_seeds, save=lambda runs: None):
                 PLANTED_STARTS,
             )
         save(runs)
-    if "nulls" in parts:
-        for law in NULLS:
-            for dim in NULL_DIMS:
-                runs["nulls"][law, dim] = measured(
-                    f"{law} d={dim}",
-                    lambda seed, law=law, dim=dim: null(law, NULL_ROWS, dim, seed),
+    if "unclustered" in parts:
+        for distribution in UNCLUSTERED:
+            for dim in UNCLUSTERED_DIMS:
+                runs["unclustered"][distribution, dim] = run_starts(
+                    f"{distribution} d={dim}",
+                    lambda seed, distribution=distribution, dim=dim: unclustered(
+                        distribution, UNCLUSTERED_ROWS, dim, seed
+                    ),
                     n_seeds,
                 )
         save(runs)
@@ -443,13 +470,17 @@ def measure(parts, names, n_seeds, save=lambda runs: None):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--parts", nargs="*", choices=PARTS, default=PARTS)
-    parser.add_argument("--sets", nargs="*", help="names of labeled sets; default: all there are")
-    parser.add_argument("--seeds", type=int, default=3)
-    has_more = "VMFMIX_DATA" in os.environ
+    """Run the benchmark from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--parts", nargs="*", choices=PARTS, default=PARTS, help="default: all")
+    parser.add_argument("--sets", nargs="*", help="names of labeled sets; default: all available")
+    parser.add_argument("--seeds", type=int, default=3, help="default: %(default)s")
+    has_folder = "VMFMIX_DATA" in os.environ
     parser.add_argument(
-        "--output", type=Path, default=RESULTS if has_more else RESULTS_OF_BUNDLED_SETS
+        "--output",
+        type=Path,
+        default=RESULTS if has_folder else RESULTS_OF_BUNDLED_SETS,
+        help="default: %(default)s",
     )
     options = parser.parse_args()
     facts = {**machine.describe("scikit-learn", "numba"), "seeds": options.seeds}
@@ -459,8 +490,9 @@ def main():
         earlier = {}
         if options.output.is_file():
             earlier = json.loads(options.output.read_text(encoding="utf-8"))
-        results = {**facts, **joined(earlier, tables(runs))}
+        results = {**facts, **merge_with_earlier(earlier, tables(runs))}
         text = json.dumps(results, indent=1, ensure_ascii=False)
+        # Lists of numbers go on one line.
         text = re.sub(r"\[[\s\d,]+\]", lambda numbers: " ".join(numbers[0].split()), text)
         options.output.write_text(text + "\n", encoding="utf-8")
 

@@ -1,11 +1,11 @@
-"""Quality and time of whole fits at the true number of clusters, beside what people use instead.
+"""Quality and time of whole fits at the true number of clusters, compared with other methods.
 
 ``VMFMIX_DATA=folder python -m benchmarks.quality [--sets NAME ...] [--seeds N] [--output FILE]``
 
 Every method gets the same unit rows in float32, the true number of classes and the same seeds; the
-methods take turns, so that a drift of the machine meets all of them. Labels are used for scoring
-alone. The results file holds the mean and standard deviation of the scores over the seeds, median
-times, and how far the adjusted Rand index is above that of KMeans with ten starts.
+methods are timed in turn, so that machine drift affects all alike. Labels are used for scoring
+only. The results file has the mean and standard deviation of the scores over the seeds, median
+times, and the difference of the adjusted Rand index from that of KMeans with ten starts.
 """
 
 import argparse
@@ -26,18 +26,18 @@ from vmfmix import VMFMixture
 from vmfmix.metrics import clustering_report
 
 RESULTS = Path(__file__).parent / "results" / "quality.json"
-RESULTS_OF_BUNDLED_SET = RESULTS.with_name("quality_bundled.json")  # where there are no other sets
+RESULTS_OF_BUNDLED_SET = RESULTS.with_name("quality_bundled.json")  # without VMFMIX_DATA
 SCORES = {"ACC": "accuracy", "NMI": "normalized_mutual_info", "ARI": "adjusted_rand"}
-RIVAL = "KMeans n_init=10"  # what a careful user does today
-CLOCKS = (RIVAL, "KMeans n_init=1")
-REST = 0.2  # seconds between methods: threads of BLAS go on spinning and would be in the way
+REFERENCE = "KMeans n_init=10"  # what a careful user does today
+TIME_REFERENCES = (REFERENCE, "KMeans n_init=1")
+REST = 0.2  # seconds between methods: BLAS threads keep spinning for a while and would interfere
 
 
-def vmfmix(**options):
+def vmfmix_method(**options):
     return lambda X, k, seed: VMFMixture(k, random_state=seed, **options).fit_predict(X)
 
 
-def kmeans(n_init):
+def kmeans_method(n_init):
     return lambda X, k, seed: KMeans(k, n_init=n_init, random_state=seed).fit_predict(X)
 
 
@@ -56,7 +56,7 @@ def faiss_kmeans(X, k, seed):
         spherical=True,
         seed=seed + 1,
         min_points_per_centroid=1,
-        max_points_per_centroid=len(X),  # its default drops rows above 256 per centroid
+        max_points_per_centroid=len(X),  # by default faiss uses at most 256 rows per centroid
     )
     model.train(X)
     return model.index.search(X, 1)[1][:, 0]
@@ -73,12 +73,12 @@ def chemomae_mixture(X, k, seed):
 
 
 METHODS = {
-    "vmfmix": vmfmix(),
-    "vmfmix plain EM": vmfmix(merge=None),
-    "vmfmix tied": vmfmix(concentration="tied"),
-    "vmfmix free": vmfmix(concentration="free"),
-    "KMeans n_init=1": kmeans(1),
-    "KMeans n_init=10": kmeans(10),
+    "vmfmix": vmfmix_method(),
+    "vmfmix plain EM": vmfmix_method(merge=None),
+    "vmfmix tied": vmfmix_method(concentration="tied"),
+    "vmfmix free": vmfmix_method(concentration="free"),
+    "KMeans n_init=1": kmeans_method(1),
+    "KMeans n_init=10": kmeans_method(10),
     "faiss spherical": faiss_kmeans,
     "GaussianMixture spherical": gaussian_mixture,
     "chemomae VMFMixture": chemomae_mixture,
@@ -86,7 +86,7 @@ METHODS = {
 
 
 class Fit:
-    """Whole fits on the bundled sentences, in the shape asv expects."""
+    """Whole fits to the bundled sentences, following the conventions of asv."""
 
     params = list(METHODS)
     param_names = ("method",)
@@ -94,14 +94,14 @@ class Fit:
     def setup(self, method):
         ((_, self.X, y),) = text_sets(["snips7"])
         self.k = len(np.unique(y))
-        METHODS[method](self.X, self.k, 0)  # compiled, and loaded into the caches
+        METHODS[method](self.X, self.k, 0)  # compiles and warms the caches
 
     def time_fit(self, method):
         METHODS[method](self.X, self.k, 0)
 
 
 def run(X, y, method, seed):
-    """One fit: seconds and scores."""
+    """Return the seconds and scores of one fit."""
     k = len(np.unique(y))
     time.sleep(REST)
     with warnings.catch_warnings():
@@ -114,28 +114,30 @@ def run(X, y, method, seed):
 
 
 def mean(runs, score):
+    """Return the mean of a score over the runs."""
     return float(np.mean([each[score] for each in runs]))
 
 
-def seconds(runs):
+def median_seconds(runs):
+    """Return the median seconds of the runs."""
     return float(np.median([each["seconds"] for each in runs]))
 
 
 def summarize(runs):
-    """Mean ± standard deviation of the scores and median time over the seeds."""
+    """Return the mean ± standard deviation of the scores and the median time over the seeds."""
     row = {
         name: f"{mean(runs, name):.3f} ± {np.std([each[name] for each in runs]):.3f}"
         for name in SCORES
     }
-    return {**row, "seconds": round(seconds(runs), 3)}
+    return {**row, "seconds": round(median_seconds(runs), 3)}
 
 
 def measure(names, n_seeds):
-    """All runs: {set: {method: [run, ...]}}, printed as they come."""
+    """Return all runs as {set: {method: [run, ...]}}, printing a summary of each set."""
     runs = {}
     for name, X, y in text_sets(names):
         runs[name] = {method: [] for method in METHODS}
-        for method in METHODS:  # what is compiled or loaded on first use is not part of a fit
+        for method in METHODS:  # compiles and loads what is not to be timed
             METHODS[method](X[:500], 3, 0)
         for seed in range(n_seeds):
             for method in METHODS:
@@ -146,61 +148,68 @@ def measure(names, n_seeds):
 
 
 def tables(runs):
-    """The results file's tables: one over all sets, and one for each set."""
+    """Return the tables of the results file: one over all sets and one for each set."""
     overall = []
     for method in METHODS:
         scores = {
-            score: np.mean([mean(of_set[method], score) for of_set in runs.values()])
+            score: np.mean([mean(runs_of_set[method], score) for runs_of_set in runs.values()])
             for score in SCORES
         }
         ratios = {
-            f"time / {clock}": np.median(
-                [seconds(of_set[method]) / seconds(of_set[clock]) for of_set in runs.values()]
+            f"time / {reference}": np.median(
+                [
+                    median_seconds(runs_of_set[method]) / median_seconds(runs_of_set[reference])
+                    for runs_of_set in runs.values()
+                ]
             )
-            for clock in CLOCKS
+            for reference in TIME_REFERENCES
         }
         overall.append(
             {
                 "method": method,
                 **{score: round(float(value), 3) for score, value in scores.items()},
-                **{clock: round(float(ratio), 2) for clock, ratio in ratios.items()},
+                **{title: round(float(ratio), 2) for title, ratio in ratios.items()},
             }
         )
     by_set = {
         name: [
             {
                 "method": method,
-                **summarize(of_set[method]),
-                f"ARI − {RIVAL}": round(
-                    mean(of_set[method], "ARI") - mean(of_set[RIVAL], "ARI"), 3
+                **summarize(runs_of_set[method]),
+                f"ARI − {REFERENCE}": round(
+                    mean(runs_of_set[method], "ARI") - mean(runs_of_set[REFERENCE], "ARI"), 3
                 ),
             }
             for method in METHODS
         ]
-        for name, of_set in runs.items()
+        for name, runs_of_set in runs.items()
     }
     return {"mean_over_sets": overall, **by_set}
 
 
 def readme_table(results):
-    """The table over all sets as Markdown, for README.md."""
+    """Return the table over all sets as Markdown, for README.md."""
     rows = results["mean_over_sets"]
     names = list(rows[0])
     lines = ["| " + " | ".join(names) + " |", "|---|" + "---:|" * (len(names) - 1)]
     for row in rows:
         cells = [row["method"], *(f"{row[score]:.3f}" for score in SCORES)]
-        cells += [f"{row[f'time / {clock}']:.2f}" for clock in CLOCKS]
+        cells += [f"{row[f'time / {reference}']:.2f}" for reference in TIME_REFERENCES]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sets", nargs="*", help="names of sets; default: all there are")
-    parser.add_argument("--seeds", type=int, default=5)
-    has_more = "VMFMIX_DATA" in os.environ
+    """Run the benchmark from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sets", nargs="*", help="names of text sets; default: all available")
+    parser.add_argument("--seeds", type=int, default=5, help="default: %(default)s")
+    has_folder = "VMFMIX_DATA" in os.environ
     parser.add_argument(
-        "--output", type=Path, default=RESULTS if has_more else RESULTS_OF_BUNDLED_SET
+        "--output",
+        type=Path,
+        default=RESULTS if has_folder else RESULTS_OF_BUNDLED_SET,
+        help="default: %(default)s",
     )
     options = parser.parse_args()
     runs = measure(options.sets, options.seeds)

@@ -1,4 +1,4 @@
-"""Settings of the documentation; `make docs` builds it."""
+"""Configuration of Sphinx; `make docs` builds the documentation."""
 
 import re
 import sys
@@ -36,7 +36,7 @@ autodoc_typehints = "none"
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
 
-# Each file of examples/gallery runs and becomes a page; nothing is downloaded.
+# Each file in examples/gallery is executed and becomes a page. Nothing is downloaded.
 sphinx_gallery_conf = {
     "examples_dirs": "../examples/gallery",
     "gallery_dirs": "gallery",
@@ -44,7 +44,7 @@ sphinx_gallery_conf = {
     "backreferences_dir": "generated/backreferences",
     "within_subsection_order": "FileNameSortKey",
     "abort_on_example_error": True,
-    "capture_repr": ("_repr_html_",),  # tables, and not the names of objects
+    "capture_repr": ("_repr_html_",),  # show tables, but not the repr of other objects
     "remove_config_comments": True,
     "min_reported_time": 10,
     "write_computation_times": False,
@@ -63,21 +63,33 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": [],
 }
-# Only the reference has pages below it to navigate.
-html_sidebars = {
-    page: []
-    for page in (
-        *("index", "install", "quickstart", "tutorial", "guide", "pitfalls"),
-        *("number_of_clusters", "large_data", "inspection", "deep", "ecosystem", "migration"),
-        "mathematics",
-        *("performance", "promises", "changelog", "contributing"),
-        "gallery/*",  # whose index shows what is there
-    )
-}
+# Only the API reference has subpages, so all other pages go without the navigation sidebar.
+_PAGES_WITHOUT_SIDEBAR = [
+    "index",
+    "install",
+    "quickstart",
+    "tutorial",
+    "migration",
+    "guide",
+    "number_of_clusters",
+    "pitfalls",
+    "inspection",
+    "large_data",
+    "ecosystem",
+    "deep",
+    "mathematics",
+    "performance",
+    "promises",
+    "changelog",
+    "contributing",
+    "development",
+    "gallery/*",
+]
+html_sidebars = {page: [] for page in _PAGES_WITHOUT_SIDEBAR}
 
 
 def escape_fitted_names(app, what, name, obj, options, lines):
-    """Keep `(n_components_, n_features)` in a type from being read as a link to n_components."""
+    """Escape names such as `n_components_` in a shape, which would be read as a link."""
     lines[:] = [
         re.sub(r"(?<=\w)_(?=[,)])", r"\\_", line) if " of shape (" in line else line
         for line in lines
@@ -85,5 +97,5 @@ def escape_fitted_names(app, what, name, obj, options, lines):
 
 
 def setup(app):
-    """Before numpydoc reads the docstrings."""
+    """Register the hook with a priority that runs it before numpydoc."""
     app.connect("autodoc-process-docstring", escape_fitted_names, priority=400)

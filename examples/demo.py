@@ -1,5 +1,6 @@
-"""Cluster 3500 real sentences with the command `vmfmix`, make a page of them, and compare with
-KMeans: `make demo`.
+"""Cluster 3500 real sentences with the `vmfmix` command, write a report and compare with KMeans.
+
+`make demo` runs this script.
 """
 
 import argparse
@@ -20,7 +21,7 @@ SCORES = ("accuracy", "normalized_mutual_info", "adjusted_mutual_info", "adjuste
 
 
 def write_sentences(folder, snips):
-    """The files that somebody with sentences and embeddings of their own would have."""
+    """Write embeddings, sentences and labels to files, as a user would have them."""
     folder.mkdir(parents=True, exist_ok=True)
     np.save(folder / "embeddings.npy", snips.data)
     for name, lines in (("texts", snips.texts), ("labels", snips.target_names[snips.target])):
@@ -28,24 +29,25 @@ def write_sentences(folder, snips):
 
 
 def run_commands(folder):
-    """Print and run `vmfmix fit` on these files, and `vmfmix report` on what it finds.
+    """Print and run `vmfmix fit` on these files and `vmfmix report` on its result.
 
-    Nobody tells them how many clusters there are.
+    The commands estimate the number of clusters. Returns the exit code of the last command.
     """
-    rows, known = str(folder / "embeddings.npy"), []
+    rows = str(folder / "embeddings.npy")
+    files = []
     for option in ("texts", "labels"):
-        known += [f"--{option}", str(folder / f"{option}.txt")]
-    found, page = folder / "clusters", folder / "report.html"
+        files += [f"--{option}", str(folder / f"{option}.txt")]
+    clusters, report = folder / "clusters", folder / "report.html"
     commands = [
-        [["fit", rows], known, ["--out", str(found)]],
-        [["report", str(found / "model.npz"), rows], known, ["--out", str(page)]],
+        [["fit", rows], files, ["--out", str(clusters)]],
+        [["report", str(clusters / "model.npz"), rows], files, ["--out", str(report)]],
     ]
-    for parts, result in zip(commands, (found, page)):
-        if result.exists():
-            parts[-1].append("--overwrite")
-        line = " \\\n    ".join(shlex.join(part) for part in parts)
-        print(f"$ vmfmix {line}\n", flush=True)
-        code = cli.main([word for part in parts for word in part])
+    for lines, output in zip(commands, (clusters, report)):
+        if output.exists():
+            lines[-1].append("--overwrite")
+        command = " \\\n    ".join(shlex.join(line) for line in lines)
+        print(f"$ vmfmix {command}\n", flush=True)
+        code = cli.main([word for line in lines for word in line])
         print(flush=True)
         if code != 0:
             return code
@@ -53,7 +55,7 @@ def run_commands(folder):
 
 
 def compare(X, y):
-    """Print scores and times of vmfmix and KMeans on the same rows, from the same five seeds."""
+    """Print scores and times of vmfmix and KMeans on the same rows with the same five seeds."""
     methods = {
         "vmfmix, n_init=1": lambda seed: VMFMixture(7, n_init=1, random_state=seed),
         "KMeans, n_init=1": lambda seed: KMeans(7, n_init=1, random_state=seed),
@@ -61,27 +63,27 @@ def compare(X, y):
         "KMeans, n_init=10": lambda seed: KMeans(7, n_init=10, random_state=seed),
         "vmfmix, auto": lambda seed: VMFMixture(random_state=seed),
     }
-    print("The same rows, told that there are 7 clusters, and scikit-learn's KMeans; 'auto' is")
-    print("VMFMixture(), which is not told. Mean ± standard deviation of five seeds.")
-    print("Labels are used for these scores alone.\n")
+    print("vmfmix and scikit-learn's KMeans on the same rows with 7 clusters; 'auto' estimates the")
+    print("number of clusters. Mean ± standard deviation over five seeds. The labels are used only")
+    print("to compute these scores.\n")
     reports = {}
-    print(f"{'':17}  {'accuracy':>13}  {'NMI':>13}  {'AMI':>13}  {'ARI':>13}  seconds a fit")
+    print(f"{'':17}  {'accuracy':>13}  {'NMI':>13}  {'AMI':>13}  {'ARI':>13}  seconds per fit")
     for title, model in methods.items():
         start = time.perf_counter()
         labels = [model(seed).fit_predict(X) for seed in range(5)]
         seconds = (time.perf_counter() - start) / 5
-        reports[title] = [clustering_report(y, each) for each in labels]
+        reports[title] = [clustering_report(y, found) for found in labels]
         columns = [[report[score] for report in reports[title]] for score in SCORES]
         cells = "  ".join(f"{np.mean(column):.3f} ± {np.std(column):.3f}" for column in columns)
-        print(f"{title:17}  {cells}  {seconds:13.2f}", flush=True)
-    found = ", ".join(str(report["n_clusters"]) for report in reports["vmfmix, auto"])
-    print(f"\nClusters that VMFMixture() found with the five seeds: {found}.")
+        print(f"{title:17}  {cells}  {seconds:15.2f}", flush=True)
+    numbers = ", ".join(str(report["n_clusters"]) for report in reports["vmfmix, auto"])
+    print(f"\nNumber of clusters estimated with each seed: {numbers}.")
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--out", type=Path, default=Path("demo"), help="folder to write in (default: demo)"
+        "--out", type=Path, default=Path("demo"), help="output folder (default: demo)"
     )
     folder = parser.parse_args().out
     snips = load_snips()

@@ -1,8 +1,8 @@
-"""Write scikit-learn's handwritten digits as image files, in a folder for each class.
+"""Write scikit-learn's handwritten digits as image files, with one folder per class.
 
     python examples/digits_as_images.py digits
 
-makes digits/train and digits/test, to learn from and to be scored on.
+creates digits/train for training and digits/test for scoring.
 """
 
 import sys
@@ -15,8 +15,8 @@ from sklearn.datasets import load_digits
 def main(folder):
     digits = load_digits()
     for number, (image, label) in enumerate(zip(digits.images, digits.target)):
-        part = "test" if number % 4 == 0 else "train"
-        path = Path(folder) / part / str(label) / f"{number:04d}.png"
+        split = "test" if number % 4 == 0 else "train"
+        path = Path(folder) / split / str(label) / f"{number:04d}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray((image * 15.9).astype("uint8")).save(path)
     print(f"Wrote {len(digits.images)} images to {folder}/train and {folder}/test")

@@ -1,13 +1,15 @@
-"""Directive ``{benchmark-tables} NAME``: benchmarks/results/NAME.json as text and tables.
+"""Sphinx directive ``{benchmark-tables} NAME``: show benchmarks/results/NAME.json as tables.
 
-With ``:without: PART ...`` these parts of the file are left out.
+``:only: PART ...`` shows only these parts of the file, and ``:without: PART ...`` leaves them out.
 
-The page is made from whatever stands in the JSON file, so a new benchmark needs no code here:
+The output depends only on the JSON file, so a new benchmark needs no code here:
 
-* an object's plain values become one line of facts;
-* a list of flat objects becomes a table, one row each, with the union of their keys as columns;
-* an object of flat objects that share keys becomes the same table, named in its first column;
-* any other part comes below, under its name.
+* the plain values of an object become one line of text;
+* a list of flat objects becomes a table with one row per object and the union of their keys as
+  columns;
+* an object of flat objects that share keys becomes the same kind of table, with their names in the
+  first column;
+* every other part follows below under its name.
 """
 
 import json
@@ -19,7 +21,7 @@ RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 
 
 def to_markdown(value, title=""):
-    """Lines of Markdown for one value of a results file."""
+    """Return the lines of Markdown for one value of a results file."""
     name = f"**{_words(title)[:1].upper()}{_words(title)[1:]}.** " if title else ""
     if _is_table(value):
         return [name, "", *_table(value)]
@@ -29,33 +31,35 @@ def to_markdown(value, title=""):
     parts = {key: part for key, part in value.items() if key not in facts}
     line = "; ".join(f"{_words(key)}: {_cell(part)}" for key, part in facts.items())
     lines = [name + line, ""]
-    if _are_alike(parts.values()):
+    if _share_columns(parts.values()):
         return lines + _table([{"": _words(key), **part} for key, part in parts.items()])
     return lines + [line for key, part in parts.items() for line in to_markdown(part, key)]
 
 
 def _is_flat(value):
-    """A value that fits into one cell: a scalar, or a list of scalars."""
+    """Return whether a value fits into one cell: a scalar or a list of scalars."""
     return not isinstance(value, dict) and not (
         isinstance(value, list) and any(isinstance(part, (dict, list)) for part in value)
     )
 
 
 def _is_row(value):
+    """Return whether a value is an object whose values each fit into one cell."""
     return isinstance(value, dict) and all(_is_flat(part) for part in value.values())
 
 
-def _are_alike(parts):
-    """Several rows that share a column: one table rather than a heading for each."""
+def _share_columns(parts):
+    """Return whether the parts are several rows with a common column, which form one table."""
     return len(parts) > 1 and all(map(_is_row, parts)) and bool(set.intersection(*map(set, parts)))
 
 
 def _is_table(value):
+    """Return whether a value is a list of rows."""
     return isinstance(value, list) and bool(value) and all(_is_row(part) for part in value)
 
 
 def _table(rows):
-    """A pipe table with the union of the rows' keys as columns; numbers stand to the right."""
+    """Return a pipe table with the union of the keys as columns and numbers aligned right."""
     columns = list(dict.fromkeys(key for row in rows for key in row))
     lines = ["| " + " | ".join(map(_words, columns)) + " |"]
     lines.append("|" + "|".join(_alignment(row.get(c) for row in rows) for c in columns) + "|")
@@ -87,18 +91,18 @@ def _cell(value):
 
 
 class BenchmarkTables(SphinxDirective):
-    """The tables of one results file, or one sentence where it has not been made yet."""
+    """Tables of one results file, or a note if the file does not exist yet."""
 
     required_arguments = 1
     option_spec = {"without": str.split, "only": str.split}
 
     def run(self):
-        """Nodes of the tables."""
+        """Return the nodes of the tables."""
         name = self.arguments[0]
         path = RESULTS / f"{name}.json"
         self.env.note_dependency(str(path))
         if not path.is_file():
-            text = f"No results yet: benchmarks/results/{name}.json is made by `make bench`."
+            text = f"No results yet: run `make bench` to create benchmarks/results/{name}.json."
             return self.parse_text_to_nodes(text)
         results = json.loads(path.read_text(encoding="utf-8"))
         for part in self.options.get("without", ()):
@@ -109,6 +113,6 @@ class BenchmarkTables(SphinxDirective):
 
 
 def setup(app):
-    """Tell Sphinx of the directive."""
+    """Register the directive with Sphinx."""
     app.add_directive("benchmark-tables", BenchmarkTables)
     return {"version": "1", "parallel_read_safe": True}

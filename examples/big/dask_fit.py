@@ -1,8 +1,8 @@
-"""Fit a mixture to a dask array on a cluster, here two workers on this machine.
+"""Fit a mixture to a dask array on a cluster of two local workers.
 
     python examples/big/dask_fit.py [--rows 200000] [--workers 2]
 
-With a cluster elsewhere, connect a `distributed.Client` to it instead.
+To use another cluster, connect a `distributed.Client` to it instead.
 """
 
 import argparse
@@ -15,13 +15,13 @@ from distributed import Client, LocalCluster
 from vmfmix import VMFMixture
 from vmfmix.datasets import make_vmf_mixture
 
-FEATURES, CLUSTERS, ROWS_OF_A_BLOCK = 64, 12, 25_000
+FEATURES, CLUSTERS, ROWS_PER_BLOCK = 64, 12, 25_000
 
 
-def block_of_rows(means, seed):
-    """One block, made on the worker where it will stay."""
+def make_block(means, seed):
+    """Generate one block on the worker that will store it."""
     X, _ = make_vmf_mixture(
-        ROWS_OF_A_BLOCK, means=means, concentration=60.0, dtype=np.float32, random_state=seed
+        ROWS_PER_BLOCK, means=means, concentration=60.0, dtype=np.float32, random_state=seed
     )
     return X
 
@@ -37,13 +37,13 @@ def main():
     with LocalCluster(n_workers=options.workers, threads_per_worker=1) as cluster, Client(cluster):
         import dask
 
-        shape = ROWS_OF_A_BLOCK, FEATURES
-        make = dask.delayed(block_of_rows)
+        shape = ROWS_PER_BLOCK, FEATURES
+        delayed_block = dask.delayed(make_block)
         blocks = [
-            da.from_delayed(make(truth.means, seed), shape, np.float32)
-            for seed in range(max(options.rows // ROWS_OF_A_BLOCK, 1))
+            da.from_delayed(delayed_block(truth.means, seed), shape, np.float32)
+            for seed in range(max(options.rows // ROWS_PER_BLOCK, 1))
         ]
-        X = da.concatenate(blocks).persist()  # kept in the memory of the workers
+        X = da.concatenate(blocks).persist()  # keep the blocks in the memory of the workers
         start = time.perf_counter()
         model = VMFMixture(random_state=0).fit(X)
         print(

@@ -1,8 +1,8 @@
-"""Fit one mixture to rows that several processes hold.
+"""Fit one mixture to rows that are distributed over several processes.
 
     torchrun --nproc-per-node 2 examples/big/torchrun_fit.py [--rows 100000]
 
-Each process makes, or reads, its own part of the rows. On GPUs say ``--backend nccl``.
+Each process generates its own part of the rows (or reads it). On GPUs, use ``--backend nccl``.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from vmfmix.engines.collective import Shard
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rows", type=int, default=100_000, help="of each process")
+    parser.add_argument("--rows", type=int, default=100_000, help="rows per process")
     parser.add_argument("--backend", choices=["gloo", "nccl"], default="gloo")
     options = parser.parse_args()
     device = None
@@ -28,7 +28,7 @@ def main():
 
         device = f"cuda:{os.environ['LOCAL_RANK']}"
         torch.cuda.set_device(device)
-    # Who waits longer than this for another process gives up.
+    # A process that waits longer than this for another one raises an error.
     dist.init_process_group(options.backend, timeout=timedelta(minutes=5))
 
     _, _, truth = make_vmf_mixture(
@@ -42,7 +42,7 @@ def main():
         random_state=dist.get_rank(),
     )
     model = VMFMixture(random_state=0, device=device).fit(Shard(X))
-    # All processes have the same model, and the labels of their own rows.
+    # All processes have the same model, but each has only the labels of its own rows.
     print(
         f"process {dist.get_rank()} of {dist.get_world_size()}: {model.n_components_} clusters, "
         f"lower bound {model.lower_bound_:.6f}, {len(model.labels_)} labels",

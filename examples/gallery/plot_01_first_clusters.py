@@ -1,10 +1,10 @@
 """
-A first clustering
-==================
+Cluster sentence embeddings
+===========================
 
-The package brings 3 500 requests to a voice assistant, as text and as embeddings of a sentence
-encoder. This example clusters them without saying how many clusters there are, and looks at what
-is in the clusters.
+The package includes 3 500 requests to a voice assistant, as texts and as embeddings from a sentence
+encoder. This example clusters the embeddings without specifying the number of clusters, and then
+inspects the clusters.
 """
 
 # sphinx_gallery_thumbnail_number = 2
@@ -19,14 +19,14 @@ from vmfmix.plotting import plot_map, plot_similarity
 snips = load_snips()
 X = snips.data
 model = VMFMixture(random_state=0).fit(X)
-print(f"{len(X)} rows of {X.shape[1]} numbers in {model.n_components_} clusters")
+print(f"{len(X)} rows with {X.shape[1]} features in {model.n_components_} clusters")
 
 # %%
-# What is in a cluster
-# --------------------
+# Typical sentences
+# -----------------
 #
-# The sentences that are nearest to the mean direction of their cluster say best what it is about.
-# Its number is only a name.
+# The sentences closest to the mean direction of a cluster show best what it is about. Cluster
+# numbers have no meaning.
 
 for cluster, rows in enumerate(exemplars(model, X, 3)):
     print(f"\ncluster {cluster}, {np.sum(model.labels_ == cluster)} sentences")
@@ -34,32 +34,33 @@ for cluster, rows in enumerate(exemplars(model, X, 3)):
         print("   ", snips.texts[row])
 
 # %%
-# Two of them deserve a second look: cluster 1 is about music *and* playlists, which the makers of
-# the data count as two intents, and cluster 0 is about films that are shown, cluster 5 about works
-# of any kind, films among them. :func:`~vmfmix.inspection.describe` says the same in numbers.
+# Some clusters deserve a closer look. Cluster 1 is about music *and* playlists, which are two
+# intents in this data set. Cluster 0 is about movie schedules, and cluster 5 about creative works
+# of any kind, including movies. :func:`~vmfmix.inspection.describe` shows this in numbers.
 
 describe(model, X).round(2)
 
 # %%
 # ``radius`` is the mean angle between a sentence and the mean direction of its cluster, in degrees.
-# Some 55° seem much, but in 384 dimensions two random directions are at about 90°, and hardly ever
-# below 80° (:ref:`why <sphx_glr_gallery_plot_08_high_dimensions.py>`). The silhouette of cluster 5
-# is low: its sentences are nearly as near to the next cluster, which is cluster 0.
+# An angle of 55° seems large, but in 384 dimensions two random directions are about 90° apart, and
+# almost never less than 80° (see :ref:`sphx_glr_gallery_plot_08_high_dimensions.py`). The
+# silhouette of cluster 5 is low: its sentences are almost as close to the next cluster, which is
+# cluster 0.
 #
-# Which clusters are alike
-# ------------------------
+# Similar clusters
+# ----------------
 #
-# The cosines of the mean directions show it for all pairs. Clusters that are alike stand side by
-# side.
+# The heat map shows the cosine between the mean directions of each pair of clusters, with similar
+# clusters next to each other.
 
 plot_similarity(model)
 
 # %%
-# A map
-# -----
+# Two-dimensional map
+# -------------------
 #
-# Two principal components keep only a small part of what 384 dimensions say, so that clusters
-# overlap here which are well apart in truth. A picture is no proof; it shows which clusters are
-# neighbors. Places of your own, such as those of UMAP, go in as ``projection``.
+# Two principal components keep only a small part of the information in 384 dimensions, so clusters
+# that are well separated can overlap in this map. Use it to see which clusters are neighbors, not
+# to judge their separation. To use another projection, such as UMAP, pass it as ``projection``.
 
 plot_map(model, X)

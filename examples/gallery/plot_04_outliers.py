@@ -1,9 +1,9 @@
 """
-Rows that belong nowhere
-========================
+Outliers, noise and novelty detection
+=====================================
 
-Three questions that sound alike: which rows lie far out in their cluster, which are no part of any
-cluster, and which new rows are unlike everything in the fit.
+This example answers three different questions: which rows are outliers in their cluster, which rows
+are noise that belongs to no cluster, and which new rows differ from all training data.
 """
 
 import matplotlib.pyplot as plt
@@ -19,57 +19,58 @@ X = snips.data
 model = VMFMixture(7, random_state=0).fit(X)
 
 # %%
-# Far out in their cluster
-# ------------------------
+# Outliers in a cluster
+# ---------------------
 #
-# :func:`~vmfmix.inspection.outliers` compares the angle of each row to its mean direction with
-# those of the other rows of the cluster. ``share`` is the share of rows that would be found in
-# clusters without any outliers, so a list longer than that means something.
+# :func:`~vmfmix.inspection.outliers` compares the angle of each row to the mean direction with
+# the angles of the other rows in the cluster. ``share`` is the share of rows that would be reported
+# even if the clusters had no outliers, so a longer list means that there are real outliers.
 
-far = outliers(model, X, share=0.001)
-print(f"{len(far)} of {len(X)} rows, where clusters without outliers would have 3 or 4\n")
-for row, cosine in zip(far["row"][:8], far["cosine"]):
+outlying = outliers(model, X, share=0.001)
+print(f"{len(outlying)} of {len(X)} rows; clusters without outliers would give 3 or 4\n")
+for row, cosine in zip(outlying["row"][:8], outlying["cosine"]):
     print(f"cosine {cosine:.2f}  {snips.texts[row]}")
 
 # %%
-# Most of them are little more than a title, and a title can be about anything. They are no mistakes
-# of anybody: far out is not wrong.
+# Most of these sentences are little more than a title, and a title can be about anything. Outliers
+# are unusual rows, not necessarily errors.
 #
-# Rows of no cluster
-# ------------------
+# Noise
+# -----
 #
-# Now some 300 rows of noise are among 2 000 of six clusters. ``background=True`` adds a uniform
-# component for them, whose label is −1.
+# The next data set has about 300 rows of noise and 2 000 rows in six clusters. ``background=True``
+# adds a uniform component for noise, whose label is −1.
 
 noisy, truth = make_vmf_mixture(
     2300, n_features=32, n_components=6, concentration=60.0, background=300 / 2300, random_state=0
 )
 with_background = VMFMixture(6, background=True, random_state=0).fit(noisy)
 noise, found = truth == -1, with_background.labels_ == -1
-print(f"{found.sum()} rows of background; {np.sum(noise & found)} of {noise.sum()} rows of noise")
+print(f"{found.sum()} background rows; {np.sum(noise & found)} of {noise.sum()} noise rows found")
 
 # %%
-# Without it, every row must belong to some cluster. Told that there are six, the fit puts the noise
-# and one of the clusters together; a low concentration gives it away.
+# Without a background component, every row must belong to some cluster. With six clusters, the fit
+# puts the noise and one of the true clusters together; the low concentration reveals this.
 
 without = VMFMixture(6, random_state=0).fit(noisy)
 print("rows:          ", *np.bincount(without.labels_))
 print("concentrations:", *without.concentrations_.round().astype(int))
 
 # %%
-# Not told the number, it makes the noise a cluster of its own, of which the concentration says that
-# it is none.
+# With an estimated number of clusters, the noise becomes a separate cluster. Its concentration
+# shows that it is not a real one.
 
 without = VMFMixture(random_state=0).fit(noisy)
 print("rows:          ", *np.bincount(without.labels_))
 print("concentrations:", *without.concentrations_.round().astype(int))
 
 # %%
-# Unlike everything in the fit
-# ----------------------------
+# Novelty detection
+# -----------------
 #
-# A fit to six of the seven intents has never seen a request for the weather. ``score_samples``,
-# the log density, tells these from held-out sentences of the other intents.
+# This model is fitted to six of the seven intents and has never seen a request about the weather.
+# The log density from ``score_samples`` separates these requests from held-out sentences of the
+# other intents.
 
 weather = snips.target_names[snips.target] == "GetWeather"
 even = np.arange(len(X)) % 2 == 0
@@ -78,16 +79,17 @@ known, unknown = six.score_samples(X[~weather & ~even]), six.score_samples(X[wea
 
 fig, ax = plt.subplots(figsize=(7.0, 4.0), layout="constrained")
 bins = np.linspace(min(known.min(), unknown.min()), max(known.max(), unknown.max()), 50)
-for values, color, name in ((known, BLUE, "of known intents"), (unknown, ORANGE, "weather")):
+for values, color, name in ((known, BLUE, "known intents"), (unknown, ORANGE, "weather")):
     ax.hist(values, bins, color=color, alpha=0.6, density=True, label=f"held-out rows, {name}")
 limit = np.quantile(known, 0.05)
-ax.axvline(limit, color="black", ls="dashed", lw=1.0, label="5 % of the known are below")
-ax.set_xlabel("log density, in nats")
+ax.axvline(limit, color="black", ls="dashed", lw=1.0, label="5 % of the known intents are below")
+ax.set_xlabel("log density in nats")
 ax.set_ylabel("share of rows per nat")
 ax.spines[["top", "right"]].set_visible(False)
 ax.legend(frameon=False)
 
 # %%
-# With a limit below which 5 % of the known rows lie, so much of the unknown is noticed:
+# With a threshold that rejects 5 % of the known rows, this share of the weather requests is
+# detected:
 
 print(f"{np.mean(unknown < limit):.0%}")

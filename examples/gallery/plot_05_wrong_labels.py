@@ -1,9 +1,9 @@
 """
-Labels that look wrong
-======================
+Find label errors
+=================
 
-Labels made by people contain mistakes. Here 5 % of the labels of scikit-learn's digits are changed
-on purpose, and :func:`~vmfmix.inspection.label_issues` looks for them.
+Human labels contain errors. This example changes 5 % of the labels of scikit-learn's digits and
+finds them with :func:`~vmfmix.inspection.label_issues`.
 """
 
 # sphinx_gallery_thumbnail_number = 2
@@ -29,44 +29,44 @@ issues = label_issues(model, digits.data, given)
 issues.sort_values("rank").head().round(3)
 
 # %%
-# ``rank`` orders the rows from the most suspicious one on. How many wrong labels are among the
-# first rows of that list?
+# ``rank`` orders the rows, starting with the most suspicious one. How many label errors are among
+# the first rows of this list?
 
 order = np.argsort(issues["rank"])
 seen = np.cumsum(wrong[order])
 fig, ax = plt.subplots(figsize=(6.4, 3.8), layout="constrained")
-ax.plot(np.arange(1, 301), seen[:300], color=BLUE, label="in the order of rank")
-ax.plot([0, 90, 300], [0, 90, 90], color="black", ls="dotted", label="the best possible")
-name_axes(ax, "rows looked at", "wrong labels among them")
+ax.plot(np.arange(1, 301), seen[:300], color=BLUE, label="rows sorted by rank")
+ax.plot([0, 90, 300], [0, 90, 90], color="black", ls="dotted", label="best possible")
+name_axes(ax, "rows inspected", "label errors found")
 ax.legend(frameon=False, loc="lower right")
-print(f"{seen[89]} of the first 90 are wrong, and {seen[134]} of the 90 are among the first 135")
+print(f"{seen[89]} of the first 90 rows are errors; the first 135 rows contain {seen[134]} of 90")
 
 # %%
-# How sure it is
-# --------------
+# Probability of a label
+# ----------------------
 #
-# The probability that a label is right does not only rank. Where it is below a half, the suggested
-# label is another one.
+# The probability that a label is correct does more than rank the rows. If it is below one half,
+# ``label_issues`` suggests another label.
 
 doubted = issues["given_label_probability"].to_numpy() < 0.5
 suggested = issues["suggested_label"].to_numpy()
-print(f"{doubted.sum()} labels are less probable than not; {wrong[doubted].sum()} are wrong")
-print(f"the suggestion is right for {np.sum(suggested[wrong] == digits.target[wrong])} of the 90")
+print(f"{doubted.sum()} labels have a probability below 0.5; {wrong[doubted].sum()} are wrong")
+print(f"the suggestion is correct for {np.sum(suggested[wrong] == digits.target[wrong])} of the 90")
 
 # %%
-# So hardly a wrong label is missed, and nearly half of the doubts are unfounded: a list to look
-# through, and no reason to change labels unseen.
+# Hardly any label error is missed, but nearly half of the flagged labels are correct. Review the
+# list by hand rather than changing labels automatically.
 #
-# The images
-# ----------
+# Review the images
+# -----------------
 #
-# Each with the given label and the suggested one.
+# Each image is shown with its given label and the suggested one.
 
 label_issue_gallery(digits.images / 16.0, issues, n_images=18, n_columns=6)
 
 # %%
-# And without the mistakes that were made on purpose: what looks wrong in the data as they come.
-# Here a person must decide.
+# The same for the original labels, without the errors that we added. Whether these labels are wrong
+# is for a person to decide.
 
 label_issue_gallery(
     digits.images / 16.0,

@@ -1,10 +1,10 @@
 """
-Images in clusters
-==================
+Cluster images
+==============
 
-Images of digits, eight by eight gray values, are rows of 64 numbers that are not negative. Their
-lengths say how much ink there is, and their directions how it is spread, so they can be clustered
-as directions without any encoder.
+The digits data set has images of 8 × 8 gray values, that is, rows of 64 nonnegative numbers. The
+length of a row shows how much ink an image has, and its direction how the ink is distributed, so
+the images can be clustered by direction without an encoder.
 """
 
 # sphinx_gallery_thumbnail_number = 3
@@ -18,22 +18,23 @@ from vmfmix.plotting import cluster_gallery, plot_labels
 
 digits = load_digits()
 model = VMFMixture(random_state=0).fit(digits.data)
-print(f"{model.n_components_} clusters of {len(digits.data)} images")
+print(f"{len(digits.data)} images in {model.n_components_} clusters")
 
 # %%
-# The most certain images of each cluster, largest cluster first, with its number of images:
+# The images with the highest probability in each cluster, largest cluster first, with its number of
+# images:
 
 cluster_gallery(
     digits.images / 16.0, model.labels_, model.probabilities_, n_rows=model.n_components_
 )
 
 # %%
-# Classes are no clusters
-# -----------------------
+# Classes and clusters differ
+# ---------------------------
 #
-# There are ten digits but more clusters, and the table shows why: some digits are written in more
-# than one way. Where a row of the table has two numbers, a digit is divided; where a column has
-# two, digits are mixed.
+# There are more clusters than digits, and the table shows why: some digits are written in more
+# than one way. Two large numbers in a row mean that a digit is split between clusters; two in a
+# column mean that a cluster mixes digits.
 
 plot_labels(model, digits.data, digits.target)
 
@@ -42,20 +43,22 @@ plot_labels(model, digits.data, digits.target)
 compare(model, digits.data, digits.target).round(2)
 
 # %%
-# Several ways to write a digit
-# -----------------------------
+# Writing styles of a digit
+# -------------------------
 #
-# The gallery takes any groups: here the images of the digit that is divided most, by their
-# clusters.
+# The gallery can show any groups of images. Here it shows the clusters of the digit that is split
+# the most.
 
 ones = digits.target == 1
 cluster_gallery(digits.images[ones] / 16.0, model.labels_[ones], n_rows=3)
 
 # %%
-# Told the number of classes, the fit joins what is alike, which need not be what has one name.
+# With the number of classes given, the fit merges similar clusters, which are not necessarily
+# clusters of the same digit.
 
-for name, fit in (("found", model), ("told", VMFMixture(10, random_state=0).fit(digits.data))):
-    report = clustering_report(digits.target, fit.labels_)
+given = VMFMixture(10, random_state=0).fit(digits.data)
+for name, fitted in (("estimated number", model), ("given number", given)):
+    report = clustering_report(digits.target, fitted.labels_)
     print(
         f"{name}: {report['n_clusters']} clusters, "
         f"AMI {report['adjusted_mutual_info']:.3f}, ARI {report['adjusted_rand']:.3f}"

@@ -1,9 +1,10 @@
 """
-The law on the sphere
-=====================
+The von Mises-Fisher distribution on the sphere
+===============================================
 
-In three dimensions a von Mises-Fisher mixture can be seen. A component has a mean direction and a
-concentration κ, and that is all: it is round around its direction, and the greater κ, the narrower.
+In three dimensions, a von Mises-Fisher mixture can be plotted. Each component has only two
+parameters, a mean direction and a concentration κ. It is symmetric around its mean direction, and
+the larger κ is, the narrower it is.
 """
 
 import numpy as np
@@ -21,20 +22,20 @@ model = VMFMixture(3, concentration="free", random_state=0).fit(X)
 # Samples and contours
 # --------------------
 #
-# The density depends on the angle to the mean direction alone, so its contours are circles. Those
-# drawn here hold half and 95 % of what a component is expected to have.
+# The density depends only on the angle to the mean direction, so its contours are circles. The
+# contours drawn here contain 50 % and 95 % of the probability of each component.
 
 ax = plot_sphere(model, X, shares=(0.5, 0.95))
 ax.view_init(elev=20.0, azim=-65.0)
 
 # %%
-# What concentration means
-# ------------------------
+# Meaning of the concentration
+# ----------------------------
 #
-# The length of the mean of many rows of one cluster, before it is scaled to length 1, is between 0
-# (rows everywhere) and 1 (all the same). It is a function A of κ and of the dimension,
-# :func:`~vmfmix.distribution.mean_resultant_length`, and its inverse is how κ is estimated. In
-# three dimensions A(κ) = coth κ − 1/κ, and half of the rows are within some 1.2/√κ radians.
+# The mean of many rows of a cluster, before it is scaled to unit length, has a length between 0
+# (rows spread uniformly) and 1 (identical rows). This length is a function A of κ and of the
+# dimension, :func:`~vmfmix.distribution.mean_resultant_length`, and its inverse estimates κ. In
+# three dimensions A(κ) = coth κ − 1/κ, and half of the rows are within about 1.2/√κ radians.
 
 for cluster in np.argsort(model.concentrations_):
     rows = X[model.labels_ == cluster]
@@ -48,16 +49,17 @@ for cluster in np.argsort(model.concentrations_):
     )
 
 # %%
-# The true concentrations are 15, 60 and 400. The estimates differ from them as those from 300 rows
-# do.
+# The true concentrations are 15, 60 and 400. The estimates differ by as much as can be expected
+# from 300 rows.
 #
-# Rows anywhere
-# -------------
+# Background noise
+# ----------------
 #
-# Concentration 0 is the uniform law. ``background=True`` adds one; its rows are gray.
+# Concentration 0 gives the uniform distribution. ``background=True`` adds a uniform component,
+# whose rows are gray.
 
 X, _ = make_vmf_mixture(900, means=means, concentration=true, background=0.25, random_state=0)
 model = VMFMixture(3, concentration="free", background=True, n_init=5, random_state=0).fit(X)
-print(f"share of the background: {model.background_weight_:.2f}")
+print(f"weight of the background: {model.background_weight_:.2f}")
 ax = plot_sphere(model, X, shares=(0.95,))
 ax.view_init(elev=20.0, azim=-65.0)

@@ -1,9 +1,9 @@
 """
-Why high dimensions look flat
-=============================
+Angles in high dimensions
+=========================
 
-In the embeddings of a text encoder, a row is easily 55° away from the middle of its own cluster,
-and clusters are tight nevertheless. The law itself, without any data, shows why.
+In text embeddings, rows are often 55° away from the mean direction of their own cluster, and yet
+the clusters are well separated. The von Mises-Fisher distribution shows why, without any data.
 """
 
 import matplotlib.pyplot as plt
@@ -16,10 +16,10 @@ angles = np.linspace(1e-3, np.pi - 1e-3, 2000)
 
 
 def density_of_angle(kappa, dim):
-    """Density of the angle between a row and the mean direction, per degree.
+    """Return the density of the angle between a row and the mean direction, per degree.
 
-    All rows at the angle t form a sphere of one dimension less, whose area is in proportion to
-    sin(t) ** (dim - 2).
+    All directions at the angle t form a sphere of one dimension less, whose area is proportional
+    to sin(t) ** (dim - 2).
     """
     logs = distribution.log_normalizer(kappa, dim) + kappa * np.cos(angles)
     area = (dim - 2) * np.log(np.sin(angles)) - distribution.log_normalizer(0.0, dim - 1)
@@ -27,11 +27,11 @@ def density_of_angle(kappa, dim):
 
 
 # %%
-# The angle in three spaces
-# -------------------------
+# Distribution of the angle in 3, 32 and 384 dimensions
+# -----------------------------------------------------
 #
-# In each panel the concentrations are 0 (rows anywhere) and some multiples of the dimension. The
-# same multiple that is hardly seen in three dimensions is a law of its own in 384.
+# In each panel the concentrations are 0 (uniform directions) and some multiples of the dimension. A
+# multiple that is hardly visible in three dimensions gives a clearly separate distribution in 384.
 
 fig, axes = plt.subplots(1, 3, figsize=(10.0, 3.6), layout="constrained")
 for ax, dim in zip(axes, (3, 32, 384)):
@@ -44,26 +44,27 @@ for ax, dim in zip(axes, (3, 32, 384)):
     ax.set_xlim(0.0, 180.0)
     ax.set_xticks([0, 45, 90, 135, 180])
     ax.set_ylim(bottom=0.0)
-    name_axes(ax, "angle to the mean, in degrees", "density per degree" if dim == 3 else "")
+    name_axes(ax, "angle to the mean in degrees", "density per degree" if dim == 3 else "")
     ax.legend(frameon=False, loc="upper right")
 
 # %%
-# Three things are seen in 384 dimensions.
+# In 384 dimensions, the plot shows three effects.
 #
-# *Rows anywhere are at right angles.* There is so much more room near 90° than elsewhere that two
-# random directions are hardly ever below 80°.
+# *Random directions are almost orthogonal.* The area of the sphere is so concentrated near 90° that
+# the angle between two random directions is almost never below 80°.
 #
-# *The middle of a cluster is empty.* The density is greatest at the mean direction, but there is no
-# room; the rows lie on a thin shell at one angle, all of them about equally far.
+# *The center of a cluster is empty.* The density is highest at the mean direction, but there is
+# almost no area around it. The rows lie in a thin shell, all at about the same angle.
 #
-# *Far is not the same as apart.* At κ = 384, rows are at 52° from their mean, and none of the rows
-# anywhere comes near that: the laws do not overlap, though the angle looks large.
+# *A large angle does not mean overlap.* At κ = 384, rows are 52° from their mean, and uniform
+# directions practically never come that close. The distributions do not overlap, although the angle
+# looks large.
 #
-# From which concentration on a law is told apart
-# -----------------------------------------------
+# Concentration needed to separate a cluster
+# ------------------------------------------
 #
-# The share of the rows of a cluster that are nearer to its mean than all but a thousandth of rows
-# anywhere:
+# The next plot shows the share of the rows of a cluster that are closer to its mean than 99.9 % of
+# uniform directions.
 
 kappas = np.geomspace(0.1, 1000.0, 60)
 fig, ax = plt.subplots(figsize=(6.4, 3.8), layout="constrained")
@@ -76,12 +77,13 @@ for dim, color in zip((3, 32, 384), COLORS):
     ]
     ax.plot(kappas, shares, color=color, label=f"{dim} dimensions")
 ax.set_xscale("log")
-name_axes(ax, "concentration κ", "share of the rows told apart")
+name_axes(ax, "concentration κ", "share of rows separated")
 ax.legend(frameon=False)
 
 # %%
-# So a concentration says nothing without the dimension. What says the same in all dimensions is the
-# mean cosine of a cluster's rows with its mean direction, the mean resultant length:
+# A concentration is therefore meaningless without the dimension. The mean resultant length, which
+# is the mean cosine between the rows of a cluster and its mean direction, is comparable across
+# dimensions:
 
 for dim in (3, 32, 384):
     lengths = [distribution.mean_resultant_length(ratio * dim, dim) for ratio in (0.3, 1.0, 3.0)]

@@ -1,9 +1,9 @@
 """
-Texts without embeddings
-========================
+Cluster texts with TF-IDF
+=========================
 
-TF-IDF rows are directions too: a weight for each word, most of them zero. They stay sparse all the
-way, no encoder is needed, and the clusters say by themselves which words they are about.
+TF-IDF rows are directions too, with one weight per word, most of which are zero. This needs no
+encoder, the rows stay sparse throughout, and the mean directions show the words of each cluster.
 """
 
 import numpy as np
@@ -20,35 +20,35 @@ pipeline = make_pipeline(TfidfVectorizer(sublinear_tf=True), VMFMixture(7, rando
 labels = pipeline.fit_predict(snips.texts)
 vectorizer, model = pipeline[0], pipeline[-1]
 X = vectorizer.transform(snips.texts)
-print(f"{X.shape[0]} rows of {X.shape[1]} words, {X.nnz / X.shape[0]:.1f} of them in a row")
+print(f"{X.shape[0]} rows, {X.shape[1]} words, {X.nnz / X.shape[0]:.1f} words per row")
 
 # %%
 # Typical words
 # -------------
 #
-# A mean direction has a number for each word. Those with the greatest numbers are often common
-# words; what is typical is what a cluster has more of than the mean of all clusters.
+# A mean direction has one value per word. The words with the largest values are often just common
+# words; typical words are those with a larger value than in the mean of all clusters.
 
 words = vectorizer.get_feature_names_out()
-usual = model.weights_ @ model.means_
+average = model.weights_ @ model.means_
 for cluster, mean in enumerate(model.means_):
-    typical = ", ".join(words[np.argsort(usual - mean)[:8]])
+    typical = ", ".join(words[np.argsort(average - mean)[:8]])
     print(f"{cluster} ({np.sum(labels == cluster):3} rows): {typical}")
 
 # %%
-# Beside the intents
-# ------------------
+# Clusters and intents
+# --------------------
 
 plot_labels(model, X, snips.target_names[snips.target])
 
 # %%
-# Beside embeddings
-# -----------------
+# Comparison with embeddings
+# --------------------------
 #
-# Here plain words do as well as the embeddings of a sentence encoder, since requests of one intent
-# use the same few words ("weather", "playlist", "book a table"). Words that one intent shares with
-# others, and sentences that say one thing in different words, are what an encoder is for. Trying
-# the plain way first costs a second.
+# On these data, TF-IDF works as well as the embeddings of a sentence encoder, because requests of
+# one intent use the same few words ("weather", "playlist", "book a table"). An encoder helps when
+# several intents share words, or when sentences express the same thing in different words. Trying
+# TF-IDF first takes only a second.
 
 embedded = VMFMixture(7, random_state=0).fit(snips.data)
 for name, found in (("TF-IDF", labels), ("embeddings", embedded.labels_)):
@@ -56,8 +56,8 @@ for name, found in (("TF-IDF", labels), ("embeddings", embedded.labels_)):
     print(f"{name:10}  AMI {report['adjusted_mutual_info']:.3f}  ACC {report['accuracy']:.3f}")
 
 # %%
-# Leaving out English "stop words", which is often done without a second thought, does harm here: it
-# leaves out "find" and "show".
+# Removing English stop words, which is often done by default, lowers the scores here, because it
+# removes "find" and "show".
 
 pipeline = make_pipeline(
     TfidfVectorizer(sublinear_tf=True, stop_words="english", min_df=1),

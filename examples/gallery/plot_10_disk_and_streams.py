@@ -1,9 +1,9 @@
 """
-From disk, and as a stream
-==========================
+Out-of-core and online clustering
+=================================
 
-Rows that do not fit into memory are read from disk block by block and give the same labels as in
-memory. Rows that are seen once, as a stream, are learned batch by batch.
+Rows that do not fit in memory are read from disk block by block, with the same labels as in memory.
+Rows of a stream, which are seen only once, are learned batch by batch with ``partial_fit``.
 """
 
 import tempfile
@@ -23,12 +23,12 @@ X, y = make_vmf_mixture(
 in_memory = VMFMixture(60, random_state=0).fit(X)
 
 # %%
-# A file
-# ------
+# Files on disk
+# -------------
 #
-# NumPy maps a file into memory without reading it; what a pass needs is read when it gets there.
-# Rows in several files come from a function that opens them one after the other, anew for each
-# pass.
+# NumPy memory-maps a file without reading it; each pass then reads blocks as it needs them. For
+# rows in several files, pass a function that returns an iterator over the files; it is called once
+# per pass.
 
 with tempfile.TemporaryDirectory() as name:
     folder = Path(name)
@@ -45,15 +45,15 @@ with tempfile.TemporaryDirectory() as name:
 
 for name, model in (("one file", from_file), ("four files", from_parts)):
     same = np.array_equal(model.labels_, in_memory.labels_)
-    print(f"{name}: {'the same labels' if same else 'other labels'} as in memory")
+    print(f"{name}: {'same labels as' if same else 'labels differ from those'} in memory")
 
 # %%
-# A stream
-# --------
+# Streams
+# -------
 #
-# ``partial_fit`` takes a batch, learns from it, and forgets it. (It keeps the first 12 000 rows as
-# long as it needs them to find where clusters are.) After each batch, 2 000 rows that it never sees
-# tell how good it is.
+# ``partial_fit`` learns from a batch and then discards it. (It stores up to 12 000 of the first
+# rows as long as it needs them to find the clusters.) After each batch, 2 000 held-out rows measure
+# how good the model is.
 
 held_out, known = X[-2000:], y[-2000:]
 stream = VMFMixture(60, random_state=0)
@@ -66,10 +66,10 @@ for start in range(0, 18_000, 250):
 fig, ax = plt.subplots(figsize=(6.4, 3.8), layout="constrained")
 ax.plot(seen, scores, color=BLUE, marker=".", label="stream")
 whole = adjusted_rand_score(known, in_memory.predict(held_out))
-ax.axhline(whole, color="black", ls="dotted", label="all rows in memory")
+ax.axhline(whole, color="black", ls="dotted", label="fit to all rows in memory")
 name_axes(ax, "rows seen", "adjusted Rand index of held-out rows")
 ax.legend(frameon=False, loc="lower right")
 
 # %%
-# Rows of a stream should come in random order. If the batches are sorted, what has not come yet
-# when the first rows are forgotten can only be learned by moving clusters that are there already.
+# The rows of a stream should arrive in random order. If the stream is sorted, topics that arrive
+# after the first rows have been discarded can only be learned by moving existing clusters.

@@ -1,20 +1,20 @@
-"""The libraries of docs/ecosystem.md: a test runs the page's code on them and checks what came out.
+"""Tests of the code in docs/ecosystem.md with the libraries that it names.
 
-`make test-clients` installs them; without one, its test skips itself.
+`make test-clients` installs the libraries. The tests of a missing library are skipped.
 """
 
 import re
 from pathlib import Path
 
 PAGE = (Path(__file__).parents[2] / "docs" / "ecosystem.md").read_text(encoding="utf-8")
-OPENING, *SECTIONS = re.split(r"^## ", PAGE, flags=re.MULTILINE)
+INTRODUCTION, *SECTIONS = re.split(r"^## ", PAGE, flags=re.MULTILINE)
 SECTIONS = dict(section.split("\n", 1) for section in SECTIONS)
 
 
 def run(heading):
-    """What the names of a section's code stand for when it has run after that of the opening."""
-    names: dict = {}
-    for text in (OPENING, SECTIONS[heading]):
+    """Run the code of the introduction and of a section, and return the variables that it sets."""
+    variables: dict = {}
+    for text in (INTRODUCTION, SECTIONS[heading]):
         for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
-            exec(block, names)
-    return names
+            exec(block, variables)
+    return variables

@@ -1,10 +1,10 @@
-"""Nothing is downloaded, and what libraries write goes to a folder of the run."""
+"""Run the tests offline, in a temporary folder that also holds the caches of the libraries."""
 
 import pytest
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _offline_in_a_folder(tmp_path_factory):
+def _offline_in_temporary_folder(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         folder = tmp_path_factory.mktemp("clients")
         patch.chdir(folder)

@@ -1,4 +1,4 @@
-"""BERTopic with VMFMixture in the place of HDBSCAN."""
+"""Tests of BERTopic with VMFMixture in place of HDBSCAN."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from tests.clients import run
 from vmfmix import VMFMixture
 from vmfmix.datasets import make_vmf_mixture
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # umap and plotly have many
+pytestmark = pytest.mark.filterwarnings("ignore")  # umap and plotly emit many
 
 
 @pytest.fixture(scope="module")
@@ -17,12 +17,12 @@ def page():
 
 
 def topics_of(labels, topic_model):
-    """Clusters under the numbers that BERTopic gives them."""
-    number = topic_model.topic_mapper_.get_mappings()
-    return [int(number[label]) for label in labels]
+    """Return the topic numbers that BERTopic assigns to cluster labels."""
+    mapping = topic_model.topic_mapper_.get_mappings()
+    return [int(mapping[label]) for label in labels]
 
 
-def test_topics_are_the_clusters(page):
+def test_bertopic_topics_equal_clusters(page):
     model, topic_model = page["model"], page["topic_model"]
     np.testing.assert_array_equal(topic_model.hdbscan_model.labels_, model.labels_)
     np.testing.assert_array_equal(page["topics"], topics_of(model.labels_, topic_model))
@@ -34,16 +34,17 @@ def test_topics_are_the_clusters(page):
     assert "weather" in dict(topic_model.get_topic(weather))
 
 
-def test_new_documents_go_to_the_same_topics(page):
+def test_bertopic_transform_assigns_same_topics(page):
     topics, probabilities = page["topic_model"].transform(page["texts"][:50], page["X"][:50])
     np.testing.assert_array_equal(topics, page["topics"][:50])
-    assert probabilities is None  # as the page says
+    assert probabilities is None  # as documented
 
 
-def test_the_background_is_the_topic_of_outliers(page):
+def test_bertopic_background_is_outlier_topic(page):
     X, _ = make_vmf_mixture(300, 32, 3, concentration=200.0, random_state=0)
-    away = np.linalg.svd(X)[2][-5:]  # nearly at right angles to all clusters
-    rows, texts = np.vstack([X, away]), [*(f"word{i % 9} text" for i in range(300)), *["odd"] * 5]
+    outliers = np.linalg.svd(X)[2][-5:]  # nearly orthogonal to all clusters
+    rows = np.vstack([X, outliers])
+    texts = [f"word{i % 9} text" for i in range(300)] + 5 * ["odd"]
     topic_model = page["BERTopic"](
         embedding_model=None,
         umap_model=page["BaseDimensionalityReduction"](),

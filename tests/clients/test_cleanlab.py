@@ -1,4 +1,4 @@
-"""cleanlab beside `vmfmix.inspection.label_issues`."""
+"""Comparison of cleanlab with `vmfmix.inspection.label_issues`."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from tests.clients import run
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
-def test_both_find_the_wrong_labels_and_agree():
+def test_cleanlab_and_label_issues_find_wrong_labels_and_agree():
     pytest.importorskip("cleanlab")
     page = run("cleanlab")
     wrong, theirs, ours = page["wrong"], page["theirs"], page["ours"]

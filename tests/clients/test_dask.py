@@ -1,4 +1,4 @@
-"""dask arrays."""
+"""Tests of dask arrays as input."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from tests.clients import run
 
 
-def test_labels_are_those_of_the_array():
+def test_dask_labels_equal_array_labels():
     pytest.importorskip("dask.array")
     page = run("dask")
     model, from_dask = page["model"], page["from_dask"]

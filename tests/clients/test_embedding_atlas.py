@@ -1,4 +1,4 @@
-"""What Embedding Atlas reads, and that it reads it; the map itself needs a browser."""
+"""Tests of the files for Embedding Atlas; the map itself needs a browser."""
 
 import io
 import json
@@ -11,7 +11,7 @@ import pytest
 from tests.clients import SECTIONS, run
 
 
-def test_the_files_hold_rows_and_names():
+def test_atlas_files_contain_rows_and_cluster_names():
     pd = pytest.importorskip("pandas")
     pytest.importorskip("pyarrow")
     page = run("Embedding Atlas")
@@ -26,7 +26,7 @@ def test_the_files_hold_rows_and_names():
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_embedding_atlas_reads_them():
+def test_embedding_atlas_exports_the_files():
     pytest.importorskip("embedding_atlas")
     pd = pytest.importorskip("pandas")
     from click.testing import CliRunner
@@ -35,8 +35,8 @@ def test_embedding_atlas_reads_them():
     page = run("Embedding Atlas")
     command = re.search(r"^embedding-atlas (.*)$", SECTIONS["Embedding Atlas"], re.MULTILINE)[1]
     options = [*command.split(), "--export-application", "map.zip"]
-    done = CliRunner().invoke(main, options, catch_exceptions=False)
-    assert done.exit_code == 0, done.output
+    result = CliRunner().invoke(main, options, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
     with zipfile.ZipFile("map.zip") as archive:
         props = json.loads(archive.read("data/metadata.json"))["props"]
         rows = pd.read_parquet(io.BytesIO(archive.read("data/dataset.parquet")))

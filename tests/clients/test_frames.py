@@ -1,4 +1,4 @@
-"""DataFrames of pandas and polars, in and out."""
+"""Tests of pandas and polars DataFrames as input and output."""
 
 import numpy as np
 import pytest
@@ -13,13 +13,13 @@ def page():
     return run("pandas and polars")
 
 
-def test_frames_in_give_the_labels_of_the_array(page):
+def test_dataframe_labels_equal_array_labels(page):
     np.testing.assert_array_equal(page["mixture"].labels_, page["model"].labels_)
     assert list(page["mixture"].feature_names_in_) == page["names"]
 
 
 @pytest.mark.parametrize("library", ["pandas", "polars"])
-def test_frames_come_out(page, library):
+def test_transform_returns_dataframe(page, library):
     frame = pytest.importorskip(library).DataFrame
     mixture = page["mixture"].set_output(transform=library)
     cosines = mixture.transform(page["wide"])
@@ -28,6 +28,6 @@ def test_frames_come_out(page, library):
     np.testing.assert_allclose(cosines.to_numpy(), page["model"].transform(page["X"]), atol=1e-6)
 
 
-def test_a_column_of_vectors_is_an_array(page):
+def test_polars_column_of_vectors_can_be_predicted(page):
     labels = page["model"].predict(page["table"]["embedding"].to_numpy())
     np.testing.assert_array_equal(labels, page["model"].labels_)

@@ -1,4 +1,4 @@
-"""A search over a pipeline, with callbacks of scikit-learn 1.9."""
+"""Tests of a grid search over a pipeline, with the callbacks of scikit-learn 1.9."""
 
 import numpy as np
 import pytest
@@ -11,12 +11,12 @@ pytestmark = pytest.mark.filterwarnings("ignore:The estimator PCA does not suppo
 
 @pytest.fixture(scope="module")
 def page():
-    pytest.importorskip("sklearn.callback", reason="scikit-learn 1.9 brought callbacks")
+    pytest.importorskip("sklearn.callback", reason="callbacks need scikit-learn 1.9")
     pytest.importorskip("rich")
     return run("scikit-learn")
 
 
-def test_the_search_finds_what_fits_by_hand_find(page):
+def test_grid_search_equals_cross_validation_by_hand(page):
     from sklearn.base import clone
     from sklearn.model_selection import cross_val_score
 
@@ -34,24 +34,24 @@ def test_the_search_finds_what_fits_by_hand_find(page):
     np.testing.assert_array_equal(page["labels"], direct.predict(pca.transform(X)))
 
 
-def test_pca_with_all_dimensions_is_centring(page):
+def test_pca_with_all_dimensions_equals_centering(page):
     X = page["X"].astype(np.float64)
     pipeline = page["Pipeline"](
         [("reduce", page["PCA"]()), ("mixture", VMFMixture(7, random_state=0))]
     )
-    # `center` subtracts the mean of unit rows, which these are.
+    # `center` subtracts the mean of the unit rows; these rows have unit length already.
     centered = VMFMixture(7, center=True, random_state=0).fit(X)
     labels = pipeline.fit_predict(X)
-    same = np.zeros((7, 7))
-    np.add.at(same, (labels, centered.labels_), 1)
-    assert same.max(axis=1).sum() > 0.999 * len(X)
+    contingency = np.zeros((7, 7))
+    np.add.at(contingency, (labels, centered.labels_), 1)
+    assert contingency.max(axis=1).sum() > 0.999 * len(X)
 
 
 class Recorder:
-    """A callback that goes down to the fits inside."""
+    """Callback that records the tasks of the inner fits."""
 
     max_propagation_depth = None
-    estimators: list = []  # of the class, for the search copies its callbacks
+    estimators: list = []  # a class attribute, since the search copies its callbacks
 
     def setup(self, estimator, context):
         self.estimators.clear()
@@ -66,15 +66,16 @@ class Recorder:
         self.estimators.append((context.estimator_name, context.task_name))
 
 
-def test_callbacks_hear_every_fit_of_the_search(page):
+def test_callbacks_receive_every_fit_of_the_search(page):
     search = page["GridSearchCV"](page["pipeline"], {"mixture__concentration": ["tied"]}, cv=3)
     search.set_callbacks(Recorder()).fit(page["X"])
-    assert Recorder.estimators.count(("VMFMixture", "initialization")) == 4  # three and the best
+    fits = Recorder.estimators.count(("VMFMixture", "initialization"))
+    assert fits == 4  # three folds and the refit
     iterations = Recorder.estimators.count(("VMFMixture", "iteration"))
     assert iterations >= search.best_estimator_["mixture"].n_iter_ + 3
 
 
-def test_a_progress_bar_on_a_part_is_refused(page):
+def test_refuses_progress_bar_on_pipeline_step(page):
     pipeline = page["Pipeline"](
         [("mixture", VMFMixture(7, random_state=0).set_callbacks(page["ProgressBar"]()))]
     )

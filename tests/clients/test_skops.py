@@ -1,4 +1,4 @@
-"""skops: files without pickle."""
+"""Tests of saving models with skops."""
 
 import numpy as np
 import pytest
@@ -13,12 +13,12 @@ def page():
     return run("skops")
 
 
-def test_a_model_comes_back_whole(page):
-    X, model, again = page["X"], page["model"], page["again"]
-    assert again.get_params() == model.get_params()
-    np.testing.assert_array_equal(again.labels_, model.labels_)
-    np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
-    np.testing.assert_array_equal(again.merge_to(12).means_, model.merge_to(12).means_)
+def test_skops_round_trip_restores_model(page):
+    X, model, loaded = page["X"], page["model"], page["loaded"]
+    assert loaded.get_params() == model.get_params()
+    np.testing.assert_array_equal(loaded.labels_, model.labels_)
+    np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
+    np.testing.assert_array_equal(loaded.merge_to(12).means_, model.merge_to(12).means_)
 
 
 @pytest.mark.parametrize(
@@ -30,21 +30,21 @@ def test_a_model_comes_back_whole(page):
     ],
     ids=["background", "seeded", "stream"],
 )
-def test_the_list_of_the_page_is_enough(page, fit):
+def test_trusted_types_of_the_page_are_sufficient(page, fit):
     import skops.io
 
     X = page["X"]
     model = fit(X)
     data = skops.io.dumps(model)
     assert set(skops.io.get_untrusted_types(data=data)) <= set(page["trusted"])
-    again = skops.io.loads(data, trusted=page["trusted"])
-    np.testing.assert_array_equal(again.predict(X), model.predict(X))
-    again.partial_fit(X[1000:1500])
+    loaded = skops.io.loads(data, trusted=page["trusted"])
+    np.testing.assert_array_equal(loaded.predict(X), model.predict(X))
+    loaded.partial_fit(X[1000:1500])
     model.partial_fit(X[1000:1500])
-    np.testing.assert_array_equal(again.means_, model.means_)
+    np.testing.assert_array_equal(loaded.means_, model.means_)
 
 
-def test_all_of_the_list_is_needed(page):
+def test_trusted_types_of_the_page_are_necessary(page):
     import skops.io
 
     X = page["X"]

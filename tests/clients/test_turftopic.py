@@ -1,4 +1,4 @@
-"""turftopic's clustering topic model."""
+"""Tests of turftopic with VMFMixture as the clustering step."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from vmfmix import VMFMixture
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
-def test_topics_are_the_clusters():
+def test_turftopic_topics_equal_clusters():
     pytest.importorskip("turftopic")
     page = run("turftopic")
     model, topic_model = page["model"], page["topic_model"]
@@ -21,14 +21,14 @@ def test_topics_are_the_clusters():
     assert "weather" in words
 
 
-def test_the_background_is_the_topic_of_outliers():
+def test_turftopic_background_is_outlier_topic():
     pytest.importorskip("turftopic")
     page = run("turftopic")
-    junk = np.random.default_rng(0).normal(size=(20, page["X"].shape[1])).astype(np.float32)
+    noise = np.random.default_rng(0).normal(size=(20, page["X"].shape[1])).astype(np.float32)
     topic_model = page["topic_model"]
     topic_model.clustering = VMFMixture(7, background=True, random_state=0)
     labels = topic_model.fit_predict(
-        page["texts"] + ["nothing of this"] * 20, embeddings=np.vstack([page["X"], junk])
+        page["texts"] + ["something else"] * 20, embeddings=np.vstack([page["X"], noise])
     )
     assert set(labels[-20:]) == {-1}
     np.testing.assert_array_equal(topic_model.classes_, np.arange(-1, 7))

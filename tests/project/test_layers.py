@@ -1,122 +1,77 @@
-"""Who may know whom: the imports themselves are checked against the table of the rooms."""
+"""The imports of the package follow its layers, and CONTRIBUTING.md shows them as they are."""
 
-import ast
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[2] / "vmfmix"
-FILES = sorted(PACKAGE.rglob("*.py"))
+from tests.project import layers
 
-# room: the rooms it may import. A folder stands for all of its files.
-MAY_KNOW = {
-    "": set(),
-    "__main__": {"cli"},
-    "expansion": set(),
-    "distribution": {"expansion"},
-    "threads": set(),
-    "archives": set(),
-    "dense_or_sparse": {"threads"},
-    "statistics": {"distribution", "dense_or_sparse"},
-    "engines": {"statistics", "distribution", "dense_or_sparse", "threads"},
-    "isotropy": {"dense_or_sparse"},
-    "merging": {"statistics", "distribution", "dense_or_sparse"},
-    "path": {
-        *("merging", "isotropy", "statistics", "dense_or_sparse"),
-        "plotting",  # when it is asked to
-    },
-    "selection": {"em", "isotropy", "statistics", "distribution", "dense_or_sparse"},
-    "seeding": {"statistics", "distribution", "dense_or_sparse", "threads"},
-    "starting": {
-        *("path", "selection", "merging", "isotropy", "seeding", "engines", "statistics"),
-        "threads",
-    },
-    "em": {"engines", "seeding", "statistics", "distribution"},
-    "callbacks": set(),
-    "persistence": {
-        "mixture",
-        "path",
-        "checks",
-        "archives",
-        "files",
-    },  # all but the last two when a model is loaded
-    "checkpoints": {
-        *("em", "archives", "files", "persistence", "statistics", "dense_or_sparse"),
-    },
-    "streaming": {"statistics", "distribution", "dense_or_sparse"},
-    "fitting": {"em", "starting", "seeding", "callbacks", "statistics"},
-    "checks": {"engines", "fitting", "statistics"},
-    "mixture": {
-        *("em", "fitting", "engines", "merging", "path", "selection", "statistics"),
-        *(
-            "distribution",
-            "callbacks",
-            "persistence",
-            "dense_or_sparse",
-            "starting",
-            "streaming",
-            "checks",
-            "checkpoints",
-        ),
-    },
-    "metrics": set(),
-    "datasets": {"distribution"},
-    "inspection": {"distribution"},
-    "plotting": {"inspection"},
-    "files": {"archives"},
-    "images": {"archives"},
-    "summary": {"metrics", "inspection"},
-    "report": {"inspection", "plotting", "metrics", "summary", "files", "images"},
-    "cli": {
-        *("mixture", "persistence", "metrics", "inspection", "plotting", "files", "summary"),
-        *("report", "images", "arguments"),
-    },
-    "arguments": set(),
-    "deep": {
-        *("statistics", "merging", "distribution", "engines", "mixture", "metrics", "plotting"),
-        *("images", "archives", "files"),
-    },
-}
-MAY_IMPORT_TORCH = {"engines.looks", "engines.torch_device", "engines.collective"}
+MAY_IMPORT_TORCH = {"engines.bfloat16", "engines.torch_device", "engines.collective"}
 MAY_IMPORT_DASK = {"engines.dask_blocks"}
+MODULES = layers.modules()
 
 
-def name_of(path):
-    parts = path.relative_to(PACKAGE).with_suffix("").parts
-    return ".".join(part for part in parts if part != "__init__")
+@pytest.mark.parametrize("name", MODULES)
+def test_a_module_imports_only_the_layers_below(name):
+    part = layers.part_of(name)
+    targets = {layers.part_of(target) for target in layers.imported_modules(MODULES[name])}
+    assert targets <= {part, *layers.LAYERS[part]}
 
 
-def imports_of(path):
-    """Dotted names of everything a file imports, at its top or inside functions."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path.name}: write imports in full, from vmfmix"
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+def test_no_modules_import_each_other():
+    assert layers.cycles() == []
 
 
-@pytest.mark.parametrize("path", FILES, ids=name_of)
-def test_rooms_know_only_whom_they_may(path):
-    name = name_of(path)
-    room = name.split(".")[0]
-    for imported in imports_of(path):
-        top, _, inner = imported.partition(".")
-        if top == "torch":
-            assert name in MAY_IMPORT_TORCH or room == "deep", f"{name} imports torch"
-        if top in ("dask", "distributed"):
-            assert name in MAY_IMPORT_DASK, f"{name} imports {top}"
-        if top != "vmfmix" or inner == "__version__":
-            continue
-        assert inner.split(".")[0] in MAY_KNOW[room] | {room}, f"{name} imports {imported}"
-        if inner.startswith("engines.kernels"):
-            assert name.startswith("engines."), f"{name} imports the kernels"
+def test_layers_have_no_cycle():
+    done: list = []
+    left = dict(layers.LAYERS)
+    while left:
+        free = [part for part, below in left.items() if not set(below) & set(left) - {part}]
+        assert free, f"these parts import each other: {sorted(left)}"
+        done += free
+        for part in free:
+            del left[part]
 
 
-def test_importing_the_package_loads_nothing_heavy():
+def test_layers_name_only_imports_that_exist():
+    real = layers.imports_of_parts()
+    unused = {part: sorted(set(layers.LAYERS[part]) - set(real[part])) for part in layers.LAYERS}
+    assert {part: names for part, names in unused.items() if names} == {}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_heavy_libraries_are_imported_only_where_they_are_used(name):
+    for imported in layers.imported_names(MODULES[name]):
+        library = imported.split(".")[0]
+        if library == "torch":
+            assert name in MAY_IMPORT_TORCH or layers.part_of(name) == "deep"
+        if library in ("dask", "distributed"):
+            assert name in MAY_IMPORT_DASK
+        if imported.startswith("vmfmix.engines.kernels"):
+            assert name.startswith("engines.")
+
+
+@pytest.mark.parametrize("statement", ["import vmfmix", "import vmfmix; dir(vmfmix)"])
+def test_importing_the_package_loads_nothing_heavy(statement):
     heavy = {"torch", "numba", "sklearn", "numpy"}
-    code = f"import sys, vmfmix; dir(vmfmix); print(*{heavy} & set(sys.modules))"
+    code = f"import sys; {statement}; print(*{heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+def test_top_of_the_package_has_at_most_15_modules():
+    entries = [path for path in layers.PACKAGE.iterdir() if not path.name.startswith("_")]
+    names = {path.stem for path in entries if path.suffix == ".py" or path.is_dir()}
+    assert len(names) <= 15
+
+
+def test_the_table_in_contributing_is_that_of_the_imports():
+    page = layers.PAGE.read_text(encoding="utf-8")
+    assert page == layers.page_with_table(), "run: python -m tests.project.layers"
+
+
+def test_every_module_says_in_one_line_what_it_does():
+    for name, path in MODULES.items():
+        summary = layers.summary_of(path)
+        assert summary.endswith(".") and len(summary) > 20, name

@@ -235,7 +235,7 @@ def bic(paths: MergePaths) -> Scores:
     return scores
 
 
-def _bounded_by_icl(rule: Callable[[MergePaths], Scores]) -> Callable[[MergePaths], Scores]:
+def bounded_by_icl(rule: Callable[[MergePaths], Scores]) -> Callable[[MergePaths], Scores]:
     """Limit a rule that cannot choose 1 to the numbers up to the one that ICL prefers."""
 
     def bounded(paths: MergePaths) -> Scores:
@@ -453,7 +453,7 @@ class SelectionRule:
     score : callable
         Computes {number of components: score} from `MergePaths`; greater is better. It must give 1
         the greatest score on a uniform sphere and for a single von Mises-Fisher cluster;
-        `_bounded_by_icl` ensures that for rules that cannot.
+        `bounded_by_icl` ensures that for rules that cannot.
     n_paths : int, default=1
         Number of merge paths from different seeds that it compares.
     """
@@ -464,9 +464,9 @@ class SelectionRule:
 
 RULES = {
     "auto": SelectionRule(automatic),
-    "persistence": SelectionRule(_bounded_by_icl(_graph_persistence)),
-    "modularity": SelectionRule(_bounded_by_icl(_graph_modularity)),
-    "silhouette": SelectionRule(_bounded_by_icl(_mean_silhouette)),
+    "persistence": SelectionRule(bounded_by_icl(_graph_persistence)),
+    "modularity": SelectionRule(bounded_by_icl(_graph_modularity)),
+    "silhouette": SelectionRule(bounded_by_icl(_mean_silhouette)),
     "stability": SelectionRule(stability, n_paths=3),
     "icl": SelectionRule(icl),
     "bic": SelectionRule(bic),
