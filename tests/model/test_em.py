@@ -1,4 +1,4 @@
-"""The EM loop: it climbs, it stops, it finds what was planted."""
+"""The EM loop: convergence, reports, and recovery of planted mixtures."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def stage(concentration="tied", *, hard=False, tol=1e-4):
 @pytest.mark.parametrize("container", ["dense", "csr"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("has_background", [False, True], ids=["plain", "background"])
-def test_the_lower_bound_never_falls(hard, concentration, container, dtype, has_background):
+def test_lower_bound_never_decreases(hard, concentration, container, dtype, has_background):
     X, _ = make_vmf_mixture(
         1500, 30, 6, concentration=np.linspace(8, 80, 6), background=0.1, random_state=3
     )
@@ -48,8 +48,8 @@ def test_the_lower_bound_never_falls(hard, concentration, container, dtype, has_
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("concentration", ["tied", "free"])
 @pytest.mark.parametrize(("dim", "kappa"), [(3, 300.0), (32, 100.0), (384, 400.0), (3072, 1500.0)])
-def test_planted_mixtures_are_recovered(dim, kappa, concentration, dtype):
-    """From the best of five seeds: what local optima cost is not the question here."""
+def test_em_recovers_planted_mixtures(dim, kappa, concentration, dtype):
+    """The best of five seeds counts, since local optima are not what is tested here."""
     axes = np.eye(3, dim)
     X, y, truth = make_vmf_mixture(
         1500,
@@ -74,14 +74,14 @@ def test_planted_mixtures_are_recovered(dim, kappa, concentration, dtype):
     np.testing.assert_allclose(best.weights[order], np.bincount(y) / len(y), atol=0.01)
 
 
-def test_components_that_own_nothing_are_dropped():
+def test_em_drops_empty_components():
     X = np.repeat(np.eye(3), 20, axis=0)
     engine = choose_engine(X)
     result = em.fit(engine, start(engine, 5), stage(hard=True))
     assert len(result.parameters.weights) == 3
 
 
-def test_an_iteration_is_reported_and_can_stop_the_fit():
+def test_on_iteration_is_called_and_can_stop_em():
     X, _ = make_vmf_mixture(300, 10, 3, random_state=0)
     engine = choose_engine(X)
     seen = []
@@ -97,7 +97,7 @@ def test_an_iteration_is_reported_and_can_stop_the_fit():
     assert not result.converged
 
 
-def test_it_stops_when_the_bound_moves_less_than_tol():
+def test_em_converges_when_the_bound_changes_less_than_tol():
     X, _ = make_vmf_mixture(500, 10, 3, random_state=0)
     engine = choose_engine(X)
     result = em.fit(engine, start(engine, 3), stage(tol=1e-3))
@@ -108,7 +108,7 @@ def test_it_stops_when_the_bound_moves_less_than_tol():
 
 
 @pytest.mark.parametrize("concentration", ["tied", "free"])
-def test_forty_identical_rows_among_three_hundred(concentration):
+def test_concentrations_stay_moderate_with_identical_rows(concentration):
     X, _ = make_vmf_mixture(260, 64, 5, concentration=60.0, random_state=1)
     X = np.vstack([X, np.repeat(X[:1], 40, axis=0)])
     engine = choose_engine(X)
@@ -123,8 +123,8 @@ def test_forty_identical_rows_among_three_hundred(concentration):
         assert kappa.max() < 64 * 40  # A(κ) = (40 + 2 r) / 42 at most
 
 
-def test_a_singleton_has_an_ordinary_concentration():
-    """One row far from all others: its concentration is the pooled one, not infinity."""
+def test_singleton_has_an_ordinary_concentration():
+    """A row far from all others gets about the pooled concentration, not infinity."""
     X, _ = make_vmf_mixture(200, 64, 2, concentration=80.0, random_state=2)
     X = np.vstack([X, -X.mean(axis=0, keepdims=True)])
     X[-1] /= np.linalg.norm(X[-1])
