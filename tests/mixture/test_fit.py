@@ -99,6 +99,7 @@ def test_n_init_keeps_greatest_lower_bound():
     assert max(singles) > min(singles) + 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:EM did not converge")
 def test_fit_memory_is_far_below_rows_times_components():
     n, k = 200_000, 400

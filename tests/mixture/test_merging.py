@@ -125,6 +125,7 @@ def test_merge_to_rejects_numbers_off_the_path(planted):
         VMFMixture().merge_to(3)
 
 
+@pytest.mark.slow
 def test_n_init_keeps_median_number_of_components():
     snips = load_snips()
     X = snips.data[::3]

@@ -79,6 +79,7 @@ def test_pipeline_predicts_and_scores(planted, model):
     assert pipeline[-1].get_feature_names_out().tolist() == [f"vmfmixture{k}" for k in range(4)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_grid_search_by_held_out_log_likelihood(planted, n_jobs):
     """Held-out log-likelihood is greatest at the planted number of clusters."""

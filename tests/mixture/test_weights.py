@@ -41,6 +41,7 @@ def test_sample_weight_below_one_is_relative(planted, concentration):
     np.testing.assert_array_equal(weighted.labels_, plain.labels_)
 
 
+@pytest.mark.slow
 def test_copies_and_order_of_rows_do_not_change_labels(planted):
     X = planted[0]
     order = np.random.RandomState(1).permutation(len(X))
