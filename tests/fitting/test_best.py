@@ -1,4 +1,4 @@
-"""The best fit of several starts, and what a later fit continues from."""
+"""The best fit of several starts, and the record from which a later fit continues."""
 
 import numpy as np
 import pytest

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 KINDS = {
     "auto": {},
-    "given": {"n_components": 6},
+    "known number": {"n_components": 6},
     "several starts": {"n_components": 6, "n_init": 3},
     "free": {"n_components": 6, "concentration": "free"},
     "tied": {"n_components": 6, "concentration": "tied", "merge": None},

@@ -111,7 +111,7 @@ def test_lost_components_and_lack_of_convergence_cause_a_convergence_warning(
     [
         ([50] * 5, {}),
         ([50] * 34, {}),  # below seven tenths of the 50 at the start
-        ([2] * 5, {"n_components": 5}),  # the number was given
+        ([2] * 5, {"n_components": 5}),  # known number of components
         ([4], {"n_components_init": 1, "n_distinct": 1}),  # merging started from one
         ([50, 50], {"converged": False, "stopped": True}),  # a callback stopped the fit
         ([50, 50], {"converged": False, "max_iter": 1}),

@@ -113,12 +113,12 @@ def test_initial_parameters_keep_given_values_and_estimate_the_rest(planted):
     estimated = initial_parameters(engine, means)
     np.testing.assert_allclose(estimated.weights, np.bincount(y) / len(y), atol=1e-3)
     np.testing.assert_allclose(estimated.concentrations, 400.0, rtol=0.05)
-    given = initial_parameters(
+    complete = initial_parameters(
         engine, means, weights=np.full(10, 0.1), concentrations=np.arange(10.0)
     )
-    np.testing.assert_array_equal(given.means, means)
-    np.testing.assert_allclose(given.weights, 0.1)
-    np.testing.assert_array_equal(given.concentrations, np.arange(10.0))
+    np.testing.assert_array_equal(complete.means, means)
+    np.testing.assert_allclose(complete.weights, 0.1)
+    np.testing.assert_array_equal(complete.concentrations, np.arange(10.0))
     fixed = initial_parameters(engine, means, concentration=55.0)
     assert (fixed.concentrations == 55.0).all()
 

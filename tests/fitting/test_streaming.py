@@ -38,6 +38,7 @@ def test_partial_fit_matches_fit(planted, concentration, size):
     np.testing.assert_allclose(model.concentrations_[order], fitted.concentrations_, rtol=0.1)
 
 
+@pytest.mark.slow
 def test_partial_fit_finds_the_number_of_clusters(planted):
     X, _ = planted
     model = feed(VMFMixture(random_state=0), X, 1000)

@@ -43,6 +43,7 @@ def brute_force(statistics, n_components, name):
     return merges
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["likelihood", "icl"])
 def test_merge_components_matches_brute_force(random_statistics, name):
     merges, expected = (

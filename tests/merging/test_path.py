@@ -43,10 +43,10 @@ def test_merge_path_absorbs_components_without_rows(monkeypatch):
     """The tree stays complete if an EM step leaves a component empty."""
     rows = np.repeat(np.eye(6), 5, axis=0)
     engine = choose_engine(rows)
-    real = SufficientStatistics.directions.fget
+    original = SufficientStatistics.directions.fget
 
     def directions_with_copy(statistics):
-        means = real(statistics)
+        means = original(statistics)
         if len(means) == 4:  # after the first round, two equal means: one gets no rows
             means[3] = means[2]
         return means
@@ -80,10 +80,10 @@ def test_merge_path_absorbs_components_without_rows(monkeypatch):
 
 
 def test_fit_survives_an_empty_component_in_the_last_round(monkeypatch):
-    real = SufficientStatistics.directions.fget
+    original = SufficientStatistics.directions.fget
 
     def directions_with_copy(statistics):
-        means = real(statistics)
+        means = original(statistics)
         if len(means) == 4:  # at the end of the path
             means[3] = means[2]
         return means

@@ -87,6 +87,7 @@ def score_by_definition(rows, labels, score):
     return score(inside, volumes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("score", [modularity, persistence])
 def test_graph_scores_match_the_definition_at_every_number(planted, paths, score):
     rows, partitions = planted[0], paths.partitions

@@ -1,4 +1,4 @@
-"""What `VMFMixture.fit` returns, and what it does to the estimator."""
+"""Results of `VMFMixture.fit`, and its effect on the estimator."""
 
 import tracemalloc
 import warnings

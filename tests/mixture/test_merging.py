@@ -83,8 +83,8 @@ def test_merge_to_returns_same_fit_at_another_number(planted):
     np.testing.assert_allclose(finer.predict_proba(X).max(axis=1), finer.probabilities_)
     assert finer.score(X) > model.score(X) > coarser.score(X)
     assert not hasattr(finer, "lower_bound_")
-    again = model.merge_to(4, X)
-    assert adjusted_rand_score(again.labels_, model.labels_) > 0.99
+    same_number = model.merge_to(4, X)
+    assert adjusted_rand_score(same_number.labels_, model.labels_) > 0.99
     unlabeled = model.merge_to(9)
     assert not hasattr(unlabeled, "labels_")
     np.testing.assert_array_equal(unlabeled.means_, finer.means_)

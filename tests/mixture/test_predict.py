@@ -37,8 +37,7 @@ def test_methods_agree_with_each_other_and_with_oracle(planted, model):
     np.testing.assert_allclose(probabilities.max(axis=1), model.probabilities_, atol=1e-10)
     np.testing.assert_allclose(model.score_samples(X), oracle.log_density(X, parameters))
     np.testing.assert_allclose(model.transform(X), X @ model.means_.T, atol=1e-12)
-    again = clone(model)
-    np.testing.assert_array_equal(again.fit_predict(X), model.labels_)
+    np.testing.assert_array_equal(clone(model).fit_predict(X), model.labels_)
     np.testing.assert_array_equal(clone(model).fit_transform(X), model.transform(X))
 
 
@@ -79,8 +78,8 @@ def test_sample_follows_fitted_distribution(planted, model):
             model.means_[k] * mean_resultant_length(model.concentrations_[k], 16),
             atol=0.02,
         )
-    again, _ = model.sample(20_000)
-    np.testing.assert_array_equal(X, again)
+    second, _ = model.sample(20_000)
+    np.testing.assert_array_equal(X, second)
     with pytest.raises(ValueError, match="n_samples=0 is not allowed"):
         model.sample(0)
 

@@ -154,10 +154,10 @@ def test_warm_start_keeps_number_found_by_auto(planted, tmp_path):
     assert model.lower_bound_ >= bound - 1e-3
     assert model.merge_to(7).n_components_ == 7
     model.save(tmp_path / "model.npz")
-    again = load(tmp_path / "model.npz").fit(X)
-    assert again.n_components_ == 4
-    assert again.isotropy_ == isotropy
-    np.testing.assert_allclose(again.concentrations_, model.concentrations_, rtol=0.05)
+    continued = load(tmp_path / "model.npz").fit(X)
+    assert continued.n_components_ == 4
+    assert continued.isotropy_ == isotropy
+    np.testing.assert_allclose(continued.concentrations_, model.concentrations_, rtol=0.05)
 
 
 def test_warm_start_with_another_concentration_estimates_new_prior(planted):

@@ -1,5 +1,7 @@
 """The EM loop: convergence, reports, and recovery of planted mixtures."""
 
+from copy import deepcopy
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -10,6 +12,8 @@ from vmfmix.fitting.seeding import seed_means
 from vmfmix.fitting.start import initial_parameters
 from vmfmix.metrics import clustering_accuracy
 from vmfmix.model import em
+from vmfmix.model.criteria import classification_log_likelihood
+from vmfmix.model.statistics import MixtureParameters
 
 
 def start(engine, n_components, *, init="k-means++", seed=0, **options):
@@ -135,3 +139,73 @@ def test_singleton_has_an_ordinary_concentration():
     labels = engine.assign(result.parameters).labels
     (alone,) = np.flatnonzero(np.bincount(labels) == 1)
     assert 20 < result.parameters.concentrations[alone] < 320
+
+
+def test_stages_have_their_concentrations_and_limits():
+    assert em.final("pooled", hard=False, max_iter=7, tol=0.1) == em.Stage("free", False, 7, 0.1)
+    assert em.final(30.0, hard=True, max_iter=7, tol=0.1) == em.Stage(30.0, True, 7, 0.1)
+    assert em.tied_first(hard=True, max_iter=100, tol=0.1) == em.Stage("tied", True, 10, 0.1)
+    assert em.tied_first(hard=True, max_iter=3, tol=0.1).max_iter == 3
+    assert em.refine("free") == em.Stage("free", True, 10, 1e-4)
+
+
+def test_settle_stage_assigns_rows_to_the_nearest_mean():
+    X, _ = make_vmf_mixture(400, 6, 5, concentration=30.0, random_state=0)
+    engine = choose_engine(X)
+    means = seed_means(engine, 7, "random_from_data", np.random.RandomState(0))
+    result = em.fit(engine, MixtureParameters.nearest(means), em.SETTLE)
+    assert len(result.lower_bounds) == 4
+    assert not result.converged
+    labels = (X @ means.T).argmax(axis=1)
+    sums = np.array([X[labels == k].sum(axis=0) for k in range(7)])
+    counts, lengths = np.bincount(labels).astype(float), np.linalg.norm(sums, axis=1)
+    expected = classification_log_likelihood(counts, lengths, 6) / 400
+    assert result.lower_bounds[0] == pytest.approx(expected)
+    assert (result.parameters.concentrations == 1.0).all()
+
+
+class Store:
+    """Keeps a copy of each result, and resumes from one of them."""
+
+    def __init__(self, result=None):
+        self.result, self.saved = result, []
+
+    def save(self, result):
+        self.saved.append(deepcopy(result))
+
+
+@pytest.mark.parametrize("concentration", ["tied", "free"])
+def test_em_resumes_from_a_store(concentration):
+    X, _ = make_vmf_mixture(400, 6, 5, concentration=8.0, random_state=0)
+    engine, store = choose_engine(X), Store()
+    parameters = start(engine, 5, init="random", concentration=concentration)
+    whole = em.fit(engine, parameters, stage(concentration, tol=1e-6), store=store)
+    assert len(store.saved) == len(whole.lower_bounds) > 5
+    reports = []
+    resumed = em.fit(
+        engine,
+        parameters,
+        stage(concentration, tol=1e-6),
+        on_iteration=lambda *report: reports.append(report),
+        store=Store(store.saved[2]),
+    )
+    assert resumed.lower_bounds == whole.lower_bounds
+    assert [bound for _, bound, _ in reports] == whole.lower_bounds  # earlier ones again
+    assert [iteration for iteration, _, _ in reports] == list(range(len(reports)))
+    np.testing.assert_array_equal(resumed.parameters.means, whole.parameters.means)
+
+
+def test_resumed_em_stops_if_the_callback_stops_at_an_earlier_iteration():
+    X, _ = make_vmf_mixture(400, 6, 5, concentration=8.0, random_state=0)
+    engine, store = choose_engine(X), Store()
+    parameters = start(engine, 5, init="random")
+    em.fit(engine, parameters, stage(tol=1e-6), store=store)
+    resumed = em.fit(
+        engine,
+        parameters,
+        stage(tol=1e-6),
+        on_iteration=lambda iteration, *_: iteration == 1,
+        store=Store(store.saved[2]),
+    )
+    assert resumed.stopped
+    assert len(resumed.lower_bounds) == 3
