@@ -1,4 +1,4 @@
-"""Scores against known classes."""
+"""Tests of the scores against known classes."""
 
 from itertools import permutations
 
@@ -24,16 +24,16 @@ from vmfmix.metrics import clustering_accuracy, clustering_report
         ([0, 0, 0, 0], [0, 1, 2, 3], 0.25),  # one class, many clusters
         ([0, 0, 1, 1, 2, 2], [0, 0, 1, 1, 1, 1], 4 / 6),  # fewer clusters than classes
         ([0, 0, 0, 1, 1], [0, 0, 1, 1, 2], 0.6),
-        # Greedy matching would take cell (0, 0) of [[4, 3], [3, 0]] and lose.
+        # Greedy matching would take cell (0, 0) of [[4, 3], [3, 0]], which is not optimal.
         ([0] * 7 + [1] * 3, [0] * 4 + [1] * 3 + [0] * 3, 0.6),
     ],
 )
-def test_accuracy_of_hand_made_cases(y_true, y_pred, accuracy):
+def test_accuracy_of_small_examples(y_true, y_pred, accuracy):
     assert clustering_accuracy(y_true, y_pred) == pytest.approx(accuracy)
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_accuracy_is_the_best_of_all_matchings(seed):
+def test_accuracy_equals_best_of_all_matchings(seed):
     rng = np.random.default_rng(seed)
     n_classes, n_clusters = rng.integers(1, 6, size=2)
     y_true, y_pred = rng.integers(n_classes, size=25), rng.integers(n_clusters, size=25)
@@ -44,7 +44,7 @@ def test_accuracy_is_the_best_of_all_matchings(seed):
     assert found == pytest.approx(best / weight.sum())
 
 
-def test_names_of_clusters_and_order_of_rows_do_not_matter():
+def test_scores_ignore_cluster_numbers_and_row_order():
     rng = np.random.default_rng(0)
     y_true, y_pred = rng.integers(4, size=60), rng.integers(6, size=60)
     renamed, order = rng.permutation(6)[y_pred], rng.permutation(60)
@@ -54,14 +54,14 @@ def test_names_of_clusters_and_order_of_rows_do_not_matter():
 
 
 @pytest.mark.parametrize("dtype", [object, str])
-def test_labels_may_be_strings(dtype):
+def test_scores_accept_strings(dtype):
     y_true = np.array(["cat", "cat", "dog", "owl"], dtype=dtype)
     y_pred = np.array(["x", "x", "y", "y"], dtype=dtype)
     assert clustering_accuracy(y_true, y_pred) == 0.75
     assert clustering_report(y_true, y_pred)["n_classes"] == 3
 
 
-def test_noise_is_wrong_even_where_the_class_is_called_noise():
+def test_noise_is_wrong_even_in_a_class_labeled_noise():
     y_true = [0, 0, 0, 1, 1, -1]
     assert clustering_accuracy(y_true, [0, 0, -1, 1, 1, -1]) == pytest.approx(4 / 6)
     assert clustering_accuracy(y_true, [-1] * 6) == 0.0
@@ -71,13 +71,13 @@ def test_noise_is_wrong_even_where_the_class_is_called_noise():
     assert report["noise_share"] == pytest.approx(2 / 6)
 
 
-def test_weights_act_as_repetition():
+def test_accuracy_weights_equal_repeated_rows():
     y_true, y_pred, weight = [0, 0, 1, 1, 2], [0, 1, 1, 1, -1], [3, 1, 0, 2, 4]
     repeated = clustering_accuracy(np.repeat(y_true, weight), np.repeat(y_pred, weight))
     assert clustering_accuracy(y_true, y_pred, sample_weight=weight) == pytest.approx(repeated)
 
 
-def test_report_has_the_scores_of_scikit_learn():
+def test_report_equals_scikit_learn_scores():
     rng = np.random.default_rng(1)
     y_true = rng.integers(3, size=80)
     y_pred = np.where(rng.random(80) < 0.7, y_true, rng.integers(-1, 5, size=80))
@@ -108,6 +108,6 @@ def test_report_has_the_scores_of_scikit_learn():
         ([0, 1], [0, 1], [0, 0], "only zeros"),
     ],
 )
-def test_errors_say_what_was_given(y_true, y_pred, sample_weight, message):
+def test_accuracy_refuses_invalid_input(y_true, y_pred, sample_weight, message):
     with pytest.raises(ValueError, match=message):
         clustering_accuracy(y_true, y_pred, sample_weight=sample_weight)

@@ -1,4 +1,4 @@
-"""`python -m vmfmix` is the command `vmfmix`."""
+"""Run the command `vmfmix` by ``python -m vmfmix``."""
 
 import sys
 

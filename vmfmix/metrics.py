@@ -1,6 +1,8 @@
-"""How well clusters agree with known classes: matched accuracy and the usual scores in one dict."""
+"""Agreement of clusters with known classes: matched accuracy and the usual scores in one dict."""
 
 import numpy as np
+import numpy.typing as npt
+from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import (
     adjusted_mutual_info_score,
@@ -11,28 +13,30 @@ from sklearn.metrics import (
 
 __all__ = ["clustering_accuracy", "clustering_report"]
 
-NOISE = -1
+_NOISE = -1  # label of noise in scikit-learn
 
 
-def clustering_accuracy(y_true, y_pred, *, sample_weight=None):
-    r"""Share of rows that are right when clusters and classes are matched one to one at best.
+def clustering_accuracy(
+    y_true: npt.ArrayLike, y_pred: npt.ArrayLike, *, sample_weight: npt.ArrayLike | None = None
+) -> float:
+    r"""Return the accuracy under the best one-to-one matching of clusters and classes.
 
     With the table :math:`T_{ck} = \sum_i w_i [y_i = c, \hat y_i = k]` of classes and clusters,
 
     .. math:: \mathrm{accuracy} = \frac{1}{\sum_i w_i} \max_{\pi} \sum_c T_{c,\pi(c)}
 
-    over all one-to-one matchings :math:`\pi`, found with the Hungarian method [1]_. Clusters
-    beyond the number of classes, and classes beyond the number of clusters, stay unmatched: their
+    over all one-to-one matchings :math:`\pi`, found with the Hungarian method [1]_. If there are
+    more clusters than classes, or more classes than clusters, the surplus stays unmatched and its
     rows count as wrong.
 
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
-        Known classes: integers, strings, or anything else that can be ordered.
+        Known classes: integers, strings, or other values that can be ordered.
     y_pred : array-like of shape (n_samples,)
-        Clusters. The number -1 means noise, as in :class:`sklearn.cluster.HDBSCAN`: such a row
-        matches no class, not even a class that is itself called -1, and counts as wrong.
-        To leave noise out of the score, leave its rows out.
+        Predicted clusters. The label -1 means noise, as in :class:`sklearn.cluster.HDBSCAN`: such
+        a row matches no class, not even a class that is itself labeled -1, and counts as wrong.
+        To exclude noise from the score, drop its rows.
     sample_weight : array-like of shape (n_samples,), default=None
         Weight of each row; None means 1.
 
@@ -40,6 +44,12 @@ def clustering_accuracy(y_true, y_pred, *, sample_weight=None):
     -------
     float
         Accuracy between 0 and 1.
+
+    Raises
+    ------
+    ValueError
+        If the labels are empty, of different lengths, not 1-D, contain NaN or cannot be ordered, or
+        if the weights are negative, not finite, all zero or not one per row.
 
     See Also
     --------
@@ -58,8 +68,8 @@ def clustering_accuracy(y_true, y_pred, *, sample_weight=None):
     >>> clustering_accuracy([0, 0, 1, 1], [0, 0, 1, -1])
     0.75
     """
-    classes, clusters, is_noise = _encoded_labels(y_true, y_pred)
-    weight = _checked_weight(sample_weight, len(classes))
+    classes, clusters, is_noise = _encode_labels(y_true, y_pred)
+    weight = _validate_weight(sample_weight, len(classes))
     # One row per class, one column per cluster; noise has no column.
     n_classes, n_clusters = classes.max() + 1, clusters.max() + 1
     cells = classes[~is_noise] * n_clusters + clusters[~is_noise]
@@ -68,27 +78,33 @@ def clustering_accuracy(y_true, y_pred, *, sample_weight=None):
     return float(table[linear_sum_assignment(table, maximize=True)].sum() / weight.sum())
 
 
-def clustering_report(y_true, y_pred):
-    """Scores of a clustering against known classes.
+def clustering_report(y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> dict[str, float | int]:
+    """Return scores of a clustering against known classes.
 
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
         Known classes.
     y_pred : array-like of shape (n_samples,)
-        Clusters; the number -1 means noise.
+        Predicted clusters; the label -1 means noise.
 
     Returns
     -------
     dict
-        ``accuracy`` (:func:`clustering_accuracy`, noise is wrong), ``normalized_mutual_info``,
-        ``adjusted_mutual_info``, ``adjusted_rand``, ``homogeneity``, ``completeness``
-        (scikit-learn's scores, noise is a cluster of its own), ``n_clusters`` (without noise),
-        ``n_classes``, and ``noise_share`` (the share of rows labeled -1).
+        ``accuracy`` (:func:`clustering_accuracy`, where noise counts as wrong);
+        ``normalized_mutual_info``, ``adjusted_mutual_info``, ``adjusted_rand``, ``homogeneity`` and
+        ``completeness`` (scikit-learn's scores, where noise is a cluster of its own);
+        ``n_clusters`` (without noise), ``n_classes``, and ``noise_share`` (share of rows with the
+        label -1).
+
+    Raises
+    ------
+    ValueError
+        If the labels are empty, of different lengths, not 1-D, contain NaN or cannot be ordered.
 
     See Also
     --------
-    clustering_accuracy : The accuracy alone, with weights.
+    clustering_accuracy : The accuracy alone, with optional weights.
 
     Examples
     --------
@@ -99,7 +115,7 @@ def clustering_report(y_true, y_pred):
     >>> round(report["homogeneity"], 3), round(report["completeness"], 3)
     (1.0, 0.667)
     """
-    classes, clusters, is_noise = _encoded_labels(y_true, y_pred)
+    classes, clusters, is_noise = _encode_labels(y_true, y_pred)
     homogeneity, completeness, _ = homogeneity_completeness_v_measure(classes, clusters)
     return {
         "accuracy": clustering_accuracy(y_true, y_pred),
@@ -114,8 +130,10 @@ def clustering_report(y_true, y_pred):
     }
 
 
-def _encoded_labels(y_true, y_pred):
-    """Classes and clusters as integers from 0, and which rows of y_pred are noise."""
+def _encode_labels(
+    y_true: npt.ArrayLike, y_pred: npt.ArrayLike
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+    """Return classes and clusters as integers from 0, and which rows of `y_pred` are noise."""
     names, classes = _unique_labels(y_true, "y_true")
     cluster_names, clusters = _unique_labels(y_pred, "y_pred")
     if len(classes) != len(clusters):
@@ -125,11 +143,11 @@ def _encoded_labels(y_true, y_pred):
         )
     if len(names) == 0:
         raise ValueError("y_true and y_pred are empty; pass at least one row.")
-    return classes, clusters, (cluster_names == NOISE)[clusters]
+    return classes, clusters, (cluster_names == _NOISE)[clusters]
 
 
-def _unique_labels(labels, name):
-    """Sorted distinct labels, and for each row the position of its label among them."""
+def _unique_labels(labels: npt.ArrayLike, name: str) -> tuple[np.ndarray, NDArray[np.int64]]:
+    """Return the sorted distinct labels, and the position of the label of each row among them."""
     labels = np.asarray(labels)
     if labels.ndim != 1:
         raise ValueError(f"{name} has shape {labels.shape}; pass a 1-D array, one label per row.")
@@ -138,14 +156,15 @@ def _unique_labels(labels, name):
     except TypeError:
         raise ValueError(
             f"{name} mixes labels that cannot be ordered, such as strings and numbers; "
-            "make them all of one kind."
+            "convert them to one type."
         ) from None
     if names.dtype.kind == "f" and np.isnan(names).any():
         raise ValueError(f"{name} contains NaN; give every row a label, or drop the row.")
     return names, codes
 
 
-def _checked_weight(sample_weight, n_samples):
+def _validate_weight(sample_weight: npt.ArrayLike | None, n_samples: int) -> NDArray[np.float64]:
+    """Return the weights of the rows, 1 by default, or raise ValueError if they are unusable."""
     if sample_weight is None:
         return np.ones(n_samples)
     weight = np.asarray(sample_weight, dtype=np.float64)

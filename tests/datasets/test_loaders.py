@@ -1,4 +1,4 @@
-"""Mixtures with known truth, and the sentences that come with the package."""
+"""Tests of the generated mixtures and of the bundled SNIPS embeddings."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from vmfmix.distribution import mean_resultant_length
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_rows_are_on_the_sphere(dtype):
+def test_make_vmf_mixture_returns_unit_rows(dtype):
     X, y = make_vmf_mixture(300, n_features=7, n_components=4, dtype=dtype, random_state=0)
     assert X.shape == (300, 7)
     assert X.dtype == dtype
@@ -18,7 +18,7 @@ def test_rows_are_on_the_sphere(dtype):
     assert_allclose(np.linalg.norm(X, axis=1), 1, atol=4 * np.finfo(dtype).eps)
 
 
-def test_seeds_have_scikit_learn_s_meaning():
+def test_make_vmf_mixture_random_state_is_reproducible():
     first, again = make_vmf_mixture(random_state=5), make_vmf_mixture(random_state=5)
     assert_array_equal(first[0], again[0])
     assert_array_equal(first[1], again[1])
@@ -29,13 +29,13 @@ def test_seeds_have_scikit_learn_s_meaning():
     assert not np.array_equal(draws[1], first[0])
 
 
-def test_rows_come_in_random_order():
+def test_make_vmf_mixture_shuffles_rows():
     _, y = make_vmf_mixture(1000, n_components=2, random_state=0)
     assert 400 < np.count_nonzero(np.diff(y)) < 600
 
 
 @pytest.mark.parametrize("n_features", [2, 16, 384])
-def test_components_have_the_stated_law(n_features):
+def test_make_vmf_mixture_components_have_requested_distribution(n_features):
     given = [0.0, 0.5 * n_features, 5.0 * n_features]
     X, y, truth = make_vmf_mixture(
         30_000,
@@ -52,13 +52,13 @@ def test_components_have_the_stated_law(n_features):
         resultant = rows.mean(axis=0)
         length = np.linalg.norm(resultant)
         expected = mean_resultant_length(kappa, n_features)
-        # E‖mean‖² = A² + (1 − A²)/n for any law with mean length A.
+        # E‖mean‖² = A² + (1 − A²)/n for any distribution with mean length A.
         assert_allclose(length**2, expected**2 + (1 - expected**2) / len(rows), atol=0.02)
         if kappa > 0:
             assert resultant @ truth.means[k] > 0.99 * length
 
 
-def test_weights_are_scaled_and_kept():
+def test_make_vmf_mixture_scales_weights():
     weights = [6, 3, 1]
     _, y, truth = make_vmf_mixture(
         20_000, n_components=3, weights=weights, random_state=2, return_parameters=True
@@ -67,15 +67,15 @@ def test_weights_are_scaled_and_kept():
     assert_allclose(np.bincount(y) / len(y), truth.weights, atol=0.02)
 
 
-def test_given_means_decide_the_shape():
+def test_make_vmf_mixture_takes_shape_from_means():
     means = np.array([[3.0, 0, 0, 0], [0, -0.1, 0, 0]])
     X, _, truth = make_vmf_mixture(50, means=means, random_state=3, return_parameters=True)
     assert X.shape == (50, 4)
     assert_allclose(truth.means, [[1, 0, 0, 0], [0, -1, 0, 0]])
-    assert_array_equal(means[0], [3, 0, 0, 0])  # the caller's array is left alone
+    assert_array_equal(means[0], [3, 0, 0, 0])  # the array of the caller is unchanged
 
 
-def test_background_rows_are_uniform_and_labeled_noise():
+def test_make_vmf_mixture_background_is_uniform_with_label_minus_one():
     X, y, truth = make_vmf_mixture(
         20_000, n_components=2, background=0.25, random_state=4, return_parameters=True
     )
@@ -100,12 +100,12 @@ def test_background_rows_are_uniform_and_labeled_noise():
         ({"background": 1.0}, "background=1.0"),
     ],
 )
-def test_errors_say_what_was_given(arguments, message):
+def test_make_vmf_mixture_refuses_invalid_parameters(arguments, message):
     with pytest.raises(ValueError, match=message):
         make_vmf_mixture(**arguments)
 
 
-def test_snips_is_complete():
+def test_load_snips_is_complete():
     snips = load_snips()
     assert snips.data.shape == (3500, 384)
     assert snips.data.dtype == np.float32
@@ -117,13 +117,13 @@ def test_snips_is_complete():
     assert "CC0" in snips.DESCR
 
 
-def test_snips_sentences_stand_beside_their_embeddings():
+def test_load_snips_texts_match_targets():
     snips = load_snips()
     weather = np.array(["weather" in text for text in snips.texts])
     assert (snips.target_names[snips.target[weather]] == "GetWeather").mean() > 0.9
 
 
-def test_snips_as_a_pair():
+def test_load_snips_return_X_y():
     X, y = load_snips(return_X_y=True)
     assert_array_equal(X, load_snips().data)
     assert y.shape == (3500,)

@@ -1,4 +1,4 @@
-"""Pictures of clusters and of images in clusters: what is drawn is what the model says."""
+"""Tests of the galleries of images: their order and their labels."""
 
 import numpy as np
 import pytest
@@ -6,28 +6,12 @@ import pytest
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
 
-from matplotlib import pyplot as plt  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 from sklearn.datasets import load_digits  # noqa: E402
 
 from vmfmix import VMFMixture  # noqa: E402
-from vmfmix.datasets import make_vmf_mixture  # noqa: E402
 from vmfmix.inspection import label_issues  # noqa: E402
-from vmfmix.plotting import (  # noqa: E402
-    cluster_gallery,
-    label_issue_gallery,
-    plot_labels,
-    plot_map,
-    plot_similarity,
-    plot_sizes,
-    plot_sphere,
-)
-
-
-@pytest.fixture(scope="module")
-def planted():
-    X, y = make_vmf_mixture(900, 16, 5, concentration=60.0, random_state=0)
-    return X, y, VMFMixture(5, random_state=0).fit(X)
+from vmfmix.plotting import cluster_gallery, label_issue_gallery  # noqa: E402
 
 
 @pytest.fixture
@@ -35,88 +19,7 @@ def ax():
     return Figure(layout="constrained").subplots()
 
 
-def test_sizes(planted, ax):
-    _, _, model = planted
-    plot_sizes(model, ax)
-    places = ax.lines[0].get_xydata()
-    np.testing.assert_array_equal(places[:, 0], np.bincount(model.labels_))
-    np.testing.assert_allclose(places[:, 1], model.concentrations_)
-    assert [text.get_text() for text in ax.texts] == list("01234")
-
-
-def test_similarity_has_like_clusters_side_by_side(planted, ax):
-    _, _, model = planted
-    plot_similarity(model, ax)
-    order = [int(tick.get_text()) for tick in ax.get_xticklabels()]
-    assert sorted(order) == list(range(5))
-    np.testing.assert_allclose(
-        ax.images[0].get_array(), (model.means_ @ model.means_.T)[np.ix_(order, order)]
-    )
-
-
-def test_many_clusters_have_no_names():
-    X, y = make_vmf_mixture(3000, 16, 60, concentration=200.0, random_state=0)
-    model = VMFMixture(60, merge=None, random_state=0).fit(X)
-    for plot in (plot_sizes, plot_similarity):
-        ax = plot(model, Figure(layout="constrained").subplots())
-        assert len(ax.texts) == 0
-    ax = plot_labels(model, X, y, Figure().subplots())
-    assert len(ax.get_xticks()) == len(ax.texts) == 0
-    assert len(plot_map(model, X, ax=Figure().subplots()).texts) == 0
-
-
-def test_classes_in_clusters(planted, ax):
-    X, y, model = planted
-    names = np.array(["ant", "bee", "cat", "dog", "eel"])[y]
-    plot_labels(model, X, names, ax)
-    shares = np.asarray(ax.images[0].get_array())
-    np.testing.assert_allclose(shares.sum(axis=1), 1.0)
-    clusters = [int(tick.get_text()) for tick in ax.get_xticklabels()]
-    found = np.mean(model.labels_[names == "bee"] == clusters[1])
-    assert shares[1, 1] == pytest.approx(found)
-    assert (shares.argmax(axis=1) == np.arange(5)).all()  # a diagonal
-
-
-def test_a_map(planted, ax):
-    X, _, model = planted
-    plot_map(model, X, ax=ax)
-    assert len(ax.collections[0].get_offsets()) == 900
-    places = np.column_stack([np.arange(900.0), np.zeros(900)])
-    ax = plot_map(model, X, places, n_rows=100, ax=Figure().subplots())
-    np.testing.assert_array_equal(
-        ax.collections[0].get_offsets()[:, 0], np.linspace(0, 899, 100).astype(int)
-    )
-    with pytest.raises(ValueError, match=r"pass \(900, 2\)"):
-        plot_map(model, X, places[:5])
-
-
-def test_a_sphere(planted):
-    X, _ = make_vmf_mixture(300, 3, 3, concentration=50.0, random_state=0)
-    ax = plot_sphere(VMFMixture(3, random_state=0).fit(X), X)
-    assert [text.get_text() for text in ax.texts] == list("012")
-    plt.close(ax.figure)
-    with pytest.raises(ValueError, match="have 16 features"):
-        plot_sphere(planted[2], planted[0])
-
-
-@pytest.mark.parametrize("concentration", [0.5, 20.0, 3000.0])
-def test_circles_on_a_sphere_hold_their_share(concentration):
-    X, _ = make_vmf_mixture(20_000, 3, 1, concentration=concentration, random_state=0)
-    model = VMFMixture(1, random_state=0).fit(X)
-    ax = plot_sphere(model, X, n_rows=10, shares=(0.5, 0.9))
-    _, *circles = ax.lines
-    for circle, share in zip(circles, (0.5, 0.9), strict=True):
-        places = np.array(circle.get_data_3d())
-        np.testing.assert_allclose(np.linalg.norm(places, axis=0), 1.0)
-        cosine = model.means_[0] @ places
-        np.testing.assert_allclose(cosine, cosine[0])
-        assert np.mean(X @ model.means_[0] > cosine[0]) == pytest.approx(share, abs=0.015)
-    plt.close(ax.figure)
-    with pytest.raises(ValueError, match="between 0 and 1"):
-        plot_sphere(model, X, shares=(50,))
-
-
-def test_a_gallery(ax):
+def test_cluster_gallery(ax):
     digits = load_digits()
     groups = digits.target.copy()
     groups[groups == 9] = -1
@@ -136,7 +39,7 @@ def test_a_gallery(ax):
         cluster_gallery(digits.data, groups)
 
 
-def test_colors_and_names(ax):
+def test_cluster_gallery_of_color_images_with_names(ax):
     images = np.random.default_rng(0).integers(0, 256, (6, 4, 4, 3), dtype=np.uint8)
     cluster_gallery(
         images, ["b", "a", "a", "b", "a", "c"], names={"a": "A", "b": "B", "c": "C"}, ax=ax
@@ -144,7 +47,7 @@ def test_colors_and_names(ax):
     assert [tick.get_text() for tick in ax.get_yticklabels()] == ["A (3)", "B (2)", "C (1)"]
 
 
-def test_a_gallery_of_labels_that_look_wrong(ax):
+def test_label_issue_gallery(ax):
     digits = load_digits()
     y = digits.target.copy()
     y[:3] = 7

@@ -1,4 +1,4 @@
-"""The page that shows a clustering: what is in it, and what it does in a real browser."""
+"""Tests of reports: their data, the command that writes them, and the page in a browser."""
 
 import json
 import os
@@ -29,7 +29,7 @@ def snips():
     texts = [str(found.texts[row]) for row in rows]
     texts[0] = NASTY
     names = [str(found.target_names[k]) for k in found.target[rows]]
-    names[1] = NASTY  # the only one of its class
+    names[1] = NASTY  # the only row with this label
     return found.data[rows], texts, names
 
 
@@ -39,10 +39,10 @@ def model(snips):
 
 
 def contents_of(path):
-    """What the page holds, as its script reads it."""
+    """Return the data of a report, as the script of the page reads it."""
     text = path.read_text(encoding="utf-8")
-    held = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
-    return json.loads(held[1])
+    data = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
+    return json.loads(data[1])
 
 
 @pytest.fixture(scope="module")
@@ -53,83 +53,85 @@ def page(snips, model, tmp_path_factory):
     return path
 
 
-def test_the_page_holds_what_inspection_says(page, snips, model):
+def test_report_agrees_with_inspection(page, snips, model):
     X, texts, names = snips
-    held = contents_of(page)
+    contents = contents_of(page)
     table = describe(model, X)
-    assert held["clusters"]["size"] == list(table["size"])
-    np.testing.assert_allclose(held["clusters"]["radius"], table["radius"], atol=1e-3)
-    assert held["clusters"]["exemplars"] == exemplars(model, X, 8).tolist()
-    assert held["rows"]["text"] == texts and held["rows"]["label"] == names
-    assert held["rows"]["cluster"] == model.predict(X).tolist()
-    assert held["outliers"]["row"] == list(outliers(model, X)["row"])
-    assert len(held["map"]["x"]) == len(X)
-    assert held["facts"][0] == "700 rows of 384 numbers"
+    assert contents["clusters"]["size"] == list(table["size"])
+    np.testing.assert_allclose(contents["clusters"]["radius"], table["radius"], atol=1e-3)
+    assert contents["clusters"]["exemplars"] == exemplars(model, X, 8).tolist()
+    assert contents["rows"]["text"] == texts and contents["rows"]["label"] == names
+    assert contents["rows"]["cluster"] == model.predict(X).tolist()
+    assert contents["outliers"]["row"] == list(outliers(model, X)["row"])
+    assert len(contents["map"]["x"]) == len(X)
+    assert contents["summary"][:2] == ["700 rows", "384 features"]
 
 
-def test_other_numbers_of_clusters_are_those_of_merge_to(page, snips, model):
-    held = contents_of(page)["path"]
-    numbers = [level["number"] for level in held["levels"]]
-    assert held["found"] == model.n_components_ and {1, 2, model.n_components_} <= set(numbers)
-    for level in held["levels"]:
+def test_merge_levels_agree_with_merge_to(page, snips, model):
+    contents = contents_of(page)["merge_levels"]
+    numbers = [level["number"] for level in contents["levels"]]
+    assert contents["n_components"] == model.n_components_ and {1, 2, model.n_components_} <= set(
+        numbers
+    )
+    for level in contents["levels"]:
         if level["number"] == model.n_components_:
             continue
         labels = model.merge_to(level["number"], snips[0]).labels_
         shares = np.bincount(labels, minlength=level["number"]) / len(labels)
         np.testing.assert_allclose(level["share"], shares, atol=1e-4)
-        for parts in level["parts"]:
-            assert sum(share for _, share in parts) <= 1.0 + 1e-3
+        for sources in level["sources"]:
+            assert sum(share for _, share in sources) <= 1.0 + 1e-3
 
 
-def test_no_text_can_leave_its_place(page):
-    """Texts are data of the page, where no < stands, so that none is read as part of the page."""
+def test_report_escapes_texts(page):
+    """The data contains no "<", so the browser cannot read any text as part of the page."""
     text = page.read_text(encoding="utf-8")
     assert text.count("<script") == 2 and "onerror=" in text
     assert "<img src=x" not in text and "default-src 'none'" in text
 
 
-def test_wrong_labels_come_first(snips, model, tmp_path):
+def test_label_errors_are_listed_first(snips, model, tmp_path):
     X, texts, names = snips
     wrong = [*names]
     wrong[1] = names[2]
     one, other = exemplars(model, X, 2)[:2, 1]
     wrong[one], wrong[other] = names[other], names[one]
     write_report(tmp_path / "r.html", model, X, texts=texts, labels=wrong)
-    held = contents_of(tmp_path / "r.html")["issues"]
-    assert {one, other} <= set(held["row"][:6])
-    assert held["suggested"][held["row"].index(one)] == names[one]
+    contents = contents_of(tmp_path / "r.html")["issues"]
+    assert {one, other} <= set(contents["row"][:6])
+    assert contents["suggested"][contents["row"].index(one)] == names[one]
 
 
-def test_many_rows_are_thinned_and_what_is_shown_stays(snips, model, tmp_path):
+def test_report_keeps_listed_rows_when_it_subsamples(snips, model, tmp_path):
     X, texts, _ = snips
     write_report(tmp_path / "r.html", model, X, texts=texts, n_rows=50)
-    held = contents_of(tmp_path / "r.html")
-    assert 50 <= len(held["rows"]["row"]) < 300 and held["n_rows"] == 700
-    rows = set(held["rows"]["row"])
-    assert {row for of in held["clusters"]["exemplars"] for row in of if row >= 0} <= rows
-    assert set(held["outliers"]["row"]) <= rows
+    contents = contents_of(tmp_path / "r.html")
+    assert 50 <= len(contents["rows"]["row"]) < 300 and contents["n_rows"] == 700
+    rows = set(contents["rows"]["row"])
+    assert {row for of in contents["clusters"]["exemplars"] for row in of if row >= 0} <= rows
+    assert set(contents["outliers"]["row"]) <= rows
     assert {
-        r for level in held["path"]["levels"] for of in level["exemplars"] for r in of
+        r for level in contents["merge_levels"]["levels"] for of in level["exemplars"] for r in of
     } <= rows | {-1}
-    place = held["rows"]["row"].index(held["outliers"]["row"][0])
-    assert held["rows"]["text"][place] == texts[held["outliers"]["row"][0]]
+    place = contents["rows"]["row"].index(contents["outliers"]["row"][0])
+    assert contents["rows"]["text"][place] == texts[contents["outliers"]["row"][0]]
 
 
 @pytest.mark.parametrize("as_bytes", [True, False])
-def test_images_are_small_and_inside(tmp_path, as_bytes):
+def test_report_embeds_thumbnails(tmp_path, as_bytes):
     pytest.importorskip("PIL")
     digits = load_digits()
     images = (digits.images * 15).astype(np.uint8) if as_bytes else digits.images / 16.0
     model = VMFMixture(10, random_state=0).fit(digits.data)
     write_report(tmp_path / "r.html", model, digits.data, images=images)
-    held = contents_of(tmp_path / "r.html")
-    wanted = {str(row) for of in held["clusters"]["exemplars"] for row in of}
-    assert wanted <= set(held["images"])
-    assert all(image.startswith("data:image/png;base64,") for image in held["images"].values())
+    contents = contents_of(tmp_path / "r.html")
+    wanted = {str(row) for of in contents["clusters"]["exemplars"] for row in of}
+    assert wanted <= set(contents["images"])
+    assert all(image.startswith("data:image/png;base64,") for image in contents["images"].values())
 
 
 @pytest.mark.parametrize(
-    "settings",
+    "parameters",
     [
         {"n_components": 1},
         {"n_components": 3, "merge": None},
@@ -138,33 +140,33 @@ def test_images_are_small_and_inside(tmp_path, as_bytes):
     ],
     ids=str,
 )
-def test_every_kind_of_fit_has_a_page(settings, tmp_path):
+def test_report_of_every_kind_of_fit(parameters, tmp_path):
     X, y = make_vmf_mixture(300, n_features=6, n_components=4, random_state=0)
-    model = VMFMixture(random_state=0, **settings).fit(X)
+    model = VMFMixture(random_state=0, **parameters).fit(X)
     write_report(tmp_path / "r.html", model, X, labels=y)
-    held = contents_of(tmp_path / "r.html")
-    assert len(held["clusters"]["size"]) == model.n_components_
-    assert (held["path"] is None) == (not hasattr(model, "merge_history_"))
+    contents = contents_of(tmp_path / "r.html")
+    assert len(contents["clusters"]["size"]) == model.n_components_
+    assert (contents["merge_levels"] is None) == (not hasattr(model, "merge_history_"))
 
 
-def test_sparse_rows_and_few_of_them(tmp_path):
+def test_report_of_few_sparse_rows(tmp_path):
     import scipy.sparse as sp
 
     rows = sp.csr_array(np.eye(4)[[0, 0, 1, 1, 2]])
     model = VMFMixture(2, random_state=0).fit(rows)
     write_report(tmp_path / "r.html", model, rows, texts=["", "a", "b", "c\x00\ud800", "d" * 9999])
-    held = contents_of(tmp_path / "r.html")
-    assert len(held["rows"]["text"][4]) == 601
+    contents = contents_of(tmp_path / "r.html")
+    assert len(contents["rows"]["text"][4]) == 601
 
 
-def test_what_is_not_as_long_as_the_rows_is_refused(snips, model, tmp_path):
+def test_report_refuses_unequal_lengths(snips, model, tmp_path):
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         write_report(tmp_path / "r.html", model, snips[0], texts=["one"])
     assert not any(tmp_path.iterdir())
 
 
-def test_rows_of_pandas_are_taken_by_position(snips, model, tmp_path):
-    """The index of a Series or DataFrame names rows, and says nothing of their order."""
+def test_report_ignores_pandas_index(snips, model, tmp_path):
+    """Rows, texts and labels go together by position, whatever their index is."""
     pd = pytest.importorskip("pandas")
     X, texts, names = snips
     write_report(tmp_path / "given.html", model, X, texts=texts, labels=names, n_rows=50)
@@ -178,13 +180,13 @@ def test_rows_of_pandas_are_taken_by_position(snips, model, tmp_path):
         given = dict(zip(("texts", "labels"), series))
         for rows in (X, pd.DataFrame(X, index=index), X.tolist()):
             write_report(tmp_path / "r.html", model, rows, n_rows=50, **given)
-            held = contents_of(tmp_path / "r.html")
-            assert held["rows"]["text"] == expected["rows"]["text"]
-            assert held["rows"]["label"] == expected["rows"]["label"]
-            assert held["clusters"]["exemplars"] == expected["clusters"]["exemplars"]
+            contents = contents_of(tmp_path / "r.html")
+            assert contents["rows"]["text"] == expected["rows"]["text"]
+            assert contents["rows"]["label"] == expected["rows"]["label"]
+            assert contents["clusters"]["exemplars"] == expected["clusters"]["exemplars"]
 
 
-def test_pictures_of_a_series_are_taken_by_position(tmp_path):
+def test_thumbnails_ignore_series_index(tmp_path):
     image = pytest.importorskip("PIL.Image")
     pd = pytest.importorskip("pandas")
     X, _ = make_vmf_mixture(20, n_features=6, n_components=2, random_state=0)
@@ -195,33 +197,33 @@ def test_pictures_of_a_series_are_taken_by_position(tmp_path):
     series = pd.Series(paths, index=np.arange(20)[::-1])
     write_report(tmp_path / "one.html", model, X, images=paths)
     write_report(tmp_path / "other.html", model, X, images=series)
-    held = (contents_of(tmp_path / f"{name}.html")["images"] for name in ("one", "other"))
-    assert next(held) == next(held)
+    contents = (contents_of(tmp_path / f"{name}.html")["images"] for name in ("one", "other"))
+    assert next(contents) == next(contents)
 
 
-def test_what_is_no_text_is_written_as_one(tmp_path):
+def test_report_converts_texts_and_refuses_missing_labels(tmp_path):
     pd = pytest.importorskip("pandas")
     X, _ = make_vmf_mixture(6, n_features=6, n_components=2, random_state=0)
     model = VMFMixture(2, random_state=0).fit(X)
     texts = [7, None, "one", float("nan"), pd.NA, 2.5]
     for given in (texts, pd.Series(texts, dtype=object)):
         write_report(tmp_path / "r.html", model, X, texts=given)
-        held = contents_of(tmp_path / "r.html")["rows"]["text"]
-        assert held == ["7", "", "one", "", "", "2.5"]
+        contents = contents_of(tmp_path / "r.html")["rows"]["text"]
+        assert contents == ["7", "", "one", "", "", "2.5"]
     with pytest.raises(ValueError, match="Row 1 has no label"):
         write_report(tmp_path / "r.html", model, X, labels=["a", None, "b", "a", pd.NA, "b"])
 
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("rows", [np.ones((1, 4)), np.zeros((3, 4)), np.ones((3, 4))], ids=str)
-def test_rows_that_do_not_scatter_are_no_reason_to_warn(rows, tmp_path):
+def test_report_of_equal_rows_does_not_warn(rows, tmp_path):
     X, _ = make_vmf_mixture(60, n_features=4, n_components=3, random_state=0)
     model = VMFMixture(3, random_state=0).fit(X)
     write_report(tmp_path / "r.html", model, rows)
     assert contents_of(tmp_path / "r.html")["map"]["x"] == [0.0] * len(rows)
 
 
-def test_nothing_half_written_stays(snips, model, tmp_path, monkeypatch):
+def test_failed_write_leaves_existing_report(snips, model, tmp_path, monkeypatch):
     (tmp_path / "r.html").write_text("before")
     monkeypatch.setattr(
         "os.fsync", lambda file: (_ for _ in ()).throw(OSError(28, "No space left"))
@@ -249,14 +251,14 @@ def run(files, *more):
     return cli.main(["report", str(files / "model.npz"), str(files / "rows.npy"), *map(str, more)])
 
 
-def test_the_command_writes_the_same_page(files, page, capsys):
+def test_command_writes_same_report(files, page, capsys):
     given = "--texts", files / "texts.txt", "--labels", files / "labels.txt"
     out = files / "r.html"
     assert run(files, *given, "-o", out, "--title", f"A {NASTY}") == 0
     assert out.read_text(encoding="utf-8") == page.read_text(encoding="utf-8")
     assert capsys.readouterr().out == f"Wrote {out}; open it in a browser.\n"
     assert run(files, "-o", out) == 2
-    assert "is there already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
     assert run(files, "-o", out, "--overwrite", "--quiet") == 0
     assert contents_of(out)["title"] == "rows"
 
@@ -268,13 +270,13 @@ def test_the_command_writes_the_same_page(files, page, capsys):
         (["-o", "nowhere/page.html"], "There is no folder"),
         (["-o", "link.html"], "There is no folder"),
         (["-o", "page.html", "--texts", "labels.txt", "--rows", "0"], "'0' is not an integer"),
-        (["-o", "page.html", "--images", "texts.txt"], "is no folder and no .npz file"),
+        (["-o", "page.html", "--images", "texts.txt"], "is neither a folder nor an .npz file"),
         (["-o", "page.html", "--images", "few.npz"], "has 3 images and the embeddings have 700"),
         (["-o", "page.html", "--images", "model.npz"], "has no array named images"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
-def test_the_command_says_what_is_wrong(files, capsys, monkeypatch, more, said):
+def test_command_refuses_invalid_arguments(files, capsys, monkeypatch, more, said):
     monkeypatch.chdir(files)
     np.savez(files / "few.npz", images=np.zeros((3, 4, 4), np.uint8))
     (files / "link.html").symlink_to("nowhere/page.html")
@@ -285,8 +287,8 @@ def test_the_command_says_what_is_wrong(files, capsys, monkeypatch, more, said):
     assert [path.name for path in files.glob("*.html")] == ["link.html"]
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes of POSIX")
-def test_the_command_does_not_replace_a_pipe(files, capsys):
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs POSIX pipes")
+def test_command_does_not_replace_pipe(files, capsys):
     os.mkfifo(files / "r.html")
     assert run(files, "-o", files / "r.html", "--overwrite") == 2
     assert "r.html is a pipe or a device" in capsys.readouterr().err
@@ -300,7 +302,7 @@ def test_the_command_does_not_replace_a_pipe(files, capsys):
 def browser():
     webdriver = pytest.importorskip("selenium.webdriver")
     if not BROWSER or not DRIVER:
-        pytest.skip("there is no chromium with chromedriver here")
+        pytest.skip("chromium or chromedriver is not installed")
     options = webdriver.ChromeOptions()
     options.binary_location = BROWSER
     for switch in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
@@ -316,14 +318,14 @@ def browser():
 def opened(browser, page):
     browser.get(page.as_uri())
     yield browser
-    assert browser.get_log("browser") == []  # no error, and nothing that the policy had to stop
+    assert browser.get_log("browser") == []  # no errors, and no violations of the policy
 
 
 def texts_of(browser, selector):
     return [element.text for element in browser.find_elements("css selector", selector)]
 
 
-def test_a_text_is_shown_and_never_run(opened):
+def test_browser_displays_texts_without_running_them(opened):
     assert opened.title == f"A {NASTY}"
     assert opened.find_element("id", "title").text == f"A {NASTY}"
     opened.find_element("id", "query").send_keys("hacked")
@@ -331,7 +333,7 @@ def test_a_text_is_shown_and_never_run(opened):
     assert opened.find_elements("css selector", "main img, main script") == []
 
 
-def test_the_table_sorts_from_the_keyboard(opened, model):
+def test_browser_sorts_table_by_keyboard(opened, model):
     from selenium.webdriver import Keys
 
     header = opened.find_elements("css selector", "#clusters ~ .scroll th button")[1]
@@ -344,59 +346,62 @@ def test_the_table_sorts_from_the_keyboard(opened, model):
     assert sorts[1] == "ascending"
 
 
-def test_a_cluster_opens_and_closes_from_the_keyboard(opened, page):
+def test_browser_opens_and_closes_cluster_by_keyboard(opened, page):
     from selenium.webdriver import Keys
 
     button = opened.find_element("css selector", "#clusters ~ .scroll td button")
     button.send_keys(Keys.ENTER)
     dialog = opened.find_element("id", "cluster")
-    held = contents_of(page)
+    contents = contents_of(page)
     cluster = int(button.text)
-    first = held["clusters"]["exemplars"][cluster][0]
-    assert dialog.is_displayed() and held["rows"]["text"][first] in dialog.text
+    first = contents["clusters"]["exemplars"][cluster][0]
+    assert dialog.is_displayed() and contents["rows"]["text"][first] in dialog.text
     opened.switch_to.active_element.send_keys(Keys.ESCAPE)
     assert not dialog.is_displayed()
 
 
-def test_rows_are_searched_and_chosen_by_cluster(opened, snips, model):
+def test_browser_searches_rows_by_text_and_cluster(opened, snips, model):
     _, texts, _ = snips
     opened.find_element("id", "query").send_keys("Movie")
     expected = sum("movie" in text.lower() for text in texts)
-    assert opened.find_element("id", "found").text.startswith(f"{expected} rows")
+    assert opened.find_element("id", "row-count").text.startswith(f"{expected} rows")
     assert "movie" in texts_of(opened, "#rows ~ div td.text mark")[0].lower()
-    opened.find_element("css selector", '#of-cluster option[value="0"]').click()
+    opened.find_element("css selector", '#cluster-select option[value="0"]').click()
     expected = sum("movie" in text.lower() for text, k in zip(texts, model.labels_) if k == 0)
-    assert opened.find_element("id", "found").text.startswith(f"{expected} row")
+    assert opened.find_element("id", "row-count").text.startswith(f"{expected} row")
 
 
-def test_the_slider_shows_other_numbers(opened, page):
+def test_browser_slider_shows_other_numbers_of_clusters(opened, page):
     from selenium.webdriver import Keys
 
-    slider, told = opened.find_element("id", "level"), opened.find_element("id", "level-told")
-    held = contents_of(page)["path"]
-    numbers = [level["number"] for level in held["levels"]]
-    place = numbers.index(held["found"])
-    assert told.text == f"{held['found']} clusters, the number of this fit"
+    slider, output = (opened.find_element("id", name) for name in ("level", "level-value"))
+    contents = contents_of(page)["merge_levels"]
+    numbers = [level["number"] for level in contents["levels"]]
+    place = numbers.index(contents["n_components"])
+    assert output.text == f"{contents['n_components']} clusters (this fit)"
     slider.send_keys(Keys.ARROW_RIGHT)
-    assert told.text == f"{numbers[place + 1]} clusters"
+    assert output.text == f"{numbers[place + 1]} clusters"
     assert len(opened.find_elements("css selector", ".card")) == numbers[place + 1]
     slider.send_keys(Keys.HOME)
-    assert told.text == "1 cluster"
+    assert output.text == "1 cluster"
 
 
-def test_it_fits_a_phone_and_has_a_dark_side(opened):
+def test_browser_fits_phone_and_switches_dark_mode(opened):
     settings = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
     opened.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", settings)
     assert opened.execute_script("return document.documentElement.scrollWidth") <= 390
     color = "return getComputedStyle(document.body).backgroundColor"
     before = opened.execute_script(color)
-    opened.find_element("id", "theme").click()
+    button = opened.find_element("id", "theme")
+    pressed = button.get_attribute("aria-pressed")
+    button.click()
     assert opened.execute_script(color) != before
+    assert {pressed, button.get_attribute("aria-pressed")} == {"true", "false"}
     opened.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
-def test_twenty_thousand_rows_and_five_hundred_clusters_are_few_elements(browser, tmp_path):
-    """What is not looked at is not in the page, which is what keeps it fast."""
+def test_browser_page_of_many_rows_and_clusters_has_few_elements(browser, tmp_path):
+    """Only visible rows and cards are elements of the page, which keeps it fast."""
     X, _ = make_vmf_mixture(20_000, n_features=8, n_components=500, random_state=0)
     model = VMFMixture(500, merge=None, max_iter=2, tol=0.0, means_init=X[:500])
     with pytest.warns(UserWarning):

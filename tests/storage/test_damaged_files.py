@@ -1,4 +1,4 @@
-"""Files from anyone: damaged, or made to do harm. Nothing runs, and nothing large is asked for."""
+"""Tests of damaged and malicious files: no code runs, and no large memory is allocated."""
 
 import io
 import json
@@ -29,15 +29,15 @@ def rows():
 
 @pytest.fixture(scope="module")
 def content(rows, tmp_path_factory):
-    """A model file: parameters, attributes and a merge path."""
+    """Return the bytes of a model file with parameters, attributes and a merge path."""
     path = tmp_path_factory.mktemp("model") / "model.npz"
     VMFMixture(2, n_components_init=4, background=True, random_state=0).fit(rows).save(path)
     return path.read_bytes()
 
 
 @pytest.fixture
-def given(tmp_path):
-    """A function that loads bytes, or the parts of an archive."""
+def load_content(tmp_path):
+    """Return a function that loads a model from bytes, or from the arrays of an archive."""
     path = tmp_path / "given.npz"
 
     def load(content):
@@ -48,7 +48,7 @@ def given(tmp_path):
 
 
 def archive(parts, compression=zipfile.ZIP_STORED):
-    """An .npz file of arrays, or of the bytes of arrays."""
+    """Return the bytes of an .npz file of arrays, which may be given as bytes of .npy files."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", compression) as stored:
         for name, part in parts.items():
@@ -68,33 +68,33 @@ def parts_of(content):
 
 
 def with_header(content, change):
-    """The parts of a model file whose header was changed."""
+    """Return the arrays of a model file with a changed header."""
     parts = parts_of(content)
     header = json.loads(str(parts["format"]))
     change(header)
     return parts | {"format": np.array(json.dumps(header))}
 
 
-def refuses(given, content):
+def assert_refused(load_content, content):
     with pytest.raises(ValueError, match=r"given\.npz is not a vmfmix model, or damaged; pass"):
-        given(content)
+        load_content(content)
 
 
 def assert_usable(model, rows):
-    """A model that was loaded all the same says something of rows."""
+    """Assert that a damaged model that could be loaded predicts finite probabilities."""
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             probabilities = model.predict_proba(rows)
             model.merge_to(3)
-        except ValueError:  # another number of features, or of components
+        except ValueError:  # the number of features or components was damaged
             return
     assert np.isfinite(probabilities).all()
 
 
 @pytest.mark.parametrize("is_compressed", [True, False])
-def test_a_damaged_model_is_refused_or_usable(content, rows, given, is_compressed):
-    """A checksum finds nearly all damage, so that half of it is done where there is none."""
+def test_a_damaged_model_is_refused_or_usable(content, rows, load_content, is_compressed):
+    """Flip bits or cut the file; checksums catch nearly all of it, so the next test has none."""
     rng = np.random.default_rng(0)
     if not is_compressed:
         content = archive({name: as_npy(part) for name, part in parts_of(content).items()})
@@ -106,12 +106,12 @@ def test_a_damaged_model_is_refused_or_usable(content, rows, given, is_compresse
         else:
             for place in rng.integers(len(content), size=rng.integers(1, 4)):
                 damaged[place] ^= 1 << rng.integers(8)
-        outcomes[outcome(given, bytes(damaged), rows)] += 1
+        outcomes[outcome(load_content, bytes(damaged), rows)] += 1
     assert outcomes["refused"] > 0.5 * N_DAMAGED / 4
 
 
-def test_damage_that_no_checksum_finds(content, rows, given):
-    """Bytes of the arrays themselves, in an archive that is sound."""
+def test_a_damaged_array_is_refused_or_usable(content, rows, load_content):
+    """Damage arrays in an archive whose checksums are valid."""
     rng = np.random.default_rng(0)
     arrays = {name: as_npy(part) for name, part in parts_of(content).items()}
     names = sorted(arrays)
@@ -120,14 +120,14 @@ def test_damage_that_no_checksum_finds(content, rows, given):
         name = names[rng.integers(len(names))]
         damaged = bytearray(arrays[name])
         damaged[rng.integers(len(damaged))] ^= 1 << rng.integers(8)
-        outcomes[outcome(given, archive(arrays | {name: bytes(damaged)}), rows)] += 1
+        outcomes[outcome(load_content, archive(arrays | {name: bytes(damaged)}), rows)] += 1
     assert outcomes["refused"] > 0.3 * N_DAMAGED / 2
-    assert outcomes["loaded"] > 0  # of numbers that may as well be right
+    assert outcomes["loaded"] > 0  # some changed numbers are still valid
 
 
-def outcome(given, damaged, rows):
+def outcome(load_content, damaged, rows):
     try:
-        model = given(damaged)
+        model = load_content(damaged)
     except ValueError as error:
         assert "given.npz" in str(error)
         return "refused"
@@ -136,7 +136,7 @@ def outcome(given, damaged, rows):
 
 
 class Harmful:
-    """Unpickling makes a file."""
+    """Creates a file when it is unpickled."""
 
     def __init__(self, path):
         self.path = path
@@ -146,15 +146,15 @@ class Harmful:
 
 
 @pytest.mark.parametrize("name", ["format", "fitted.means_", "parameter.means_init"])
-def test_nothing_is_unpickled(content, given, tmp_path, name):
+def test_nothing_is_unpickled(content, load_content, tmp_path, name):
     harm = tmp_path / "harm"
     pickle.loads(pickle.dumps(Harmful(harm)))
-    assert harm.exists()  # it would
+    assert harm.exists()  # unpickling runs the code
     harm.unlink()
     file = io.BytesIO()
     np.save(file, np.array([Harmful(harm)], dtype=object), allow_pickle=True)
-    refuses(given, parts_of(content) | {name: file.getvalue()})
-    refuses(given, pickle.dumps(Harmful(harm)))
+    assert_refused(load_content, parts_of(content) | {name: file.getvalue()})
+    assert_refused(load_content, pickle.dumps(Harmful(harm)))
     assert not harm.exists()
 
 
@@ -162,17 +162,17 @@ def test_nothing_is_unpickled(content, given, tmp_path, name):
     "name",
     ["../evil", "/tmp/evil", "fitted.../../evil", "fitted.fit", "fitted.__class__", "fitted._fit"],
 )
-def test_names_lead_nowhere_else(content, given, tmp_path, name):
-    refuses(given, parts_of(content) | {name: np.ones(3)})
+def test_refuses_names_outside_the_model(content, load_content, tmp_path, name):
+    assert_refused(load_content, parts_of(content) | {name: np.ones(3)})
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["given.npz"]
 
 
 @pytest.mark.parametrize("name", ["predict", "__class__", "_fit", "__dict__", "_n_features_out"])
-def test_attributes_are_those_of_a_fit(content, given, name):
+def test_refuses_attributes_unknown_to_a_fit(content, load_content, name):
     def change(header):
         header["fitted"][name] = 1
 
-    refuses(given, with_header(content, change))
+    assert_refused(load_content, with_header(content, change))
 
 
 def claims_many_rows(content, name="fitted.means_"):
@@ -183,16 +183,18 @@ def claims_many_rows(content, name="fitted.means_"):
 
 
 def claims_many_bytes(content, name="fitted.means_"):
-    """The same, and the archive claims that so many bytes are there."""
+    """Like `claims_many_rows`, and the archive claims to hold as many bytes."""
     stored = bytearray(claims_many_rows(content, name))
-    place = stored.rindex(f"{name}.npy".encode()) - 46  # its entry in the directory of the archive
+    place = (
+        stored.rindex(f"{name}.npy".encode()) - 46
+    )  # start of its entry in the central directory
     stored[place + 24 : place + 28] = (2**32 - 2).to_bytes(4, "little")
     return bytes(stored)
 
 
 @pytest.fixture
 def little_memory():
-    """With 1 GiB to ask for, an allocation of what is claimed would be a MemoryError."""
+    """Limit memory to 1 GiB more, so that allocating the claimed size raises MemoryError."""
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     in_use = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (in_use + 2**30, hard))
@@ -201,13 +203,13 @@ def little_memory():
 
 
 @pytest.mark.parametrize("make", [claims_many_rows, claims_many_bytes])
-def test_no_memory_for_what_is_only_claimed(content, given, make, little_memory):
-    refuses(given, make(content))
+def test_model_of_false_size_allocates_no_memory(content, load_content, make, little_memory):
+    assert_refused(load_content, make(content))
 
 
 @pytest.mark.parametrize("make", [claims_many_rows, claims_many_bytes])
 @pytest.mark.parametrize("kind", ["rows", "sparse", "images"])
-def test_no_memory_for_rows_that_are_only_claimed(
+def test_input_of_false_size_allocates_no_memory(
     rows, tmp_path, capsys, monkeypatch, make, kind, little_memory
 ):
     monkeypatch.chdir(tmp_path)
@@ -216,18 +218,18 @@ def test_no_memory_for_rows_that_are_only_claimed(
         sp.save_npz("given.npz", sp.csr_array(rows))
     else:
         np.savez("given.npz", **{kind: rows})
-    given = Path("given.npz")
-    given.write_bytes(make(given.read_bytes(), "data" if kind == "sparse" else kind))
+    path = Path("given.npz")
+    path.write_bytes(make(path.read_bytes(), "data" if kind == "sparse" else kind))
     command = ["fit", "given.npz"]
     if kind == "images":
         VMFMixture(1).fit(rows).save("model.npz")
         command = ["report", "model.npz", "rows.npy", "--images", "given.npz"]
     assert main([*command, "--out", "out.html" if kind == "images" else "out"]) == 2
-    assert "given.npz is not a whole .npz file" in capsys.readouterr().err
+    assert "given.npz is not a complete .npz file" in capsys.readouterr().err
 
 
-def test_rows_and_strings_that_take_no_place_in_a_file(
-    content, rows, given, tmp_path, capsys, monkeypatch, little_memory
+def test_refuses_huge_shapes_that_need_no_bytes(
+    content, rows, load_content, tmp_path, capsys, monkeypatch, little_memory
 ):
     monkeypatch.chdir(tmp_path)
     many = (np.ones(1), (np.zeros(1, int), np.zeros(1, int)))
@@ -236,10 +238,10 @@ def test_rows_and_strings_that_take_no_place_in_a_file(
     assert "given.npz is not a sparse matrix" in capsys.readouterr().err
     head = b"{'descr': '<U0', 'fortran_order': False, 'shape': (1000000000,), }".ljust(117) + b"\n"
     array = b"\x93NUMPY\x01\x00" + len(head).to_bytes(2, "little") + head
-    refuses(given, parts_of(content) | {"fitted.feature_names_in_": array})
+    assert_refused(load_content, parts_of(content) | {"fitted.feature_names_in_": array})
 
 
-def test_what_is_no_array_stands_beside_rows(rows, tmp_path, monkeypatch):
+def test_npz_with_entries_that_are_not_arrays(rows, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     np.savez("given.npz", rows=rows, names=np.array([{}]), other=rows)
     with zipfile.ZipFile("given.npz", "a") as stored:
@@ -247,7 +249,7 @@ def test_what_is_no_array_stands_beside_rows(rows, tmp_path, monkeypatch):
     assert main(["fit", "given.npz", "--array", "rows", "--out", "out", "--quiet"]) == 0
 
 
-def test_deep_and_odd_headers(content, given):
+def test_refuses_nested_and_malformed_headers(content, load_content):
     parts = parts_of(content)
     for text in (
         "[" * 50_000,
@@ -257,10 +259,12 @@ def test_deep_and_odd_headers(content, given):
         "\ud800",
     ):
         with_text = np.array([text.encode("utf-32-le", "surrogatepass")], dtype="S")
-        refuses(given, parts | {"format": np.array(text) if text.isascii() else with_text})
+        assert_refused(
+            load_content, parts | {"format": np.array(text) if text.isascii() else with_text}
+        )
     head = (b"{'descr': '<f8', 'fortran_order': False, 'shape': " + b"(" * 9000).ljust(9917) + b"\n"
     array = b"\x93NUMPY\x01\x00" + len(head).to_bytes(2, "little") + head
-    refuses(given, parts | {"fitted.means_": array})
+    assert_refused(load_content, parts | {"fitted.means_": array})
 
 
 @pytest.mark.parametrize(
@@ -286,30 +290,30 @@ def test_deep_and_odd_headers(content, given):
         ("parameter.n_components", lambda value: np.ones(2)),
     ],
 )
-def test_numbers_that_do_not_go_together(content, given, name, change):
+def test_refuses_inconsistent_arrays(content, load_content, name, change):
     parts = parts_of(content)
-    assert given(parts).n_components_ == 2  # as it is, it is sound
+    assert load_content(parts).n_components_ == 2  # valid without the change
     with np.errstate(all="ignore"):
-        refuses(given, parts | {name: np.ascontiguousarray(change(parts.get(name)))})
+        assert_refused(load_content, parts | {name: np.ascontiguousarray(change(parts.get(name)))})
 
 
-def test_indices_of_sparse_sums_are_checked(given, tmp_path):
-    """Those outside of the array would be read from anywhere in memory."""
+def test_refuses_sparse_indices_out_of_range(load_content, tmp_path):
+    """Indices out of range would make the kernels read arbitrary memory."""
     X = sp.random_array((80, 4000), density=0.002, random_state=0, format="csr")
     X = sp.csr_array(X + sp.csr_array((np.ones(80), (np.arange(80), np.arange(80) % 2)), X.shape))
     path = tmp_path / "sparse.npz"
     VMFMixture(2, n_components_init=30, random_state=0).fit(X).save(path)
     parts = parts_of(path.read_bytes())
     name = "fitted.merge_history_.resultants"
-    assert f"{name}.indices" in parts  # it is sparse
-    assert given(parts).merge_to(5).n_components_ == 5
+    assert f"{name}.indices" in parts  # stored as a sparse array
+    assert load_content(parts).merge_to(5).n_components_ == 5
     for part in ("indices", "indptr", "shape"):
         wrong = parts[f"{name}.{part}"].copy()
         wrong[-1] = 2**30
-        refuses(given, parts | {f"{name}.{part}": wrong})
+        assert_refused(load_content, parts | {f"{name}.{part}": wrong})
 
 
-def test_a_device_of_torch_is_saved_by_its_name(rows, tmp_path):
+def test_torch_device_is_saved_by_name(rows, tmp_path):
     torch = pytest.importorskip("torch")
     model = VMFMixture(2, device=torch.device("cpu"), means_init=torch.eye(2, 4)).fit(rows)
     model.save(tmp_path / "model.npz")
@@ -319,9 +323,7 @@ def test_a_device_of_torch_is_saved_by_its_name(rows, tmp_path):
 
 
 @pytest.mark.parametrize("suffix", ["npy", "npz", "sparse.npz", "parquet"])
-def test_the_command_says_of_damaged_rows_what_is_wrong(
-    suffix, rows, tmp_path, monkeypatch, capsys
-):
+def test_fit_refuses_damaged_embeddings(suffix, rows, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     path = Path(f"rows.{suffix}")
     if suffix == "npy":
@@ -333,7 +335,7 @@ def test_the_command_says_of_damaged_rows_what_is_wrong(
     else:
         pd = pytest.importorskip("pandas")
         pd.DataFrame(rows, columns=list("abcd")).to_parquet(path)
-    monkeypatch.setattr("vmfmix.cli.main._fitted", lambda arguments, X: VMFMixture(1).fit(X))
+    monkeypatch.setattr("vmfmix.cli.main._fit_model", lambda arguments, X: VMFMixture(1).fit(X))
     command = ["fit", str(path), "--out", "out", "--overwrite", "--quiet"]
     assert main(command) == 0
     whole, rng = path.read_bytes(), np.random.default_rng(0)
@@ -342,18 +344,18 @@ def test_the_command_says_of_damaged_rows_what_is_wrong(
         damaged = bytearray(whole)
         if case % 5 == 0:
             damaged = damaged[: rng.integers(len(whole))]
-        else:  # where formats keep what they say of themselves
+        else:  # near the start or the end, where formats keep their metadata
             edge = rng.integers(min(160, len(whole)))
             damaged[edge if case % 2 else len(whole) - 1 - edge] ^= 1 << rng.integers(8)
         path.write_bytes(damaged)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             code = main(command)
-        said = capsys.readouterr()
+        captured = capsys.readouterr()
         assert code in (0, 2)
         if code == 2:
             refused += 1
-            assert said.err.startswith("vmfmix: error: ") and said.err.count("\n") == 1
+            assert captured.err.startswith("vmfmix: error: ") and captured.err.count("\n") == 1
     assert refused > 10
 
 
@@ -388,9 +390,11 @@ except OSError:
 """
 
 
-def test_nothing_goes_to_the_network(tmp_path):
+def test_network_is_never_used(tmp_path):
     pytest.importorskip("matplotlib")
     command = [sys.executable, "-W", "ignore", "-c", BLOCKED]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("NETWORK") == 1 and "CLOSED" in done.stdout  # that of the test itself
+    assert (
+        done.stdout.count("NETWORK") == 1 and "CLOSED" in done.stdout
+    )  # one attempt by the test itself

@@ -1,351 +1,399 @@
-"""What can be given to the command `vmfmix`, and its help.
+"""The arguments of the command `vmfmix`, and its help.
 
-Nothing heavy is imported, so that help is quick.
+NumPy and all that needs it stays unimported, so that help is fast.
 """
+
+from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, NoReturn
 
 from vmfmix._version import __version__
+from vmfmix.cli.outputs import FIT_OUTPUTS, PREDICT_OUTPUTS, describe_outputs
 
-__all__ = ["parser_of"]
+__all__ = ["CONCENTRATIONS", "MERGE_COSTS", "SELECTION_RULES", "make_parser"]
 
-# Said here again, as help loads nothing heavy.
-_MERGES = ("likelihood", "icl", "jeffreys", "cosine", "none")
-_SELECTIONS = ("auto", "persistence", "modularity", "silhouette", "stability", "icl", "bic")
-_CONCENTRATIONS = ("pooled", "tied", "free")
+# The keys of `COSTS`, `RULES` and the names in `VMFMixture`, which would import NumPy. A test
+# compares them.
+MERGE_COSTS = ("likelihood", "icl", "jeffreys", "cosine")
+SELECTION_RULES = ("auto", "persistence", "modularity", "silhouette", "stability", "icl", "bic")
+CONCENTRATIONS = ("pooled", "tied", "free")
 
-_ABOUT = """\
-Cluster embeddings by direction, with mixtures of von Mises-Fisher distributions.
-'fit' finds clusters in a file of embeddings; 'report' makes a page that shows
-them; 'predict' gives new embeddings the clusters that were found before."""
+_DESCRIPTION = """\
+Cluster embeddings by direction with mixtures of von Mises-Fisher distributions.
+'fit' finds the clusters in a file of embeddings, 'report' makes a web page that
+shows them, and 'predict' assigns new embeddings to the clusters."""
 
 _EXAMPLES = """\
 examples:
   vmfmix fit embeddings.npy --out clusters/
   vmfmix fit embeddings.npy --n-components 7 --texts texts.txt --out clusters/
-  vmfmix report clusters/model.npz embeddings.npy --texts texts.txt -o report.html
+  vmfmix report clusters/model.npz embeddings.npy --texts texts.txt -o page.html
   vmfmix predict clusters/model.npz new.npy --out new-clusters/
 
-'vmfmix fit --help' and so on explain the options."""
+Run 'vmfmix COMMAND --help' for the options of a command."""
 
-_ABOUT_FIT = """\
-Find clusters of embeddings, and how many there are, and print what is in them.
-The folder that --out names will hold
+_FIT_DESCRIPTION = f"""\
+Find the clusters in a file of embeddings, estimate their number unless it is
+given, and print a summary. Files written to the folder of --out:
 
-  labels.npy         cluster of each row, counted from 0; -1: background
-  probabilities.npy  probability that the row belongs to that cluster
-  model.npz          the fitted mixture, for 'vmfmix predict', or vmfmix.load in
-                     Python
-  summary.csv        a line for each cluster
-  texts.csv          each text with its cluster and probability, with --texts"""
+{describe_outputs(FIT_OUTPUTS)}"""
 
-_EXAMPLES_OF_FIT = """\
+_FIT_EXAMPLES = """\
 examples:
   vmfmix fit embeddings.npy --out clusters/
   vmfmix fit embeddings.npy --texts texts.txt --out clusters/
   vmfmix fit embeddings.npy --n-components 7 --out clusters/
   vmfmix fit data.npz --array train --n-components 50 --n-init 5 --out train/
 
-The same command gives the same result, as --random-state is 0 unless it is set."""
+Results are reproducible: --random-state is 0 by default."""
 
-_ABOUT_PREDICT = """\
-Give each row of a file of embeddings the most probable cluster of a fitted
-mixture. Without --out, prints one cluster per line. The folder that --out names
-will hold
+_PREDICT_DESCRIPTION = f"""\
+Assign each row of a file of embeddings to the most probable cluster of a fitted
+model. Without --out, print one cluster per line. Files written to the folder of
+--out:
 
-  labels.npy         cluster of each row, counted from 0; -1: background
-  probabilities.npy  probability that the row belongs to that cluster"""
+{describe_outputs(PREDICT_OUTPUTS)}"""
 
-_ABOUT_REPORT = """\
-Make a page that shows what is in the clusters: a map, a table with the words and
-the typical rows of each cluster, a search over texts, rows far out, labels that
-look wrong, and the clusters at other numbers of them. It is one file, which opens
-in any browser and needs no network."""
-
-_EXAMPLES_OF_REPORT = """\
-examples:
-  vmfmix report clusters/model.npz embeddings.npy --texts texts.txt -o report.html
-  vmfmix report run/mixture.npz run/embeddings.npy --images pictures/ -o report.html"""
-
-_EXAMPLES_OF_PREDICT = """\
+_PREDICT_EXAMPLES = """\
 examples:
   vmfmix predict clusters/model.npz new.npy --out new-clusters/
   vmfmix predict clusters/model.npz new.npy | sort | uniq -c"""
 
+_REPORT_DESCRIPTION = """\
+Make a web page that shows what is in the clusters: a map, a table with the
+typical words and rows of each cluster, a text search, outliers, possible label
+errors, and the clusters for other numbers of clusters. The page is a single
+file that opens in any browser without a network connection."""
+
+_REPORT_EXAMPLES = """\
+examples:
+  vmfmix report clusters/model.npz embeddings.npy --texts texts.txt -o page.html
+  vmfmix report run/mixture.npz run/embeddings.npy --images images/ -o page.html"""
+
 
 class _Parser(argparse.ArgumentParser):
-    """Raises where argparse prints its usage and exits, so that every error is one line."""
+    """A parser that raises ValueError for wrong arguments instead of printing usage and exiting.
 
-    def __init__(self, **settings):
+    So the command line reports every error in a single line.
+    """
+
+    def __init__(self, **options: Any) -> None:
         super().__init__(
             allow_abbrev=False,
             formatter_class=argparse.RawDescriptionHelpFormatter,
-            **settings,
+            **options,
         )
 
-    def error(self, message):
+    def error(self, message: str) -> NoReturn:
         raise ValueError(f"{message}; see '{self.prog} --help'")
 
 
-def parser_of(commands):
-    """The parser, whose results have the function of their command as ``command``.
+def make_parser(
+    commands: Mapping[str, Callable[[argparse.Namespace], None]],
+) -> argparse.ArgumentParser:
+    """Return the parser of the command line.
 
     Parameters
     ----------
     commands : dict of callable
-        By name: fit, report and predict.
+        The functions that run ``fit``, ``report`` and ``predict``.
+
+    Returns
+    -------
+    argparse.ArgumentParser
+        Its results have the function of the command as attribute ``command``.
     """
-    parser = _Parser(prog="vmfmix", description=_ABOUT, epilog=_EXAMPLES)
+    parser = _Parser(prog="vmfmix", description=_DESCRIPTION, epilog=_EXAMPLES)
     parser.add_argument("--version", action="version", version=f"vmfmix {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for name, help, about, examples, add in (
-        ("fit", "find clusters", _ABOUT_FIT, _EXAMPLES_OF_FIT, _add_fit),
-        (
-            *("report", "make a page that shows the clusters"),
-            *(_ABOUT_REPORT, _EXAMPLES_OF_REPORT, _add_report),
-        ),
-        (
-            *("predict", "give new rows the clusters found before"),
-            *(_ABOUT_PREDICT, _EXAMPLES_OF_PREDICT, _add_predict),
-        ),
-    ):
-        command = subparsers.add_parser(name, help=help, description=about, epilog=examples)
-        command.set_defaults(command=commands[name])
-        add(command)
+
+    fit = subparsers.add_parser(
+        "fit",
+        help="find clusters",
+        description=_FIT_DESCRIPTION,
+        epilog=_FIT_EXAMPLES,
+    )
+    fit.set_defaults(command=commands["fit"])
+    _add_fit_arguments(fit)
+
+    report = subparsers.add_parser(
+        "report",
+        help="make a web page that shows the clusters",
+        description=_REPORT_DESCRIPTION,
+        epilog=_REPORT_EXAMPLES,
+    )
+    report.set_defaults(command=commands["report"])
+    _add_report_arguments(report)
+
+    predict = subparsers.add_parser(
+        "predict",
+        help="assign new embeddings to the clusters",
+        description=_PREDICT_DESCRIPTION,
+        epilog=_PREDICT_EXAMPLES,
+    )
+    predict.set_defaults(command=commands["predict"])
+    _add_predict_arguments(predict)
     return parser
 
 
-def _add_fit(parser):
-    _add_embeddings(parser, "embeddings", "EMBEDDINGS")
-    parser.add_argument("--out", required=True, type=Path, metavar="FOLDER", help="where to write")
-    _add_number(parser.add_argument_group("the number of clusters"))
-    _add_mixture(parser.add_argument_group("the mixture"))
-    _add_search(parser.add_argument_group("the search"))
-    more = parser.add_argument_group("what is known of the rows")
-    more.add_argument(
+def _add_fit_arguments(parser: argparse.ArgumentParser) -> None:
+    _add_embeddings(parser, "EMBEDDINGS")
+    parser.add_argument("--out", required=True, type=Path, metavar="FOLDER", help="output folder")
+    _add_number_of_clusters(parser.add_argument_group("number of clusters"))
+    _add_model(parser.add_argument_group("model"))
+    _add_fitting(parser.add_argument_group("fitting"))
+    group = parser.add_argument_group("texts and labels")
+    group.add_argument(
         "--texts",
         metavar="FILE",
-        help="one text per line, as many as rows; the most typical ones of each cluster are shown",
+        help="text file with one text per row; the summary shows the most typical texts of each "
+        "cluster",
     )
-    more.add_argument(
+    group.add_argument(
         "--labels",
         metavar="FILE",
-        help="one known label per line, as many as rows; used for nothing but scores",
+        help="text file with one known label per row; used only to score the clusters",
     )
-    _add_common(parser)
+    _add_overwrite_and_quiet(parser)
 
 
-def _add_number(group):
+def _add_number_of_clusters(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--n-components",
         type=_n_components,
         default="auto",
         metavar="N",
-        help="number of clusters, or 'auto': start from many, merge them down to one, and keep the "
-        "number that --selection prefers (default: auto)",
+        help="number of clusters, or 'auto' to estimate it: merge many components down to one and "
+        "keep the number that --selection prefers (default: auto)",
     )
     group.add_argument(
         "--n-components-init",
-        type=_count,
+        type=_positive_integer,
         metavar="N",
-        help="number of clusters that merging starts from (default: three times --n-components; "
-        "for 'auto' an eighth of the rows, at most 600)",
+        help="number of components to start merging from (default: three times --n-components; "
+        "with 'auto', one eighth of the number of rows, at most 600)",
     )
     group.add_argument(
         "--merge",
-        type=_merge,
+        type=_merge_cost,
         default="likelihood",
         metavar="COST",
-        help="which clusters are merged first: those whose union costs least 'likelihood', 'icl', "
-        "'jeffreys' divergence or 'cosine' distance; 'none': nothing is merged, and --n-components "
-        "must be given (default: likelihood)",
+        help="merge the two components first whose union loses the least 'likelihood' or 'icl', or "
+        "that have the smallest 'jeffreys' divergence or 'cosine' distance; with 'none', nothing "
+        "is merged and --n-components is required (default: likelihood)",
     )
     group.add_argument(
         "--selection",
-        choices=_SELECTIONS,
+        choices=SELECTION_RULES,
         default="auto",
         metavar="RULE",
-        help="what 'auto' chooses the number by: 'auto', 'persistence', 'modularity', "
-        "'silhouette', 'stability', 'icl' or 'bic' (default: auto)",
+        help="rule that chooses the number of clusters when it is estimated: "
+        f"{_choices(SELECTION_RULES)} (default: auto)",
     )
 
 
-def _add_mixture(group):
+def _add_model(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--concentration",
         type=_concentration,
         default="pooled",
         metavar="KIND",
-        help="how tight clusters are: 'pooled', each its own as far as the rows bear that out; "
-        "'tied', all the same; 'free', each its own; or a number, the same for all and not fitted "
-        "(default: pooled)",
+        help="how concentrations are estimated: 'tied', one for all clusters; 'free', one for each "
+        "cluster; 'pooled', between the two, as the data suggest; or a fixed number for all "
+        "clusters (default: pooled)",
     )
     group.add_argument(
         "--background",
         action="store_true",
-        help="let rows that belong nowhere be background, labeled -1 (default: no)",
+        help="add a uniform background component for rows that belong to no cluster; they are "
+        "labeled -1",
     )
     group.add_argument(
         "--center",
         action="store_true",
-        help="take out the direction that all rows share, before everything else (default: no)",
+        help="remove the mean direction of all rows before fitting",
     )
     group.add_argument(
         "--assignment",
         choices=("soft", "hard"),
         default="soft",
-        help="'soft': a row counts for every cluster by its probability; 'hard': for its most "
-        "probable cluster alone (default: soft)",
+        help="'soft': each row contributes to every cluster in proportion to its probability; "
+        "'hard': only to its most probable cluster (default: soft)",
     )
 
 
-def _add_search(group):
+def _add_fitting(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--n-init",
-        type=_count,
+        type=_positive_integer,
         default=1,
         metavar="N",
-        help="number of different starts, of which the best result is kept (default: 1)",
+        help="number of random initializations; the best result is kept (default: 1)",
     )
     group.add_argument(
         "--max-iter",
-        type=_count,
+        type=_positive_integer,
         default=100,
         metavar="N",
-        help="most passes over the rows for each start, after merging (default: 100)",
+        help="maximum number of EM iterations of each initialization, after merging (default: 100)",
     )
     group.add_argument(
         "--tol",
         type=_tolerance,
         default=1e-4,
         metavar="X",
-        help="stop when a pass improves the log-likelihood per row by less (default: 0.0001)",
+        help="stop when the mean log-likelihood per row improves by less than this (default: "
+        "0.0001)",
     )
     group.add_argument(
         "--random-state",
-        type=_seed,
+        type=_random_state,
         default=0,
         metavar="N",
-        help="determines the starts: the same number gives the same result (default: 0)",
+        help="seed of the random number generator (default: 0)",
     )
     group.add_argument(
         "--checkpoint",
         metavar="FILE",
-        help="for long fits: keeps after each pass how far the fit has come; the same command goes "
-        "on from there, and the file is removed at the end (default: none)",
+        help="save progress to this file after every iteration; run the same command again to "
+        "resume. The file is removed when the fit is complete",
     )
 
 
-def _add_predict(parser):
-    parser.add_argument("model", metavar="MODEL", help="model.npz that 'vmfmix fit' wrote")
-    _add_embeddings(parser, "embeddings", "NEW")
-    parser.add_argument("--out", type=Path, metavar="FOLDER", help="where to write")
-    _add_common(parser)
-
-
-def _add_report(parser):
-    parser.add_argument("model", metavar="MODEL", help="model.npz that 'vmfmix fit' wrote")
-    _add_embeddings(parser, "embeddings", "EMBEDDINGS")
+def _add_report_arguments(parser: argparse.ArgumentParser) -> None:
+    _add_model_file(parser)
+    _add_embeddings(parser, "EMBEDDINGS")
     parser.add_argument(
         "-o", "--out", required=True, type=Path, metavar="FILE", help="the .html file to write"
     )
-    parser.add_argument("--texts", metavar="FILE", help="one text per line, as many as rows")
+    parser.add_argument("--texts", metavar="FILE", help="text file with one text per row")
     parser.add_argument(
         "--images",
         type=Path,
         metavar="PATH",
-        help="a folder of as many images as rows, in the order of their names, or an .npz file "
-        "with an array 'images'; needs Pillow",
+        help="folder with one image per row, in the order of the file names, or .npz file with an "
+        "array 'images'; needs Pillow",
     )
     parser.add_argument(
         "--labels",
         metavar="FILE",
-        help="one known label per line, as many as rows, to compare with and to be suspicious of",
+        help="text file with one known label per row, to compare with the clusters and to find "
+        "possible label errors",
     )
-    parser.add_argument("--title", metavar="TEXT", help="of the page (default: name of the file)")
+    parser.add_argument(
+        "--title",
+        metavar="TEXT",
+        help="title of the page (default: name of the file of embeddings)",
+    )
     parser.add_argument(
         "--rows",
-        type=_count,
+        type=_positive_integer,
         default=20_000,
         metavar="N",
-        help="most rows that can be searched, evenly chosen where there are more (default: 20000)",
+        help="maximum number of rows that can be searched, evenly sampled (default: 20000)",
     )
     parser.add_argument(
-        "--overwrite", action="store_true", help="replace a page that is there (default: refuse)"
+        "--overwrite", action="store_true", help="replace the page if it already exists"
     )
     parser.add_argument(
-        "--quiet", action="store_true", help="no word where it is; warnings and errors appear"
+        "--quiet", action="store_true", help="print nothing but warnings and errors"
     )
 
 
-def _add_embeddings(parser, name, metavar):
+def _add_predict_arguments(parser: argparse.ArgumentParser) -> None:
+    _add_model_file(parser)
+    _add_embeddings(parser, "NEW")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="output folder")
+    _add_overwrite_and_quiet(parser)
+
+
+def _add_model_file(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", metavar="MODEL", help="model.npz written by 'vmfmix fit'")
+
+
+def _add_embeddings(parser: argparse.ArgumentParser, metavar: str) -> None:
     parser.add_argument(
-        name,
+        "embeddings",
         metavar=metavar,
-        help="rows to work on, one embedding each: .npy, .npz (dense, or sparse from "
-        "scipy.sparse.save_npz) or .parquet; rows of any length, only directions count",
+        help="file with one embedding per row: .npy, .npz (dense, or sparse from "
+        "scipy.sparse.save_npz) or .parquet. Rows need not be normalized: only their directions "
+        "matter",
     )
     parser.add_argument(
         "--array",
         metavar="NAME",
-        help="which array of the .npz file, or column of lists of the .parquet file, holds the "
-        "rows; not needed where there is only one",
+        help="array of the .npz file, or column of lists of the .parquet file, to read; needed "
+        "only if there are several",
     )
 
 
-def _add_common(parser):
+def _add_overwrite_and_quiet(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--overwrite",
         action="store_true",
-        help="replace results that the folder already holds (default: refuse)",
+        help="replace results that already exist in the output folder",
     )
     parser.add_argument(
         "--quiet",
         action="store_true",
-        help="no progress and no summary; warnings and errors still appear",
+        help="print neither progress nor a summary, only warnings and errors",
     )
 
 
-def _count(text):
+def _choices(names: tuple[str, ...]) -> str:
+    """Return the names in quotes, as "'a', 'b' or 'c'"."""
+    *first, last = (f"'{name}'" for name in names)
+    return f"{', '.join(first)} or {last}"
+
+
+def _positive_integer(text: str) -> int:
     return _integer(text, 1, "an integer of at least 1")
 
 
-def _n_components(text):
+def _n_components(text: str) -> int | str:
     return text if text == "auto" else _integer(text, 1, "an integer of at least 1, or 'auto'")
 
 
-def _seed(text):
+def _random_state(text: str) -> int:
     return _integer(text, 0, "an integer from 0 to 4294967295", 2**32 - 1)
 
 
-def _merge(text):
-    if text not in _MERGES:
-        raise argparse.ArgumentTypeError(f"'{text}' is not one of {', '.join(_MERGES)}")
-    return None if text == "none" else text
+def _merge_cost(text: str) -> str | None:
+    if text == "none":
+        return None
+    if text not in MERGE_COSTS:
+        allowed = ", ".join((*MERGE_COSTS, "none"))
+        raise argparse.ArgumentTypeError(f"'{text}' is not one of {allowed}")
+    return text
 
 
-def _concentration(text):
-    allowed = "'pooled', 'tied', 'free' or a number ≥ 0"
-    return text if text in _CONCENTRATIONS else _number(text, allowed)
+def _concentration(text: str) -> str | float:
+    if text in CONCENTRATIONS:
+        return text
+    return _nonnegative_number(text, "'pooled', 'tied', 'free' or a number ≥ 0")
 
 
-def _tolerance(text):
-    return _number(text, "a number ≥ 0")
+def _tolerance(text: str) -> float:
+    return _nonnegative_number(text, "a number ≥ 0")
 
 
-def _integer(text, least, allowed, most=math.inf):
+def _integer(text: str, lowest: int, allowed: str, highest: float = math.inf) -> int:
+    """Return an integer between two limits, or raise an error that says what is allowed."""
     try:
         number = int(text)
     except ValueError:
         number = -1
-    if not least <= number <= most:
+    if not lowest <= number <= highest:
         raise argparse.ArgumentTypeError(f"'{text}' is not {allowed}")
     return number
 
 
-def _number(text, allowed):
+def _nonnegative_number(text: str, allowed: str) -> float:
+    """Return a finite number ≥ 0, or raise an error that says what is allowed."""
     try:
         number = float(text)
     except ValueError:

@@ -1,7 +1,11 @@
-"""What the command line says of a fit: its clusters as a table, typical texts, scores."""
+"""The summary that `vmfmix fit` prints: a table of clusters, their typical texts, and scores."""
+
+from __future__ import annotations
 
 import shutil
 import textwrap
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -13,21 +17,38 @@ __all__ = [
     "scores",
     "summarize",
     "table",
-    "typical",
+    "typical_texts",
 ]
 
 COLUMNS = (
-    *("cluster", "size", "share", "weight", "concentration", "mean_angle_degrees", "mean_cosine"),
-    *("nearest_cluster", "nearest_cosine"),
+    "cluster",
+    "size",
+    "share",
+    "weight",
+    "concentration",
+    "mean_angle_degrees",
+    "mean_cosine",
+    "nearest_cluster",
+    "nearest_cosine",
 )
 
-_WIDEST = 100
-_NEARLY_EQUAL = 1.05  # largest concentration over the smallest, up to which a range says enough
-_TEXTS = 3
+_MAX_WIDTH = 100
+_MIN_WIDTH = 20  # of a terminal, and of the last column of the table
+_NEARLY_EQUAL = 1.05  # up to this ratio, concentrations are printed as a range, not in a column
+_N_TEXTS = 3
+
+_SCORES = {
+    "accuracy": "accuracy",
+    "NMI": "normalized_mutual_info",
+    "AMI": "adjusted_mutual_info",
+    "ARI": "adjusted_rand",
+    "homogeneity": "homogeneity",
+    "completeness": "completeness",
+}
 
 
-def summarize(model, cosines):
-    """What is known of each cluster.
+def summarize(model: Any, cosines: np.ndarray) -> list[dict[str, Any]]:
+    """Return size, concentration and spread of each cluster.
 
     Parameters
     ----------
@@ -38,35 +59,46 @@ def summarize(model, cosines):
     Returns
     -------
     list of dict
-        For each cluster, and last for the background if there is one, as cluster -1: ``cluster``,
-        ``size`` (rows), ``share`` (of all rows), ``weight`` and ``concentration`` of the component,
-        ``mean_angle_degrees`` and ``mean_cosine`` between rows and mean direction, and
-        ``nearest_cluster`` with ``nearest_cosine`` (the other mean direction that is nearest). None
-        where there is no such thing.
+        One for each cluster, and at the end one for the background (cluster -1) if the model has
+        it, with the keys `COLUMNS`: ``cluster``, ``size`` (rows), ``share`` (of all rows),
+        ``weight`` and ``concentration`` of the component, ``mean_angle_degrees`` and
+        ``mean_cosine`` between rows and mean direction, and ``nearest_cluster`` with
+        ``nearest_cosine`` (the cluster with the nearest mean direction). None where undefined.
     """
-    nearest, between = nearest_means(model, 1)
-    alone = model.n_components_ == 1
+    nearest, nearest_cosines = nearest_means(model, 1)
     angles = np.degrees(np.arccos(cosines))
-    clusters = []
+    clusters: list[dict[str, Any]] = []
     for cluster in range(model.n_components_):
-        own = model.labels_ == cluster
-        values = (
-            *(cluster, int(own.sum()), own.mean()),
-            *(model.weights_[cluster], model.concentrations_[cluster]),
-            *(angles[own].mean(), cosines[own].mean()),
-            *((None, None) if alone else (int(nearest[cluster, 0]), between[cluster, 0])),
+        members = model.labels_ == cluster
+        has_others = model.n_components_ > 1
+        clusters.append(
+            {
+                "cluster": cluster,
+                "size": int(members.sum()),
+                "share": members.mean(),
+                "weight": model.weights_[cluster],
+                "concentration": model.concentrations_[cluster],
+                "mean_angle_degrees": angles[members].mean(),
+                "mean_cosine": cosines[members].mean(),
+                "nearest_cluster": int(nearest[cluster, 0]) if has_others else None,
+                "nearest_cosine": nearest_cosines[cluster, 0] if has_others else None,
+            }
         )
-        clusters.append(dict(zip(COLUMNS, values)))
     if model.background:
-        own = model.labels_ == -1
-        weight = model.background_weight_
-        values = (-1, int(own.sum()), own.mean(), weight, 0.0, None, None, None, None)
-        clusters.append(dict(zip(COLUMNS, values)))
+        members = model.labels_ == -1
+        background = {
+            "cluster": -1,
+            "size": int(members.sum()),
+            "share": members.mean(),
+            "weight": model.background_weight_,
+            "concentration": 0.0,
+        }
+        clusters.append(dict.fromkeys(COLUMNS) | background)
     return clusters
 
 
-def typical(labels, cosines, texts):
-    """The texts of each cluster that are nearest to its mean direction.
+def typical_texts(labels: np.ndarray, cosines: np.ndarray, texts: Sequence[str]) -> list[list[str]]:
+    """Return the texts of each cluster that are nearest to its mean direction.
 
     Parameters
     ----------
@@ -76,22 +108,26 @@ def typical(labels, cosines, texts):
     Returns
     -------
     list of list of str
-        At most three different texts for each cluster, nearest first, each in one line.
+        Up to three different texts for each cluster, nearest first, each in one line.
     """
-    nearest = []
+    typical = []
     for cluster in range(labels.max() + 1):
         rows = np.flatnonzero(labels == cluster)
-        chosen: dict = {}
+        distinct: dict[str, None] = {}
         for row in rows[np.argsort(-cosines[rows], kind="stable")]:
-            chosen[_printable(texts[row])] = None
-            if len(chosen) == _TEXTS:
+            distinct[_printable(texts[row])] = None
+            if len(distinct) == _N_TEXTS:
                 break
-        nearest.append(list(chosen))
-    return nearest
+        typical.append(list(distinct))
+    return typical
 
 
-def table(model, clusters, texts=None):
-    """Clusters as text for a terminal, largest first.
+def table(
+    model: Any, clusters: Sequence[dict[str, Any]], texts: Sequence[Sequence[str]] | None = None
+) -> str:
+    """Return a title and a table of the clusters, the largest first, as text for a terminal.
+
+    It is laid out here and not by rich, which is optional: the output must be the same without it.
 
     Parameters
     ----------
@@ -99,116 +135,126 @@ def table(model, clusters, texts=None):
     clusters : list of dict
         From `summarize`.
     texts : list of list of str, default=None
-        From `typical`; None: the nearest other cluster stands in their place.
+        From `typical_texts`. If None, the last column is the nearest cluster instead.
 
     Returns
     -------
     str
-        As wide as the terminal, and at most 100 columns. Concentrations have a column where they
-        differ by more than 5 %, and are named above it where they do not.
+        As wide as the terminal, up to 100 columns. Concentrations have a column if they differ by
+        more than 5 %; otherwise the title gives their range.
     """
-    concentrations = [f"{value:.1f}" for value in model.concentrations_]
-    shared = _range(model.concentrations_)
-    differ = shared is None
-    head = ["cluster", "size", "share", *(["concentration"] if differ else []), "mean angle"]
-    last = "most typical texts" if texts else "nearest other cluster (cosine)"
-    lines = [[*head, last]]
+    concentration_range = _range(model.concentrations_)
+    columns = {"cluster": "cluster", "size": "size", "share": "share"}
+    if concentration_range is None:
+        columns["concentration"] = "concentration"
+    columns["mean_angle_degrees"] = "mean angle"
+    last_column = "most typical texts" if texts else "nearest cluster (cosine)"
+    lines = [[*columns.values(), last_column]]
     for row in sorted(clusters, key=lambda row: (row["cluster"] < 0, -row["size"])):
-        cluster = row["cluster"]
-        cells = [str(cluster), str(row["size"]), f"{row['share']:.1%}"]
-        if cluster < 0:
-            cells += [""] * (len(head) - len(cells))
-            lines.append([*cells, "background: rows near no cluster"])
-            continue
-        cells += concentrations[cluster : cluster + 1] if differ else []
-        cells.append(f"{row['mean_angle_degrees']:.0f}°")
-        if texts:
-            first, *others = texts[cluster]
-            lines += [[*cells, first], *([*[""] * len(cells), text] for text in others)]
-        elif row["nearest_cluster"] is not None:
-            lines.append([*cells, f"{row['nearest_cluster']} ({row['nearest_cosine']:.2f})"])
-        else:
+        cells = [_cell(row, column) for column in columns]
+        if row["cluster"] < 0:
+            lines.append([*cells, "background (rows in no cluster)"])
+        elif texts:
+            first, *others = texts[row["cluster"]]
+            lines.append([*cells, first])
+            lines += [[*[""] * len(cells), text] for text in others]
+        elif row["nearest_cluster"] is None:
             lines.append([*cells, ""])
-    title = textwrap.fill(_title(model, shared), _width())
+        else:
+            lines.append([*cells, f"{row['nearest_cluster']} ({row['nearest_cosine']:.2f})"])
+    title = textwrap.fill(_title(model, concentration_range), _width())
     return f"{title}\n\n{_aligned(lines)}"
 
 
-def _title(model, shared):
-    """How many clusters of what, how that number came about, and the concentration they share."""
-    parts = [
-        f"{_counted(model.n_components_, 'cluster')}{_found(model)} in "
-        f"{_counted(len(model.labels_), 'row')} of {model.n_features_in_} numbers",
-        *([f"concentration {shared}"] if shared else []),
-        f"{'converged' if model.converged_ else 'stopped'} after "
-        f"{_counted(model.n_iter_, 'iteration')}",
-    ]
+def scores(known_labels: Sequence[str], labels: np.ndarray, source: str) -> str:
+    """Return scores against known labels as two lines of text.
+
+    Parameters
+    ----------
+    known_labels : list of str
+    labels : ndarray of shape (n_samples,)
+    source : str
+        Name of the file of known labels.
+
+    Returns
+    -------
+    str
+    """
+    report = clustering_report(known_labels, labels)
+    numbers = ", ".join(f"{short} {report[name]:.3f}" for short, name in _SCORES.items())
+    n_classes = _counted(report["n_classes"], "class", "classes")
+    return f"Compared with {source} ({n_classes}):\n{numbers}"
+
+
+def _cell(row: dict[str, Any], column: str) -> str:
+    """Return a number as the table shows it; the background has neither angle nor concentration."""
+    if column in ("cluster", "size"):
+        return str(row[column])
+    if column == "share":
+        return f"{row[column]:.1%}"
+    if row["cluster"] < 0:
+        return ""
+    return f"{row[column]:.1f}" if column == "concentration" else f"{row[column]:.0f}°"
+
+
+def _title(model: Any, concentration_range: str | None) -> str:
+    """Return a sentence on the fit: clusters, rows, concentrations and convergence."""
+    n_clusters = _counted(model.n_components_, "cluster")
+    n_rows = _counted(len(model.labels_), "row")
+    parts = [f"{n_clusters}{_origin(model)} in {n_rows} of {model.n_features_in_} numbers"]
+    if concentration_range is not None:
+        parts.append(f"concentration {concentration_range}")
+    outcome = "converged" if model.converged_ else "stopped"
+    parts.append(f"{outcome} after {_counted(model.n_iter_, 'iteration')}")
     return ", ".join(parts)
 
 
-def _found(model):
-    """Where the number of clusters is from, unless it was given."""
+def _origin(model: Any) -> str:
+    """Return how the number of clusters was estimated; nothing if it was given."""
     if model.n_components != "auto":
         return ""
     n_start = model.merge_history_.n_components_init
-    return f" (found by merging {n_start})" if n_start > model.n_components_ else " (found)"
+    if n_start > model.n_components_:
+        return f" (number estimated by merging {n_start} components)"
+    return " (number estimated)"
 
 
-def _range(concentrations):
-    """Nearly equal concentrations in words; None where they differ, or there are none."""
+def _range(concentrations: np.ndarray) -> str | None:
+    """Return nearly equal concentrations as a range; None if they differ, or there are none."""
     if len(concentrations) == 0:
         return None
-    least, most = concentrations.min(), concentrations.max()
-    if f"{least:.1f}" == f"{most:.1f}":
-        return f"{least:.1f}"
-    return f"{least:.1f} to {most:.1f}" if most <= _NEARLY_EQUAL * least else None
+    lowest, highest = concentrations.min(), concentrations.max()
+    if f"{lowest:.1f}" == f"{highest:.1f}":
+        return f"{lowest:.1f}"
+    if highest > _NEARLY_EQUAL * lowest:
+        return None
+    return f"{lowest:.1f} to {highest:.1f}"
 
 
-def _aligned(lines):
-    """Cells in columns, right-aligned but the last one, which is cut where there is no room."""
+def _aligned(lines: Sequence[Sequence[str]]) -> str:
+    """Return cells in right-aligned columns; the last is left-aligned and cut to the width."""
     widths = [max(map(len, column)) for column in zip(*(line[:-1] for line in lines))]
-    room = max(20, _width() - sum(widths) - 2 * len(widths))
+    last_width = max(_MIN_WIDTH, _width() - sum(widths) - 2 * len(widths))
     aligned = []
     for line in lines:
-        cells = [cell.rjust(size) for cell, size in zip(line, widths)]
-        last = line[-1] if len(line[-1]) <= room else line[-1][: room - 1].rstrip() + "…"
+        cells = [cell.rjust(width) for cell, width in zip(line, widths)]
+        last = line[-1]
+        if len(last) > last_width:
+            last = last[: last_width - 1].rstrip() + "…"
         aligned.append("  ".join([*cells, last]).rstrip())
     return "\n".join(aligned)
 
 
-def _width():
-    return max(20, min(_WIDEST, shutil.get_terminal_size((_WIDEST, 24)).columns))
+def _width() -> int:
+    columns = shutil.get_terminal_size((_MAX_WIDTH, 24)).columns
+    return max(_MIN_WIDTH, min(_MAX_WIDTH, columns))
 
 
-def scores(known, labels):
-    """Scores against known labels, in two lines of text.
-
-    Parameters
-    ----------
-    known : list of str
-    labels : ndarray of shape (n_samples,)
-
-    Returns
-    -------
-    str
-    """
-    report = clustering_report(known, labels)
-    names = {
-        "accuracy": "accuracy",
-        "NMI": "normalized_mutual_info",
-        "AMI": "adjusted_mutual_info",
-        "ARI": "adjusted_rand",
-        "homogeneity": "homogeneity",
-        "completeness": "completeness",
-    }
-    numbers = ", ".join(f"{short} {report[name]:.3f}" for short, name in names.items())
-    return f"{_counted(report['n_classes'], 'class')}:\n{numbers}"
+def _counted(number: int, singular: str, plural: str | None = None) -> str:
+    """Return a number and its noun, such as "1 cluster" or "2 clusters"."""
+    return f"{number} {singular if number == 1 else plural or f'{singular}s'}"
 
 
-def _counted(number, name):
-    plural = f"{name}es" if name.endswith("s") else f"{name}s"
-    return f"{number} {name if number == 1 else plural}"
-
-
-def _printable(text):
-    """Text in one line, without what would move the cursor."""
+def _printable(text: str) -> str:
+    """Return a text as one line, without control characters, which could move the cursor."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())

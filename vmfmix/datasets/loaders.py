@@ -1,8 +1,11 @@
-"""Data to try things on: mixtures with known truth, and real sentence embeddings."""
+"""The SNIPS sentence embeddings, and samples of mixtures with known parameters."""
 
 from importlib.resources import files
+from typing import Any, Literal, overload
 
 import numpy as np
+import numpy.typing as npt
+from numpy.typing import NDArray
 from sklearn.utils import Bunch, check_random_state
 
 from vmfmix.distribution import sample
@@ -10,11 +13,19 @@ from vmfmix.distribution import sample
 __all__ = ["load_snips", "make_vmf_mixture"]
 
 
-def load_snips(*, return_X_y=False):
-    """Embeddings of 3 500 short requests to a voice assistant, in seven intents.
+@overload
+def load_snips(*, return_X_y: Literal[False] = False) -> Bunch: ...
 
-    The sentences are a part of the SNIPS natural language understanding benchmark [1]_ (CC0 1.0),
-    embedded with all-MiniLM-L6-v2. They come with the package; nothing is downloaded.
+
+@overload
+def load_snips(*, return_X_y: Literal[True]) -> tuple[NDArray[np.float32], NDArray[np.int64]]: ...
+
+
+def load_snips(*, return_X_y: bool = False) -> Any:
+    """Load embeddings of 3500 short requests to a voice assistant, in seven intents.
+
+    The sentences are part of the SNIPS natural language understanding benchmark [1]_ (CC0 1.0),
+    embedded with all-MiniLM-L6-v2. They are included in the package; nothing is downloaded.
 
     Parameters
     ----------
@@ -24,18 +35,18 @@ def load_snips(*, return_X_y=False):
     Returns
     -------
     sklearn.utils.Bunch or tuple of ndarray
-        With the fields
+        A bunch with these fields, or only two arrays if `return_X_y`.
 
         data : ndarray of shape (3500, 384), float32
             Sentence embeddings, rows of unit length.
         target : ndarray of shape (3500,), int64
-            Intents as numbers from 0 to 6.
+            Intents as integers from 0 to 6.
         target_names : ndarray of shape (7,), str
             Names of the intents.
         texts : ndarray of shape (3500,), str
             The sentences.
         DESCR : str
-            What the data are, where they come from, and their licence.
+            Description of the data, with their source and license.
 
     References
     ----------
@@ -57,7 +68,7 @@ def load_snips(*, return_X_y=False):
         target = stored["target"].astype(np.int64)
         target_names = stored["target_names"]
         texts = np.array(stored["texts"].tobytes().decode("utf-8").split("\0"))
-    data /= np.linalg.norm(data, axis=1, keepdims=True)  # stored as float16
+    data /= np.linalg.norm(data, axis=1, keepdims=True)  # rounding to float16 changed their length
     if return_X_y:
         return data, target
     return Bunch(
@@ -70,22 +81,22 @@ def load_snips(*, return_X_y=False):
 
 
 def make_vmf_mixture(
-    n_samples=1000,
-    n_features=16,
-    n_components=8,
+    n_samples: int = 1000,
+    n_features: int = 16,
+    n_components: int = 8,
     *,
-    concentration=50.0,
-    weights=None,
-    means=None,
-    background=0.0,
-    dtype=np.float64,
-    random_state=None,
-    return_parameters=False,
-):
-    r"""Rows drawn from a von Mises-Fisher mixture whose parameters are known.
+    concentration: npt.ArrayLike = 50.0,
+    weights: npt.ArrayLike | None = None,
+    means: npt.ArrayLike | None = None,
+    background: float = 0.0,
+    dtype: npt.DTypeLike = np.float64,
+    random_state: int | np.random.RandomState | None = None,
+    return_parameters: bool = False,
+) -> tuple[Any, ...]:
+    r"""Draw rows from a von Mises-Fisher mixture with known parameters.
 
-    Each row comes from the uniform law on the sphere with probability `background`, and otherwise
-    from component :math:`k` with probability :math:`w_k`:
+    Each row comes from the uniform distribution on the sphere with probability :math:`b`
+    (`background`), and otherwise from component :math:`k` with probability :math:`w_k`:
 
     .. math:: p(x) = b\,f(x; \cdot, 0) + (1 - b) \sum_k w_k f(x; \mu_k, \kappa_k)
 
@@ -94,21 +105,21 @@ def make_vmf_mixture(
     n_samples : int, default=1000
         Number of rows.
     n_features : int, default=16
-        Dimension of the space, at least 2. Not used if `means` are given.
+        Dimension of the space, at least 2. Ignored if `means` is given.
     n_components : int, default=8
-        Number of components. Not used if `means` are given.
+        Number of components. Ignored if `means` is given.
     concentration : float or array-like of shape (n_components,), default=50.0
-        Concentration of every component, or of each; 0 is the uniform law.
+        One concentration for all components, or one for each; 0 is the uniform distribution.
     weights : array-like of shape (n_components,), default=None
-        Shares of the components, scaled to sum to 1; None means equal shares.
+        Weights of the components, scaled to sum to 1; None means equal weights.
     means : array-like of shape (n_components, n_features), default=None
-        Mean directions, scaled to unit length; None means directions drawn uniformly.
+        Mean directions, scaled to unit length; None means uniformly random directions.
     background : float, default=0.0
-        Share of uniform rows, at least 0 and below 1. They are labeled -1.
+        Probability of a uniform row, at least 0 and below 1. Uniform rows have the label -1.
     dtype : dtype, default=numpy.float64
         Floating-point type of the rows.
     random_state : int, RandomState instance or None, default=None
-        Determines the draws; pass an int for the same rows on every call.
+        Seed or generator; pass an int for the same rows on every call.
     return_parameters : bool, default=False
         If True, return the parameters as well.
 
@@ -117,11 +128,16 @@ def make_vmf_mixture(
     X : ndarray of shape (n_samples, n_features)
         Rows of unit length, in random order.
     y : ndarray of shape (n_samples,), int64
-        Component of each row; -1 for background.
+        Component of each row; -1 for the background.
     parameters : sklearn.utils.Bunch
         ``weights`` (n_components,), summing to 1 without the background, ``means``
         (n_components, n_features), ``concentrations`` (n_components,) and ``background``.
         Only if `return_parameters`.
+
+    Raises
+    ------
+    ValueError
+        If a parameter has a wrong shape or is out of range.
 
     Examples
     --------
@@ -132,73 +148,80 @@ def make_vmf_mixture(
     """
     rng = _generator(random_state)
     if means is None:
-        _require_integer("n_features", n_features, 2)
-        _require_integer("n_components", n_components, 1)
-        means = sample(_pole(n_features), 0.0, n_components, rng=rng)
+        _validate_integer("n_features", n_features, 2)
+        _validate_integer("n_components", n_components, 1)
+        directions = sample(_first_axis(n_features), 0.0, n_components, rng=rng)
     else:
-        means = _unit_rows(means)
-    n_components, n_features = means.shape
-    _require_integer("n_samples", n_samples, 1)
+        directions = _unit_rows(means)
+    n_components, n_features = directions.shape
+    _validate_integer("n_samples", n_samples, 1)
     concentrations = _one_per_component("concentration", concentration, n_components)
-    weights = _one_per_component("weights", 1.0 if weights is None else weights, n_components)
-    if not weights.any():
+    shares = _one_per_component("weights", 1.0 if weights is None else weights, n_components)
+    if not shares.any():
         raise ValueError("weights are all 0; give at least one component a positive weight.")
-    weights = weights / weights.sum()
+    shares = shares / shares.sum()
     if not 0 <= background < 1:
-        raise ValueError(f"background={background} is not a share; pass 0 or more, but below 1.")
+        raise ValueError(
+            f"background={background} is not allowed; pass a number of at least 0 and below 1."
+        )
 
-    # The background is one more law in front: concentration 0, label -1.
-    shares = np.r_[background, (1 - background) * weights]
-    sizes = rng.multinomial(n_samples, shares)
-    laws = zip([means[0], *means], [0.0, *concentrations], sizes)
-    X = np.concatenate([sample(mean, kappa, size, rng=rng) for mean, kappa, size in laws])
+    # The background is one more component in front, with concentration 0 and label -1.
+    probabilities = np.r_[background, (1 - background) * shares]
+    sizes = rng.multinomial(n_samples, probabilities)
+    components = zip([directions[0], *directions], [0.0, *concentrations], sizes)
+    X = np.concatenate([sample(mean, kappa, size, rng=rng) for mean, kappa, size in components])
     y = np.repeat(np.arange(-1, n_components), sizes)
     order = rng.permutation(n_samples)
     X, y = X[order].astype(dtype, copy=False), y[order]
     if not return_parameters:
         return X, y
     parameters = Bunch(
-        weights=weights, means=means, concentrations=concentrations, background=float(background)
+        weights=shares,
+        means=directions,
+        concentrations=concentrations,
+        background=float(background),
     )
     return X, y, parameters
 
 
-def _generator(random_state):
-    """NumPy Generator seeded by a random state in scikit-learn's sense."""
+def _generator(random_state: int | np.random.RandomState | None) -> np.random.Generator:
+    """Return a NumPy Generator seeded by a `random_state` of scikit-learn."""
     return np.random.default_rng(check_random_state(random_state).randint(2**31 - 1, size=4))
 
 
-def _pole(n_features):
-    """First unit vector: any direction serves as the mean of the uniform law."""
-    return np.eye(1, n_features)[0]
+def _first_axis(n_features: int) -> NDArray[np.float64]:
+    """Return the first unit vector, to serve as the arbitrary mean of a uniform distribution."""
+    return np.eye(1, n_features).ravel()
 
 
-def _require_integer(name, value, least):
-    if not isinstance(value, (int, np.integer)) or value < least:
-        raise ValueError(f"{name}={value!r} is not allowed; pass an integer of at least {least}.")
+def _validate_integer(name: str, value: object, minimum: int) -> None:
+    """Raise ValueError if a value is not an integer of at least `minimum`."""
+    if not isinstance(value, (int, np.integer)) or value < minimum:
+        raise ValueError(f"{name}={value!r} is not allowed; pass an integer of at least {minimum}.")
 
 
-def _unit_rows(means):
-    means = np.asarray(means, dtype=np.float64)
-    if means.ndim != 2 or means.shape[0] < 1 or means.shape[1] < 2:
+def _unit_rows(means: npt.ArrayLike) -> NDArray[np.float64]:
+    """Return mean directions scaled to unit length, or raise ValueError if that is impossible."""
+    rows = np.asarray(means, dtype=np.float64)
+    if rows.ndim != 2 or rows.shape[0] < 1 or rows.shape[1] < 2:
         raise ValueError(
-            f"means has shape {means.shape}; pass (n_components, n_features) with at least "
+            f"means has shape {rows.shape}; pass (n_components, n_features) with at least "
             "one component and two features."
         )
-    lengths = np.linalg.norm(means, axis=1, keepdims=True)
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     if not (np.isfinite(lengths).all() and lengths.all()):
-        raise ValueError("means has a row without a direction; make every row finite and not 0.")
-    return means / lengths
+        raise ValueError("means has a row without a direction; make every row finite and nonzero.")
+    return np.asarray(rows / lengths)
 
 
-def _one_per_component(name, values, n_components):
-    """Values as floats, one per component, all finite and not negative."""
-    values = np.asarray(values, dtype=np.float64)
-    if values.shape not in {(), (n_components,)}:
+def _one_per_component(name: str, values: npt.ArrayLike, n_components: int) -> NDArray[np.float64]:
+    """Return one float per component, or raise ValueError if one is negative or not finite."""
+    numbers = np.asarray(values, dtype=np.float64)
+    if numbers.shape not in {(), (n_components,)}:
         raise ValueError(
-            f"{name} has shape {values.shape} for {n_components} components; "
+            f"{name} has shape {numbers.shape} for {n_components} components; "
             "pass one number, or one per component."
         )
-    if not (np.isfinite(values).all() and (values >= 0).all()):
+    if not (np.isfinite(numbers).all() and (numbers >= 0).all()):
         raise ValueError(f"{name} has a negative or non-finite value; pass values of at least 0.")
-    return np.broadcast_to(values, (n_components,)).copy()
+    return np.broadcast_to(numbers, (n_components,)).copy()

@@ -1,4 +1,4 @@
 """Embeddings and clusters learned together: needs torch, Lightning and kornia.
 
-pip install 'vmfmix[deep]'
+Install these with ``pip install ".[deep]"`` in a clone of the repository.
 """

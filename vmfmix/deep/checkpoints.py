@@ -7,7 +7,7 @@ import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from vmfmix.storage import archives
-from vmfmix.storage.files import atomic_file
+from vmfmix.storage.writing import atomic_file
 
 # What Lightning and a method need to go on.
 _NEEDED = {

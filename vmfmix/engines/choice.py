@@ -2,6 +2,7 @@
 
 import sys
 
+from vmfmix._install import install_hint
 from vmfmix.engines.base import RowSource
 
 
@@ -114,7 +115,7 @@ def choose_engine(
             from vmfmix.engines.torch_device import TorchEngine
         except ModuleNotFoundError as error:
             raise ImportError(
-                f"device={device!r} needs torch: pip install 'vmfmix[torch]', or pass device=None."
+                f"device={device!r} needs torch; {install_hint('torch')}, or pass device=None."
             ) from error
         return TorchEngine(
             X, sample_weight=sample_weight, center=center, block_size=block_size, device=device

@@ -22,7 +22,7 @@ from vmfmix.model.matrices import as_array
 from vmfmix.model.statistics import ConcentrationPrior, FloatArray, MixtureParameters
 from vmfmix.storage.archives import read_arrays
 from vmfmix.storage.arrays import named_arrays, restore_matrices
-from vmfmix.storage.files import atomic_file, validate_writable
+from vmfmix.storage.writing import atomic_file, validate_writable
 
 _FORMAT = 3
 _SAMPLED_ROWS = 32  # first rows that are compared with those of the file, beside the mean of all

@@ -1,6 +1,7 @@
-"""What is in the clusters: tables of clusters, typical rows, outliers, and labels that look wrong.
+"""Inspection of clusters: tables, typical rows, outliers and possible label errors.
 
-Tables are DataFrames where pandas is installed, and else dicts of arrays of the same columns.
+Tables are DataFrames where pandas is installed, and otherwise dicts of arrays with the same
+columns.
 """
 
 from vmfmix.inspection.clusters import (
@@ -9,10 +10,10 @@ from vmfmix.inspection.clusters import (
     exemplars,
     merge_tree,
     neighbors,
-    outliers,
     principal_plane,
 )
 from vmfmix.inspection.labels import compare, label_issues
+from vmfmix.inspection.outlier_detection import outliers
 from vmfmix.inspection.words import typical_words
 
 __all__ = [

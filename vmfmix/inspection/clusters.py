@@ -1,40 +1,51 @@
-"""What is in the clusters: their sizes, typical rows, neighbors, and rows far out."""
+"""Tables of the clusters, their typical rows and nearest clusters, and cosines of their rows."""
 
 import itertools
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.optimize import brentq
-from scipy.special import gammaincc, gammaincinv
+from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import normalize
 from sklearn.utils.validation import check_is_fitted
 
-from vmfmix.inspection.tables import table
+from vmfmix.inspection.fitted_model import FittedMixture, RowsLike
+from vmfmix.inspection.tables import Table, as_table
 
 _ROWS_PER_BLOCK = 16384  # so that memory is not n_samples × n_components
-_LOW = 0.1  # quantile of distances which, with the median, tells their law
 
 
-def describe(model, X):
-    """A table of the clusters.
+def describe(model: FittedMixture, X: RowsLike) -> Table:
+    """Return a table of the clusters.
 
     Parameters
     ----------
     model : VMFMixture
-        Fitted.
+        Fitted model.
     X : {array-like, CSR matrix} of shape (n_samples, n_features)
         Rows to describe the clusters by, usually those of the fit.
 
     Returns
     -------
     DataFrame, or dict of ndarray
-        For each cluster ``cluster``, ``size`` (rows), ``weight`` and ``concentration`` of the
-        component, ``radius`` (mean angle between rows and mean direction, in degrees),
-        ``nearest_cluster`` and ``nearest_cosine`` (the other mean direction that is nearest; -1 and
-        NaN where there is none), and ``silhouette`` (mean over its rows of (b − a) / max(a, b) with
-        a and b the distances 1 − cosine to the own mean direction and the nearest other one; the
-        simplified silhouette of [1]_). NaN for clusters without rows.
+        One row per cluster, with these columns. Means over rows are NaN for clusters without rows.
+
+        cluster : int
+            Number of the cluster.
+        size : int
+            Number of its rows.
+        weight, concentration : float
+            Parameters of the component.
+        radius : float
+            Mean angle between its rows and its mean direction, in degrees.
+        nearest_cluster : int
+            The cluster with the nearest mean direction, -1 if there is no other cluster.
+        nearest_cosine : float
+            Cosine of the two mean directions, NaN if there is no other cluster.
+        silhouette : float
+            Mean over its rows of (b − a) / max(a, b), where a and b are the distances 1 − cosine
+            to the mean directions of its own and of the nearest other cluster: the simplified
+            silhouette of [1]_.
 
     References
     ----------
@@ -55,18 +66,16 @@ def describe(model, X):
     labels = model.predict(X)
     own, other = cosines_of_rows(model, X, labels)
     silhouettes = np.nan_to_num((own - other) / np.maximum(1.0 - own, 1.0 - other))
+    angles = np.degrees(np.arccos(np.clip(own, -1.0, 1.0)))
     n_clusters = model.n_components_
-    with np.errstate(invalid="ignore"):
-        sizes = np.bincount(labels[labels >= 0], minlength=n_clusters)
-
-        def mean_of(values):
-            known = labels >= 0
-            return np.bincount(labels[known], values[known], n_clusters) / sizes
-
-        radius = mean_of(np.degrees(np.arccos(np.clip(own, -1.0, 1.0))))
-        silhouette = mean_of(silhouettes)
+    in_clusters = labels >= 0
+    members = labels[in_clusters]
+    sizes = np.bincount(members, minlength=n_clusters)
+    with np.errstate(invalid="ignore"):  # 0 / 0 for clusters without rows
+        radius = np.bincount(members, angles[in_clusters], n_clusters) / sizes
+        silhouette = np.bincount(members, silhouettes[in_clusters], n_clusters) / sizes
     nearest, cosines = nearest_means(model, 1)
-    return table(
+    return as_table(
         cluster=np.arange(n_clusters),
         size=sizes,
         weight=model.weights_,
@@ -78,19 +87,22 @@ def describe(model, X):
     )
 
 
-def exemplars(model, X, n_exemplars=5):
-    """Rows that are nearest to the mean direction of their cluster.
+def exemplars(model: FittedMixture, X: RowsLike, n_exemplars: int = 5) -> NDArray[np.int64]:
+    """Return the rows that are nearest to the mean direction of their cluster.
 
     Parameters
     ----------
     model : VMFMixture
+        Fitted model.
     X : {array-like, CSR matrix} of shape (n_samples, n_features)
+        Rows to choose from.
     n_exemplars : int, default=5
+        Number of rows per cluster.
 
     Returns
     -------
     ndarray of shape (n_components, n_exemplars), int
-        Numbers of rows of `X`, nearest first; -1 where a cluster has fewer.
+        Indices of rows of `X`, nearest first; -1 where a cluster has fewer rows.
 
     Examples
     --------
@@ -110,81 +122,95 @@ def exemplars(model, X, n_exemplars=5):
     return nearest_rows(labels, own, model.n_components_, n_exemplars)
 
 
-def nearest_rows(labels, cosines, n_clusters, number):
-    """The rows of each cluster with the largest cosines, nearest first.
+def nearest_rows(
+    labels: np.ndarray, cosines: np.ndarray, n_clusters: int, n_rows: int
+) -> NDArray[np.int64]:
+    """Return the rows of each cluster with the largest cosines, nearest first.
 
     Parameters
     ----------
-    labels, cosines : ndarray of shape (n_samples,)
-    n_clusters, number : int
+    labels : ndarray of shape (n_samples,), int
+        Cluster of each row; rows of the background, -1, are left out.
+    cosines : ndarray of shape (n_samples,)
+        Cosine of each row with the mean direction of its cluster.
+    n_clusters : int
+        Number of clusters.
+    n_rows : int
+        Number of rows per cluster.
 
     Returns
     -------
-    ndarray of shape (n_clusters, number), int
-        -1 where a cluster has fewer rows.
+    ndarray of shape (n_clusters, n_rows), int
+        Indices of rows; -1 where a cluster has fewer rows.
     """
-    chosen = np.full((n_clusters, number), -1)
-    known = np.flatnonzero(labels >= 0)
-    order = known[np.lexsort((-cosines[known], labels[known]))]
+    chosen = np.full((n_clusters, n_rows), -1)
+    in_clusters = np.flatnonzero(labels >= 0)
+    order = in_clusters[np.lexsort((-cosines[in_clusters], labels[in_clusters]))]
     starts = np.searchsorted(labels[order], np.arange(n_clusters + 1))
     for cluster, (start, end) in enumerate(itertools.pairwise(starts)):
-        nearest = order[start : min(end, start + number)]
+        nearest = order[start : min(end, start + n_rows)]
         chosen[cluster, : len(nearest)] = nearest
     return chosen
 
 
-def principal_plane(X):
-    """Unit rows in the plane of their first two principal components.
+def principal_plane(X: RowsLike) -> np.ndarray:
+    """Project unit rows onto the plane of their first two principal components.
 
     Parameters
     ----------
     X : {array-like, CSR matrix} of shape (n_samples, n_features)
+        Rows, scaled to unit length before the projection.
 
     Returns
     -------
     ndarray of shape (n_samples, 2)
+        Coordinates in the plane; zeros for components that do not exist, as with one row.
     """
     rows = normalize(X)
     n_components = min(2, *rows.shape)
-    # One row, or rows that are all the same, have shares of no variance, which nobody asks for.
+    # Equal rows have no variance, so their explained variance ratios, not used here, are 0 / 0.
     with np.errstate(divide="ignore", invalid="ignore"):
         plane = PCA(n_components, random_state=0).fit_transform(rows)
     return np.pad(plane, ((0, 0), (0, 2 - n_components)))
 
 
-def neighbors(model, n_neighbors=5):
-    """The clusters that are nearest to each cluster.
+def neighbors(model: FittedMixture, n_neighbors: int = 5) -> Table:
+    """Return a table of the clusters that are nearest to each cluster.
 
     Parameters
     ----------
     model : VMFMixture
+        Fitted model.
     n_neighbors : int, default=5
+        Number of other clusters per cluster, at most.
 
     Returns
     -------
     DataFrame, or dict of ndarray
-        ``cluster``, ``neighbor`` and the ``cosine`` of their mean directions, nearest first.
+        Columns ``cluster``, ``neighbor`` and ``cosine`` (of their mean directions), nearest
+        neighbor first.
     """
     check_is_fitted(model)
     nearest, cosines = nearest_means(model, n_neighbors)
-    cluster = np.repeat(np.arange(model.n_components_), nearest.shape[1])
-    return table(cluster=cluster, neighbor=nearest.ravel(), cosine=cosines.ravel())
+    clusters = np.repeat(np.arange(model.n_components_), nearest.shape[1])
+    return as_table(cluster=clusters, neighbor=nearest.ravel(), cosine=cosines.ravel())
 
 
-def merge_tree(model):
-    """What merged with what on the way to one cluster, or to the number that was asked for.
+def merge_tree(model: FittedMixture) -> Table:
+    """Return a table of the merges of a fit.
 
     Parameters
     ----------
     model : VMFMixture
-        Fitted with merging.
+        Model fitted with merging, which went down to one cluster where the number of clusters was
+        estimated, and else to the number asked for.
 
     Returns
     -------
     DataFrame, or dict of ndarray
-        A row for each merge: ``n_components`` (that were left after it), ``one`` and ``other`` (the
-        nodes that merged, numbered as in `vmfmix.merging.history.MergeHistory`), ``union`` (the
-        node they became), ``cost``.
+        One row per merge, with columns ``n_components`` (number of components after the merge),
+        ``one`` and ``other`` (the merged nodes, numbered as in
+        `vmfmix.merging.history.MergeHistory`), ``union`` (the node they became) and ``cost``.
 
     Raises
     ------
@@ -197,140 +223,103 @@ def merge_tree(model):
             'Nothing was merged in this fit, so there is no tree; fit with n_components="auto".'
         )
     history = model.merge_history_
-    order = np.arange(len(history.costs))
-    return table(
-        n_components=history.n_components_init - 1 - order,
+    merges = np.arange(len(history.costs))
+    return as_table(
+        n_components=history.n_components_init - 1 - merges,
         one=history.children[:, 0],
         other=history.children[:, 1],
-        union=history.n_components_init + order,
+        union=history.n_components_init + merges,
         cost=history.costs,
     )
 
 
-def outliers(model, X, share=0.01):
-    """Rows that are farther from the mean of their cluster than its other rows lead to expect.
-
-    Within a von Mises-Fisher cluster of p + 1 dimensions, 1 − cosine to the mean direction has
-    nearly a gamma law of shape p/2. Here its scale is that of the median of each cluster, and its
-    shape, one for all, that of the ratio of the lowest decile to the median, so that outliers say
-    nothing of either. About this `share` of the rows of clusters without outliers is found too.
+def cosines_of_rows(
+    model: FittedMixture, X: RowsLike, labels: np.ndarray
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return cosines of rows with the mean directions of their own and the nearest other cluster.
 
     Parameters
     ----------
     model : VMFMixture
+        Fitted model.
     X : {array-like, CSR matrix} of shape (n_samples, n_features)
-    share : float, default=0.01
-        Rows with a smaller p-value are outliers.
+        Rows to compare.
+    labels : ndarray of shape (n_samples,), int
+        Clusters that the model predicts for `X`.
 
     Returns
     -------
-    DataFrame, or dict of ndarray
-        ``row`` (number in `X`), ``cluster``, ``cosine`` with its mean direction and ``p_value`` of
-        the outliers, most extreme first. Rows of the background belong to no cluster and are not
-        among them.
-
-    Examples
-    --------
-    >>> from vmfmix import VMFMixture
-    >>> from vmfmix.datasets import make_vmf_mixture
-    >>> from vmfmix.inspection import outliers
-    >>> X, _ = make_vmf_mixture(500, n_features=16, concentration=60.0, random_state=0)
-    >>> X[0] = -X[0]
-    >>> int(outliers(VMFMixture(random_state=0).fit(X), X)["row"][0])
-    0
-    """
-    check_is_fitted(model)
-    if not 0.0 < share < 1.0:
-        raise ValueError(f"share={share} is not allowed; pass a number between 0 and 1.")
-    labels = model.predict(X)
-    cosines, _ = cosines_of_rows(model, X, labels)
-    relative = np.ones(len(labels))  # distance in medians of the cluster
-    for cluster in np.unique(labels[labels >= 0]):
-        own = labels == cluster
-        away = np.maximum(1.0 - cosines[own], 0.0)
-        relative[own] = away / max(np.median(away), np.finfo(np.float32).tiny)
-    ratio = np.quantile(relative[labels >= 0], _LOW) if (labels >= 0).any() else 0.5
-    shape = _shape_of_gamma(ratio)
-    p = gammaincc(shape, relative * gammaincinv(shape, 0.5))
-    found = np.flatnonzero((p < share) & (labels >= 0))
-    found = found[np.argsort(-relative[found], kind="stable")]
-    return table(row=found, cluster=labels[found], cosine=cosines[found], p_value=p[found])
-
-
-def _shape_of_gamma(ratio):
-    """Shape of the gamma law whose lowest decile is this share of its median."""
-
-    def excess(log_shape):
-        shape = np.exp(log_shape)
-        return gammaincinv(shape, _LOW) / gammaincinv(shape, 0.5) - ratio
-
-    least, most = np.log(0.05), np.log(1e5)
-    if excess(most) < 0.0 or excess(least) > 0.0:
-        return float(np.exp(most if excess(most) < 0.0 else least))
-    return float(np.exp(brentq(excess, least, most)))
-
-
-def cosines_of_rows(model, X, labels):
-    """Cosines of rows with the mean direction of their cluster, and with the nearest other.
-
-    Parameters
-    ----------
-    model : VMFMixture
-    X : {array-like, CSR matrix} of shape (n_samples, n_features)
-    labels : ndarray of shape (n_samples,)
-        What the model predicts for `X`.
-
-    Returns
-    -------
-    own, other : ndarray of shape (n_samples,)
-        NaN for rows of the background; -1 where there is no other cluster.
+    own : ndarray of shape (n_samples,)
+        Cosine with the mean direction of the own cluster; NaN for rows of the background.
+    other : ndarray of shape (n_samples,)
+        Cosine with the nearest mean direction of another cluster; NaN for rows of the background,
+        and -1 where there is no other cluster.
     """
     own, other = np.full((2, len(labels)), np.nan)
     for start in range(0, len(labels), _ROWS_PER_BLOCK):
         block = slice(start, start + _ROWS_PER_BLOCK)
         cosines = np.asarray(model.transform(X[block]), dtype=np.float64)
-        known = np.flatnonzero(labels[block] >= 0)
-        mine = labels[block][known]
-        own[block][known] = cosines[known, mine]
-        cosines[known, mine] = -1.0
-        other[block][known] = cosines[known].max(axis=1) if cosines.shape[1] > 1 else -1.0
+        in_clusters = np.flatnonzero(labels[block] >= 0)
+        members = labels[block][in_clusters]
+        own[block][in_clusters] = cosines[in_clusters, members]
+        cosines[in_clusters, members] = -1.0
+        largest = cosines[in_clusters].max(axis=1) if cosines.shape[1] > 1 else -1.0
+        other[block][in_clusters] = largest
     return own, other
 
 
-def assigned_probabilities(model, X, labels):
-    """Posterior probability of the component that each row was given.
+def assigned_probabilities(
+    model: FittedMixture, X: RowsLike, labels: np.ndarray
+) -> NDArray[np.float64]:
+    """Return the posterior probability of the component that each row is assigned to.
 
     Parameters
     ----------
     model : VMFMixture
+        Fitted model.
     X : {array-like, CSR matrix} of shape (n_samples, n_features)
-    labels : ndarray of shape (n_samples,)
-        What the model predicts for `X`.
+        Rows that were assigned.
+    labels : ndarray of shape (n_samples,), int
+        Clusters that the model predicts for `X`.
 
     Returns
     -------
     ndarray of shape (n_samples,)
+        Probabilities between 0 and 1.
     """
-    own = []
+    blocks = []
     for start in range(0, len(labels), _ROWS_PER_BLOCK):
         block = slice(start, start + _ROWS_PER_BLOCK)
-        values = model.predict_proba(X[block])
-        own.append(values[np.arange(len(values)), labels[block]])  # the background's are the last
-    return np.concatenate(own).astype(np.float64)
+        probabilities = model.predict_proba(X[block])
+        # The background has the label -1 and the last column.
+        blocks.append(probabilities[np.arange(len(probabilities)), labels[block]])
+    return np.concatenate(blocks).astype(np.float64)
 
 
-def nearest_means(model, number):
-    """The other clusters that are nearest to each, and cosines of the mean directions.
+def nearest_means(
+    model: FittedMixture, n_neighbors: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return the clusters whose mean directions are nearest to that of each cluster.
+
+    Parameters
+    ----------
+    model : VMFMixture
+        Fitted model.
+    n_neighbors : int
+        Number of other clusters per cluster.
 
     Returns
     -------
-    nearest : ndarray of shape (n_components, number), int
-        Nearest first; fewer columns where there are not so many others.
+    nearest : ndarray of shape (n_components, n_neighbors), int
+        Nearest first; fewer columns where there are fewer other clusters.
     cosines : ndarray of the same shape
+        Cosines of the mean directions.
     """
-    between = model.means_ @ model.means_.T
-    between = np.asarray(between.todense() if sp.issparse(between) else between, dtype=np.float64)
-    np.fill_diagonal(between, -np.inf)
-    number = min(number, len(between) - 1)
-    nearest = np.argsort(-between, axis=1, kind="stable")[:, :number]
-    return nearest, np.take_along_axis(between, nearest, axis=1)
+    products = model.means_ @ model.means_.T
+    if sp.issparse(products):
+        products = products.todense()
+    cosines = np.asarray(products, dtype=np.float64)
+    np.fill_diagonal(cosines, -np.inf)
+    n_neighbors = min(n_neighbors, len(cosines) - 1)
+    nearest = np.argsort(-cosines, axis=1, kind="stable")[:, :n_neighbors]
+    return nearest, np.take_along_axis(cosines, nearest, axis=1)

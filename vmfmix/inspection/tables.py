@@ -1,16 +1,16 @@
-"""Tables of columns, and the places in them that are empty."""
+"""Tables as DataFrames, or as dicts of columns where pandas is not installed."""
+
+from typing import Any, TypeAlias
+
+import numpy as np
+
+Table: TypeAlias = Any  # DataFrame, or dict of ndarray with the same columns
 
 
-def table(**columns):
-    """A DataFrame, or the columns themselves where there is no pandas."""
+def as_table(**columns: np.ndarray) -> Table:
+    """Return the columns as a DataFrame, or as a dict where pandas is not installed."""
     try:
         from pandas import DataFrame
     except ImportError:
         return columns
     return DataFrame(columns)
-
-
-def is_missing(value):
-    """Whether it is None, NaN, or what pandas has for them."""
-    # The NA of pandas is not even different from itself.
-    return value is None or type(value).__name__ == "NAType" or value != value

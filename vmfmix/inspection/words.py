@@ -1,36 +1,52 @@
-"""What the texts of a cluster are about."""
+"""Typical words of the texts of each cluster."""
 
 import itertools
+from collections.abc import Iterable, Sequence
 
 import numpy as np
+import numpy.typing as npt
 import scipy.sparse as sp
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.utils.validation import check_consistent_length
 
-from vmfmix.inspection.tables import is_missing
+from vmfmix.inspection.missing_values import is_missing
+
+_WORD = r"(?u)\b[^\W\d_][\w'’-]+\b"  # a letter first, then at least one more character
 
 
-def typical_words(texts, labels, n_words=5, stop_words="english"):
-    """Words that are frequent in the texts of each cluster and rarer in those of others.
+def typical_words(
+    texts: Sequence[object],
+    labels: npt.ArrayLike,
+    n_words: int = 5,
+    stop_words: str | list[str] | None = "english",
+) -> list[list[str]]:
+    """Return words that are frequent in the texts of each cluster and rarer in other texts.
 
-    A word counts p log(p / q), with p its share of the words of the cluster and q its share of all
-    words: its part in the Kullback-Leibler divergence between the two [1]_.
+    A word scores p log(p / q), where p is its share of the words of the cluster and q its share of
+    all words. This is its term of the Kullback-Leibler divergence between the two distributions of
+    words [1]_.
 
     Parameters
     ----------
     texts : sequence of str
-        What is no string is written as one, and what is missing is empty.
+        Values that are not strings are converted to strings, and missing values to empty strings.
     labels : array-like of shape (n_samples,), int
-        Cluster of each text; texts of cluster -1 are left out.
+        Cluster of each text. Texts of cluster -1 are left out.
     n_words : int, default=5
+        Maximum number of words per cluster.
     stop_words : {"english"}, list of str or None, default="english"
-        Words that say nothing, as in `sklearn.feature_extraction.text.CountVectorizer`.
+        Words to ignore, as in `sklearn.feature_extraction.text.CountVectorizer`.
 
     Returns
     -------
     list of list of str
-        At most `n_words` for each cluster from 0 on, most typical first, in small letters. Clusters
-        without words have none.
+        At most `n_words` words in lower case for each cluster from 0, most typical first. The list
+        of a cluster without words is empty.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many labels as texts.
 
     References
     ----------
@@ -45,34 +61,39 @@ def typical_words(texts, labels, n_words=5, stop_words="english"):
     """
     labels = np.asarray(labels)
     check_consistent_length(texts, labels)
-    texts = as_texts(texts)
-    known = np.flatnonzero(labels >= 0)
+    strings = as_strings(texts)
+    in_clusters = np.flatnonzero(labels >= 0)
     n_clusters = int(labels.max(initial=-1)) + 1
-    counter = CountVectorizer(stop_words=stop_words, token_pattern=r"(?u)\b[^\W\d_][\w'’-]+\b")
+    counter = CountVectorizer(stop_words=stop_words, token_pattern=_WORD)
     try:
-        of_texts = counter.fit_transform([texts[row] for row in known])
+        text_counts = counter.fit_transform([strings[row] for row in in_clusters])
     except ValueError:  # no word in any text
         return [[] for _ in range(n_clusters)]
     words = counter.get_feature_names_out()
-    members = (np.ones(len(known), dtype=np.int64), (labels[known], np.arange(len(known))))
-    of_clusters = sp.csr_array(members, shape=(n_clusters, len(known))) @ of_texts
-    everywhere = of_texts.sum(axis=0).A1 / of_texts.sum()
-    chosen = []
-    for start, end in itertools.pairwise(of_clusters.indptr):
-        places, counts = of_clusters.indices[start:end], of_clusters.data[start:end]
+    n_texts = len(in_clusters)
+    ones = np.ones(n_texts, dtype=np.int64)
+    members = sp.csr_array(
+        (ones, (labels[in_clusters], np.arange(n_texts))), shape=(n_clusters, n_texts)
+    )
+    cluster_counts = members @ text_counts
+    overall_shares = text_counts.sum(axis=0).A1 / text_counts.sum()
+    chosen: list[list[str]] = []
+    for start, end in itertools.pairwise(cluster_counts.indptr):
+        indices, counts = cluster_counts.indices[start:end], cluster_counts.data[start:end]
         shares = counts / max(counts.sum(), 1)
-        parts = shares * np.log(shares / everywhere[places])
-        chosen.append(words[places[np.argsort(-parts, kind="stable")[:n_words]]].tolist())
+        divergences = shares * np.log(shares / overall_shares[indices])
+        best = np.argsort(-divergences, kind="stable")[:n_words]
+        chosen.append(words[indices[best]].tolist())
     return chosen
 
 
-def as_texts(texts):
-    """Texts in the order they come, whatever index a Series has.
+def as_strings(texts: Iterable[object]) -> list[str]:
+    """Return texts as a list of strings, in order of position whatever the index of a Series.
 
     Parameters
     ----------
     texts : iterable
-        What is no string is written as one; what is missing is an empty text.
+        Values that are not strings are converted to strings, and missing values to empty strings.
 
     Returns
     -------

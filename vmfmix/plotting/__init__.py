@@ -1,12 +1,12 @@
-"""Pictures of fits, of clusters, and of images in clusters; they need matplotlib.
+"""Plots of fits, clusters, trainings, and images in clusters; they need matplotlib.
 
-Each function draws on the axes it is given, or on a figure of its own, shows nothing, and returns
-the axes.
+Each function draws on the axes that are passed, or on a new figure, and returns the axes. None of
+them calls ``pyplot.show``.
 """
 
 from vmfmix.plotting.clusters import plot_labels, plot_map, plot_similarity, plot_sizes, plot_sphere
 from vmfmix.plotting.galleries import cluster_gallery, label_issue_gallery
-from vmfmix.plotting.merging import plot_dendrogram, plot_merging, plot_scores
+from vmfmix.plotting.merge_history import plot_dendrogram, plot_merging, plot_scores
 from vmfmix.plotting.training import plot_training
 
 __all__ = [

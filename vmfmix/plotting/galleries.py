@@ -1,35 +1,48 @@
-"""Images in their clusters, and images whose label looks wrong."""
+"""Galleries of images: the images of each cluster, and images with possible label errors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from vmfmix.plotting.axes import axes_for
 
-_GAP = 0.08  # between images, as a share of their width
-_LINE = 0.2  # for a line of text below, as a share of their height
+_GAP = 0.08  # gap between images, as a fraction of their width
+_CAPTION_HEIGHT = 0.2  # height of the text below an image, as a fraction of the image's height
 
 
-def cluster_gallery(images, groups, order=None, names=None, n_rows=10, n_images=10, ax=None):
-    """A row of images for each group: for each cluster, or for each known class.
+def cluster_gallery(
+    images: Any,
+    groups: Any,
+    order: Any = None,
+    names: Sequence[Any] | Mapping[Any, Any] | None = None,
+    n_rows: int = 10,
+    n_images: int = 10,
+    ax: Any = None,
+) -> Any:
+    """Plot one row of images for each group, such as a cluster or a known class.
 
     Parameters
     ----------
     images : array-like of shape (n, height, width[, channels])
-        Bytes, or numbers from 0 to 1.
+        Values of type uint8, or numbers from 0 to 1.
     groups : array-like of shape (n,)
-        Group of each image: ``model.labels_`` for a row of each cluster; known classes for one of
-        each class; clusters of the images of one class to see what the class consists of. Images
-        with -1 are left out.
+        Group of each image. Pass ``model.labels_`` for one row per cluster, known classes for one
+        row per class, or the clusters of the images of a single class to see what it consists of.
+        Images of group -1 are left out.
     order : array-like of shape (n,), default=None
-        In each row, images with the largest numbers come first, such as ``model.probabilities_``;
-        None: as they come.
+        Images of a group are sorted by these numbers, largest first; for example
+        ``model.probabilities_``. If None, the order of `images` is kept.
     names : sequence or dict, default=None
-        What to write beside a group instead of itself.
+        Name of each group, written beside its row. If None, the groups themselves are written.
     n_rows : int, default=10
-        The largest groups are shown, largest first.
+        Maximum number of groups. The largest ones are shown, largest first.
     n_images : int, default=10
-        In a row.
+        Maximum number of images in a row.
     ax : matplotlib.axes.Axes, default=None
-        Where to draw; None: a new figure.
+        Axes to draw on. If None, a new figure is created.
 
     Returns
     -------
@@ -49,60 +62,67 @@ def cluster_gallery(images, groups, order=None, names=None, n_rows=10, n_images=
     >>> len(ax.get_yticklabels())
     10
     """
-    images, groups = _images(images), np.asarray(groups)
+    images, groups = _as_images(images), np.asarray(groups)
     if len(groups) != len(images):
-        raise ValueError(f"There are {len(images)} images and {len(groups)} groups of images.")
+        raise ValueError(
+            f"There are {len(images)} images and {len(groups)} groups; pass one group for each "
+            "image."
+        )
     order = np.zeros(len(images)) if order is None else np.asarray(order, dtype=float)
-    known, sizes = np.unique(groups, return_counts=True)
-    keep = np.array([not _is_noise(group) for group in known], dtype=bool)
-    known, sizes = known[keep], sizes[keep]
-    shown = np.argsort(-sizes, kind="stable")[:n_rows]
+    distinct, sizes = np.unique(groups, return_counts=True)
+    is_cluster = np.array([not _is_background(group) for group in distinct], dtype=bool)
+    distinct, sizes = distinct[is_cluster], sizes[is_cluster]
+    largest = np.argsort(-sizes, kind="stable")[:n_rows]
     rows = []
-    for group in known[shown]:
+    for group in distinct[largest]:
         members = np.flatnonzero(groups == group)
         rows.append(members[np.argsort(-order[members], kind="stable")][:n_images])
     ax = axes_for(ax, "cluster_gallery", (0.8 * n_images + 1.5, 0.8 * len(rows) + 0.5))
-    places = _mosaic(ax, images, rows, n_images)
-    written = [
+    centers = _draw_rows(ax, images, rows, n_images)
+    labels = [
         f"{group if names is None else names[group]} ({size})"
-        for group, size in zip(known[shown].tolist(), sizes[shown])
+        for group, size in zip(distinct[largest].tolist(), sizes[largest])
     ]
-    ax.set_yticks(places, written)
+    ax.set_yticks(centers, labels)
     return ax
 
 
-def label_issue_gallery(images, issues, n_images=20, n_columns=5, ax=None):
-    """The images whose labels are most suspicious, with the given and the suggested label.
+def label_issue_gallery(
+    images: Any, issues: Any, n_images: int = 20, n_columns: int = 5, ax: Any = None
+) -> Any:
+    """Plot the images whose labels are most likely wrong, with the given and the suggested label.
 
     Parameters
     ----------
     images : array-like of shape (n, height, width[, channels])
-        Bytes, or numbers from 0 to 1.
+        Values of type uint8, or numbers from 0 to 1.
     issues : DataFrame or dict of ndarray
-        Of `vmfmix.inspection.label_issues`.
+        From `vmfmix.inspection.label_issues`.
     n_images : int, default=20
+        Maximum number of images, the most suspicious first.
     n_columns : int, default=5
+        Number of images in a row.
     ax : matplotlib.axes.Axes, default=None
-        Where to draw; None: a new figure.
+        Axes to draw on. If None, a new figure is created.
 
     Returns
     -------
     matplotlib.axes.Axes
     """
-    images = _images(images)
+    images = _as_images(images)
     first = np.argsort(np.asarray(issues["rank"]), kind="stable")[:n_images]
     rows = [first[start : start + n_columns] for start in range(0, len(first), n_columns)]
     ax = axes_for(ax, "label_issue_gallery", (1.5 * n_columns, 1.9 * len(rows)))
-    _mosaic(ax, images, rows, n_columns, below=_LINE)
+    _draw_rows(ax, images, rows, n_columns, caption_height=_CAPTION_HEIGHT)
     height, width = images.shape[1:3]
-    wide, high = _steps(height, width, _LINE)
+    step_right, step_down = _steps(height, width, _CAPTION_HEIGHT)
     given, suggested = (np.asarray(issues[f"{name}_label"]) for name in ("given", "suggested"))
     for line, row in enumerate(rows):
-        for column, number in enumerate(row):
+        for column, image in enumerate(row):
             ax.text(
-                column * wide + width / 2,
-                line * high + height * 1.04,
-                f"{given[number]} → {suggested[number]}",
+                column * step_right + width / 2,
+                line * step_down + height * 1.04,
+                f"{given[image]} → {suggested[image]}",
                 ha="center",
                 va="top",
                 fontsize=9.0,
@@ -111,46 +131,52 @@ def label_issue_gallery(images, issues, n_images=20, n_columns=5, ax=None):
     return ax
 
 
-def _mosaic(ax, images, rows, n_columns, below=0.0):
-    """Draw rows of images on one axes; returns the middle of each row."""
+def _draw_rows(
+    ax: Any,
+    images: np.ndarray,
+    rows: Sequence[np.ndarray],
+    n_columns: int,
+    caption_height: float = 0.0,
+) -> list[float]:
+    """Draw rows of images, given by index, on one axes, and return the center of each row."""
     height, width = images.shape[1:3]
-    wide, high = _steps(height, width, below)
+    step_right, step_down = _steps(height, width, caption_height)
     for line, row in enumerate(rows):
-        for column, number in enumerate(row):
-            left, top = column * wide, line * high
+        for column, image in enumerate(row):
+            left, top = column * step_right, line * step_down
             ax.imshow(
-                images[number],
+                images[image],
                 extent=(left, left + width, top + height, top),
                 cmap="gray",
                 vmin=0.0,
                 vmax=1.0,
             )
-    ax.set_xlim(0.0, n_columns * wide)
-    ax.set_ylim(max(len(rows), 1) * high, 0.0)
+    ax.set_xlim(0.0, n_columns * step_right)
+    ax.set_ylim(max(len(rows), 1) * step_down, 0.0)
     ax.set_aspect("equal")
     ax.set_xticks([])
     ax.tick_params(axis="y", length=0.0)
     ax.spines[:].set_visible(False)
-    return [line * high + height / 2 for line in range(len(rows))]
+    return [line * step_down + height / 2 for line in range(len(rows))]
 
 
-def _steps(height, width, below):
-    """From one image to the next, to the right and downwards."""
-    return width * (1.0 + _GAP), height * (1.0 + below) + width * _GAP
+def _steps(height: int, width: int, caption_height: float) -> tuple[float, float]:
+    """Return the distance from one image to the next, to the right and down."""
+    return width * (1.0 + _GAP), height * (1.0 + caption_height) + width * _GAP
 
 
-def _images(images):
-    """Images with values from 0 to 1, gray ones without channels."""
-    images = np.asarray(images)
-    if images.ndim == 4 and images.shape[3] == 1:
-        images = images[..., 0]
-    if images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[3] not in (3, 4)):
+def _as_images(images: Any) -> np.ndarray:
+    """Return images with values from 0 to 1; gray ones have no axis of channels."""
+    values: np.ndarray = np.asarray(images)
+    if values.ndim == 4 and values.shape[3] == 1:
+        values = values[..., 0]
+    if values.ndim not in (3, 4) or (values.ndim == 4 and values.shape[3] not in (3, 4)):
         raise ValueError(
-            f"The images have the shape {images.shape}; pass (n, height, width) or "
+            f"The images have the shape {values.shape}; pass (n, height, width) or "
             "(n, height, width, channels) with 1, 3 or 4 channels."
         )
-    return images / 255.0 if images.dtype == np.uint8 else images
+    return values / 255.0 if values.dtype == np.uint8 else values
 
 
-def _is_noise(group):
-    return not isinstance(group, (str, bytes)) and group == -1
+def _is_background(group: Any) -> bool:
+    return not isinstance(group, (str, bytes)) and bool(group == -1)

@@ -1,1 +1,1 @@
-"""Files: embeddings, images, results and fitted models."""
+"""Reading and writing of files: embeddings, texts, images, results and fitted models."""

@@ -1,26 +1,31 @@
-"""Archives from anyone: .npz files and those of PyTorch, which are zip files too.
+"""Safe reading of zip archives: .npz files and checkpoints of PyTorch.
 
-Nothing is unpickled, and no more memory is asked for than a file of its size can fill.
+The files may come from anyone. Nothing is unpickled, and no more memory is allocated than a file of
+that size can fill.
 """
+
+from __future__ import annotations
 
 import math
 import os
 import zipfile
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import IO, Any
 
 import numpy as np
 
-MOST_INFLATED = 1032  # bytes that a byte of a deflated file stands for, at most
+MAX_INFLATION = 1032  # the most bytes that one byte of deflated data can expand to
 
 
 @contextmanager
-def opened(file):
-    """A zip file that claims no more than a file of its size can hold.
+def opened(file: IO[bytes]) -> Iterator[zipfile.ZipFile]:
+    """Open a zip archive, and refuse one that claims more data than a file of its size can hold.
 
     Parameters
     ----------
     file : file object
-        Open for bytes, on a disk.
+        A file on disk, opened for reading bytes.
 
     Yields
     ------
@@ -29,21 +34,22 @@ def opened(file):
     Raises
     ------
     Exception
-        Of many kinds, where the file is damaged; so do the other functions.
+        If the file is damaged. Damage raises exceptions of many types, here and in the other
+        functions of this module.
     """
     with zipfile.ZipFile(file) as archive:
         entries = archive.infolist()
         size = os.fstat(file.fileno()).st_size
-        if sum(entry.file_size for entry in entries) > MOST_INFLATED * size:
-            raise ValueError("It claims to hold more than a file of its size can.")
-        known = zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED
-        if any(entry.compress_type not in known for entry in entries):
-            raise ValueError("It is compressed in another way.")
+        if sum(entry.file_size for entry in entries) > MAX_INFLATION * size:
+            raise ValueError("The archive claims to hold more data than a file of its size can.")
+        supported = zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED
+        if any(entry.compress_type not in supported for entry in entries):
+            raise ValueError("The archive uses an unsupported compression method.")
         yield archive
 
 
-def arrays_in(archive):
-    """What the arrays of an .npz file are like.
+def array_headers(archive: zipfile.ZipFile) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
+    """Return the shape and dtype of each array of an .npz file, without reading the data.
 
     Parameters
     ----------
@@ -52,29 +58,33 @@ def arrays_in(archive):
     Returns
     -------
     dict of str to (shape, dtype)
-        In the order of the file. There is as much of each as that says, unless it is one of Python
-        objects, which are never read. What is no array is left out.
+        In the order of the file. The archive holds exactly the number of bytes that shape and dtype
+        ask for, except for arrays of Python objects, which are never read. Entries that are not
+        arrays are left out.
     """
     return {
-        entry.filename.removesuffix(".npy"): _described(archive, entry)
+        entry.filename.removesuffix(".npy"): _header(archive, entry)
         for entry in archive.infolist()
         if entry.filename.endswith(".npy")
     }
 
 
-def read_array(archive, name):
-    """An array that `arrays_in` has found."""
+def read_array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
+    """Return one of the arrays that `array_headers` lists."""
     with archive.open(f"{name}.npy") as file:
         return np.lib.format.read_array(file, allow_pickle=False)
 
 
-def read_arrays(file):
-    """All arrays of an .npz file, by name."""
+def read_arrays(file: IO[bytes]) -> dict[str, np.ndarray]:
+    """Return all arrays of an .npz file by name."""
     with opened(file) as archive:
-        return {name: read_array(archive, name) for name in arrays_in(archive)}
+        return {name: read_array(archive, name) for name in array_headers(archive)}
 
 
-def _described(archive, entry):
+def _header(
+    archive: zipfile.ZipFile, entry: zipfile.ZipInfo
+) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Return shape and dtype of one array, and refuse it if its data has another size."""
     read_header = {
         (1, 0): np.lib.format.read_array_header_1_0,
         (2, 0): np.lib.format.read_array_header_2_0,
@@ -82,7 +92,7 @@ def _described(archive, entry):
     with archive.open(entry) as file:
         shape, _, dtype = read_header[np.lib.format.read_magic(file)](file)
         n_bytes = entry.file_size - file.tell()
-    # Of empty strings, any number would take no place.
+    # An itemsize of 0 (empty strings) would allow any number of elements in no bytes at all.
     if not dtype.hasobject and math.prod(shape) * max(dtype.itemsize, 1) != n_bytes:
-        raise ValueError("An array has another size than its header says.")
+        raise ValueError("The size of an array differs from what its header says.")
     return shape, dtype

@@ -19,7 +19,7 @@ import numpy as np
 from vmfmix._version import __version__
 from vmfmix.storage.archives import read_arrays
 from vmfmix.storage.arrays import named_arrays, restore_matrices
-from vmfmix.storage.files import atomic_file
+from vmfmix.storage.writing import atomic_file
 
 _FORMAT = 3
 

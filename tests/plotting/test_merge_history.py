@@ -1,4 +1,4 @@
-"""Pictures: what is drawn is what the history says."""
+"""Tests of the plots of a merge history: they show what the history says."""
 
 import sys
 from dataclasses import replace
@@ -15,7 +15,7 @@ from matplotlib.colors import to_hex  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 
 from vmfmix.merging.history import MergeHistory  # noqa: E402
-from vmfmix.plotting import plot_dendrogram, plot_merging, plot_scores, plot_training  # noqa: E402
+from vmfmix.plotting import plot_dendrogram, plot_merging, plot_scores  # noqa: E402
 
 # Five components of 3, 3, 4, 4 and 6 rows merge in three rounds; rows move between the rounds.
 HISTORY = MergeHistory(
@@ -63,7 +63,7 @@ def ax():
 
 
 def ticks(axis):
-    """Labels of the ticks that are seen."""
+    """Return the labels of the visible ticks."""
     axis.axes.figure.canvas.draw()
     low, high = sorted(axis.get_view_interval())
     labels = zip(axis.get_majorticklocs(), axis.get_ticklabels())
@@ -74,12 +74,12 @@ def texts(ax):
     return [text.get_text() for text in ax.texts]
 
 
-def named(ax):
+def legend_labels(ax):
     return [text.get_text() for text in ax.get_legend().get_texts()]
 
 
 def unions(ax):
-    """(height, color) of each union in a drawn tree, from below."""
+    """Return (height, color) of each union in a drawn tree, the lowest first."""
     return sorted(
         (segment[1][1], to_hex(lines.get_color()[0]))
         for lines in ax.collections
@@ -88,7 +88,7 @@ def unions(ax):
 
 
 def stems_across(ax, height):
-    """How many upright lines of a drawn tree cross a height."""
+    """Return how many vertical lines of a drawn tree cross a height."""
     return sum(
         lower < height < segment[1][1]
         for lines in ax.collections
@@ -97,7 +97,7 @@ def stems_across(ax, height):
     )
 
 
-def test_merging_is_the_number_of_each_iteration(ax):
+def test_plot_merging_draws_number_of_each_iteration(ax):
     assert plot_merging(HISTORY, ax=ax) is ax
     (line,) = ax.lines
     drawn = np.isfinite(line.get_ydata())
@@ -110,16 +110,16 @@ def test_merging_is_the_number_of_each_iteration(ax):
     assert "iteration" in ax.get_xlabel()
 
 
-def test_merging_rises_by_a_dotted_line_alone(ax):
+def test_plot_merging_marks_increase_by_dotted_line(ax):
     plot_merging(HISTORY, ax=ax)
     (line,) = ax.lines
     gap = np.flatnonzero(np.isnan(line.get_ydata()))
-    np.testing.assert_array_equal(line.get_xdata()[gap], [6])  # EM goes on in the sixth iteration
+    np.testing.assert_array_equal(line.get_xdata()[gap], [6])  # EM continues with 3 in iteration 6
     ((rise,),) = (lines.get_segments() for lines in ax.collections)
     np.testing.assert_array_equal(rise, [[6, 1], [6, 3]])
 
 
-def test_merging_says_where_it_ends(ax):
+def test_plot_merging_labels_final_number(ax):
     plot_merging(HISTORY, ax=ax)
     (text,) = ax.texts
     assert text.get_text() == "3"
@@ -136,18 +136,18 @@ def test_merging_says_where_it_ends(ax):
         ([1, 1, 1], ["1"]),
     ],
 )
-def test_numbers_of_components_have_plain_ticks(ax, numbers, labels):
+def test_plot_merging_has_plain_tick_labels(ax, numbers, labels):
     plot_merging(replace(HISTORY, n_components=np.array(numbers)), ax=ax)
     assert ticks(ax.yaxis) == labels
 
 
 @pytest.mark.parametrize("order", [1, -1])
-def test_several_histories_share_axes(ax, order):
+def test_plot_merging_of_several_histories(ax, order):
     longer = replace(HISTORY, n_components=np.array([80, 80, 40, 20, 10, 5, 3, 2, 1, 3]))
     names = ["from 5", "from 80"][::order]
     for history, label in zip([HISTORY, longer][::order], names):
         plot_merging(history, ax=ax, label=label)
-    assert named(ax) == names
+    assert legend_labels(ax) == names
     one, other = ax.lines
     assert one.get_color() != other.get_color()
     assert ax.get_xlim()[1] > 10
@@ -155,7 +155,7 @@ def test_several_histories_share_axes(ax, order):
     assert [(text.get_text(), text.xy) for text in ax.texts] == [("3", (10, 3))]
 
 
-def test_numbers_at_the_end_are_not_over_one_another(ax):
+def test_plot_merging_labels_do_not_overlap(ax):
     for last in (31, 30, 300, 29):
         plot_merging(replace(HISTORY, n_components=np.array([400, 1, last])), ax=ax)
     ax.figure.canvas.draw()
@@ -165,7 +165,7 @@ def test_numbers_at_the_end_are_not_over_one_another(ax):
         assert lower.y1 < upper.y0
 
 
-def test_scores_are_those_of_the_candidates(ax):
+def test_plot_scores(ax):
     assert plot_scores(HISTORY, ax=ax) is ax
     curve, line, point = ax.lines
     np.testing.assert_array_equal(curve.get_xdata(), HISTORY.candidates)
@@ -179,27 +179,27 @@ def test_scores_are_those_of_the_candidates(ax):
     assert "score" in ax.get_ylabel()
 
 
-def test_of_equal_scores_the_smaller_number_was_chosen(ax):
+def test_plot_scores_marks_smaller_of_equal_scores(ax):
     plot_scores(replace(HISTORY, scores=np.array([0.2, 0.7, 0.1, 0.7, 0.0])), ax=ax)
     assert texts(ax) == ["2 (score 0.7)"]
 
 
-def test_a_single_candidate_is_drawn(ax):
+def test_plot_scores_of_a_single_candidate(ax):
     plot_scores(ALONE, ax=ax)
     assert texts(ax) == ["1 (score -1.14)"]
     assert ticks(ax.xaxis) == ["1"]
 
 
-def test_dendrogram_has_the_costs_as_heights(ax):
+def test_dendrogram_heights_are_costs(ax):
     assert plot_dendrogram(HISTORY, ax=ax) is ax
-    # The last merge was cheaper than the one before, but a union is not below its parts.
+    # The last merge cost less than the one before, but a node is never below its children.
     assert [height for height, _ in unions(ax)] == [1.0, 2.0, 40.0, 40.0]
     assert ax.get_yscale() == "log"
     assert ticks(ax.yaxis)[:4] == ["1", "2", "5", "10"]
     assert "cost of the merge" in ax.get_ylabel()
 
 
-def test_a_dear_merge_does_not_lift_what_it_is_no_part_of(ax):
+def test_dendrogram_height_of_unrelated_merges(ax):
     plot_dendrogram(replace(HISTORY, costs=np.array([4.0, 2.0, 3.0, 9.0])), ax=ax)
     assert [height for height, _ in unions(ax)] == [2.0, 4.0, 4.0, 9.0]
     assert ax.get_yscale() == "linear"
@@ -209,13 +209,13 @@ def test_a_dear_merge_does_not_lift_what_it_is_no_part_of(ax):
     ("n_components", "rows"),
     [(30, [3, 3, 4, 4, 6]), (5, [3, 3, 4, 4, 6]), (4, [4, 4, 6, 6]), (3, [5, 7, 8]), (2, [6, 14])],
 )
-def test_leaves_are_labeled_by_their_rows(ax, n_components, rows):
+def test_dendrogram_leaves_are_labeled_by_rows(ax, n_components, rows):
     plot_dendrogram(HISTORY, n_components=n_components, ax=ax)
     assert sorted(int(label) for label in ticks(ax.xaxis)) == rows
     assert "rows" in ax.get_xlabel()
 
 
-def test_leaves_without_room_have_no_labels():
+def test_dendrogram_of_small_figure_has_no_labels():
     ax = Figure(figsize=(0.4, 4.0)).subplots()
     plot_dendrogram(HISTORY, ax=ax)
     assert not any(label.get_text() for label in ax.get_xticklabels())
@@ -224,7 +224,7 @@ def test_leaves_without_room_have_no_labels():
 
 @pytest.mark.parametrize("costs", [[1.0, 2.0, 40.0, 90.0], [4.0, 5.0, 6.0, 9.0], [0, 0.5, 1, 9]])
 @pytest.mark.parametrize("chosen", [1, 2, 3, 4])
-def test_dendrogram_is_cut_into_the_chosen_number(ax, chosen, costs):
+def test_dendrogram_cut_into_chosen_number(ax, chosen, costs):
     scores = (HISTORY.candidates == chosen).astype(float)
     plot_dendrogram(replace(HISTORY, scores=scores, costs=np.array(costs)), 4, ax=ax)
     (line,) = ax.lines
@@ -232,29 +232,29 @@ def test_dendrogram_is_cut_into_the_chosen_number(ax, chosen, costs):
     bottom, top = ax.get_ylim()
     assert bottom < height < top
     assert stems_across(ax, height) == (chosen if chosen > 1 else 0)
-    assert named(ax) == [f"cut into {chosen} component{'s' if chosen > 1 else ''}"]
+    assert legend_labels(ax) == [f"cut into {chosen} component{'s' if chosen > 1 else ''}"]
     below = {color for union, color in unions(ax) if union < height}
     above = {color for union, color in unions(ax) if union > height}
     assert not below & above
 
 
-def test_a_cut_further_down_is_said(ax):
+def test_dendrogram_cut_below_the_leaves(ax):
     plot_dendrogram(HISTORY, n_components=2, ax=ax)
-    assert named(ax) == ["cut into 3 components further down"]
+    assert legend_labels(ax) == ["cut into 3 components below the leaves"]
     assert not any(len(line.get_xdata()) for line in ax.lines)
 
 
 @pytest.mark.parametrize("costs", [[50.0, 2.0, 40.0, 30.0], [0.0, 0.0, 0.0, 0.0]])
-def test_a_cut_that_no_height_can_show_is_shown_by_color(ax, costs):
+def test_dendrogram_cut_shown_by_color(ax, costs):
     plot_dendrogram(replace(HISTORY, costs=np.array(costs)), ax=ax)
-    assert named(ax) == ["within the 3 components chosen"]
+    assert legend_labels(ax) == ["within the 3 components chosen"]
     assert not any(len(line.get_xdata()) for line in ax.lines)
     within = to_hex(ax.lines[0].get_color())
     assert sum(color == within for _, color in unions(ax)) == 2
 
 
 @pytest.mark.parametrize("plot", [plot_merging, plot_scores, plot_dendrogram])
-def test_without_axes_a_figure_is_made_and_nothing_is_cut(plot):
+def test_new_figure_shows_everything(plot):
     ax = plot(HISTORY)
     figure = ax.figure
     assert plt.get_fignums() == [figure.number]
@@ -265,7 +265,7 @@ def test_without_axes_a_figure_is_made_and_nothing_is_cut(plot):
     assert whole.y0 <= drawn.y0 and drawn.y1 <= whole.y1
 
 
-def test_methods_of_the_history_draw(ax):
+def test_plot_methods_of_merge_history(ax):
     assert HISTORY.plot(ax=ax) is ax
     assert texts(ax) == ["3"]
     ax.clear()
@@ -286,40 +286,14 @@ def test_methods_of_the_history_draw(ax):
         (plot_dendrogram, HISTORY, {"n_components": "all"}, "n_components='all' is not allowed"),
     ],
 )
-def test_errors_say_what_was_given_and_leave_no_figure(plot, history, arguments, message):
+def test_invalid_arguments_leave_no_figure(plot, history, arguments, message):
     with pytest.raises(ValueError, match=message):
         plot(history, **arguments)
 
 
 @pytest.mark.parametrize("plot", [plot_merging, plot_scores, plot_dendrogram])
-def test_without_matplotlib_it_is_said_what_to_install(monkeypatch, plot):
+def test_missing_matplotlib(monkeypatch, plot):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    message = rf"{plot.__name__} needs matplotlib; .* pip install 'vmfmix\[plot\]'"
+    message = rf'{plot.__name__} needs matplotlib; run pip install "\.\[plot\]"'
     with pytest.raises(ImportError, match=message):
         plot(HISTORY)
-
-
-def test_a_training():
-    history = [
-        {"epoch": 0, "loss": -0.1, "spread": 0.9, "share": 0.0, "refit_seconds": 0.0},
-        {"epoch": 1, "loss": -0.3, "spread": 0.8, "share": 0.5, "refit_seconds": 0.2}
-        | {"n_components": 30, "usage": 25.5, "knn": 0.7},
-        {"epoch": 2, "loss": -0.4, "spread": 0.8, "share": 0.5, "refit_seconds": 0.0}
-        | {"n_components": 12, "usage": 11.0, "knn": 0.8},
-    ]
-    axes = plot_training(history, Figure().subplots(1, 3))
-    loss, clusters, share = axes
-    np.testing.assert_array_equal(loss.lines[0].get_xydata(), [[1, -0.1], [2, -0.3], [3, -0.4]])
-    np.testing.assert_array_equal(clusters.lines[0].get_xydata(), [[2, 30], [3, 12]])
-    assert [text.get_text() for text in share.get_legend().get_texts()] == [
-        "spread (healthy: 1)",
-        "neighbors of the same class",
-        "λ",
-    ]
-    refits = [line for line in loss.lines if line.get_linestyle() == ":"]
-    assert [line.get_xdata()[0] for line in refits] == [1.5]
-
-
-def test_a_training_without_clusters():
-    axes = plot_training([{"epoch": 0, "loss": 1.0, "spread": 1.0}], Figure().subplots(1, 3))
-    assert [text.get_text() for text in axes[1].texts] == ["no clusters"]

@@ -1,0 +1,43 @@
+"""Commands that the tests run, and what they look for afterwards."""
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+from vmfmix.cli.main import main
+
+ROOT = Path(__file__).parents[2]
+FIT = ["fit", "rows.npy", "--n-components", "3"]
+FIT_FILES = {"labels.npy", "probabilities.npy", "model.npz", "summary.csv"}
+
+
+def files():
+    """Return all paths below the working folder, with size and time of each file."""
+    return {
+        path: (path.stat().st_size, path.stat().st_mtime_ns) if path.is_file() else None
+        for path in Path().rglob("*")
+    }
+
+
+def fails(capsys, *argv):
+    """Run a command that must fail, and return its error: one line, and no file is changed."""
+    before = files()
+    assert main([str(word) for word in argv]) == 2
+    assert files() == before
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("vmfmix: error: ")
+    assert captured.err.count("\n") == 1 and captured.err.endswith("\n")
+    return captured.err
+
+
+def read_table(path):
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def run_module(*argv, **settings):
+    return subprocess.run(
+        [sys.executable, *argv], cwd=ROOT, capture_output=True, text=True, timeout=60, **settings
+    )

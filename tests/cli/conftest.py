@@ -1,0 +1,28 @@
+"""Embeddings, texts and labels in files, for the tests of the command line."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vmfmix.datasets import make_vmf_mixture
+
+pytest.register_assert_rewrite("tests.cli.commands")  # shows values where its assertions fail
+
+
+@pytest.fixture(scope="module")
+def rows():
+    X, y = make_vmf_mixture(300, 12, 3, concentration=60.0, dtype=np.float32, random_state=0)
+    return X, y
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch, rows):
+    """Create a working folder with rows.npy, texts.txt and labels.txt."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
+    X, y = rows
+    np.save("rows.npy", X)
+    Path("texts.txt").write_text("".join(f"text {i}, Größe {i}\n" for i in range(len(X))), "utf-8")
+    Path("labels.txt").write_text("".join(f"class {label}\n" for label in y))
+    return tmp_path

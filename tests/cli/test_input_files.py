@@ -1,0 +1,250 @@
+"""Tests of the files of embeddings, texts and labels that the commands read."""
+
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from tests.cli.commands import FIT, fails, files
+from vmfmix import VMFMixture
+from vmfmix.cli.main import main
+
+
+def labels_of(*argv):
+    assert main(["fit", *argv, "--n-components", "3", "--out", "out", "--overwrite"]) == 0
+    return np.load("out/labels.npy")
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int8", "int32", ">f4"])
+def test_npy_of_every_dtype(folder, rows, dtype):
+    X = (rows[0] * 100).astype(dtype)
+    np.save("rows.npy", X)
+    native = X.astype(X.dtype.newbyteorder("="))
+    model = VMFMixture(3, random_state=0).fit(native)
+    np.testing.assert_array_equal(labels_of("rows.npy"), model.labels_)
+
+
+def test_npy_in_fortran_order(folder, rows):
+    expected = labels_of("rows.npy")
+    np.save("rows.NPY", np.asfortranarray(rows[0]))
+    with open("rows.NPY", "wb") as file:
+        np.save(file, np.asfortranarray(rows[0]))
+    np.testing.assert_array_equal(labels_of("rows.NPY"), expected)
+
+
+def test_npz(folder, rows, capsys):
+    X, y = rows
+    expected = labels_of("rows.npy")
+    np.savez("one.npz", X=X)
+    np.testing.assert_array_equal(labels_of("one.npz"), expected)
+    texts = np.array(["text", None], dtype=object)
+    np.savez_compressed("more.npz", X=X, y=y, texts=texts)
+    np.testing.assert_array_equal(labels_of("more.npz"), expected)
+    np.savez("two.npz", train=X, test=X[:10])
+    np.testing.assert_array_equal(labels_of("two.npz", "--array", "train"), expected)
+    capsys.readouterr()
+    out = ["--n-components", "3", "--out", "new"]
+    for options in ([], ["--array", "valid"]):
+        assert "train, test" in fails(capsys, "fit", "two.npz", *options, *out)
+    assert "Python objects" in fails(capsys, "fit", "more.npz", "--array", "texts", *out)
+    assert "shape (300,)" in fails(capsys, "fit", "more.npz", "--array", "y", *out)
+
+
+def test_sparse_npz(folder, rows, capsys):
+    X = np.where(np.abs(rows[0]) > 0.1, rows[0], 0)
+    np.save("rows.npy", X)
+    expected = labels_of("rows.npy")
+    for matrix in (sp.csr_array(X), sp.coo_matrix(X), sp.csc_matrix(X)):
+        sp.save_npz("rows.npz", matrix)
+        np.testing.assert_array_equal(labels_of("rows.npz"), expected)
+    assert main(["predict", "out/model.npz", "rows.npz", "--out", "again"]) == 0
+    np.testing.assert_array_equal(np.load("again/labels.npy"), expected)
+    capsys.readouterr()
+    out = ["--n-components", "3", "--out", "new"]
+    assert "sparse" in fails(capsys, "fit", "rows.npz", "--center", *out)
+    assert "--array" in fails(capsys, "fit", "rows.npz", "--array", "data", *out)
+    bad = sp.csr_array(X)
+    bad.data[bad.indptr[17]] = np.nan
+    bad.data[bad.indptr[20] - 1] = np.inf
+    sp.save_npz("rows.npz", bad)
+    error = fails(capsys, "fit", "rows.npz", *out)
+    assert "2 of the 300 rows" in error and "row 17 " in error
+    bad = sp.csr_array(X)
+    bad.indices[3] = 1000  # out of range
+    sp.save_npz("rows.npz", bad)
+    assert "not a sparse matrix" in fails(capsys, "fit", "rows.npz", *out)
+
+
+def test_parquet(folder, rows, capsys):
+    pa = pytest.importorskip("pyarrow")
+    pq = pytest.importorskip("pyarrow.parquet")
+    X, y = rows
+    expected = labels_of("rows.npy")
+
+    def write(**columns):
+        pq.write_table(pa.table(columns), "rows.parquet", row_group_size=100)
+        return "rows.parquet"
+
+    lists = pa.array(list(X), type=pa.list_(pa.float32()))
+    fixed = pa.FixedSizeListArray.from_arrays(pa.array(X.ravel()), 12)
+    for column in (lists, fixed):
+        path = write(id=y, embedding=column, text=["some"] * 300)
+        np.testing.assert_array_equal(labels_of(path), expected)
+        np.testing.assert_array_equal(labels_of(path, "--array", "embedding"), expected)
+    path = write(text=["some"] * 300, **{f"x{i}": X[:, i] for i in range(12)})
+    np.testing.assert_array_equal(labels_of(path), expected)
+
+    capsys.readouterr()
+    out = ["--n-components", "3", "--out", "new"]
+    assert "it has no column of lists of numbers at all" in fails(
+        capsys, "fit", path, "--array", "x0", *out
+    )
+    path = write(a=lists, b=fixed)
+    for options in ([], ["--array", "c"]):
+        assert "a, b" in fails(capsys, "fit", path, *options, *out)
+    assert "no column" in fails(capsys, "fit", write(text=["some"]), *out)
+    assert "row 1" in fails(capsys, "fit", write(a=[[1.0, 2.0], [1.0]]), *out)
+    assert "row 1" in fails(capsys, "fit", write(a=[[1.0, 2.0], None]), *out)
+    assert "first row 1 " in fails(capsys, "fit", write(a=[[1.0, 2.0], [1.0, None]]), *out)
+    path = write(a=pa.array([[1.0, 2.0], None], pa.list_(pa.float32(), 2)))
+    assert "row 1" in fails(capsys, "fit", path, *out)
+    assert "first row 2 " in fails(capsys, "fit", write(a=[1, 2, None], b=[1, 2, 3]), *out)
+    assert "0 rows" in fails(capsys, "fit", write(a=lists[:0]), *out)
+    Path(path).write_bytes(b"PAR1 cut")
+    assert "not a complete .parquet" in fails(capsys, "fit", path, *out)
+
+
+@pytest.mark.parametrize("names", [[None], ["id"], ["x0"], ["id", "part"]], ids=str)
+def test_parquet_ignores_pandas_index(folder, rows, names):
+    pytest.importorskip("pyarrow")
+    pd = pytest.importorskip("pandas")
+    expected, columns = labels_of("rows.npy"), [f"x{i + 1}" for i in range(12)]
+    frame = pd.DataFrame(rows[0], columns=columns)
+    frame.to_parquet("rows.parquet")  # a RangeIndex is not stored as a column
+    np.testing.assert_array_equal(labels_of("rows.parquet"), expected)
+    numbers = [np.arange(300)[::-1] * 1000] * len(names)
+    frame.index = pd.MultiIndex.from_arrays(numbers, names=names) if names[1:] else numbers[0]
+    frame.index.names = names
+    frame.to_parquet("rows.parquet")
+    np.testing.assert_array_equal(labels_of("rows.parquet"), expected)
+
+
+@pytest.mark.parametrize(
+    "damaged", [b"{", b"[]", b'{"index_columns": 3}', b"\xff", b"[" * 10**5], ids=range(5)
+)
+def test_parquet_with_invalid_pandas_metadata(folder, rows, damaged):
+    pa = pytest.importorskip("pyarrow")
+    pq = pytest.importorskip("pyarrow.parquet")
+    table = pa.table({f"x{i}": rows[0][:, i] for i in range(12)})
+    pq.write_table(table.replace_schema_metadata({"pandas": damaged}), "rows.parquet")
+    np.testing.assert_array_equal(labels_of("rows.parquet"), labels_of("rows.npy"))
+
+
+def test_parquet_without_pyarrow(folder, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    Path("rows.parquet").write_bytes(b"PAR1")
+    error = fails(capsys, "fit", "rows.parquet", "--out", "out")
+    assert "pip install pyarrow" in error
+
+
+@pytest.mark.parametrize("name", ["rows.npy", "rows.npz"])
+@pytest.mark.parametrize("content", [b"", b"\x93NUMPY\x01\x00", b"PK\x03\x04 cut", b"1.0 2.0\n"])
+def test_refuses_wrong_content(folder, capsys, name, content):
+    Path(name).write_bytes(content)
+    error = fails(capsys, "fit", name, "--n-components", "3", "--out", "out")
+    assert f"{name} is not a complete {name[-4:]} file" in error
+
+
+def test_refuses_truncated_or_misnamed_files(folder, capsys):
+    out = ["--n-components", "3", "--out", "out"]
+    content = Path("rows.npy").read_bytes()
+    Path("rows.npz").write_bytes(content)
+    assert "not a complete .npz" in fails(capsys, "fit", "rows.npz", *out)
+    Path("rows.npy").write_bytes(content[:-100])
+    assert "not a complete .npy" in fails(capsys, "fit", "rows.npy", *out)
+    np.savez("good.npz", rows=np.eye(40))
+    Path("rows.npy").write_bytes(Path("good.npz").read_bytes())
+    assert "not a complete .npy" in fails(capsys, "fit", "rows.npy", *out)
+    damaged = bytearray(Path("good.npz").read_bytes())
+    damaged[2000] ^= 255
+    Path("rows.npz").write_bytes(damaged)
+    assert "not a complete .npz" in fails(capsys, "fit", "rows.npz", *out)
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.ones(12), "shape (12,)"),
+        (np.ones((3, 4, 5)), "shape (3, 4, 5)"),
+        (np.ones((0, 12)), "0 rows"),
+        (np.ones((12, 1)), "rows of 1 number"),
+        (np.full((3, 3), 1j), "complex128"),
+        (np.full((3, 3), "a"), "<U1"),
+        (np.array([[1, None]]), "Python objects"),
+        (np.ones((2, 3)), "at most 2"),
+    ],
+)
+def test_refuses_arrays_that_are_not_embeddings(folder, capsys, array, message):
+    np.save("rows.npy", array, allow_pickle=True)
+    assert message in fails(capsys, *FIT, "--out", "out")
+
+
+def test_refuses_rows_of_zeros(folder, capsys):
+    np.save("rows.npy", np.zeros((5, 12)))
+    before = files()
+    assert "No row of X has a direction" in fails(capsys, *FIT, "--out", "out")
+    assert files() == before
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_refuses_nan_and_infinity(folder, capsys, rows, dtype, value):
+    X = rows[0].astype(dtype)
+    X[[40, 44], [0, 11]] = value
+    X[44, 3] = np.nan
+    np.save("rows.npy", X)
+    error = fails(capsys, *FIT, "--out", "out")
+    assert "2 of the 300 rows of rows.npy" in error and "first row 40 " in error
+    np.save("rows.npy", rows[0])
+    assert main([*FIT, "--out", "out", "--quiet"]) == 0
+    np.save("new.npy", X)
+    assert "first row 40 " in fails(capsys, "predict", "out/model.npz", "new.npy")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes of POSIX")
+def test_refuses_pipe_as_embeddings(folder, capsys):
+    for name in ("pipe.npy", "pipe.npz", "pipe.parquet"):
+        os.mkfifo(name)
+        assert f"{name} is a pipe or a device" in fails(capsys, "fit", name, "--out", "out")
+
+
+def test_refuses_missing_files_and_wrong_suffixes(folder, capsys):
+    out = ["--n-components", "3", "--out", "out"]
+    assert "There is no file nowhere.npy" in fails(capsys, "fit", "nowhere.npy", *out)
+    assert "named .npy, .npz or .parquet" in fails(capsys, "fit", "texts.txt", *out)
+    Path("folder.npy").mkdir()
+    assert "is a folder" in fails(capsys, "fit", "folder.npy", *out)
+    assert "argument --array: rows.npy holds a single array" in fails(
+        capsys, "fit", "rows.npy", "--array", "X", *out
+    )
+
+
+@pytest.mark.parametrize("option", ["--texts", "--labels"])
+def test_refuses_wrong_number_of_lines(folder, capsys, option):
+    fit = [*FIT, "--out", "out", option]
+    assert "There is no file nowhere.txt" in fails(capsys, *fit, "nowhere.txt")
+    Path("few.txt").write_text("one\ntwo\n")
+    error = fails(capsys, *fit, "few.txt")
+    assert "few.txt has 2 lines" in error and "300 rows" in error
+    Path("latin.txt").write_bytes("größe\n".encode("latin-1") * 300)
+    assert "UTF-8" in fails(capsys, *fit, "latin.txt")
+
+
+def test_refuses_empty_label(folder, capsys):
+    lines = Path("labels.txt").read_text().splitlines()
+    lines[6] = ""
+    Path("labels.txt").write_text("\n".join(lines))
+    assert "line 7 of labels.txt" in fails(capsys, *FIT, "--out", "out", "--labels", "labels.txt")

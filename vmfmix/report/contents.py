@@ -1,0 +1,258 @@
+"""The data that a report shows, gathered from a fitted model and its rows."""
+
+from typing import Any
+
+import numpy as np
+
+from vmfmix.inspection import (
+    compare,
+    describe,
+    label_issues,
+    neighbors,
+    outliers,
+    principal_plane,
+    typical_words,
+)
+from vmfmix.inspection.clusters import assigned_probabilities, cosines_of_rows, nearest_rows
+from vmfmix.inspection.fitted_model import FittedMixture, RowsLike
+from vmfmix.inspection.labels import encode_labels
+from vmfmix.metrics import clustering_report
+from vmfmix.plotting.axes import COLORS
+from vmfmix.report.json_values import rounded, truncated
+from vmfmix.report.merge_levels import merge_levels
+from vmfmix.report.row_selection import evenly_spaced, take_rows
+from vmfmix.report.thumbnails import thumbnails_of_rows
+
+_MANY_CLUSTERS = 100
+_N_EXEMPLARS, _N_EXEMPLARS_OF_MANY = 8, 4  # typical rows of each cluster
+_N_NEIGHBORS = 5  # nearest clusters of each cluster
+_MAX_LISTED = 200  # outliers and possible label errors
+_MAX_MAP_ROWS = 5000
+_MAX_NUMBERED = 60  # clusters, up to which the map shows their numbers
+_OUTLIER_SHARE = 0.01
+
+
+def report_contents(
+    model: FittedMixture,
+    X: RowsLike,
+    texts: list[str] | None,
+    images: Any,
+    labels: np.ndarray | None,
+    n_rows: int,
+) -> dict[str, Any]:
+    """Return everything that a report shows, as JSON values.
+
+    Parameters
+    ----------
+    model : VMFMixture
+        Fitted model.
+    X : {array-like, CSR matrix} of shape (n_samples, n_features)
+        Rows to show.
+    texts : list of str of length n_samples or None
+        Text of each row.
+    images : array-like of length n_samples or None
+        Image of each row.
+    labels : ndarray of shape (n_samples,) or None
+        Known label of each row.
+    n_rows : int
+        Number of evenly spaced rows in the report. Exemplars, outliers and possible label errors
+        come on top.
+
+    Returns
+    -------
+    dict
+        One entry per section of the page.
+    """
+    clusters = model.predict(X)
+    cosines, _ = cosines_of_rows(model, X, clusters)
+    many = model.n_components_ > _MANY_CLUSTERS
+    n_exemplars = _N_EXEMPLARS_OF_MANY if many else _N_EXEMPLARS
+    exemplars = nearest_rows(clusters, cosines, model.n_components_, n_exemplars)
+    outlier_table, outlier_note = _outliers(model, X, len(clusters))
+    issues = _label_issues(model, X, labels)
+    suspicious = np.array([] if issues is None else issues["row"], dtype=np.int64)
+    listed = [exemplars[exemplars >= 0], outlier_table["row"], suspicious]
+    rows = np.unique(np.concatenate([evenly_spaced(len(clusters), n_rows), *listed]))
+    shown, shown_clusters = take_rows(X, rows), clusters[rows]
+    levels, level_exemplars = merge_levels(model, shown, rows, shown_clusters)
+    thumbnails = None
+    if images is not None:
+        thumbnails = thumbnails_of_rows(images, np.concatenate([*listed, level_exemplars]))
+    probabilities = assigned_probabilities(model, shown, shown_clusters)
+    return {
+        "summary": _summary(model, labels, clusters),
+        "colors": list(COLORS),
+        "n_rows": len(clusters),
+        "clusters": {
+            **_cluster_columns(model, X, texts, labels, clusters),
+            "exemplars": exemplars.tolist(),
+        },
+        "neighbors": _neighbor_pairs(model),
+        "rows": {
+            "row": rows.tolist(),
+            "cluster": shown_clusters.tolist(),
+            "probability": rounded(probabilities),
+            "cosine": rounded(np.where(shown_clusters < 0, -1.0, cosines[rows])),
+            **({} if texts is None else {"text": [truncated(texts[row]) for row in rows]}),
+            **({} if labels is None else {"label": [str(labels[row]) for row in rows]}),
+        },
+        **_map(shown, shown_clusters),
+        "outliers": {
+            "row": outlier_table["row"].tolist(),
+            "cluster": outlier_table["cluster"].tolist(),
+            "cosine": rounded(outlier_table["cosine"], 6),
+            "p_value": rounded(outlier_table["p_value"], 6),
+        },
+        "outlier_note": outlier_note,
+        "issues": issues,
+        "merge_levels": levels,
+        "images": thumbnails,
+    }
+
+
+def _summary(model: FittedMixture, labels: np.ndarray | None, clusters: np.ndarray) -> list[str]:
+    """Return the statements below the title: sizes, and scores against known labels."""
+    n_clusters = model.n_components_
+    found = f"{n_clusters:,} {'cluster' if n_clusters == 1 else 'clusters'}"
+    if model.n_components == "auto":
+        found += " (number of clusters estimated)"
+    summary = [f"{len(clusters):,} rows", f"{model.n_features_in_:,} features", found]
+    n_background = int((clusters < 0).sum())
+    if n_background:
+        summary.append(f"{n_background:,} background rows (no cluster)")
+    if labels is not None:
+        report = clustering_report(labels, clusters)
+        summary.append(
+            f"{report['n_classes']:,} known classes "
+            f"(AMI {report['adjusted_mutual_info']:.3f}, accuracy {report['accuracy']:.3f})"
+        )
+    return summary
+
+
+def _cluster_columns(
+    model: FittedMixture,
+    X: RowsLike,
+    texts: list[str] | None,
+    labels: np.ndarray | None,
+    clusters: np.ndarray,
+) -> dict[str, list[Any]]:
+    """Return the columns of the table of clusters."""
+    table = describe(model, X)
+    columns = {
+        "size": np.asarray(table["size"]).tolist(),
+        "share": rounded(np.asarray(table["size"]) / len(clusters), 6),
+        "nearest_cluster": np.asarray(table["nearest_cluster"]).tolist(),
+        **{
+            name: rounded(table[name])
+            for name in ("concentration", "radius", "silhouette", "nearest_cosine")
+        },
+    }
+    if texts is not None:
+        words = typical_words(texts, clusters)
+        columns["words"] = words + [[] for _ in range(model.n_components_ - len(words))]
+    if labels is not None:
+        comparison = compare(model, X, labels)
+        in_comparison = np.asarray(comparison["cluster"]).tolist()
+        position_of = {cluster: position for position, cluster in enumerate(in_comparison)}
+        positions = [position_of.get(cluster) for cluster in range(model.n_components_)]
+        names, purity = (np.asarray(comparison[name]) for name in ("label", "purity"))
+        columns["label"] = ["" if at is None else str(names[at]) for at in positions]
+        columns["purity"] = [
+            None if at is None else round(float(purity[at]), 4) for at in positions
+        ]
+    return columns
+
+
+def _neighbor_pairs(model: FittedMixture) -> list[list[tuple[int, float]]]:
+    """Return, for each cluster, pairs (cluster, cosine) of the nearest clusters."""
+    pairs: list[list[tuple[int, float]]] = [[] for _ in range(model.n_components_)]
+    table = neighbors(model, _N_NEIGHBORS)
+    columns = (np.asarray(table[name]) for name in ("cluster", "neighbor", "cosine"))
+    for cluster, neighbor, cosine in zip(*columns):
+        pairs[cluster].append((int(neighbor), round(float(cosine), 4)))
+    return pairs
+
+
+def _map(shown: RowsLike, clusters: np.ndarray) -> dict[str, Any]:
+    """Return coordinates of rows in a plane, and the median of each cluster there.
+
+    Parameters
+    ----------
+    shown : {array-like, CSR matrix} of shape (n_shown, n_features)
+        Rows that are in the report.
+    clusters : ndarray of shape (n_shown,), int
+        Their clusters.
+
+    Returns
+    -------
+    dict
+        ``map``, with ``index`` (positions among the rows of the report), ``x``, ``y`` and
+        ``medians`` (triples of cluster, x and y), and ``map_note``.
+    """
+    drawn = evenly_spaced(len(clusters), _MAX_MAP_ROWS)
+    plane = principal_plane(take_rows(shown, drawn))
+    drawn_clusters = clusters[drawn]
+    found = np.unique(drawn_clusters[drawn_clusters >= 0])
+    numbered = found if len(found) <= _MAX_NUMBERED else found[:0]
+    medians = [
+        (
+            int(cluster),
+            *np.round(np.median(plane[drawn_clusters == cluster], axis=0), 4).tolist(),
+        )
+        for cluster in numbered
+    ]
+    subject = "Rows" if len(drawn) == len(clusters) else f"{len(drawn):,} rows"
+    note = (
+        f"{subject} projected onto their first two principal components and colored by cluster. "
+        "A plane shows little of many dimensions: clusters that overlap here may be far apart. "
+    )
+    if len(found) > len(COLORS):
+        note += f"There are {len(COLORS)} colors, so clusters share them. "
+    x, y = plane.T
+    return {
+        "map": {"index": drawn.tolist(), "x": rounded(x), "y": rounded(y), "medians": medians},
+        "map_note": note + "Click a row to open its cluster.",
+    }
+
+
+def _outliers(
+    model: FittedMixture, X: RowsLike, n_samples: int
+) -> tuple[dict[str, np.ndarray], str]:
+    """Return the most extreme outliers as columns, and a note on how many there are."""
+    table = outliers(model, X, _OUTLIER_SHARE)
+    columns = {name: np.asarray(table[name]) for name in ("row", "cluster", "cosine", "p_value")}
+    note = f"p-value below {_OUTLIER_SHARE:g}; {_count_note(len(columns['row']), n_samples)}"
+    return {name: column[:_MAX_LISTED] for name, column in columns.items()}, note
+
+
+def _label_issues(
+    model: FittedMixture, X: RowsLike, labels: np.ndarray | None
+) -> dict[str, Any] | None:
+    """Return the rows that another label fits better as columns, most suspicious first.
+
+    None if there are no labels, or just one.
+    """
+    if labels is None or len(encode_labels(X, labels)[0]) < 2:
+        return None
+    table = label_issues(model, X, labels)
+    names = "given_label", "suggested_label", "given_label_probability", "cluster"
+    given, suggested, probability, cluster = (np.asarray(table[name]) for name in names)
+    suspicious = np.flatnonzero((given != suggested) & np.isfinite(probability))
+    suspicious = suspicious[np.argsort(np.asarray(table["rank"])[suspicious])]
+    listed = suspicious[:_MAX_LISTED]
+    return {
+        "row": listed.tolist(),
+        "given": [str(name) for name in given[listed]],
+        "suggested": [str(name) for name in suggested[listed]],
+        "probability": rounded(probability[listed], 6),
+        "cluster": cluster[listed].tolist(),
+        "note": _count_note(len(suspicious), len(given)),
+    }
+
+
+def _count_note(n_found: int, n_samples: int) -> str:
+    """Return a statement of how many rows were found and, if not all, how many are listed."""
+    note = f"{n_found:,} of {n_samples:,} rows"
+    if n_found > _MAX_LISTED:
+        note += f", of which the first {_MAX_LISTED} are listed"
+    return note

@@ -1,0 +1,116 @@
+"""The clusters of a report at other numbers of clusters, cut from the merge path of the fit."""
+
+from typing import Any
+
+import numpy as np
+
+from vmfmix.inspection.clusters import cosines_of_rows, nearest_rows
+from vmfmix.inspection.fitted_model import FittedMixture, MergeRecord, RowsLike
+from vmfmix.report.json_values import rounded
+
+_N_LEVELS = 24  # numbers of clusters on the slider, without those next to the number of the fit
+_N_ADJACENT = 3  # numbers below and above that of the fit, always on the slider
+_MAX_RATIO = 4  # largest number of clusters on the slider, relative to that of the fit ...
+_MIN_LARGEST = 40  # ... unless this is larger
+_N_EXEMPLARS = 3  # typical rows of each cluster
+_MAX_SOURCES = 5  # clusters of the fit that a cluster is said to consist of
+_MIN_SOURCE_SHARE = 0.05
+
+
+def merge_levels(
+    model: FittedMixture, shown: RowsLike, rows: np.ndarray, labels: np.ndarray
+) -> tuple[dict[str, Any] | None, np.ndarray]:
+    """Return the clusters at several numbers of clusters, and the rows that these show.
+
+    Parameters
+    ----------
+    model : VMFMixture
+        Fitted model.
+    shown : {array-like, CSR matrix} of shape (n_shown, n_features)
+        Rows that are in the report.
+    rows : ndarray of shape (n_shown,), int
+        Their positions in the data.
+    labels : ndarray of shape (n_shown,), int
+        Clusters that the model predicts for them.
+
+    Returns
+    -------
+    contents : dict or None
+        ``n_components`` of the fit; ``levels``, with ``number``, and for each cluster ``share``,
+        ``exemplars`` and ``sources`` (see `_source_clusters`); ``candidates`` and ``scores`` of the
+        selection. None if nothing was merged.
+    exemplars : ndarray of int
+        All exemplars, as positions in the data.
+    """
+    if not hasattr(model, "merge_history_"):
+        return None, np.empty(0, dtype=np.int64)
+    history: MergeRecord = model.merge_history_
+    levels, exemplars = [], []
+    for number in _numbers_of_clusters(history, model.n_components_, len(rows)):
+        is_fit = number == model.n_components_
+        cut = model if is_fit else model.merge_to(number)
+        cut_labels = labels if is_fit else cut.predict(shown)
+        cosines, _ = cosines_of_rows(cut, shown, cut_labels)
+        nearest = nearest_rows(cut_labels, cosines, number, _N_EXEMPLARS)
+        chosen = np.where(nearest >= 0, rows[nearest], -1)
+        exemplars.append(chosen[chosen >= 0])
+        sizes = np.bincount(cut_labels[cut_labels >= 0], minlength=number)
+        levels.append(
+            {
+                "number": number,
+                "share": rounded(sizes / len(rows)),
+                "exemplars": chosen.tolist(),
+                "sources": [[]] * number
+                if is_fit
+                else _source_clusters(cut_labels, labels, number),
+            }
+        )
+    contents = {
+        "n_components": model.n_components_,
+        "levels": levels,
+        "candidates": history.candidates.tolist(),
+        "scores": rounded(history.scores, 6),
+    }
+    return contents, np.concatenate(exemplars)
+
+
+def _numbers_of_clusters(history: MergeRecord, n_components: int, n_rows: int) -> list[int]:
+    """Return the numbers of clusters to show: those near that of the fit, and a geometric range."""
+    smallest, largest = int(history.rounds[-1]), history.n_components_init
+    largest = max(min(largest, max(_MAX_RATIO * n_components, _MIN_LARGEST), n_rows), n_components)
+    adjacent = range(n_components - _N_ADJACENT, n_components + _N_ADJACENT + 1)
+    spread = np.geomspace(max(smallest, 1), largest, _N_LEVELS).round().astype(int).tolist()
+    return sorted({number for number in adjacent if smallest <= number <= largest} | {*spread})
+
+
+def _source_clusters(
+    labels: np.ndarray, fit_labels: np.ndarray, n_clusters: int
+) -> list[list[tuple[int, float]]]:
+    """Return which clusters of the fit each cluster consists of.
+
+    Parameters
+    ----------
+    labels, fit_labels : ndarray of shape (n_shown,), int
+        Cluster of each row at this number of clusters, and in the fit.
+    n_clusters : int
+
+    Returns
+    -------
+    list of list
+        For each cluster, pairs (cluster of the fit, share of the rows): at most the five largest,
+        and those above 5 % only.
+    """
+    n_fit_clusters = int(fit_labels.max(initial=0)) + 2  # the background, -1, has column 0
+    counts = np.zeros((n_clusters, n_fit_clusters))
+    in_clusters = labels >= 0
+    np.add.at(counts, (labels[in_clusters], fit_labels[in_clusters] + 1), 1)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1.0)
+    largest = np.argsort(-shares, axis=1, kind="stable")[:, :_MAX_SOURCES]
+    return [
+        [
+            (int(column) - 1, round(float(cluster_shares[column]), 4))
+            for column in columns
+            if cluster_shares[column] > _MIN_SOURCE_SHARE
+        ]
+        for cluster_shares, columns in zip(shares, largest)
+    ]

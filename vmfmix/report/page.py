@@ -1,0 +1,93 @@
+"""Writing of a report: the page template, filled with the data of a model."""
+
+import json
+import os
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
+
+from vmfmix.inspection.fitted_model import FittedMixture, RowsLike
+from vmfmix.inspection.words import as_strings
+from vmfmix.report.contents import report_contents
+from vmfmix.storage.writing import atomic_file
+
+
+def write_report(
+    path: str | os.PathLike[str],
+    model: FittedMixture,
+    X: RowsLike,
+    *,
+    texts: Sequence[object] | None = None,
+    images: Any = None,
+    labels: npt.ArrayLike | None = None,
+    title: str = "Clusters",
+    n_rows: int = 20_000,
+) -> None:
+    """Write an HTML page that shows what is in the clusters.
+
+    The page has a map, a table of the clusters with their typical words and rows, a search over
+    texts, outliers, possible label errors, and the clusters at other numbers of clusters. It is a
+    single file that opens in any browser, without network access. Texts are displayed only: the
+    page runs no code but its own.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The .html file to write. It appears, or is replaced, only when it is complete.
+    model : VMFMixture
+        Fitted model.
+    X : {array-like, CSR matrix} of shape (n_samples, n_features)
+        Rows to show, usually those of the fit.
+    texts : sequence of str of length n_samples, default=None
+        Text of each row; the page holds the first 600 characters of each. Values that are not
+        strings are converted to strings, and missing values to empty strings.
+    images : array-like of shape (n_samples, height, width[, channels]) or sequence of str, \
+default=None
+        Image of each row: bytes, numbers from 0 to 1, or paths of image files. The page holds
+        thumbnails of typical rows, outliers and possible label errors. Needs Pillow.
+    labels : array-like of shape (n_samples,), default=None
+        Known labels, to compare the clusters with and to search for label errors.
+    title : str, default="Clusters"
+        Title of the page.
+    n_rows : int, default=20_000
+        Number of rows that can be searched, evenly spaced if `X` has more.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many texts, images or labels as rows, or a label is missing.
+    ImportError
+        If there are images and Pillow is not installed.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from vmfmix import VMFMixture
+    >>> from vmfmix.datasets import load_snips
+    >>> from vmfmix.report import write_report
+    >>> snips = load_snips()
+    >>> model = VMFMixture(7, random_state=0).fit(snips.data)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "report.html")
+    ...     write_report(path, model, snips.data, texts=snips.texts)
+    ...     os.path.getsize(path) > 100_000
+    True
+    """
+    check_is_fitted(model)
+    X = np.asarray(X) if isinstance(X, (list, tuple)) else X
+    for values in (texts, images, labels):
+        if values is not None:
+            check_consistent_length(X, values)
+    strings = None if texts is None else as_strings(texts)
+    labels = None if labels is None else np.asarray(labels)
+    contents = report_contents(model, X, strings, images, labels, n_rows)
+    data = json.dumps({"title": str(title), **contents}, ensure_ascii=False, allow_nan=False)
+    # Escape every "<", so that no text can end the script element or begin another one.
+    data = data.replace("<", "\\u003c")
+    before, after = files("vmfmix.report").joinpath("page.html").read_text("utf-8").split("@DATA@")
+    with atomic_file(path) as file:
+        file.write(f"{before}{data}{after}".encode("utf-8", errors="replace"))

@@ -1,0 +1,63 @@
+"""Reading of text files, and the check that an input file exists."""
+
+from __future__ import annotations
+
+import os
+
+__all__ = ["read_lines", "validate_input_file"]
+
+
+def read_lines(path: str | os.PathLike[str], n_rows: int) -> list[str]:
+    """Return the lines of a text file that has one line for each row.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A text file in UTF-8.
+    n_rows : int
+        The number of lines that the file must have.
+
+    Returns
+    -------
+    list of str
+        Without line endings.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the file does not exist.
+    ValueError
+        If the file is not text in UTF-8, or has another number of lines.
+    """
+    validate_input_file(path)
+    try:
+        with open(path, encoding="utf-8-sig") as file:  # drops a byte order mark
+            lines = [line.rstrip("\n") for line in file]
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} is not text in UTF-8; convert it first.") from None
+    if len(lines) != n_rows:
+        raise ValueError(
+            f"{path} has {len(lines)} lines and the embeddings have {n_rows} rows; one line for "
+            "each row is needed."
+        )
+    return lines
+
+
+def validate_input_file(path: str | os.PathLike[str]) -> None:
+    """Raise an error unless `path` exists and is not a folder.
+
+    Parameters
+    ----------
+    path : str or path-like
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is nothing of this name.
+    ValueError
+        If it is a folder.
+    """
+    if os.path.isdir(path):
+        raise ValueError(f"{path} is a folder; a file is needed.")
+    if not os.path.exists(path):
+        raise FileNotFoundError(f"There is no file {path}; check the name.")
