@@ -6,7 +6,7 @@ import scipy.sparse as sp
 
 from vmfmix.datasets import make_vmf_mixture
 from vmfmix.engines.choice import choose_engine
-from vmfmix.fitting.seeding import seed_means, spherical_kmeans_plusplus
+from vmfmix.fitting.seeding import distinct_rows, seed_means, spherical_kmeans_plusplus
 from vmfmix.model.matrices import as_array
 
 INITS = ["k-means++", "random_from_data", "random"]
@@ -78,3 +78,33 @@ def test_seeding_accepts_fewer_distinct_rows_than_seeds():
     for init in INITS:
         means = seed_means(choose_engine(X), 6, init, np.random.RandomState(0))
         assert means.shape == (6, 5)
+
+
+@pytest.mark.parametrize("container", [np.asarray, sp.csr_array])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_distinct_rows_sums_the_weights_of_copies(planted, container, dtype):
+    X = planted[0][:100].astype(dtype)
+    weights = np.arange(1.0, 201.0)
+    rows, summed = distinct_rows(container(np.concatenate([X, X])), weights)
+    assert rows.shape == (100, 50)
+    assert summed.sum() == weights.sum()
+    first = [np.flatnonzero((row == X).all(axis=1))[0] for row in as_array(rows)]
+    assert sorted(first) == list(range(100))
+    np.testing.assert_array_equal(summed, weights[:100][first] + weights[100:][first])
+
+
+def test_distinct_rows_does_not_depend_on_the_order(planted):
+    X = planted[0][:100]
+    order = np.random.RandomState(1).permutation(100)
+    rows, _ = distinct_rows(X, np.ones(100))
+    reordered, _ = distinct_rows(X[order], np.ones(100))
+    np.testing.assert_array_equal(rows, reordered)
+
+
+def test_distinct_rows_merges_copies_that_differ_by_rounding(planted):
+    X = planted[0][:100]
+    scaled = 3.7 * X
+    scaled /= np.linalg.norm(scaled, axis=1, keepdims=True)
+    rows, weights = distinct_rows(np.concatenate([X, scaled]), np.ones(200))
+    assert len(rows) == 100
+    assert (weights == 2.0).all()

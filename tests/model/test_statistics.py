@@ -5,7 +5,14 @@ import pytest
 
 from vmfmix import distribution
 from vmfmix.datasets import make_vmf_mixture
-from vmfmix.model.statistics import ConcentrationPrior, SufficientStatistics, maximize
+from vmfmix.model.statistics import (
+    ConcentrationPrior,
+    MixtureParameters,
+    SufficientStatistics,
+    maximize,
+    pooled_concentration,
+    pooled_resultant_length,
+)
 
 
 def statistics_of(X, labels, weight=None):
@@ -178,3 +185,65 @@ def test_pooled_prior_without_pairs_matches_a_tied_fit(rows):
     X, _ = rows
     alone = ConcentrationPrior.pooled(statistics_of(X[:50], np.arange(50)))
     assert alone.mean_resultant_length == pytest.approx(1.0)
+
+
+def test_maximize_needs_a_prior_for_free_concentrations(rows):
+    with pytest.raises(ValueError, match="pass a ConcentrationPrior"):
+        maximize(statistics_of(*rows), concentration="free")
+
+
+def test_pooled_resultant_length_matches_values_by_hand():
+    counts = np.array([5.0, 15.0])
+    assert pooled_resultant_length(counts, np.array([4.0, 8.0])) == pytest.approx(0.6)
+    assert pooled_resultant_length(counts, counts) == 1.0 - 1e-12
+    assert pooled_resultant_length(counts, counts, largest=1.0) == 1.0
+    assert pooled_resultant_length(np.zeros(2), np.zeros(2)) == 0.0
+
+
+def test_pooled_concentration_inverts_the_mean_resultant_length():
+    """In three dimensions A(κ) = coth κ − 1/κ."""
+    length = 1 / np.tanh(2.0) - 1 / 2.0
+    counts = np.array([5.0, 15.0])
+    assert pooled_concentration(counts, length * counts, 3) == pytest.approx(2.0)
+
+
+@pytest.fixture
+def mixture():
+    """Return two components and a background."""
+    return MixtureParameters(
+        np.array([0.2, 0.3, 0.5]), np.eye(3), np.array([5.0, 7.0, 0.0]), has_background=True
+    )
+
+
+def test_own_components_exclude_the_background(mixture):
+    np.testing.assert_array_equal(mixture.weights[mixture.own], [0.2, 0.3])
+    assert len(MixtureParameters.nearest(np.eye(3)).weights[mixture.own]) == 2
+
+
+def test_with_concentration_keeps_the_background_uniform(mixture):
+    np.testing.assert_array_equal(mixture.with_concentration(9.0).concentrations, [9.0, 9.0, 0.0])
+    np.testing.assert_array_equal(mixture.concentrations, [5.0, 7.0, 0.0])
+
+
+def test_selected_parameters_have_weights_that_sum_to_one(mixture):
+    selected = mixture.selected(np.array([True, False, True]))
+    np.testing.assert_allclose(selected.weights, [2 / 7, 5 / 7])
+    np.testing.assert_array_equal(selected.means, np.eye(3)[[0, 2]])
+    np.testing.assert_array_equal(selected.concentrations, [5.0, 0.0])
+    assert selected.has_background
+
+
+def test_natural_and_offsets_give_the_log_joint(mixture):
+    x = np.array([0.6, 0.0, 0.8])
+    log_normalizer = distribution.log_normalizer(mixture.concentrations, 3)
+    expected = np.log(mixture.weights) + log_normalizer + mixture.concentrations * x
+    found = mixture.natural @ x + mixture.offsets + distribution.log_normalizer(0.0, 3)
+    np.testing.assert_allclose(found, expected)
+
+
+def test_offset_of_an_empty_background_is_minus_infinity():
+    empty = MixtureParameters(
+        np.array([1.0, 0.0]), np.eye(2), np.array([5.0, 0.0]), has_background=True
+    )
+    assert empty.offsets[-1] == -np.inf
+    assert np.isfinite(empty.offsets[0])
