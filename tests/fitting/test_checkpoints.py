@@ -84,7 +84,7 @@ def test_checkpoint_resumes_interrupted_fit(rows, tmp_path, monkeypatch, kind, s
         model = make_estimator(**KINDS[kind]).fit(rows, checkpoint=path)
     assert_same_fit(model, whole)
     assert not path.exists()
-    assert len(saves) + n_saved == len(all_saves)  # no iteration is repeated
+    assert len(saves) + n_saved == len(all_saves)  # no iteration was repeated
 
 
 @pytest.mark.parametrize("kind", ["sparse", "blocks"])
@@ -128,7 +128,7 @@ def checkpoint(rows, tmp_path, monkeypatch):
 
 
 def assert_refused(model, rows, path, message):
-    """Assert that a fit refuses the checkpoint, and leaves both unchanged."""
+    """Assert that a fit refuses the checkpoint, and that both stay unchanged."""
     before = path.read_bytes()
     with pytest.raises(ValueError, match=message):
         model.fit(rows, checkpoint=path)

@@ -190,7 +190,7 @@ def test_stream_after_fit_reproduces_its_parameters(concentration):
 
 
 def test_pseudo_rows_grow_with_the_rows():
-    """A component takes the same share of its concentration from its own rows at any number."""
+    """The share of its concentration that a component takes from its own rows stays the same."""
     mixture = MixtureParameters(np.array([0.25, 0.75]), np.eye(2, 9), np.array([20.0, 50.0]))
     stream = Stream.after_fit(mixture, 1000, prior=ConcentrationPrior(0.7, count=500.0))
     before, _ = stream.parameters("pooled")

@@ -1,4 +1,4 @@
-"""Which pairs of components are merged."""
+"""Merging of the cheapest pairs of components."""
 
 import numpy as np
 import pytest

@@ -116,6 +116,21 @@ def test_persistence_matches_values_by_hand():
     )
 
 
+def test_modularity_matches_values_by_hand():
+    # A quarter and three quarters of the edge ends, 0.2 and 0.7 of all within the clusters.
+    inside, volumes = np.array([0.2, 0.7]), np.array([0.25, 0.75])
+    assert modularity(inside, volumes) == pytest.approx(0.9 - 0.0625 - 0.5625)
+    # No better than chance, one cluster, an empty cluster.
+    assert modularity(np.array([0.25, 0.25]), np.array([0.5, 0.5])) == 0
+    assert modularity(np.array([1.0]), np.array([1.0])) == 0
+    assert modularity(np.array([0.2, 0.7, 0]), np.array([0.25, 0.75, 0])) == pytest.approx(0.275)
+
+
+def test_only_stability_compares_several_paths():
+    n_paths = {name: rule.n_paths for name, rule in RULES.items() if rule.n_paths != 1}
+    assert n_paths == {"stability": 3}
+
+
 @pytest.mark.parametrize("weighted", [False, True])
 def test_silhouette_leaves_each_row_out_of_its_own_mean(planted, weighted):
     rows = planted[0]
