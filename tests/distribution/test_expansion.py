@@ -5,9 +5,10 @@ import sys
 from fractions import Fraction
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import special
@@ -89,7 +90,7 @@ def test_coefficients_match_debye_expansion():
     assert stirling == [Fraction(-1, 12), 0, Fraction(1, 360), 0, Fraction(-1, 1260)]
 
 
-@settings(deadline=None, max_examples=150)
+@hypothesis.settings(deadline=None, max_examples=150)
 @given(
     dim=st.sampled_from(DIMS),
     exponent=st.floats(-12.0, 12.0),
