@@ -1,4 +1,4 @@
-"""Embeddings and clusters learned together: needs torch, Lightning and kornia.
+"""Joint training of image embeddings and clusters; needs torch, Lightning and kornia.
 
 pip install 'vmfmix[deep]'
 """
