@@ -248,6 +248,7 @@ def test_training_ends_with_clusters(digits, config, tmp_path):
 
 
 @pytest.mark.training
+@pytest.mark.slow
 def test_report_scores_clusterings_from_components(digits):
     part = torch.arange(len(digits)) % 4
     parts = [Images(digits.images[rows], digits.labels[rows]) for rows in (part > 0, part == 0)]
@@ -281,6 +282,7 @@ def test_training_starts_from_encoder_of_another(digits, tmp_path):
 
 
 @pytest.mark.training
+@pytest.mark.slow
 def test_resumed_training_reaches_same_results(digits, tmp_path):
     whole = trained(digits, tmp_path / "whole", pretraining=1)
 

@@ -38,7 +38,7 @@ views = lambda batch: [batch / 255.0, batch.flip(-1) / 255.0]
 learner = method_class(encoder, views, images.images[:2], len(images), config, images.labels)
 if method == "siammm":
     for part in (learner.projector, learner.predictor, learner.target.network[1]):
-        for number, layer in enumerate(part):  # batch normalization would see the batch of one process
+        for number, layer in enumerate(part):  # batch normalization differs between processes
             if isinstance(layer, nn.BatchNorm1d):
                 part[number] = nn.LayerNorm(layer.num_features)
     learner.target.requires_grad_(False)

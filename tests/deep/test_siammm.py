@@ -88,6 +88,7 @@ def test_training_ends_with_mixture(digits):
     np.testing.assert_allclose(np.linalg.norm(result.embeddings, axis=1), 1.0, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_report_scores_test_images(digits):
     part = np.arange(len(digits)) % 4
     train, test = (
@@ -173,6 +174,7 @@ def test_share_zero_fits_no_mixture(digits):
     assert result.model.n_components_ == 10
 
 
+@pytest.mark.slow
 def test_resumed_training_reaches_same_results(digits, tmp_path):
     whole = trained(digits, tmp_path / "whole")
 
@@ -324,6 +326,7 @@ def test_accumulates_batches(digits):
     assert one.method.images_per_step == 256
 
 
+@pytest.mark.slow
 def test_half_precision(digits):
     result = trained(digits, trainer={"precision": "bf16-mixed"})
     assert result.method.mixture.resultants.dtype == torch.float32
