@@ -54,13 +54,17 @@ def train(images, labels, epochs=40, batch_size=128, n_clusters_init=50, share=0
             mixture.fit_(
                 unit(bank),
                 n_components_init=n_clusters_init,
-                cut=lambda estimate, done=done: round(n_clusters_init ** (1 - done) * estimate**done),
+                cut=lambda estimate, done=done: round(
+                    n_clusters_init ** (1 - done) * estimate**done
+                ),
                 random_state=seed + epoch,
             )
         # λ, the weight of the clusters: 0 during the warm-up, then a ramp.
         weight = share * min(max(epoch + 1 - warm_up, 0) / max(0.1 * epochs, 1), 1.0)
         total = 0.0
-        for batch in torch.randperm(n_images)[: n_images // batch_size * batch_size].split(batch_size):
+        for batch in torch.randperm(n_images)[: n_images // batch_size * batch_size].split(
+            batch_size
+        ):
             pair = views(images[batch])
             predicted = [unit(predict(online(view))) for view in pair]
             targets = [unit(target(view)) for view in pair]
@@ -87,7 +91,9 @@ def train(images, labels, epochs=40, batch_size=128, n_clusters_init=50, share=0
             target.follow(online, 1 - 0.01 * math.cos(0.5 * math.pi * step / n_steps) ** 2)
             # The statistics of the mixture follow the targets (stepwise EM).
             if mixture.n_components > 0:
-                mixture.update(torch.cat(targets), torch.cat(responsibilities), batch_size / n_images)
+                mixture.update(
+                    torch.cat(targets), torch.cat(responsibilities), batch_size / n_images
+                )
 
         clusters = mixture(unit(bank)).argmax(dim=1) if mixture.n_components > 0 else None
         line = f"epoch {epoch + 1:3}  loss {total:6.3f}"

@@ -5,10 +5,10 @@ python examples/extending/objective.py
 
 from sklearn.datasets import load_digits
 from torch import lerp
-from vmfmix.deep.objectives import OBJECTIVES, Objective
 
 from vmfmix.deep import losses
 from vmfmix.deep.data import Images
+from vmfmix.deep.objectives import OBJECTIVES, Objective
 from vmfmix.deep.train import train
 
 

@@ -39,18 +39,7 @@ LAYERS = {
     "report": ["inspection", "plotting", "metrics", "storage"],
     "cli": ["storage.models", "mixture", "inspection", "metrics", "report", "storage", "_version"],
     "__main__": ["cli"],
-    "deep": [
-        "mixture",
-        "merging",
-        "engines",
-        "model",
-        "distribution",
-        "inspection",
-        "metrics",
-        "plotting",
-        "storage",
-        "_install",
-    ],
+    "deep": ["mixture", "merging", "engines", "model", "metrics", "plotting", "storage"],
 }
 
 

@@ -1,6 +1,6 @@
 """Clusterings that start from the components of a trained mixture of embeddings."""
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,7 +63,7 @@ def kmeans_from_components(
 
 
 def mixture_from_coefficients(
-    rows: np.ndarray, coefficients: np.ndarray, n_clusters: int | str | None = None
+    rows: np.ndarray, coefficients: np.ndarray, n_clusters: int | Literal["auto"] | None = None
 ) -> VMFMixture:
     """Fit a VMFMixture that starts from coefficients as responsibilities.
 

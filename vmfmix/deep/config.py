@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import yaml
 
-from vmfmix.storage.files import atomic_file
+from vmfmix.storage.writing import atomic_file
 
 _T = TypeVar("_T")
 

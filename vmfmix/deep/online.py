@@ -11,18 +11,21 @@ References
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import distributed, nn
 from torch.nn import functional
 
-from vmfmix.distribution import concentration
 from vmfmix.engines.choice import choose_engine
 from vmfmix.merging.pairs import groups_after, merge_components
 from vmfmix.mixture import VMFMixture
-from vmfmix.model.statistics import MixtureParameters, SufficientStatistics
+from vmfmix.model.statistics import (
+    MixtureParameters,
+    SufficientStatistics,
+    pooled_concentration,
+)
 
 _LARGEST_LENGTH = 1.0 - 1e-4  # cap on the mean resultant length, so that κ stays finite
 _LEAST_COSINE = 0.45  # means further apart than this never merge
@@ -150,7 +153,7 @@ class OnlineVMFMixture(nn.Module):
     def fit_(
         self,
         bank: torch.Tensor,
-        n_components: int | str = "auto",
+        n_components: int | Literal["auto"] = "auto",
         *,
         max_rows: int | None = None,
         cut: Callable[[int], int] | None = None,
@@ -297,9 +300,13 @@ class OnlineVMFMixture(nn.Module):
         """Replace the statistics, and set the concentration that maximizes their likelihood."""
         self.counts = self.resultants.new_tensor(statistics.counts)
         self.resultants = self.resultants.new_tensor(statistics.resultants)
-        length = statistics.lengths.sum() / statistics.counts.sum()
-        kappa = concentration(min(length, _LARGEST_LENGTH), int(self.effective_dimension))
-        self.concentration.fill_(min(float(kappa), self.largest_concentration))
+        kappa = pooled_concentration(
+            statistics.counts,
+            statistics.lengths,
+            int(self.effective_dimension),
+            largest_length=_LARGEST_LENGTH,
+        )
+        self.concentration.fill_(min(kappa, self.largest_concentration))
 
     def _load_from_state_dict(
         self, state_dict: dict[str, torch.Tensor], prefix: str, *arguments: Any

@@ -192,7 +192,8 @@ class SiamMM(Method):
                     stacklevel=2,
                 )
             return model
-        return VMFMixture(self.config.n_components, random_state=self.config.seed).fit(embeddings)
+        n_components: Any = self.config.n_components
+        return VMFMixture(n_components, random_state=self.config.seed).fit(embeddings)
 
     # --- learning --------------------------------------------------------------------------------
 

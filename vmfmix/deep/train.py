@@ -35,7 +35,7 @@ from vmfmix.deep.networks import resnet18, small_convnet
 from vmfmix.deep.siammm import SiamMM, SiamMMConfig
 from vmfmix.mixture import VMFMixture
 from vmfmix.plotting import plot_training
-from vmfmix.storage.files import write_csv
+from vmfmix.storage.writing import write_csv
 
 METHODS: dict[str, tuple[type[Method], type[MethodConfig]]] = {
     "siammm": (SiamMM, SiamMMConfig),
