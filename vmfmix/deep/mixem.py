@@ -166,7 +166,7 @@ class MixEM(Method):
         """Return a VMFMixture that starts from the coefficients, if there are any."""
         if embedded.coefficients is None:
             return super().clusters(embedded)
-        n_clusters = self.config.n_clusters
+        n_clusters: Any = self.config.n_clusters
         return mixture_from_coefficients(embedded.embeddings, embedded.coefficients, n_clusters)
 
     # --- learning --------------------------------------------------------------------------------

@@ -323,13 +323,14 @@ class SiamMM(Method):
     def _refit(self) -> None:
         """Fit the mixture to the bank; if clusters merge, only down to the scheduled number."""
         config = self.config
-        merges = config.n_components == "auto"
+        n_components: Any = config.n_components
+        merges = n_components == "auto"
         n_init = self.n_components_init
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the history shows what a fit would warn about
             self.mixture.fit_(
                 functional.normalize(self.bank, dim=1),
-                config.n_components,
+                n_components,
                 max_rows=max(_MAX_ROWS_OF_FIT, _ROWS_PER_CLUSTER * n_init),
                 cut=self._number_after_fit if merges else None,
                 n_components_init=n_init if merges else None,
