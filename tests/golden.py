@@ -1,9 +1,9 @@
-"""What a handful of fits gave when results were last meant to change.
+"""Golden results: what a few fits gave when results were last changed on purpose.
 
     python -m tests.golden
 
-writes tests/golden.json anew. Do that only where a change of results is wanted, and say in the
-commit why they changed; `tests/test_reproducible.py` compares with the file.
+rewrites tests/golden.json. Run it only if results are meant to change, and say in the commit why
+they changed; `tests/test_reproducible.py` compares with the file.
 """
 
 import json
@@ -19,18 +19,18 @@ FILE = Path(__file__).with_suffix(".json")
 
 
 def cases():
-    """Name of each fit, its rows and the parameters that are not the defaults."""
+    """Return the name of each fit, its rows, and its parameters that are not the defaults."""
     snips = load_snips().data[::5]
     planted, _ = make_vmf_mixture(600, 16, 5, concentration=60.0, random_state=0)
     noisy, _ = make_vmf_mixture(600, 16, 4, concentration=80.0, background=0.1, random_state=1)
-    few = sp.csr_array(np.where(np.abs(snips) < 0.06, 0.0, snips))
+    sparse = sp.csr_array(np.where(np.abs(snips) < 0.06, 0.0, snips))
     seven = {"n_components": 7}
     return {
-        "snips, number found": (snips, {}),
+        "snips, number estimated": (snips, {}),
         "snips, 7 clusters": (snips, seven),
         "snips, centered": (snips, seven | {"center": True}),
-        "snips, sparse": (few, seven | {"concentration": "tied"}),
-        "planted, number found": (planted, {"concentration": "free"}),
+        "snips, sparse": (sparse, seven | {"concentration": "tied"}),
+        "planted, number estimated": (planted, {"concentration": "free"}),
         "planted, hard": (planted, {"n_components": 5, "assignment": "hard", "merge": None}),
         "planted, fixed concentration": (planted, {"n_components": 5, "concentration": 30.0}),
         "noisy, background": (noisy, {"n_components": 4, "background": True, "n_init": 3}),
@@ -38,7 +38,7 @@ def cases():
 
 
 def record(rows, parameters):
-    """What is remembered of a fit; a label is a letter, and @ the background."""
+    """Return what golden.json stores of a fit; a label is a letter, @ is the background."""
     model = VMFMixture(random_state=0, **parameters).fit(rows)
     sizes = np.bincount(model.labels_ + 1, minlength=model.n_components_ + 1)[1:]
     by_size = np.argsort(-sizes, kind="stable")
@@ -51,9 +51,9 @@ def record(rows, parameters):
     }
 
 
-def records(**more):
-    """The record of each fit, with further parameters for all of them."""
-    return {name: record(rows, given | more) for name, (rows, given) in cases().items()}
+def records(**extra):
+    """Return the record of each fit, with further parameters for all of them."""
+    return {name: record(rows, parameters | extra) for name, (rows, parameters) in cases().items()}
 
 
 if __name__ == "__main__":

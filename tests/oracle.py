@@ -1,6 +1,7 @@
-"""The mixture in plain float64 NumPy, without blocks, cut-offs or threads: what engines must equal.
+"""Reference implementation in plain float64 NumPy, without blocks, cut-offs or threads.
 
-Rows by components fit into memory here. Anyone can check these lines against the equations.
+Engines must give the same results. Arrays of rows × components fit into memory here, and every line
+can be checked against the equations.
 """
 
 import numpy as np
@@ -10,7 +11,7 @@ from vmfmix.model.statistics import SufficientStatistics
 
 
 def unit_rows(X, center=None):
-    """Rows of unit length, after subtracting a center from the unit rows if one is given.
+    """Return rows of unit length, after subtracting the center, if any, from the unit rows.
 
     Rows without a direction become zeros.
     """
@@ -19,13 +20,13 @@ def unit_rows(X, center=None):
     rows = np.divide(X, lengths, out=np.zeros_like(X), where=lengths > 0)
     if center is None:
         return rows
-    moved = np.where(lengths > 0, rows - center, 0.0)
-    lengths = np.linalg.norm(moved, axis=1, keepdims=True)
-    return np.divide(moved, lengths, out=np.zeros_like(moved), where=lengths > 0)
+    centered = np.where(lengths > 0, rows - center, 0.0)
+    lengths = np.linalg.norm(centered, axis=1, keepdims=True)
+    return np.divide(centered, lengths, out=np.zeros_like(centered), where=lengths > 0)
 
 
 def log_joint(X, parameters, center=None):
-    """log π_k f_k(x_i) with respect to surface measure, shape (n, K)."""
+    """Return log π_k f_k(x_i) with respect to surface area, shape (n, K)."""
     cosines = unit_rows(X, center) @ parameters.means.T
     return (
         np.log(parameters.weights)
@@ -35,14 +36,14 @@ def log_joint(X, parameters, center=None):
 
 
 def log_density(X, parameters, center=None):
-    """log p(x_i), shape (n,)."""
+    """Return log p(x_i), shape (n,)."""
     joint = log_joint(X, parameters, center)
     highest = joint.max(axis=1)
     return highest + np.log(np.exp(joint - highest[:, np.newaxis]).sum(axis=1))
 
 
 def responsibilities(X, parameters, center=None, hard=False):
-    """P(component k | x_i), or the indicator of the most probable component, shape (n, K)."""
+    """Return P(component k | x_i), or indicators of the most probable component, shape (n, K)."""
     joint = log_joint(X, parameters, center)
     if hard:
         return np.eye(joint.shape[1])[joint.argmax(axis=1)]
@@ -50,17 +51,17 @@ def responsibilities(X, parameters, center=None, hard=False):
 
 
 def statistics(X, parameters, *, sample_weight=None, center=None, hard=False):
-    """SufficientStatistics of all rows."""
+    """Return the SufficientStatistics of all rows."""
     rows = unit_rows(X, center)
     weight = np.ones(len(rows)) if sample_weight is None else np.asarray(sample_weight, float)
     weight = np.where(rows.any(axis=1), weight, 0.0)
-    r = responsibilities(X, parameters, center, hard)
+    shares = responsibilities(X, parameters, center, hard)
     score = (
         log_joint(X, parameters, center).max(axis=1) if hard else log_density(X, parameters, center)
     )
     return SufficientStatistics(
-        counts=weight @ r,
-        resultants=(r * weight[:, np.newaxis]).T @ rows,
+        counts=weight @ shares,
+        resultants=(shares * weight[:, np.newaxis]).T @ rows,
         log_likelihood=float(weight @ score),
         weight=float(weight.sum()),
     )

@@ -1,7 +1,6 @@
-"""Many at once: threads, processes, forks; and fits that somebody interrupts.
+"""Threads, processes, forks, and fits that are interrupted.
 
-What could hang runs in a process of its own, which prints where it stands and dies after a time
-that is many times as long as it needs.
+Whatever could hang runs in a process of its own, with a time limit far above what it needs.
 """
 
 import os
@@ -18,16 +17,24 @@ from sklearn.base import clone
 
 from vmfmix import VMFMixture
 from vmfmix.datasets import make_vmf_mixture
+from vmfmix.model import threads
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
-PATIENCE = 150  # seconds, far more than anything here takes
+# Seconds: a hang is recognized after these, and a busy machine needs far less.
+CHILD_TIME_LIMIT = 300
+PROGRAM_TIME_LIMIT = 2 * CHILD_TIME_LIMIT
 
-FITTED = """
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+
+FIT_A_MODEL = f"""
 import multiprocessing, os, signal, sys, threading
 import numpy as np
 import vmfmix
 from vmfmix import VMFMixture
 from vmfmix.datasets import make_vmf_mixture
+CHILD_TIME_LIMIT = {CHILD_TIME_LIMIT}
 X, _ = make_vmf_mixture(20_000, 16, 4, concentration=60.0, dtype=np.float32, random_state=0)
 model = VMFMixture(4, random_state=0).fit(X)
 """
@@ -35,7 +42,7 @@ model = VMFMixture(4, random_state=0).fit(X)
 
 @pytest.fixture(scope="module")
 def rows():
-    """So many that several threads work on them, where there are several."""
+    """Rows enough for several threads to work on them, on a machine with several cores."""
     return make_vmf_mixture(20_000, 16, 4, concentration=60.0, dtype=np.float32, random_state=0)[0]
 
 
@@ -45,94 +52,103 @@ def model(rows):
 
 
 def run(code, n_threads=2):
-    """What a program prints that begins with a fit."""
+    """Return the lines that a program prints which begins with a fit."""
     done = subprocess.run(
-        [sys.executable, "-c", FITTED + code],
+        [sys.executable, "-c", FIT_A_MODEL + code],
         cwd=ROOT,
         env=os.environ | dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(n_threads)),
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=PROGRAM_TIME_LIMIT,
     )
     assert done.returncode == 0, done.stderr
-    return done.stdout.split()
+    return done.stdout.splitlines()
 
 
-def test_threads_that_ask_one_model(model, rows):
+def test_threads_can_predict_with_one_model(model, rows):
     parts = np.array_split(np.arange(len(rows)), 16)
     proba = model.predict_proba(rows)
 
-    def ask(part):
+    def predict(part):
         return model.predict(rows[part]), model.predict_proba(rows[part])
 
     with ThreadPoolExecutor(8) as pool:
         for _ in range(3):
-            answers = list(pool.map(ask, parts))
-            np.testing.assert_array_equal(np.concatenate([a for a, _ in answers]), model.labels_)
-            np.testing.assert_allclose(np.concatenate([b for _, b in answers]), proba, atol=1e-5)
+            results = list(pool.map(predict, parts))
+            labels = np.concatenate([part_labels for part_labels, _ in results])
+            np.testing.assert_array_equal(labels, model.labels_)
+            found = np.concatenate([part_proba for _, part_proba in results])
+            np.testing.assert_allclose(found, proba, atol=1e-5)
 
 
 @pytest.mark.parametrize("options", [{}, {"concentration": "free"}, {"assignment": "hard"}])
-def test_fits_in_threads_give_what_each_gives_alone(rows, options):
-    some = [rows[start::4] for start in range(4)]
+def test_fits_in_threads_equal_fits_alone(rows, options):
+    samples = [rows[start::4] for start in range(4)]
     fresh = VMFMixture(4, random_state=0, **options)
-    alone = [clone(fresh).fit(X) for X in some]
+    alone = [clone(fresh).fit(X) for X in samples]
     with ThreadPoolExecutor(4) as pool:
-        together = list(pool.map(lambda X: clone(fresh).fit(X), some))
+        together = list(pool.map(lambda X: clone(fresh).fit(X), samples))
     for one, other in zip(alone, together):
         np.testing.assert_array_equal(one.labels_, other.labels_)
         np.testing.assert_array_equal(one.means_, other.means_)
         np.testing.assert_array_equal(one.lower_bounds_, other.lower_bounds_)
 
 
-def test_processes_of_joblib(model, rows):
+def test_joblib_processes_can_predict(model, rows):
     parts = np.array_split(rows, 4)
     found = joblib.Parallel(n_jobs=2)(joblib.delayed(model.predict)(part) for part in parts)
     np.testing.assert_array_equal(np.concatenate(found), model.labels_)
 
 
+# --- forks ---------------------------------------------------------------------------------------
+
 FORK = """
-def work(answers):
-    signal.alarm(100)  # a child that hangs dies
+def work(results):
+    signal.alarm(CHILD_TIME_LIMIT)  # a child that hangs dies
     same = (model.predict(X) == model.labels_).all()
     again = VMFMixture(4, random_state=0).fit(X)
-    answers.put(bool(same and (again.labels_ == model.labels_).all()))
+    results.put(bool(same and (again.labels_ == model.labels_).all()))
 
 fork = multiprocessing.get_context("fork")
-answers = fork.SimpleQueue()
-children = [fork.Process(target=work, args=(answers,)) for _ in range(2)]
+results = fork.SimpleQueue()
+children = [fork.Process(target=work, args=(results,)) for _ in range(2)]
 for child in children:
     child.start()
 for child in children:
     child.join()
     print(child.exitcode)
-print(answers.get(), answers.get())
+print(results.get(), results.get())
 print((model.predict(X) == model.labels_).all())
 """
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@needs_fork
 @pytest.mark.parametrize("n_threads", [1, 2])
-def test_a_fork_after_a_fit_can_predict_and_fit(n_threads):
-    assert run(FORK, n_threads) == ["0", "0", "True", "True", "True"]
+def test_fork_after_fit_can_predict_and_fit(n_threads):
+    assert run(FORK, n_threads) == ["0", "0", "True True", "True"]
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
-@pytest.mark.parametrize("whose", ["ours", "that of threadpoolctl"])
-def test_a_fork_finds_no_lock_taken(whose):
-    """Another thread may have held it, which the child does not have."""
+@needs_fork
+@pytest.mark.parametrize("owner", ["vmfmix", "threadpoolctl"])
+def test_fork_finds_no_lock_held(owner):
+    """A thread that does not exist in the child may have held a lock when it was forked."""
     code = f"""
 from threadpoolctl import OpenBLASController
-from vmfmix.model.threads import _hold
-lock = _hold._lock
-if {whose!r} != "ours":  # it has one since version 3.8
+from vmfmix.model.threads import _thread_limit
+if {owner!r} == "vmfmix":
+    lock = _thread_limit._lock
+else:  # threadpoolctl 3.8 and newer have a lock
     state = getattr(OpenBLASController, "_SHARED_STATE", None)
     lock = getattr(state, "lock", threading.Lock())
-threading.Thread(target=lock.acquire).start()
-child = multiprocessing.get_context("fork").Process(target=lambda: work())
+thread = threading.Thread(target=lock.acquire)
+thread.start()
+thread.join()
+
 def work():
-    signal.alarm(60)
+    signal.alarm(CHILD_TIME_LIMIT)
     model.predict(X)
+
+child = multiprocessing.get_context("fork").Process(target=work)
 child.start()
 child.join()
 print(child.exitcode)
@@ -140,25 +156,25 @@ print(child.exitcode)
     assert run(code) == ["0"]
 
 
-FORK_DURING_A_FIT = """
+FORK_DURING_FIT = """
 X = X[:3000]
 fresh = VMFMixture(random_state=0)
 expected = fresh.fit(X).labels_
-again = []
+last_fits = []
 
-def fits():
-    while not again:
+def fit_repeatedly():
+    while not last_fits:
         other = VMFMixture(random_state=0).fit(X)
         if stop.is_set():
-            again.append(other)
+            last_fits.append(other)
 
 def work():
-    signal.alarm(60)
+    signal.alarm(CHILD_TIME_LIMIT)
     same = (VMFMixture(random_state=0).fit(X).labels_ == expected).all()
     os._exit(0 if same else 3)
 
 stop = threading.Event()
-thread = threading.Thread(target=fits)
+thread = threading.Thread(target=fit_repeatedly)
 thread.start()
 for pause in range(6):
     children = [multiprocessing.get_context("fork").Process(target=work) for _ in range(2)]
@@ -166,96 +182,110 @@ for pause in range(6):
         child.start()
     for child in children:
         child.join()
-        print(child.exitcode)
+        print(child.exitcode, flush=True)
     threading.Event().wait(0.05 * pause)
 stop.set()
 thread.join()
-print((again[0].labels_ == expected).all())
+print((last_fits[0].labels_ == expected).all())
 """
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
-def test_forks_while_another_thread_fits():
+@needs_fork
+def test_fork_while_another_thread_fits():
     """OpenBLAS cannot be forked while it multiplies in several threads, so it never does."""
-    assert run(FORK_DURING_A_FIT) == ["0"] * 12 + ["True"]
+    assert run(FORK_DURING_FIT) == ["0"] * 12 + ["True"]
 
 
-INTERRUPTED = """
-before = dict(vars(model)) if again else {}
-fresh = model if again else VMFMixture(4, random_state=0)
+# --- interrupts and errors -----------------------------------------------------------------------
+
+INTERRUPT_A_FIT = """
+before = dict(vars(model)) if fitted_before else {}
+estimator = model if fitted_before else VMFMixture(4, random_state=0)
+import gc, itertools, time
+from threadpoolctl import threadpool_info
 from vmfmix.engines.dense import DenseRows
-calls = []
+
+calls = itertools.count(1)
 plain = DenseRows.accumulate
+
 def accumulate(self, *args):
-    calls.append(1)
-    if len(calls) == 30:
+    if next(calls) == 30:
         os.kill(os.getpid(), signal.SIGINT)
     return plain(self, *args)
+
 DenseRows.accumulate = accumulate
+signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs of a shell ignore it
 try:
-    fresh.fit(X)
+    estimator.fit(X)
 except KeyboardInterrupt:
     print("interrupted")
 DenseRows.accumulate = plain
-left = {name: value for name, value in vars(fresh).items() if name.endswith("_")}
-kept = {name: value for name, value in before.items() if name.endswith("_")}
-print(left.keys() == kept.keys() and all(left[name] is kept[name] for name in kept))
-import gc, time
+found = {name: value for name, value in vars(estimator).items() if name.endswith("_")}
+expected = {name: value for name, value in before.items() if name.endswith("_")}
+print(found.keys() == expected.keys() and all(found[name] is expected[name] for name in expected))
 gc.collect()
-for _ in range(500):
-    if threading.active_count() == 1:
-        break
+deadline = time.monotonic() + CHILD_TIME_LIMIT
+while threading.active_count() > 1 and time.monotonic() < deadline:
     time.sleep(0.01)
 print(threading.active_count())
-print((fresh.fit(X).labels_ == VMFMixture(4, random_state=0).fit(X).labels_).all())
-print(sorted({pool["num_threads"] for pool in __import__("threadpoolctl").threadpool_info()
-              if pool["user_api"] == "blas"}))
+print((estimator.fit(X).labels_ == VMFMixture(4, random_state=0).fit(X).labels_).all())
+print(sorted({pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}))
 """
 
 
-@pytest.mark.parametrize("again", [False, True])
-def test_an_interrupted_fit_leaves_the_estimator_as_it_was(again):
-    """By Ctrl-C in the middle of a pass over the rows."""
-    found = run(f"again = {again}\n" + INTERRUPTED)
+@pytest.mark.parametrize("fitted_before", [False, True])
+def test_interrupted_fit_leaves_estimator_unchanged(fitted_before):
+    """Ctrl-C arrives in the middle of a pass over the rows."""
+    found = run(f"fitted_before = {fitted_before}\n" + INTERRUPT_A_FIT)
     assert found == ["interrupted", "True", "1", "True", "[2]"]
 
 
-@pytest.mark.parametrize("place", ["accumulate", "assign"])
-def test_whatever_a_pass_raises_comes_out(rows, monkeypatch, place):
-    """An error in a helping thread, too."""
+@pytest.mark.parametrize("method", ["accumulate", "assign"])
+def test_error_in_a_pass_is_raised(rows, monkeypatch, method):
+    """Errors in the calling thread and in a worker thread are raised by fit."""
     from vmfmix.engines.dense import DenseRows
 
-    plain = getattr(DenseRows, place)
+    plain = getattr(DenseRows, method)
+    plain_submit = threads.WorkerThreads.submit
+    has_worker, worker_has_failed = threading.Event(), threading.Event()
 
     def fail(self, *args):
-        if threading.current_thread() is threading.main_thread():
-            return plain(self, *args)
         raise MemoryError("nothing left")
 
-    def fail_here(self, *args):
-        raise MemoryError("nothing left")
+    def fail_in_worker(self, *args):
+        if threading.current_thread() is not threading.main_thread():
+            worker_has_failed.set()
+            raise MemoryError("nothing left")
+        if has_worker.is_set():  # leave some rows to the worker, however late it starts
+            worker_has_failed.wait(CHILD_TIME_LIMIT)
+        return plain(self, *args)
+
+    def submit(self, *args, **kwargs):
+        has_worker.set()
+        return plain_submit(self, *args, **kwargs)
+
+    class TwoThreads(threads._ThreadLimit):
+        def acquire(self, token):  # begins every pass
+            super().acquire(token)
+            has_worker.clear()
+            return 2
 
     fresh = VMFMixture(4, random_state=0)
-    monkeypatch.setattr(DenseRows, place, fail_here)
+    monkeypatch.setattr(DenseRows, method, fail)
     with pytest.raises(MemoryError, match="nothing left"):
         fresh.fit(rows)
     assert not any(name.endswith("_") for name in vars(fresh))
-    monkeypatch.setattr(DenseRows, place, fail)
-    from vmfmix.model import threads
-
-    class Two(threads._Hold):
-        def take(self, holder):
-            super().take(holder)
-            return 2
-
-    monkeypatch.setattr(threads, "_hold", Two())
+    monkeypatch.setattr(DenseRows, method, fail_in_worker)
+    monkeypatch.setattr(threads.WorkerThreads, "submit", submit)
+    monkeypatch.setattr(threads, "_thread_limit", TwoThreads())
     with pytest.raises(MemoryError, match="nothing left"):
         fresh.fit(np.concatenate([rows, rows]))
-    monkeypatch.setattr(DenseRows, place, plain)
+    assert worker_has_failed.is_set()
+    monkeypatch.setattr(DenseRows, method, plain)
     np.testing.assert_array_equal(fresh.fit(rows).labels_, clone(fresh).fit(rows).labels_)
 
 
-def test_a_callback_that_raises_leaves_no_fit(rows, model):
+def test_callback_that_raises_leaves_estimator_unfitted(rows, model):
     pytest.importorskip("sklearn.callback")
 
     class Impatient:
@@ -278,20 +308,28 @@ def test_a_callback_that_raises_leaves_no_fit(rows, model):
     np.testing.assert_array_equal(clone(model).fit(rows).labels_, model.labels_)
 
 
-AT_THE_END = """
-import time
+FIT_AFTER_LAST_LINE = """
+from concurrent.futures import ThreadPoolExecutor
 
 def train(kind):
-    time.sleep(1.0)  # the last line of the program has been reached by then
+    threading.main_thread().join()  # the program has reached its last line
+    try:
+        ThreadPoolExecutor(1).submit(int)
+        starts_threads = True
+    except RuntimeError:
+        starts_threads = False
     rows = (lambda: iter([X[:9000], X[9000:]])) if kind == "blocks" else X
     again = VMFMixture(4, random_state=0).fit(rows)
-    print(kind, (again.labels_ == model.labels_).all(), len(again.predict_proba(X)), flush=True)
+    same = (again.labels_ == model.labels_).all()
+    line = f"{kind} {starts_threads} {same} {len(again.predict_proba(X))}\\n"
+    os.write(1, line.encode())  # one call, as the other thread writes to the same pipe
 
 for kind in ("array", "blocks"):
     threading.Thread(target=train, args=(kind,)).start()
 """
 
 
-def test_a_thread_may_fit_after_the_last_line_of_a_program():
-    """Python starts no more threads then."""
-    assert sorted(run(AT_THE_END)) == sorted(["array", "True", "20000", "blocks", "True", "20000"])
+def test_thread_can_fit_after_last_line_of_program():
+    """Python starts no threads then, so that vmfmix must do without its own."""
+    found = sorted(run(FIT_AFTER_LAST_LINE))
+    assert found == ["array False True 20000", "blocks False True 20000"]

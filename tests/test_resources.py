@@ -1,6 +1,6 @@
-"""What fits and predictions take of memory, and that they give it back; in processes of their own.
+"""Memory that fits and predictions use and release, measured in separate processes.
 
-Peaks are those of the operating system, which sees what numba and BLAS ask for as well.
+Peaks are those of the operating system, which also counts what numba and BLAS allocate.
 """
 
 import os
@@ -11,12 +11,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+TIME_LIMIT = 1200  # seconds: a hang is recognized after these, and a busy machine needs far less
 
-pytestmark = pytest.mark.skipif(
-    not Path("/proc/self/clear_refs").exists(), reason="needs the peak memory that Linux tells"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not Path("/proc/self/clear_refs").exists(),
+        reason="needs the peak memory that Linux reports",
+    ),
+]
 
-START = """
+MEASURE = """
 import os, threading, warnings
 import numpy as np
 from vmfmix import VMFMixture
@@ -29,15 +34,15 @@ def peak():
 def resident():
     return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGESIZE")
 
-def grown_by(action):
-    "What the peak exceeds by what was there, in bytes."
+def peak_growth(action):
+    "Return by how many bytes the peak during an action exceeds the memory before it."
     before = resident()
     open("/proc/self/clear_refs", "w").write("5")
-    outcome = action()
+    result = action()
     return peak() - before
 """
 
-LARGE = """
+LARGE_INPUT = """
 d, k = 64, 20
 X = np.random.default_rng(0).standard_normal((n, d), dtype=np.float32)
 model = VMFMixture(k, merge=None, concentration="tied", max_iter=3, random_state=0)
@@ -46,53 +51,53 @@ for name in ("predict", "predict_proba", "transform"):
     getattr(model, name)(X[:20_000])  # compiles
 for action in (lambda: model.fit(X), lambda: model.predict(X), lambda: model.predict_proba(X),
                lambda: model.transform(X), lambda: X.astype(np.float64)):
-    print(grown_by(action))
+    print(peak_growth(action))
 """
 
-MANY = """
+MANY_FITS = """
 X = np.random.default_rng(0).standard_normal((120, 8))
 
-def several(n):
+def fit_and_predict(n):
     for seed in range(n):
         model = VMFMixture(3, max_iter=3, random_state=seed).fit(X)
         model.predict(X)
 
-several(50)
+fit_and_predict(50)
 before = resident(), len(os.listdir("/proc/self/fd")), threading.active_count()
-several(200)
+fit_and_predict(200)
 after = resident(), len(os.listdir("/proc/self/fd")), threading.active_count()
 print(*(one - other for one, other in zip(after, before)))
 """
 
 
 def run(code):
-    """The numbers that a program prints."""
+    """Return the numbers that a program prints."""
     done = subprocess.run(
-        [sys.executable, "-c", START + code],
+        [sys.executable, "-c", MEASURE + code],
         cwd=ROOT,
         env=os.environ | dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=TIME_LIMIT,
     )
     assert done.returncode == 0, done.stderr
     return [int(number) for number in done.stdout.split()]
 
 
 @pytest.mark.parametrize("n", [100_000, 1_000_000])
-def test_memory_grows_by_the_outputs(n):
-    """A copy of the rows in float64, the last number, is what must not happen."""
-    fit, predict, proba, transform, copy = run(f"n = {n}\n{LARGE}")
+def test_memory_grows_by_outputs_only(n):
+    """The last number printed is that of a float64 copy of the rows, which must not happen."""
+    fit, predict, proba, transform, copy = run(f"n = {n}\n{LARGE_INPUT}")
     k, spare = 20, 12 * 2**20  # scratch, and what allocators keep
     assert fit < 100 * n + spare  # a few numbers for each row
     assert predict < 40 * n + spare  # label, probability, log density, length, weight
     assert proba < 8 * k * n + 40 * n + spare
     assert transform < 4 * k * n + 40 * n + spare
-    assert copy > 0.9 * 8 * 64 * n > 100 * n + spare  # the measure sees what it is for
+    assert copy > 0.9 * 8 * 64 * n > 100 * n + spare  # the measurement detects a copy
 
 
-def test_many_fits_leave_nothing_behind():
-    memory, files, threads = run(MANY)
+def test_many_fits_leak_nothing():
+    memory, files, threads = run(MANY_FITS)
     assert memory < 8 * 2**20  # less than 42 kB for each fit
     assert files == 0
     assert threads == 0

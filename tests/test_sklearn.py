@@ -1,19 +1,19 @@
-"""scikit-learn's own checks."""
+"""Estimator checks of scikit-learn."""
 
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from vmfmix import VMFMixture
 
-pytest.importorskip("sklearn", "1.8", reason="xfail_strict came with scikit-learn 1.8")
+pytest.importorskip("sklearn", "1.8", reason="xfail_strict needs scikit-learn 1.8")
 
 _NOT_A_CLASSIFIER = (
-    "the check asks predict_proba of whatever takes sparse rows for the 4 columns of a classifier; "
-    "no clusterer can pass it"
+    "the check expects predict_proba of every estimator that accepts sparse rows to return the 4 "
+    "columns of a classifier; no clusterer can pass it"
 )
 
 
-# The checks use few rows, some of them of zeros.
+# The checks use few rows, some of which are zeros.
 @pytest.mark.filterwarnings("ignore:Number of clusters found")
 @pytest.mark.filterwarnings("ignore:EM did not converge")
 @pytest.mark.filterwarnings("ignore:No clusters were found")
@@ -29,5 +29,5 @@ _NOT_A_CLASSIFIER = (
     },
     xfail_strict=True,
 )
-def test_scikit_learn(estimator, check):
+def test_passes_scikit_learn_checks(estimator, check):
     check(estimator)

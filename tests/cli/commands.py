@@ -37,7 +37,7 @@ def read_table(path):
         return list(csv.DictReader(file))
 
 
-def run_module(*argv, **settings):
+def run_module(*argv, **options):
     return subprocess.run(
-        [sys.executable, *argv], cwd=ROOT, capture_output=True, text=True, timeout=60, **settings
+        [sys.executable, *argv], cwd=ROOT, capture_output=True, text=True, timeout=60, **options
     )

@@ -1,4 +1,4 @@
-"""Checkpoints of trainings: damaged, of others, or made to do harm."""
+"""Checkpoints of trainings: damaged, of another training, or malicious."""
 
 import io
 import pickle
@@ -22,7 +22,7 @@ from vmfmix.deep.networks import small_convnet  # noqa: E402
 from vmfmix.deep.train import train  # noqa: E402
 from vmfmix.deep.views import Views  # noqa: E402
 
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.training]
 N_DAMAGED = 2000
 SMALL = {"dim": 16, "hidden": 32, "predictor_hidden": 16, "n_components_init": 10}
 
@@ -35,7 +35,7 @@ def images():
 
 @pytest.fixture(scope="module")
 def folder(images, tmp_path_factory):
-    """Of a training of two epochs."""
+    """Return the folder of a training of two epochs."""
     folder = tmp_path_factory.mktemp("training")
     trained(images, folder)
     return folder
@@ -59,7 +59,7 @@ def trained(images, out=None, **options):
 
 @pytest.fixture
 def given(folder, tmp_path):
-    """A function that puts bytes, or the parts of an archive, where a training would go on."""
+    """Return a function that writes bytes, or an archive, where a training would resume."""
     (tmp_path / "config.yaml").write_bytes((folder / "config.yaml").read_bytes())
     path = tmp_path / "last.ckpt"
 
@@ -87,12 +87,14 @@ def outcome(path):
     try:
         stored = read_checkpoint(path)
     except ValueError as error:
-        assert "last.ckpt is no checkpoint" in str(error)
+        assert "last.ckpt is not a readable checkpoint" in str(error)
         return "refused"
     assert all(isinstance(name, str) for name in stored["state_dict"])
     return "read"
 
 
+@pytest.mark.slow
+@pytest.mark.damage
 def test_a_damaged_checkpoint_is_refused(folder, given):
     whole, rng = (folder / "last.ckpt").read_bytes(), np.random.default_rng(0)
     weights = read_checkpoint(given(whole))["state_dict"]
@@ -113,8 +115,9 @@ def test_a_damaged_checkpoint_is_refused(folder, given):
     assert outcomes["refused"] > 0.5 * N_DAMAGED
 
 
-def test_damage_that_no_checksum_finds(folder, given):
-    """Of what says which arrays there are."""
+@pytest.mark.damage
+def test_damage_without_wrong_checksum_is_refused(folder, given):
+    """The damage is in the pickle that lists the arrays, and the archive is written anew."""
     parts = parts_of((folder / "last.ckpt").read_bytes())
     name = next(name for name in parts if name.endswith("data.pkl"))
     rng, outcomes = np.random.default_rng(0), {"refused": 0, "read": 0}
@@ -126,8 +129,8 @@ def test_damage_that_no_checksum_finds(folder, given):
     assert outcomes["refused"] > 0.5 * N_DAMAGED // 4
 
 
-def test_no_memory_for_what_is_only_claimed(folder, given):
-    """With 1 GiB to ask for, an allocation of what is claimed would be another error."""
+def test_claimed_size_is_not_allocated(folder, given):
+    """With at most 1 GiB left, allocating the claimed size would raise another error."""
     content = bytearray((folder / "last.ckpt").read_bytes())
     place = content.index(b"PK\x01\x02")  # the first entry of the directory of the archive
     content[place + 20 : place + 28] = (2**32 - 2).to_bytes(4, "little") * 2
@@ -142,7 +145,7 @@ def test_no_memory_for_what_is_only_claimed(folder, given):
 
 
 class Harmful:
-    """Unpickling makes a file."""
+    """An object that creates a file when it is unpickled."""
 
     def __init__(self, path):
         self.path = path
@@ -151,7 +154,7 @@ class Harmful:
         return Path.touch, (Path(self.path),)
 
 
-def test_nothing_is_unpickled(folder, given, tmp_path):
+def test_checkpoint_is_not_unpickled(folder, given, tmp_path):
     harm = tmp_path / "harm"
     file = io.BytesIO()
     torch.save({"state_dict": {"encoder.weight": Harmful(harm)}}, file)
@@ -160,31 +163,35 @@ def test_nothing_is_unpickled(folder, given, tmp_path):
     assert not harm.exists()
 
 
-def test_a_torn_checkpoint_is_refused_and_stays(images, folder, given, tmp_path):
+def test_truncated_checkpoint_is_refused_and_kept(images, folder, given, tmp_path):
     torn = (folder / "last.ckpt").read_bytes()[:-100]
     path = given(torn)
-    with pytest.raises(ValueError, match=r"last\.ckpt is no checkpoint .* or is damaged; pass"):
+    with pytest.raises(
+        ValueError, match=r"last\.ckpt is not a readable checkpoint: it is damaged, .*; pass"
+    ):
         trained(images, tmp_path)
     assert path.read_bytes() == torn
-    with pytest.raises(ValueError, match=r"last\.ckpt is no checkpoint"):
+    with pytest.raises(ValueError, match=r"last\.ckpt is not a readable checkpoint"):
         trained(images, start=path)
 
 
-def test_a_checkpoint_of_another_training_is_refused_and_stays(images, folder, given, tmp_path):
+def test_checkpoint_of_another_training_is_refused_and_kept(images, folder, given, tmp_path):
     whole = (folder / "last.ckpt").read_bytes()
     path = given(whole)
-    with pytest.raises(ValueError, match=r"last\.ckpt has another encoder"):
+    with pytest.raises(ValueError, match=r"The encoder in .*last\.ckpt has another architecture"):
         trained(images, tmp_path, encoder=small_convnet(1, 8))
     file = io.BytesIO()
     torch.save({"state_dict": {}}, file)
     given(file.getvalue())
-    with pytest.raises(ValueError, match=r"last\.ckpt lacks callbacks, epoch, .* needs to go on"):
+    with pytest.raises(
+        ValueError, match=r"last\.ckpt cannot be resumed from: it lacks callbacks, epoch, "
+    ):
         trained(images, tmp_path)
     assert path.read_bytes() == file.getvalue()
 
 
-def test_a_full_disk_leaves_the_checkpoint_before_it(images, folder, tmp_path):
-    """A limit of the size of files stands for the disk."""
+def test_full_disk_keeps_previous_checkpoint(images, folder, tmp_path):
+    """A limit on the size of files stands in for a full disk."""
     names = "config.yaml", "last.ckpt"
     for name in names:
         (tmp_path / name).write_bytes((folder / name).read_bytes())

@@ -1,4 +1,4 @@
-"""Settings: said once, for Python, the command line and YAML files."""
+"""Config of a training: dataclass fields for Python, the command line and YAML files."""
 
 import argparse
 from dataclasses import dataclass
@@ -7,78 +7,84 @@ import pytest
 
 pytest.importorskip("yaml")
 
-from vmfmix.deep.config import add_settings, described, read_yaml, setting, write_yaml
+from vmfmix.deep.config import (
+    add_options,
+    config_field,
+    document_fields,
+    read_yaml,
+    write_yaml,
+)
 
 
-@described
+@document_fields
 @dataclass
-class Settings:
-    """Some settings."""
+class Config:
+    """Example of a config."""
 
-    epochs: int = setting(3, "Passes over the images.")
-    rate: float = setting(0.5, "100 % of it.")
-    number: int | str = setting("auto", "Of clusters.")
-    momentum: float | None = setting(None, "Of the target.")
-    flip: bool = setting(True, "Left and right.")
+    epochs: int = config_field(3, "Passes over the images.")
+    rate: float = config_field(0.5, "100 % of it.")
+    number: int | str = config_field("auto", "Of clusters.")
+    momentum: float | None = config_field(None, "Of the target.")
+    flip: bool = config_field(True, "Left and right.")
 
 
-def test_settings_are_described_in_the_docstring():
-    assert "rate : float, default=0.5\n    100 % of it." in Settings.__doc__
-    assert "momentum : float or None, default=None" in Settings.__doc__
+def test_docstring_lists_fields():
+    assert "rate : float, default=0.5\n    100 % of it." in Config.__doc__
+    assert "momentum : float or None, default=None" in Config.__doc__
 
 
 @pytest.mark.parametrize(
-    "settings",
+    "config",
     [
-        Settings(),
-        Settings(epochs=7, rate=1e-7, number=12, momentum=0.99, flip=False),
-        Settings(number="no: yes # 'text'"),
+        Config(),
+        Config(epochs=7, rate=1e-7, number=12, momentum=0.99, flip=False),
+        Config(number="no: yes # 'text'"),
     ],
 )
-def test_a_file_keeps_settings_and_says_what_they_mean(settings, tmp_path):
+def test_yaml_round_trip_keeps_values_and_describes_them(config, tmp_path):
     path = tmp_path / "config.yaml"
-    write_yaml(path, "siammm", settings)
-    assert Settings(**read_yaml(path, Settings, "siammm")) == settings
+    write_yaml(path, "siammm", config)
+    assert Config(**read_yaml(path, Config, "siammm")) == config
     with pytest.raises(ValueError, match="is for the method siammm, not for mixem"):
-        read_yaml(path, Settings, "mixem")
+        read_yaml(path, Config, "mixem")
     assert "# Passes over the images.\nepochs: " in path.read_text()
 
 
-def test_a_part_of_the_settings_will_do(tmp_path):
+def test_yaml_may_set_some_fields(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text("rate: 1\nmomentum: 1e-3\n")
-    assert read_yaml(path, Settings, "siammm") == {"rate": 1.0, "momentum": 0.001}
+    assert read_yaml(path, Config, "siammm") == {"rate": 1.0, "momentum": 0.001}
     path.write_text("momentum: None\nnumber: none\n")
-    assert read_yaml(path, Settings) == {"momentum": None, "number": "none"}
+    assert read_yaml(path, Config) == {"momentum": None, "number": "none"}
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("speed: 3", "settings that are not known: speed. Known are epochs"),
-        ("epochs: 1.5", "epochs: 1.5, where int is allowed"),
-        ("epochs: true", "epochs: True, where int is allowed"),
-        ("rate: fast", "rate: 'fast', where float is allowed"),
-        ("momentum: [1]", "where float or None is allowed"),
-        ("- epochs", "lines of the form"),
+        ("speed: 3", "unknown parameters: speed; choose from epochs"),
+        ("epochs: 1.5", "epochs: 1.5; expected int"),
+        ("epochs: true", "epochs: True; expected int"),
+        ("rate: fast", "rate: 'fast'; expected float"),
+        ("momentum: [1]", "expected float or None"),
+        ("- epochs", "write lines such as"),
         ("epochs: [", "cannot be read as YAML"),
         ("a: !!python/object/apply:os.getcwd []", "cannot be read as YAML"),
     ],
 )
-def test_files_that_cannot_be_used_are_refused_in_words(text, message, tmp_path):
+def test_refuses_invalid_yaml(text, message, tmp_path):
     path = tmp_path / "bad.yaml"
     path.write_text(text)
     with pytest.raises(ValueError, match=r"bad\.yaml") as error:
-        read_yaml(path, Settings)
+        read_yaml(path, Config)
     assert message in str(error.value)
 
 
-def test_options_of_the_command_line(capsys):
+def test_command_line_options(capsys):
     parser = argparse.ArgumentParser()
-    add_settings(parser, Settings)
+    add_options(parser, Config)
     assert vars(parser.parse_args([])) == {}
-    said = "--epochs 5 --rate 1e-3 --number 12 --momentum none --flip false"
-    assert vars(parser.parse_args(said.split())) == {
+    arguments = "--epochs 5 --rate 1e-3 --number 12 --momentum none --flip false"
+    assert vars(parser.parse_args(arguments.split())) == {
         "epochs": 5,
         "rate": 0.001,
         "number": 12,
@@ -88,7 +94,7 @@ def test_options_of_the_command_line(capsys):
     assert parser.parse_args(["--number", "auto"]).number == "auto"
     with pytest.raises(SystemExit):
         parser.parse_args(["--epochs", "many"])
-    assert "'many' is not allowed here" in capsys.readouterr().err
+    assert "invalid value 'many'; expected int" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         parser.parse_args(["--help"])
     assert "100 % of it. (default: 0.5)" in capsys.readouterr().out

@@ -1,11 +1,18 @@
-"""Images from folders, files and arrays, and the batches made of them."""
+"""Images from folders, files and arrays, and batches of them."""
 
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
 
-from vmfmix.deep.data import Images, labels_of, loader, read_images  # noqa: E402
+from vmfmix.deep import data  # noqa: E402
+from vmfmix.deep.data import (  # noqa: E402
+    Images,
+    ShuffledSampler,
+    labels_of,
+    loader,
+    read_images,
+)
 
 BYTES = np.random.default_rng(0).integers(0, 256, size=(20, 6, 6, 3), dtype=np.uint8)
 
@@ -21,7 +28,7 @@ BYTES = np.random.default_rng(0).integers(0, 256, size=(20, 6, 6, 3), dtype=np.u
         (torch.from_numpy(BYTES), (20, 3, 6, 6)),
     ],
 )
-def test_arrays_of_any_layout(images, shape):
+def test_accepts_arrays_of_any_layout(images, shape):
     found = Images(images).images
     assert tuple(found.shape) == shape
     assert found.dtype == torch.uint8
@@ -39,39 +46,54 @@ def test_arrays_of_any_layout(images, shape):
         (np.full((3, 5, 5), -1), "from 0 to 1"),
     ],
 )
-def test_arrays_that_are_no_images_are_refused_in_words(images, message):
+def test_refuses_arrays_that_are_not_images(images, message):
     with pytest.raises(ValueError, match=message):
         Images(images)
 
 
-def test_one_label_for_each_image():
+def test_refuses_wrong_number_of_labels():
     with pytest.raises(ValueError, match="20 images and 3 labels"):
         Images(BYTES, [0, 1, 2])
 
 
 @pytest.mark.parametrize("in_memory", [True, False])
-def test_batches_end_with_the_numbers_of_their_images(in_memory):
+def test_batches_end_with_indices(in_memory):
     images = Images(BYTES)
-    data = images if in_memory else [(image, "label") for image in images.images]
+    dataset = images if in_memory else [(image, "label") for image in images.images]
     seen = []
-    for batch, numbers in loader(data, 6):
-        assert torch.equal(batch, images.images[numbers])
-        seen.append(numbers)
+    for batch, indices in loader(dataset, 6):
+        assert torch.equal(batch, images.images[indices])
+        seen.append(indices)
     assert torch.equal(torch.cat(seen), torch.arange(20))
 
 
-def test_the_order_is_one_of_the_epoch_alone():
+def test_order_depends_on_epoch_alone():
     def order(epoch):
         batches = loader(Images(BYTES), 6, seed=3)
         batches.sampler.set_epoch(epoch)
-        return torch.cat([numbers for _, numbers in batches])
+        return torch.cat([indices for _, indices in batches])
 
     assert torch.equal(order(1), order(1))
     assert not torch.equal(order(1), order(2))
     assert len(order(1)) == 18  # the last batch is smaller, and left out
 
 
-def test_folders(tmp_path):
+@pytest.mark.parametrize("n_processes", [1, 3])
+def test_order_is_that_of_distributed_sampler(n_processes, monkeypatch):
+    for rank in range(n_processes):
+        monkeypatch.setattr(data, "_rank_and_world_size", lambda rank=rank: (rank, n_processes))
+        sampler = ShuffledSampler(20, seed=3)
+        expected = torch.utils.data.DistributedSampler(
+            range(20), n_processes, rank, seed=3 * 100_003, drop_last=True
+        )
+        for epoch in range(3):
+            sampler.set_epoch(epoch)
+            expected.set_epoch(epoch)
+            assert list(sampler) == list(expected)
+            assert len(sampler) == len(expected)
+
+
+def test_read_folder_of_images(tmp_path):
     image = pytest.importorskip("PIL.Image")
     for name, array in (("cat/1.png", BYTES[0]), ("cat/2.png", BYTES[1]), ("dog/1.png", BYTES[2])):
         path = tmp_path / name
@@ -88,14 +110,14 @@ def test_folders(tmp_path):
         read_images(tmp_path)
 
 
-def test_files(tmp_path):
+def test_read_npz_of_images(tmp_path):
     np.savez(tmp_path / "images.npz", images=BYTES, y=np.arange(20))
     found = read_images(tmp_path / "images.npz")
     assert found.labels.tolist() == list(range(20))
     np.savez(tmp_path / "other.npz", pictures=BYTES)
     for name, error, message in (
         ("other.npz", ValueError, "no array named images; it has pictures"),
-        ("nothing.npz", FileNotFoundError, "no folder or file"),
+        ("nothing.npz", FileNotFoundError, "There is no folder or file"),
     ):
         with pytest.raises(error, match=message):
             read_images(tmp_path / name)
@@ -104,13 +126,13 @@ def test_files(tmp_path):
         read_images(tmp_path / "empty")
 
 
-def test_labels_are_places_among_the_classes_of_what_was_learned_from():
+def test_with_classes_indexes_classes_of_training_part():
     train = Images(BYTES[:4], ["cat", "dog", "owl", "cat"])
-    test = Images(BYTES[4:7], ["owl", "emu", "dog"]).numbered_as(train.classes)
+    test = Images(BYTES[4:7], ["owl", "emu", "dog"]).with_classes(train.classes)
     assert train.labels.tolist() == [0, 1, 2, 0]
     assert test.classes == ["cat", "dog", "owl", "emu"]
     assert test.labels.tolist() == [2, 3, 1]
-    assert Images(BYTES).numbered_as(train.classes).labels is None
+    assert Images(BYTES).with_classes(train.classes).labels is None
 
 
 @pytest.mark.parametrize(
@@ -118,16 +140,16 @@ def test_labels_are_places_among_the_classes_of_what_was_learned_from():
     [(None, None), ([0, 2, 1], [0, 2, 1]), (np.array([1, -1]), None), ([0.5], None)],
 )
 def test_labels_of_a_dataset(targets, expected):
-    class Some(torch.utils.data.Dataset):
+    class Targets(torch.utils.data.Dataset):
         pass
 
-    dataset = Some()
+    dataset = Targets()
     dataset.targets = targets
     found = labels_of(dataset)
     assert (found if found is None else found.tolist()) == expected
 
 
-def test_images_of_all_kinds_in_folders(tmp_path):
+def test_read_folder_of_mixed_images(tmp_path):
     pytest.importorskip("PIL")
     from PIL import Image
 
@@ -139,5 +161,5 @@ def test_images_of_all_kinds_in_folders(tmp_path):
     assert images.images.shape == (2, 1, 8, 8)
     np.testing.assert_array_equal(images.images[0, 0].numpy(), ramp // 256)
     Image.fromarray(BYTES[0]).save(tmp_path / "loose.png")
-    with pytest.raises(ValueError, match="lies beside folders"):
+    with pytest.raises(ValueError, match="lies beside subfolders"):
         read_images(tmp_path)

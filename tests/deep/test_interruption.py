@@ -1,4 +1,4 @@
-"""Trainings that are killed at random moments, and go on to the numbers they would have had."""
+"""Trainings that are killed at random moments and resume to the same results."""
 
 import csv
 import os
@@ -29,25 +29,25 @@ KILLED = """
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     torch.set_num_threads(1)
     out, n_kills, method = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
-    settings = {
+    config = {
         "siammm": dict(dim=16, hidden=64, predictor_hidden=32, n_components_init=20, refits=3),
         "mixem": dict(dim=8, hidden=32, n_components=6, pretraining=4),
     }[method]
 
-    def learn():
+    def train_in_child():
         try:
             torch.manual_seed(0)
             X, y = load_digits(return_X_y=True)
             train(
                 method, Images(X[:600].reshape(-1, 8, 8) / 16.0), encoder=small_convnet(1, 8),
                 views=Views(8, 1, flip=False, least_area=0.5), out=out, epochs=12, batch_size=100,
-                trainer={"accelerator": "cpu", "enable_progress_bar": False}, **settings,
+                trainer={"accelerator": "cpu", "enable_progress_bar": False}, **config,
             )
             os._exit(0)
         finally:
             os._exit(1)
 
-    def written():
+    def last_written():
         path = out / "last.ckpt"
         return path.stat().st_mtime_ns if path.exists() else 0
 
@@ -55,10 +55,10 @@ KILLED = """
     while kills < n_kills and time.monotonic() - started < 200:
         child = os.fork()
         if child == 0:
-            learn()
-        if kills % 2:  # soon after an epoch was kept
-            before = written()
-            while written() == before and os.waitpid(child, os.WNOHANG)[0] == 0:
+            train_in_child()
+        if kills % 2:  # soon after a checkpoint was written
+            before = last_written()
+            while last_written() == before and os.waitpid(child, os.WNOHANG)[0] == 0:
                 time.sleep(0.001)
             time.sleep(draw.uniform(0.0, 0.2))
         else:
@@ -67,15 +67,15 @@ KILLED = """
             os.kill(child, signal.SIGKILL)
             kills += os.WIFSIGNALED(os.waitpid(child, 0)[1])
         except (ChildProcessError, ProcessLookupError):
-            break  # it had come to its end
+            break  # it had already ended
     child = os.fork()
     if child == 0:
-        learn()
+        train_in_child()
     sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
 
 
-def metrics_of(folder, method, n_kills):
+def metrics_and_embeddings_of(folder, method, n_kills):
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(KILLED), folder, str(n_kills), method],
         env={
@@ -97,11 +97,14 @@ def metrics_of(folder, method, n_kills):
     return np.array(numbers), np.load(folder / "embeddings.npy")
 
 
+@pytest.mark.slow
+@pytest.mark.training
+@pytest.mark.kill
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")
 @pytest.mark.parametrize("method", ["siammm", "mixem"])
 def test_a_killed_training_comes_to_the_same_metrics(tmp_path, method):
-    whole, rows = metrics_of(tmp_path / "whole", method, 0)
-    killed, again = metrics_of(tmp_path / "killed", method, 8)
-    assert len(whole) == 12
-    np.testing.assert_allclose(killed, whole, atol=1e-6, rtol=1e-6)
-    np.testing.assert_allclose(again, rows, atol=1e-5)
+    expected, expected_embeddings = metrics_and_embeddings_of(tmp_path / "whole", method, 0)
+    metrics, embeddings = metrics_and_embeddings_of(tmp_path / "killed", method, 8)
+    assert len(expected) == 12
+    np.testing.assert_allclose(metrics, expected, atol=1e-6, rtol=1e-6)
+    np.testing.assert_allclose(embeddings, expected_embeddings, atol=1e-5)

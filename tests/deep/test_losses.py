@@ -1,4 +1,4 @@
-"""The objectives of representation learning against their equations, and against each other."""
+"""Losses of representation learning against their equations and against each other."""
 
 import math
 
@@ -20,14 +20,14 @@ def responsibilities_of(rows, means, kappa=5.0):
     return (kappa * rows @ means.T).softmax(dim=1)
 
 
-def test_without_clusters_the_fused_target_is_the_siamese_loss_bit_for_bit():
+def test_fused_target_without_clusters_equals_siamese_loss_exactly():
     p, z, means = unit(32, seed=1), unit(32, seed=2), unit(5, seed=3)
     r = responsibilities_of(z, means)
     assert torch.equal(losses.fused_target_loss(p, z, r, means, 0.0), losses.siamese_loss(p, z))
 
 
 @pytest.mark.parametrize("share", [0.25, 0.5, 1.0])
-def test_the_fused_target_is_drawn_to_the_centroids(share):
+def test_fused_target_equals_its_equation(share):
     p, z, means = unit(32, seed=1), unit(32, seed=2), unit(5, seed=3)
     r = responsibilities_of(z, means)
     target = (1 - share) * z + share * r @ means
@@ -35,7 +35,7 @@ def test_the_fused_target_is_drawn_to_the_centroids(share):
     assert torch.allclose(losses.fused_target_loss(p, z, r, means, share), expected)
 
 
-def test_no_gradient_reaches_targets_responsibilities_and_means():
+def test_targets_responsibilities_and_means_get_no_gradient():
     p, z, means = (each.requires_grad_() for each in (unit(9), unit(9, seed=1), unit(4, seed=2)))
     r = responsibilities_of(z, means)
     for loss in (
@@ -43,14 +43,14 @@ def test_no_gradient_reaches_targets_responsibilities_and_means():
         losses.negative_centroids_loss(p, r, means, 10.0),
         losses.negative_points_loss(p, z, r, means),
     ):
-        found = torch.autograd.grad(loss, (p, z, means), allow_unused=True, retain_graph=True)
-        assert found[0] is not None
-        assert found[1] is None
-        assert found[2] is None
+        gradients = torch.autograd.grad(loss, (p, z, means), allow_unused=True, retain_graph=True)
+        assert gradients[0] is not None
+        assert gradients[1] is None
+        assert gradients[2] is None
 
 
-def test_fishers_identity():
-    """With the responsibilities of the same rows, it has the gradient of the log-likelihood."""
+def test_soft_assignment_has_gradient_of_log_likelihood():
+    """Fisher's identity, with the responsibilities of the same rows."""
     means, kappa = unit(6, seed=3), 7.0
     z = unit(20).requires_grad_()
     log_density = (kappa * z @ means.T - math.log(6)).logsumexp(dim=1).mean()
@@ -64,12 +64,12 @@ def info_nce(p, z, temperature):
     return functional.cross_entropy(p @ z.T / temperature, torch.arange(len(p)))
 
 
-def test_both_losses_with_negatives_are_info_nce_where_each_point_is_a_cluster():
+def test_negative_losses_equal_info_nce_if_each_point_is_a_cluster():
     p, z = unit(16, seed=1), unit(16, seed=2)
     each = torch.eye(16, dtype=torch.float64)
     expected = info_nce(p, z, 0.1)
     assert torch.allclose(losses.negative_centroids_loss(p, each, z, 10.0), expected)
-    # From the place of a centroid: the prediction beside the other points.
+    # The centroid is the anchor; the prediction is contrasted with the other points.
     anchored = torch.stack(
         [
             functional.cross_entropy(
@@ -82,14 +82,14 @@ def test_both_losses_with_negatives_are_info_nce_where_each_point_is_a_cluster()
     assert torch.allclose(losses.negative_points_loss(p, z, each, z, 0.1), anchored)
 
 
-def test_points_of_the_same_cluster_are_no_negatives():
+def test_points_of_same_cluster_are_not_negatives():
     p, z, means = unit(10, seed=1), unit(10, seed=2), unit(1, seed=3)
     one_cluster = torch.ones(10, 1, dtype=torch.float64)
     loss = losses.negative_points_loss(p, z, one_cluster, means)
     assert loss == pytest.approx(0.0, abs=1e-12)
 
 
-def test_negative_points_against_loops():
+def test_negative_points_equals_loops():
     p, z, means = unit(7, seed=1), unit(7, seed=2), unit(3, seed=3)
     q = responsibilities_of(z, means)
     total = 0.0
@@ -103,7 +103,7 @@ def test_negative_points_against_loops():
     assert losses.negative_points_loss(p, z, q, means, 0.2) == pytest.approx(float(total))
 
 
-def test_nt_xent_against_loops():
+def test_nt_xent_equals_loops():
     one, other = 3 * unit(5, seed=1), 0.5 * unit(5, seed=2)
     both = torch.cat([unit(5, seed=1), unit(5, seed=2)]).numpy()
     total = 0.0
@@ -120,7 +120,7 @@ def test_sinkhorn_uses_all_components_equally():
     assert torch.allclose(codes.sum(dim=0), torch.full((6,), 10.0), rtol=0.02)
 
 
-def test_losses_stay_finite_in_extremes():
+def test_losses_are_finite_at_extreme_temperatures():
     p = unit(8)
     hard = functional.one_hot(torch.arange(8) % 2, 2).double()
     for temperature in (1e-3, 1e3):

@@ -1,4 +1,4 @@
-"""MIX'EM: its losses beside plain NumPy, and a training from images to clusters."""
+"""MIX'EM: its losses against plain NumPy, and trainings from images to clusters."""
 
 import numpy as np
 import pytest
@@ -21,9 +21,9 @@ from vmfmix.deep.views import Views  # noqa: E402
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::UserWarning"),
-    pytest.mark.filterwarnings("ignore::FutureWarning"),  # of Lightning about torch
+    pytest.mark.filterwarnings("ignore::FutureWarning"),  # from Lightning, about torch
 ]
-torch.set_num_threads(1)  # tests run beside each other, and threads of torch wait in a hurry
+torch.set_num_threads(1)  # idle threads of torch would slow down tests that run in parallel
 
 
 # --- losses --------------------------------------------------------------------------------------
@@ -45,7 +45,7 @@ def entropy(p):
 
 
 def associative_in_numpy(z, chosen, n_components):
-    """As the paper writes it, component by component."""
+    """Return pull and push as the paper defines them, component by component."""
     means, pulls = [], []
     for component in range(n_components):
         members = np.vstack([z[chosen == component], np.zeros((1, z.shape[1]))])
@@ -72,7 +72,7 @@ def nt_xent_in_numpy(one, other, temperature):
 
 
 @pytest.mark.parametrize("kind", ["random", "equal", "one", "empty components"])
-def test_losses_equal_plain_numpy(kind):
+def test_losses_equal_numpy(kind):
     pi = coefficients_of(kind).requires_grad_()
     z = torch.randn(24, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     z = (z / 4.0).requires_grad_()
@@ -111,7 +111,7 @@ def test_gradients_through_the_softmax_are_finite(kind, scale):
     assert logits.grad.isfinite().all()
 
 
-def test_equal_embeddings_have_finite_gradients():
+def test_associative_losses_of_equal_embeddings_have_zero_gradient():
     z = torch.zeros(6, 4, requires_grad=True)
     pull, push = losses.associative_losses(z, torch.arange(6) % 2, 3)
     (pull + push).backward()
@@ -119,7 +119,7 @@ def test_equal_embeddings_have_finite_gradients():
     assert (z.grad == 0).all()
 
 
-def test_components_may_change_places():
+def test_losses_do_not_depend_on_order_of_components():
     pi = coefficients_of("random")
     z = torch.randn(24, 8, dtype=torch.float64)
     order = torch.tensor([3, 0, 5, 1, 4, 2])
@@ -135,7 +135,7 @@ def test_components_may_change_places():
     assert torch.stack(one).tolist() == pytest.approx(torch.stack(other).tolist(), abs=1e-12)
 
 
-def test_a_mixture_of_embeddings():
+def test_mixture_of_embeddings():
     torch.manual_seed(0)
     mixture = MixtureOfEmbeddings(20, 5, dim=6, n_hidden=12)
     features = torch.randn(9, 20)
@@ -143,7 +143,7 @@ def test_a_mixture_of_embeddings():
     assert torch.allclose(embeddings.norm(dim=2), torch.ones(9, 5))
     assert torch.allclose(coefficients.sum(dim=1), torch.ones(9))
     assert (mixed.norm(dim=1) <= 1.0 + 1e-6).all()
-    # Each head sees its own hidden units alone.
+    # Each head uses only its own hidden units.
     first, _, _, second, _ = mixture.components
     hidden = first(features).relu().reshape(9, 5, 12)
     weight, bias = second.weight.reshape(5, 6, 12), second.bias.reshape(5, 6)
@@ -161,14 +161,14 @@ def blobs():
     return (centers[truth] + 0.1 * rng.normal(size=(400, 10))).astype(np.float32), truth
 
 
-def test_kmeans_starts_from_components():
+def test_kmeans_keeps_numbers_of_components():
     rows, truth = blobs()
     noisy = np.where(np.arange(400) % 5 == 0, (truth + 1) % 4, truth)
     fitted = kmeans_from_components(rows, noisy, 4)
-    np.testing.assert_array_equal(fitted.labels_, truth)  # numbered as the components
+    np.testing.assert_array_equal(fitted.labels_, truth)  # numbered like the components
 
 
-def test_kmeans_takes_the_largest_components_and_draws_for_empty_ones():
+def test_kmeans_uses_largest_components_and_random_centers_for_empty_ones():
     rows, truth = blobs()
     finer = np.where((truth == 2) & (np.arange(400) % 10 == 0), 7, truth)
     assert len(np.unique(kmeans_from_components(rows, finer, 4).labels_)) == 4
@@ -177,7 +177,7 @@ def test_kmeans_takes_the_largest_components_and_draws_for_empty_ones():
     np.testing.assert_array_equal(one, other)
 
 
-def test_a_mixture_starts_from_coefficients():
+def test_mixture_from_coefficients_finds_clusters():
     rows, truth = blobs()
     coefficients = np.full((400, 6), 0.02)
     coefficients[np.arange(400), truth + 2 * (np.arange(400) % 2) * (truth > 1)] += 0.88
@@ -222,6 +222,7 @@ def trained(digits, out=None, test=None, start=None, **config):
     )
 
 
+@pytest.mark.training
 @pytest.mark.parametrize(
     "config",
     [
@@ -232,7 +233,7 @@ def trained(digits, out=None, test=None, start=None, **config):
         {"n_components": 20, "n_clusters": "auto"},
     ],
 )
-def test_a_training_ends_with_clusters(digits, config, tmp_path):
+def test_training_ends_with_clusters(digits, config, tmp_path):
     result = trained(digits, tmp_path, **config)
     assert len(result.history) == 3
     assert all(np.isfinite(row["loss"]) for row in result.history)
@@ -240,15 +241,17 @@ def test_a_training_ends_with_clusters(digits, config, tmp_path):
     assert last["n_components"] == config.get("n_components", 10)
     assert 1.0 < last["usage"] <= last["n_components"] + 1e-3
     assert ("usage" in result.history[0]) == ("pretraining" not in config)
-    wanted = config.get("n_clusters", config.get("n_components", 10))
-    if wanted != "auto":
-        assert result.model.n_components_ <= wanted
+    n_clusters = config.get("n_clusters", config.get("n_components", 10))
+    if n_clusters != "auto":
+        assert result.model.n_components_ <= n_clusters
     assert np.load(tmp_path / "labels.npy").shape == (len(digits),)
 
 
-def test_scores_of_components_and_what_starts_from_them(digits):
+@pytest.mark.training
+@pytest.mark.slow
+def test_report_scores_clusterings_from_components(digits):
     part = torch.arange(len(digits)) % 4
-    parts = [Images(digits.images[some], digits.labels[some]) for some in (part > 0, part == 0)]
+    parts = [Images(digits.images[rows], digits.labels[rows]) for rows in (part > 0, part == 0)]
     report = trained(parts[0], test=parts[1], epochs=6).report
     names = report["clusterings"]
     for rows in ("features", "embeddings", "dominant"):
@@ -260,23 +263,27 @@ def test_scores_of_components_and_what_starts_from_them(digits):
     assert report["knn"] > 0.8
 
 
+@pytest.mark.training
 def test_pretraining_alone_has_no_components(digits):
     result = trained(digits, pretraining=3)
     assert "usage" not in result.history[-1]
     assert result.embeddings.shape == (len(digits), 8)
 
 
-def test_a_training_may_begin_with_the_encoder_of_another(digits, tmp_path):
+@pytest.mark.training
+def test_training_starts_from_encoder_of_another(digits, tmp_path):
     first = trained(digits, tmp_path, pretraining=3)
-    kept = {name: value.clone() for name, value in first.method.encoder.state_dict().items()}
+    before = {name: value.clone() for name, value in first.method.encoder.state_dict().items()}
     again = trained(digits, start=tmp_path / "last.ckpt", learning_rate=0.0)
     for name, value in again.method.encoder.state_dict().items():
-        assert torch.equal(value, kept[name])
-    with pytest.raises(ValueError, match="has another encoder"):
+        assert torch.equal(value, before[name])
+    with pytest.raises(ValueError, match="has another architecture"):
         training.train("mixem", digits, start=tmp_path / "last.ckpt", **SHORT)
 
 
-def test_a_training_that_is_taken_up_again_goes_on_to_the_same_numbers(digits, tmp_path):
+@pytest.mark.training
+@pytest.mark.slow
+def test_resumed_training_reaches_same_results(digits, tmp_path):
     whole = trained(digits, tmp_path / "whole", pretraining=1)
 
     class Interrupted(Exception):
@@ -309,6 +316,6 @@ def test_a_training_that_is_taken_up_again_goes_on_to_the_same_numbers(digits, t
         ({"n_small": 2}, "learns from two views"),
     ],
 )
-def test_bad_settings_are_refused_in_words(config, message):
+def test_refuses_invalid_config(config, message):
     with pytest.raises(ValueError, match=message):
         MixEMConfig(**{**SHORT, **config})

@@ -1,4 +1,4 @@
-"""Two processes learn what one learns from batches of twice the size."""
+"""Training in two processes equals training in one with batches of twice the size."""
 
 import os
 import subprocess
@@ -25,20 +25,20 @@ from vmfmix.deep.train import METHODS
 torch.set_num_threads(1)
 method, n_processes, path = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 images = Images(load_digits().images[:1280] / 16.0, load_digits().target[:1280])
-config = {
+options = {
     "siammm": dict(dim=16, predictor_hidden=32, warm_up=0.3, ramp=0.3, refits=1,
                    n_components_init=30),
     "mixem": dict(dim=8, pretraining=1, learning_rate=1e-3),
 }[method]
-kind, settings = METHODS[method]
-settings = settings(epochs=3, batch_size=128 // n_processes, hidden=64, **config)
+method_class, config_class = METHODS[method]
+config = config_class(epochs=3, batch_size=128 // n_processes, hidden=64, **options)
 torch.manual_seed(0)
 encoder = nn.Sequential(nn.Flatten(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 32))
 views = lambda batch: [batch / 255.0, batch.flip(-1) / 255.0]
-learner = kind(encoder, views, images.images[:2], len(images), settings, images.labels)
+learner = method_class(encoder, views, images.images[:2], len(images), config, images.labels)
 if method == "siammm":
     for part in (learner.projector, learner.predictor, learner.target.network[1]):
-        for number, layer in enumerate(part):  # each process would normalize its own batches
+        for number, layer in enumerate(part):  # batch normalization differs between processes
             if isinstance(layer, nn.BatchNorm1d):
                 part[number] = nn.LayerNorm(layer.num_features)
     learner.target.requires_grad_(False)
@@ -46,29 +46,31 @@ Trainer(
     max_epochs=3, devices=n_processes, accelerator="cpu", logger=False,
     strategy="ddp_find_unused_parameters_true" if n_processes > 1 else "auto",
     enable_checkpointing=False, enable_progress_bar=False, use_distributed_sampler=False,
-).fit(learner, loader(images, settings.batch_size, seed=0))
+).fit(learner, loader(images, config.batch_size, seed=0))
 if learner.global_rank == 0:
     losses = [row["loss"] for row in learner.history]
     if method == "siammm":
-        found = learner.mixture.counts, learner.mixture.resultants, learner.bank
+        results = learner.mixture.counts, learner.mixture.resultants, learner.bank
     else:
         usage = [row.get("usage", 0.0) for row in learner.history]
-        found = *(part.detach() for part in learner.mixture.parameters()), usage
-    np.savez(path, losses, *found)
+        results = *(part.detach() for part in learner.mixture.parameters()), usage
+    np.savez(path, losses, *results)
 """
 
 
+@pytest.mark.slow
+@pytest.mark.training
 @pytest.mark.parametrize("method", ["siammm", "mixem"])
-def test_two_processes_learn_what_one_learns_from_batches_of_twice_the_size(method, tmp_path):
+def test_two_processes_equal_one_with_double_batches(method, tmp_path):
     script = tmp_path / "script.py"
     script.write_text(SCRIPT, encoding="utf-8")
-    starts = {1: [sys.executable], 2: [sys.executable, "-m", "torch.distributed.run"]}
-    starts[2] += ["--nproc-per-node=2", "--standalone"]
-    found = {}
-    for number, start in starts.items():
-        path = tmp_path / f"{number}.npz"
+    commands = {1: [sys.executable], 2: [sys.executable, "-m", "torch.distributed.run"]}
+    commands[2] += ["--nproc-per-node=2", "--standalone"]
+    results = {}
+    for n_processes, command in commands.items():
+        path = tmp_path / f"{n_processes}.npz"
         done = subprocess.run(
-            [*start, str(script), method, str(number), str(path)],
+            [*command, str(script), method, str(n_processes), str(path)],
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""},
             capture_output=True,
@@ -76,7 +78,7 @@ def test_two_processes_learn_what_one_learns_from_batches_of_twice_the_size(meth
             timeout=300,
         )
         assert done.returncode == 0, done.stderr
-        found[number] = np.load(path).values()
-    for one, two in zip(*found.values(), strict=True):
+        results[n_processes] = np.load(path).values()
+    for one, two in zip(*results.values(), strict=True):
         assert one.shape == two.shape
         np.testing.assert_allclose(two, one, atol=1e-5)

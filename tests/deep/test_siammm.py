@@ -1,4 +1,4 @@
-"""Training with clusters on small digits: what is learned, noted, stored and taken up again."""
+"""Trainings of SiamMM on small digits: results, history, files, and resuming."""
 
 import csv
 import json
@@ -14,22 +14,27 @@ from lightning.pytorch.loggers import CSVLogger  # noqa: E402
 from sklearn.datasets import load_digits  # noqa: E402
 from sklearn.preprocessing import normalize  # noqa: E402
 from torch import nn  # noqa: E402
+from torch.nn import functional  # noqa: E402
+from torch.nn.parallel import DistributedDataParallel  # noqa: E402
 
 import vmfmix  # noqa: E402
-from vmfmix.deep import monitors  # noqa: E402
+from vmfmix.deep import losses, monitors  # noqa: E402
 from vmfmix.deep import train as training  # noqa: E402
 from vmfmix.deep.config import read_yaml  # noqa: E402
 from vmfmix.deep.data import Images  # noqa: E402
 from vmfmix.deep.evaluate import embed, many_to_one_accuracy  # noqa: E402
+from vmfmix.deep.objectives import OBJECTIVES  # noqa: E402
+from vmfmix.deep.online import OnlineVMFMixture  # noqa: E402
 from vmfmix.deep.siammm import SiamMM, SiamMMConfig  # noqa: E402
 from vmfmix.deep.views import Views  # noqa: E402
 from vmfmix.metrics import clustering_report  # noqa: E402
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::UserWarning"),
-    pytest.mark.filterwarnings("ignore::FutureWarning"),  # of Lightning about torch
+    pytest.mark.filterwarnings("ignore::FutureWarning"),  # from Lightning, about torch
+    pytest.mark.training,
 ]
-torch.set_num_threads(1)  # tests run beside each other, and threads of torch wait in a hurry
+torch.set_num_threads(1)  # idle threads of torch would slow down tests that run in parallel
 SHORT = {
     "epochs": 4,
     "batch_size": 128,
@@ -71,7 +76,7 @@ def trained(digits, out=None, *, views=None, trainer=None, test=None, start=None
     )
 
 
-def test_a_training_ends_with_a_mixture(digits):
+def test_training_ends_with_mixture(digits):
     result = trained(digits)
     assert [row["epoch"] for row in result.history] == [0, 1, 2, 3]
     assert [row["share"] for row in result.history] == [0.0, 0.7, 0.7, 0.7]
@@ -83,11 +88,12 @@ def test_a_training_ends_with_a_mixture(digits):
     np.testing.assert_allclose(np.linalg.norm(result.embeddings, axis=1), 1.0, rtol=1e-5)
 
 
-def test_scores_of_what_was_learned(digits):
+@pytest.mark.slow
+def test_report_scores_test_images(digits):
     part = np.arange(len(digits)) % 4
     train, test = (
-        Images(digits.images[torch.from_numpy(some)], digits.labels[torch.from_numpy(some)])
-        for some in (part > 0, part == 0)
+        Images(digits.images[torch.from_numpy(rows)], digits.labels[torch.from_numpy(rows)])
+        for rows in (part > 0, part == 0)
     )
     result = trained(train, epochs=6, momentum=0.5, test=test)
     report = result.report
@@ -112,26 +118,64 @@ def test_scores_of_what_was_learned(digits):
         trained(train, test=Images(test.images))
 
 
-def test_the_loss_falls(digits):
-    losses = [row["loss"] for row in trained(digits, epochs=6, share=0.0).history]
-    assert losses[-1] < losses[0] - 0.05
+def test_loss_falls(digits):
+    history = trained(digits, epochs=6, share=0.0).history
+    assert history[-1]["loss"] < history[0]["loss"] - 0.05
 
 
-@pytest.mark.parametrize("objective", ["nce1-memory", "nce1-batch", "nce2"])
+@pytest.mark.parametrize("objective", OBJECTIVES)
 @pytest.mark.parametrize("momentum", [0.9, None])
-def test_other_objectives_and_no_momentum(digits, objective, momentum):
+def test_objectives_with_and_without_momentum(digits, objective, momentum):
     result = trained(digits, epochs=3, objective=objective, momentum=momentum, n_components=10)
     assert result.history[-1]["n_components"] == 10
     assert np.isfinite(result.history[-1]["loss"])
 
 
-def test_without_clusters_nothing_is_fitted(digits):
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_objective_with_share_zero_is_siamese_loss(objective):
+    generator = torch.Generator().manual_seed(0)
+    rows = functional.normalize(torch.randn(300, 8, generator=generator), dim=1)
+    mixture = OnlineVMFMixture(8)
+    mixture.fit_(rows, 5, random_state=0)
+    predicted, target = rows[:20], rows[20:40]
+    loss = OBJECTIVES[objective].loss
+    without, with_clusters = (
+        loss(predicted, target, mixture(target), mixture, share) for share in (0.0, 0.5)
+    )
+    assert torch.allclose(without, losses.siamese_loss(predicted, target))
+    assert not torch.allclose(without, with_clusters)
+
+
+def test_help_describes_all_objectives():
+    for name, objective in OBJECTIVES.items():
+        assert f"{name}: {objective.description}" in " ".join(SiamMMConfig.__doc__.split())
+
+
+def test_distributed_training_does_not_broadcast_bank_and_mixture(digits, tmp_path):
+    """Fails if torch no longer has the private interface by which buffers are excluded."""
+    config = SiamMMConfig(**SHORT)
+    learner = SiamMM(small_encoder(), None, digits.images[:2], len(digits), config)
+    torch.distributed.init_process_group(
+        "gloo", init_method=f"file://{tmp_path / 'store'}", rank=0, world_size=1
+    )
+    try:
+        wrapped = DistributedDataParallel(learner)
+        broadcast = {id(buffer) for buffer in wrapped.modules_buffers}
+    finally:
+        torch.distributed.destroy_process_group()
+    names = {name for name, buffer in learner.named_buffers() if id(buffer) in broadcast}
+    assert "projector.1.running_mean" in names
+    assert not {name for name in names if name == "bank" or name.startswith("mixture.")}
+
+
+def test_share_zero_fits_no_mixture(digits):
     result = trained(digits, share=0.0, epochs=2, n_components=10)
     assert result.method.mixture.n_components == 0
     assert result.model.n_components_ == 10
 
 
-def test_a_training_that_is_taken_up_again_goes_on_to_the_same_numbers(digits, tmp_path):
+@pytest.mark.slow
+def test_resumed_training_reaches_same_results(digits, tmp_path):
     whole = trained(digits, tmp_path / "whole")
 
     class Interrupted(Exception):
@@ -155,7 +199,7 @@ def test_a_training_that_is_taken_up_again_goes_on_to_the_same_numbers(digits, t
     np.testing.assert_allclose(whole.embeddings, again.embeddings, atol=1e-4)
 
 
-def test_what_a_training_writes(digits, tmp_path):
+def test_training_writes_results(digits, tmp_path):
     out = tmp_path / "run"
     result = trained(digits, out, epochs=2)
     model = vmfmix.load(out / "mixture.npz")
@@ -168,13 +212,13 @@ def test_what_a_training_writes(digits, tmp_path):
         rows = list(csv.DictReader(file))
     assert [int(row["cluster"]) for row in rows] == model.labels_.tolist()
     assert (out / "history.png").read_bytes().startswith(b"\x89PNG")
-    settings = read_yaml(out / "config.yaml", SiamMMConfig, "siammm")
-    assert SiamMMConfig(**settings) == SiamMMConfig(**{**SHORT, "epochs": 2})
-    with pytest.raises(ValueError, match=r"other settings \(share\)"):
+    values = read_yaml(out / "config.yaml", SiamMMConfig, "siammm")
+    assert SiamMMConfig(**values) == SiamMMConfig(**{**SHORT, "epochs": 2})
+    with pytest.raises(ValueError, match=r"another config \(share differ\)"):
         trained(digits, out, epochs=2, share=0.1)
 
 
-def test_the_command(digits, tmp_path, capsys, monkeypatch):
+def test_command_line(digits, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     np.savez(tmp_path / "digits.npz", images=digits.images[:300, 0].numpy())
     command = f"siammm {tmp_path / 'digits.npz'} --out {tmp_path / 'out'} --epochs 2"
@@ -188,14 +232,14 @@ def test_the_command(digits, tmp_path, capsys, monkeypatch):
     )
     again = f"siammm {tmp_path / 'digits.npz'} {config} --test {tmp_path / 'test.npz'}"
     assert training.main(again.split()) == 0
-    said = capsys.readouterr().out
-    assert "1497 test images of 10 classes" in said
-    assert "mixture of the training" in said
-    assert "linear probe" not in said  # there are no labels to learn from
+    output = capsys.readouterr().out
+    assert "1497 test images of 10 classes" in output
+    assert "mixture of the training" in output
+    assert "linear probe" not in output  # the training images have no labels
     assert len(json.loads((tmp_path / "other/report.json").read_text())["clusterings"]) == 9
     assert read_yaml(tmp_path / "other/config.yaml", SiamMMConfig)["epochs"] == 1
     assert training.main(["siammm", str(tmp_path / "nothing"), "--out", str(tmp_path)]) == 2
-    assert "no folder or file" in capsys.readouterr().out
+    assert "There is no folder or file" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -203,62 +247,64 @@ def test_the_command(digits, tmp_path, capsys, monkeypatch):
     [
         ({"objective": "other"}, "objective='other'"),
         ({"share": 1.0}, "share=1.0"),
-        ({"lambda_": 1.0}, "lambda_: siammm has no such setting; it has epochs"),
-        ({"warm_up": 0.9, "ramp": 0.2}, "sum at most 1"),
+        ({"lambda_": 1.0}, "siammm has no parameter lambda_; choose from epochs"),
+        ({"warm_up": 0.9, "ramp": 0.2}, "sum must be from 0 to 1"),
         ({"settled": 0.2}, "settled=0.2 must be above warm_up=0.25"),
         ({"n_components": "many"}, "pass a number or"),
         ({"batch_size": 10**6}, "fewer than batch_size"),
         ({"batch_size": 1}, "batch_size=1 is not allowed; pass at least 2"),
         ({"refits": 0}, "refits=0 is not allowed"),
-        ({"n_components": 5000}, "more than there are images, 1797"),
+        ({"n_components": 5000}, "more than the number of images, 1797"),
     ],
 )
-def test_bad_settings_are_refused_in_words(digits, config, message):
+def test_refuses_invalid_config(digits, config, message):
     with pytest.raises(ValueError, match=message):
         trained(digits, **config)
 
 
-def test_a_training_of_other_images_does_not_go_on(digits, tmp_path):
+def test_refuses_to_resume_with_other_images(digits, tmp_path):
     trained(digits, tmp_path, epochs=1)
     fewer = Images(digits.images[:500], digits.labels[:500])
-    with pytest.raises(ValueError, match=r"was of 1797 images .* there are 500 images"):
+    with pytest.raises(
+        ValueError, match=r"to resume has 1797 images, 128 per step, but this one has 500,"
+    ):
         trained(fewer, tmp_path, epochs=1)
 
 
-def test_a_training_that_begins_with_an_encoder_has_it_as_its_target(digits, tmp_path):
+def test_started_from_encoder_target_equals_it(digits, tmp_path):
     trained(digits, tmp_path, epochs=1)
     again = trained(digits, epochs=1, start=tmp_path / "last.ckpt", learning_rate=0.0)
-    ours, target = again.method.encoder, again.method.target.network[0]
-    for one, other in zip(ours.parameters(), target.parameters()):
+    encoder, target = again.method.encoder, again.method.target.network[0]
+    for one, other in zip(encoder.parameters(), target.parameters()):
         assert torch.allclose(one, other)
 
 
-def test_test_images_must_fit(digits):
+def test_refuses_test_images_of_other_shape(digits):
     colors = Images(digits.images.expand(-1, 3, -1, -1), digits.labels)
     with pytest.raises(ValueError, match="3 channel"):
         trained(digits, test=colors)
 
 
-def test_encoders_that_give_no_rows_are_refused_in_words(digits):
+def test_refuses_encoder_without_rows(digits):
     with pytest.raises(ValueError, match="one row for each image"):
         training.train("siammm", digits, encoder=nn.Conv2d(1, 4, 3), **SHORT)
 
 
-def test_small_crops_learn_from_the_targets_of_large_ones(digits):
+def test_small_crops_are_used(digits):
     views = Views(8, 1, flip=False, least_area=0.5, n_small=2)
     result = trained(digits, views=views, epochs=2)
     assert np.isfinite(result.history[-1]["loss"])
     assert len(views(digits.images[:2])) == 4
 
 
-def test_a_dataset_may_bring_its_own_views(digits):
+def test_dataset_with_its_own_views(digits):
     class Pairs(torch.utils.data.Dataset):
         def __len__(self):
             return 400
 
         def __getitem__(self, number):
             image = digits.images[number].float() / 255.0
-            return [image, image.flip(-1)], "what else there is"
+            return [image, image.flip(-1)], "anything else"
 
     class Bare(Pairs):
         def __getitem__(self, number):
@@ -273,20 +319,21 @@ def test_a_dataset_may_bring_its_own_views(digits):
     np.testing.assert_allclose(result.embeddings, shown, atol=1e-5)
 
 
-def test_steps_of_several_batches(digits):
+def test_accumulates_batches(digits):
     one = trained(digits, trainer={"accumulate_grad_batches": 2}, epochs=2)
     n_batches = len(digits) // SHORT["batch_size"]
     assert one.method.global_step == 2 * -(-n_batches // 2)
-    assert one.method.images_a_step == 256
+    assert one.method.images_per_step == 256
 
 
+@pytest.mark.slow
 def test_half_precision(digits):
     result = trained(digits, trainer={"precision": "bf16-mixed"})
     assert result.method.mixture.resultants.dtype == torch.float32
     assert result.history[-1]["loss"] == pytest.approx(trained(digits).history[-1]["loss"], abs=0.1)
 
 
-def test_numbers_of_each_epoch_go_to_loggers(digits, tmp_path):
+def test_epochs_are_logged(digits, tmp_path):
     logger = CSVLogger(tmp_path)
     history = trained(digits, trainer={"logger": logger}, epochs=2).history
     with (tmp_path / "lightning_logs/version_0/metrics.csv").open() as file:
@@ -297,29 +344,29 @@ def test_numbers_of_each_epoch_go_to_loggers(digits, tmp_path):
     assert float(rows[-1]["n_components"]) == history[-1]["n_components"]
 
 
-def test_a_collapsed_training_ends(digits, monkeypatch):
+def test_collapsed_training_stops(digits, monkeypatch):
     monkeypatch.setattr(monitors, "spread", lambda embeddings: 0.05)
     with pytest.warns(UserWarning, match="have collapsed"):
         result = trained(digits)
     assert len(result.history) == 1
 
 
-def test_collapse_is_told_in_words():
+def test_monitors_warn_of_collapse():
     same = torch.ones(100, 8) / 8**0.5
     apart = torch.nn.functional.normalize(torch.randn(1000, 8), dim=1)
     assert monitors.spread(same) < 1e-6
     assert monitors.spread(apart) == pytest.approx(1.0, abs=0.05)
     assert monitors.effective_rank(apart) > 7
-    assert "have collapsed" in monitors.warning_of_spread(0.05)
-    assert "begin to collapse" in monitors.warning_of_spread(0.3)
-    assert monitors.warning_of_spread(1.0) is None
-    assert "Few clusters" in monitors.warning_of_usage(1.5, 20)
-    assert monitors.warning_of_usage(15.0, 20) is None
+    assert "have collapsed" in monitors.spread_warning(0.05)
+    assert "are collapsing" in monitors.spread_warning(0.3)
+    assert monitors.spread_warning(1.0) is None
+    assert "A few of the 20 clusters hold most" in monitors.usage_warning(1.5, 20)
+    assert monitors.usage_warning(15.0, 20) is None
     assert monitors.has_collapsed(0.05)
     assert not monitors.has_collapsed(0.3)
 
 
-def test_distinct_means_and_neighbors():
+def test_n_distinct_and_knn_accuracy():
     means = torch.eye(4)[[0, 1, 1, 2]]
     assert monitors.n_distinct(means) == 3
     rows, labels = torch.eye(6).repeat(30, 1), torch.arange(6).repeat(30)

@@ -9,20 +9,20 @@ from vmfmix.deep.views import Views  # noqa: E402
 
 
 @pytest.mark.parametrize("which", ["large", "small"])
-def test_both_ways_of_cropping_give_the_same_views(which):
-    """A CPU crops one image after the other, and a GPU all of them at once."""
+def test_cropping_modes_give_same_views(which):
+    """A CPU crops images one by one, and a GPU all of them at once."""
     images = torch.rand(16, 3, 24, 20)
     pairs = getattr(Views((24, 20), n_small=1, small_size=12, blur=True), which)
     views = []
-    for way in pairs.values():
+    for crop in pairs.values():
         torch.manual_seed(0)
-        views.append(way(images))
+        views.append(crop(images))
     torch.testing.assert_close(*views, rtol=0.0, atol=2e-4)
     assert views[0].shape[2:] == ((24, 20) if which == "large" else (12, 12))
 
 
-def test_views_differ_and_bytes_are_images_too():
-    """Two views and the small ones are other crops each; bytes are divided by 255."""
+def test_views_differ_and_bytes_are_divided_by_255():
+    """The two views and the small ones are different crops."""
     bytes_ = (torch.rand(4, 1, 16, 16) * 255).byte()
     views = Views(16, 1, n_small=2, small_size=8)(bytes_)
     assert [view.shape[-1] for view in views] == [16, 16, 8, 8]

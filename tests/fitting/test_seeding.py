@@ -1,4 +1,4 @@
-"""Where EM starts."""
+"""Seeding: initial mean directions drawn from the rows."""
 
 import numpy as np
 import pytest
@@ -6,8 +6,7 @@ import scipy.sparse as sp
 
 from vmfmix.datasets import make_vmf_mixture
 from vmfmix.engines.choice import choose_engine
-from vmfmix.fitting.seeding import seed_means, spherical_kmeans_plusplus
-from vmfmix.fitting.start import initial_parameters
+from vmfmix.fitting.seeding import distinct_rows, seed_means, spherical_kmeans_plusplus
 from vmfmix.model.matrices import as_array
 
 INITS = ["k-means++", "random_from_data", "random"]
@@ -20,14 +19,14 @@ def planted():
 
 @pytest.mark.parametrize("container", [np.asarray, sp.csr_array])
 @pytest.mark.parametrize("init", INITS)
-def test_seeds_are_unit_rows_and_repeat_with_the_random_state(planted, init, container):
+def test_seed_means_are_reproducible_unit_rows(planted, init, container):
     engine = choose_engine(container(planted[0]))
-    first, again, other = (
+    first, second, other = (
         as_array(seed_means(engine, 10, init, np.random.RandomState(seed))) for seed in (0, 0, 1)
     )
     assert first.shape == (10, 50)
     np.testing.assert_allclose(np.linalg.norm(first, axis=1), 1.0, atol=1e-12)
-    np.testing.assert_array_equal(first, again)
+    np.testing.assert_array_equal(first, second)
     assert not np.allclose(first, other)
 
 
@@ -41,7 +40,7 @@ def test_kmeans_plusplus_seeds_every_separate_cluster(planted):
     assert np.mean(found) > 9.7
 
 
-def test_seeds_of_weight_zero_are_never_chosen(planted):
+def test_seed_means_skip_rows_of_weight_zero(planted):
     X, y = planted
     weight = (y != 3).astype(float)
     for init in INITS[:2]:
@@ -52,7 +51,7 @@ def test_seeds_of_weight_zero_are_never_chosen(planted):
         assert 3 not in y[owner]
 
 
-def test_weights_decide_which_rows_are_seeds():
+def test_kmeans_plusplus_prefers_rows_of_large_weight():
     X = np.eye(4)
     chosen = [
         spherical_kmeans_plusplus(X, 1, weights=[1, 1, 1, 97], rng=np.random.RandomState(s))[0]
@@ -61,7 +60,7 @@ def test_weights_decide_which_rows_are_seeds():
     assert np.mean(np.array(chosen) == 3) > 0.9
 
 
-def test_seeds_depend_neither_on_the_order_nor_on_copies_of_rows(planted):
+def test_seed_means_ignore_order_and_copies_of_rows(planted):
     X = planted[0]
     shuffled = X[np.random.RandomState(5).permutation(len(X))]
     seeds = [
@@ -72,7 +71,7 @@ def test_seeds_depend_neither_on_the_order_nor_on_copies_of_rows(planted):
     np.testing.assert_array_equal(seeds[0], seeds[2])
 
 
-def test_fewer_distinct_rows_than_seeds():
+def test_seeding_accepts_fewer_distinct_rows_than_seeds():
     X = np.repeat(np.eye(2, 5), 10, axis=0)
     chosen = spherical_kmeans_plusplus(X, 6, rng=np.random.RandomState(0))
     assert len(set(chosen)) == 6
@@ -81,29 +80,31 @@ def test_fewer_distinct_rows_than_seeds():
         assert means.shape == (6, 5)
 
 
-def test_what_is_given_is_kept_and_the_rest_estimated(planted):
-    X, y = planted
-    engine = choose_engine(X)
-    means = np.array([X[y == k].mean(axis=0) for k in range(10)])
-    means /= np.linalg.norm(means, axis=1, keepdims=True)
-    estimated = initial_parameters(engine, means)
-    np.testing.assert_allclose(estimated.weights, np.bincount(y) / len(y), atol=1e-3)
-    np.testing.assert_allclose(estimated.concentrations, 400.0, rtol=0.05)
-    given = initial_parameters(
-        engine, means, weights=np.full(10, 0.1), concentrations=np.arange(10.0)
-    )
-    np.testing.assert_array_equal(given.means, means)
-    np.testing.assert_allclose(given.weights, 0.1)
-    np.testing.assert_array_equal(given.concentrations, np.arange(10.0))
-    fixed = initial_parameters(engine, means, concentration=55.0)
-    assert (fixed.concentrations == 55.0).all()
+@pytest.mark.parametrize("container", [np.asarray, sp.csr_array])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_distinct_rows_sums_the_weights_of_copies(planted, container, dtype):
+    X = planted[0][:100].astype(dtype)
+    weights = np.arange(1.0, 201.0)
+    rows, summed = distinct_rows(container(np.concatenate([X, X])), weights)
+    assert rows.shape == (100, 50)
+    assert summed.sum() == weights.sum()
+    first = [np.flatnonzero((row == X).all(axis=1))[0] for row in as_array(rows)]
+    assert sorted(first) == list(range(100))
+    np.testing.assert_array_equal(summed, weights[:100][first] + weights[100:][first])
 
 
-def test_a_background_starts_with_its_share(planted):
-    engine = choose_engine(planted[0])
-    means = seed_means(engine, 4, "k-means++", np.random.RandomState(0))
-    parameters = initial_parameters(engine, means, has_background=True)
-    assert parameters.has_background
-    assert parameters.concentrations[-1] == 0
-    assert parameters.weights[-1] == pytest.approx(0.01 / 1.01)
-    assert parameters.weights.sum() == pytest.approx(1)
+def test_distinct_rows_does_not_depend_on_the_order(planted):
+    X = planted[0][:100]
+    order = np.random.RandomState(1).permutation(100)
+    rows, _ = distinct_rows(X, np.ones(100))
+    reordered, _ = distinct_rows(X[order], np.ones(100))
+    np.testing.assert_array_equal(rows, reordered)
+
+
+def test_distinct_rows_merges_copies_that_differ_by_rounding(planted):
+    X = planted[0][:100]
+    scaled = 3.7 * X
+    scaled /= np.linalg.norm(scaled, axis=1, keepdims=True)
+    rows, weights = distinct_rows(np.concatenate([X, scaled]), np.ones(200))
+    assert len(rows) == 100
+    assert (weights == 2.0).all()

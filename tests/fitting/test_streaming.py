@@ -1,4 +1,4 @@
-"""partial_fit: rows that come once, batch by batch."""
+"""partial_fit: rows that arrive in batches."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,8 @@ def planted():
     return make_vmf_mixture(30_000, 16, 8, concentration=40.0, dtype=np.float32, random_state=0)
 
 
-def fed(model, X, size, **options):
+def feed(model, X, size, **options):
+    """Pass the rows to partial_fit in batches of this size."""
     for start in range(0, len(X), size):
         model.partial_fit(X[start : start + size], **options)
     return model
@@ -25,9 +26,9 @@ def fed(model, X, size, **options):
 
 @pytest.mark.parametrize("concentration", ["tied", "free", "pooled", 40.0])
 @pytest.mark.parametrize("size", [700, 5000])
-def test_a_stream_finds_what_a_fit_finds(planted, concentration, size):
+def test_partial_fit_matches_fit(planted, concentration, size):
     X, y = planted
-    model = fed(VMFMixture(8, concentration=concentration, random_state=0), X, size)
+    model = feed(VMFMixture(8, concentration=concentration, random_state=0), X, size)
     fitted = VMFMixture(8, concentration=concentration, random_state=0).fit(X)
     scores = [adjusted_rand_score(y, each.predict(X)) for each in (model, fitted)]
     assert scores[0] > scores[1] - 0.02
@@ -37,14 +38,15 @@ def test_a_stream_finds_what_a_fit_finds(planted, concentration, size):
     np.testing.assert_allclose(model.concentrations_[order], fitted.concentrations_, rtol=0.1)
 
 
-def test_the_number_of_clusters_is_found_in_a_stream(planted):
+@pytest.mark.slow
+def test_partial_fit_finds_the_number_of_clusters(planted):
     X, _ = planted
-    model = fed(VMFMixture(random_state=0), X, 1000)
+    model = feed(VMFMixture(random_state=0), X, 1000)
     assert model.n_components_ == 8
     assert model.merge_to(3, X).n_components_ == 3
 
 
-def test_labels_are_those_of_the_batch(planted):
+def test_partial_fit_labels_the_batch(planted):
     X, _ = planted
     model = VMFMixture(8, random_state=0)
     for start in range(0, len(X), 2000):
@@ -55,24 +57,24 @@ def test_labels_are_those_of_the_batch(planted):
         assert np.isfinite(model.lower_bound_)
 
 
-def test_clusters_keep_their_places_once_rows_are_kept_no_longer(planted):
+def test_partial_fit_keeps_cluster_positions_beyond_capacity(planted):
     X, _ = planted
-    model = fed(VMFMixture(8, random_state=0), X[:13_000], 1000)
+    model = feed(VMFMixture(8, random_state=0), X[:13_000], 1000)
     before = model.predict(X)
-    model = fed(model, X[13_000:], 1000)
+    model = feed(model, X[13_000:], 1000)
     assert (model.predict(X) == before).mean() > 0.99
 
 
-def test_memory_of_rows_ends(planted):
+def test_partial_fit_stops_keeping_rows_at_capacity(planted):
     X, _ = planted
     model = VMFMixture(8, random_state=0)
-    fed(model, X[:8000], 1000)
+    feed(model, X[:8000], 1000)
     assert len(model._state.stream.all_rows()[0]) == 8000
-    fed(model, X[8000:14_000], 1000)
+    feed(model, X[8000:14_000], 1000)
     assert model._state.stream.kept == ()
 
 
-def test_a_batch_may_be_changed_afterwards(planted):
+def test_partial_fit_copies_the_batch(planted):
     X, _ = planted
     batch = X[:900].copy()
     model = VMFMixture(8, random_state=0).partial_fit(batch)
@@ -82,7 +84,7 @@ def test_a_batch_may_be_changed_afterwards(planted):
 
 
 @pytest.mark.parametrize("kind", ["fitted", "loaded", "merged"])
-def test_a_stream_goes_on_from_a_fit(planted, tmp_path, kind):
+def test_partial_fit_continues_a_fit(planted, tmp_path, kind):
     X, y = planted
     model = VMFMixture(8, random_state=0).fit(X[:3000])
     if kind == "loaded":
@@ -91,15 +93,15 @@ def test_a_stream_goes_on_from_a_fit(planted, tmp_path, kind):
     if kind == "merged":
         model = VMFMixture(random_state=0).fit(X[:3000]).merge_to(8)
     before = model.predict(X)
-    fed(model, X[3000:], 3000)
+    feed(model, X[3000:], 3000)
     assert model.n_samples_seen_ == len(X)
     assert (model.predict(X) == before).mean() > 0.98
     assert adjusted_rand_score(y, model.predict(X)) > 0.95
 
 
-def test_a_fit_forgets_the_stream(planted):
+def test_fit_forgets_the_stream(planted):
     X, _ = planted
-    model = fed(VMFMixture(8, random_state=0), X[:5000], 1000).fit(X[:2000])
+    model = feed(VMFMixture(8, random_state=0), X[:5000], 1000).fit(X[:2000])
     np.testing.assert_array_equal(
         model.labels_, VMFMixture(8, random_state=0).fit(X[:2000]).labels_
     )
@@ -109,19 +111,19 @@ def test_a_fit_forgets_the_stream(planted):
 
 
 @pytest.mark.parametrize("options", [{"background": True}, {"center": True}])
-def test_options_hold_in_a_stream(planted, options):
+def test_partial_fit_respects_background_and_center(planted, options):
     X, y = planted
-    model = fed(VMFMixture(8, concentration=40.0, random_state=0, **options), X, 3000)
+    model = feed(VMFMixture(8, concentration=40.0, random_state=0, **options), X, 3000)
     assert adjusted_rand_score(y, model.predict(X)) > 0.9
     assert hasattr(model, "background_weight_") == ("background" in options)
 
 
-def test_weights_sparse_rows_and_tables(planted):
+def test_partial_fit_accepts_weights_sparse_rows_and_dataframes(planted):
     pandas = pytest.importorskip("pandas")
     X, y = planted
     X, y = X[:16_000], y[:16_000]
     weight = np.tile([0.0, 2.0], 500)
-    model = fed(VMFMixture(8, random_state=0), X, 1000, sample_weight=weight)
+    model = feed(VMFMixture(8, random_state=0), X, 1000, sample_weight=weight)
     assert adjusted_rand_score(y, model.predict(X)) > 0.9
     sparse = VMFMixture(8, random_state=0)
     for start in range(0, len(X), 4000):
@@ -136,9 +138,9 @@ def test_weights_sparse_rows_and_tables(planted):
         table.partial_fit(pandas.DataFrame(X[:100], columns=names[::-1]))
 
 
-def test_bad_batches_leave_the_model_as_it_was(planted):
+def test_invalid_batch_leaves_the_model_unchanged(planted):
     X, _ = planted
-    model = fed(VMFMixture(8, random_state=0), X[:3000], 1000)
+    model = feed(VMFMixture(8, random_state=0), X[:3000], 1000)
     means, seen = model.means_.copy(), model.n_samples_seen_
     broken = X[:100].copy()
     broken[3, 3] = np.inf
@@ -155,7 +157,7 @@ def test_bad_batches_leave_the_model_as_it_was(planted):
         VMFMixture(8).partial_fit(X[:5])
 
 
-def test_rows_without_a_direction_change_nothing(planted):
+def test_partial_fit_ignores_zero_rows(planted):
     X, _ = planted
     model = VMFMixture(8, random_state=0).fit(X[:2000])
     means = model.means_.copy()
@@ -163,13 +165,13 @@ def test_rows_without_a_direction_change_nothing(planted):
     np.testing.assert_allclose(model.means_, means, atol=1e-12)
 
 
-def test_running_sums_are_of_all_rows():
-    """With statistics that do not change from batch to batch, nothing is forgotten or added."""
+def test_running_sums_cover_all_rows():
+    """If all batches have the same statistics per row, so have the running sums."""
     batch = SufficientStatistics(np.array([3.0, 1.0]), np.eye(2), -2.0, 4.0)
     stream = Stream(capacity=0, keeps=False, statistics=batch.scaled(10.0))
     for size in (1.0, 7.0, 0.5):
         before = stream.statistics.weight
-        stream = stream.moved(batch.scaled(size))
+        stream = stream.moved_towards(batch.scaled(size))
         assert stream.statistics.weight == pytest.approx(before + 4.0 * size)
         share = stream.statistics.weight / batch.weight
         np.testing.assert_allclose(stream.statistics.counts, share * batch.counts)
@@ -177,29 +179,29 @@ def test_running_sums_are_of_all_rows():
 
 
 @pytest.mark.parametrize("concentration", ["tied", "free"])
-def test_a_stream_after_a_fit_gives_back_its_parameters(concentration):
+def test_stream_after_fit_reproduces_its_parameters(concentration):
     kappas = np.array([30.0, 30.0] if concentration == "tied" else [20.0, 25.0])
     mixture = MixtureParameters(np.array([0.25, 0.75]), np.eye(2, 9), kappas)
     prior = None if concentration == "tied" else ConcentrationPrior(0.7, count=300.0)
-    again, _ = Stream.after(mixture, 1000, prior=prior).parameters(concentration)
-    np.testing.assert_allclose(again.weights, mixture.weights)
-    np.testing.assert_allclose(again.means, mixture.means)
-    np.testing.assert_allclose(again.concentrations, mixture.concentrations, rtol=1e-9)
+    parameters, _ = Stream.after_fit(mixture, 1000, prior=prior).parameters(concentration)
+    np.testing.assert_allclose(parameters.weights, mixture.weights)
+    np.testing.assert_allclose(parameters.means, mixture.means)
+    np.testing.assert_allclose(parameters.concentrations, mixture.concentrations, rtol=1e-9)
 
 
 def test_pseudo_rows_grow_with_the_rows():
-    """A component takes the same share of its concentration from its own rows, however many."""
+    """The share of its concentration that a component takes from its own rows stays the same."""
     mixture = MixtureParameters(np.array([0.25, 0.75]), np.eye(2, 9), np.array([20.0, 50.0]))
-    stream = Stream.after(mixture, 1000, prior=ConcentrationPrior(0.7, count=500.0))
+    stream = Stream.after_fit(mixture, 1000, prior=ConcentrationPrior(0.7, count=500.0))
     before, _ = stream.parameters("pooled")
     for _ in range(10):
-        stream = stream.moved(stream.statistics)  # as many rows again, and the same
+        stream = stream.moved_towards(stream.statistics)  # the same rows once more
     after, prior = stream.parameters("pooled")
     assert prior.count > 400_000
     np.testing.assert_allclose(after.concentrations, before.concentrations, rtol=0.02)
 
 
-def test_weights_of_any_scale_give_the_same(planted):
+def test_partial_fit_does_not_depend_on_scale_of_weights(planted):
     X, _ = planted
     one, other = (VMFMixture(8, concentration="free", random_state=0) for _ in range(2))
     for start in range(0, 16_000, 4000):
@@ -209,7 +211,7 @@ def test_weights_of_any_scale_give_the_same(planted):
     np.testing.assert_allclose(other.weights_, one.weights_, rtol=1e-4)
 
 
-def test_a_tensor_that_is_filled_again_is_no_trouble(planted):
+def test_partial_fit_copies_tensors(planted):
     torch = pytest.importorskip("torch")
     X, _ = planted
     model, other = (VMFMixture(8, device="cpu", random_state=0) for _ in range(2))
@@ -221,30 +223,30 @@ def test_a_tensor_that_is_filled_again_is_no_trouble(planted):
     np.testing.assert_array_equal(model.means_, other.means_)
 
 
-def test_settings_may_change_between_batches(planted):
+def test_parameters_may_change_between_batches(planted):
     X, _ = planted
     model = VMFMixture(8, background=True, concentration=40.0, random_state=0)
     model.partial_fit(X[:1000])
     model.set_params(background=False, concentration="tied").partial_fit(X[1000:3000])
     assert not hasattr(model, "background_weight_")
-    model = fed(model, X[3000:15_000], 3000)
+    model = feed(model, X[3000:15_000], 3000)
     model.set_params(concentration="free").partial_fit(X[15_000:16_000])
     assert len(np.unique(model.concentrations_)) == 8
     with pytest.raises(ValueError, match="n_components"):
         VMFMixture("5").partial_fit(X[:1000])
 
 
-def test_dense_and_sparse_batches_may_follow_each_other(planted):
+def test_partial_fit_mixes_dense_and_sparse_batches(planted):
     X, _ = planted
     model = VMFMixture(8, random_state=0).partial_fit(X[:1000])
     model.partial_fit(sp.csr_array(X[1000:1500])).partial_fit(X[1500:2500])
     assert model.n_samples_seen_ == 2500
 
 
-def test_real_sentences_in_batches():
+def test_partial_fit_matches_fit_on_real_sentences():
     snips = load_snips()
     order = np.random.default_rng(0).permutation(len(snips.data))
-    model = fed(VMFMixture(7, random_state=0), snips.data[order], 500)
+    model = feed(VMFMixture(7, random_state=0), snips.data[order], 500)
     fitted = VMFMixture(7, random_state=0).fit(snips.data)
     scores = [adjusted_rand_score(snips.target, m.predict(snips.data)) for m in (model, fitted)]
     assert scores[0] > scores[1] - 0.02

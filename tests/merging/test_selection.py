@@ -1,8 +1,7 @@
-"""Which number of components on a merge path is kept."""
+"""The choice of the number of components on a merge path."""
 
 import numpy as np
 import pytest
-import scipy.sparse as sp
 from sklearn.metrics import adjusted_rand_score, calinski_harabasz_score
 
 from vmfmix import VMFMixture, distribution
@@ -49,9 +48,9 @@ def paths(planted):
 
 
 @pytest.mark.parametrize("rule", sorted(RULES))
-def test_every_rule_finds_plain_clusters(paths, rule):
+def test_every_rule_finds_well_separated_clusters(paths, rule):
     found, scores = select_n_components(paths, rule)
-    # Paths that agree on the clusters may agree on a piece of one as well.
+    # Paths that agree on the clusters may also agree on a part of one.
     assert found == 6 or (rule == "stability" and found == 7)
     assert scores[found] == max(scores.values())
     assert list(scores) == sorted(scores, reverse=True)
@@ -59,46 +58,26 @@ def test_every_rule_finds_plain_clusters(paths, rule):
 
 @pytest.mark.parametrize("rule", sorted(RULES))
 @pytest.mark.parametrize("kappa", [0.0, 20.0], ids=["uniform", "single"])
-def test_one_cluster_is_one(rule, kappa):
+def test_every_rule_finds_a_single_cluster(rule, kappa):
     rows = distribution.sample(np.eye(1, 16)[0], kappa, 1000, rng=np.random.default_rng(0))
     assert select_n_components(paths_of(rows, seeds=(0, 1)), rule)[0] == 1
 
 
-def test_a_function_of_rows_and_labels_is_asked(paths):
-    asked = []
+def test_selection_accepts_a_function_of_rows_and_labels(paths):
+    numbers = []
 
     def score(rows, labels):
-        asked.append(len(set(labels)))
+        numbers.append(len(set(labels)))
         return calinski_harabasz_score(rows, labels)
 
     found, scores = select_n_components(paths, score)
     assert found == 6
-    assert asked == [n for n in scores if n > 1]
+    assert numbers == [n for n in scores if n > 1]
     assert 1 not in scores
 
 
-def test_graph_joins_nearest_neighbors_in_angle(planted):
-    rows = planted[0]
-    graph = neighbor_graph(rows)
-    cosines = rows @ rows.T
-    np.fill_diagonal(cosines, -2)
-    nearest = np.argsort(-cosines, axis=1)[:, :15]
-    expected = np.zeros_like(cosines)
-    np.put_along_axis(expected, nearest, 1.0, axis=1)
-    np.testing.assert_array_equal(graph.toarray(), np.maximum(expected, expected.T))
-    sparse = neighbor_graph(sp.csr_array(np.where(np.abs(rows) < 0.01, 0, rows)))
-    assert sparse.shape == graph.shape
-
-
-@pytest.mark.parametrize(("n_rows", "expected"), [(2, 1), (30, 3), (100, 5), (1000, 15)])
-def test_few_rows_have_few_neighbors(n_rows, expected):
-    rows = np.random.RandomState(0).standard_normal((n_rows, 5))
-    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    assert neighbor_graph(rows).sum(axis=1).min() == expected
-
-
-def definition(rows, labels, score):
-    """Score of one partition from the whole matrix of edges."""
+def score_by_definition(rows, labels, score):
+    """Compute the score of one partition from the complete matrix of edges."""
     edges = neighbor_graph(rows).toarray()
     same = np.equal.outer(labels, labels)
     share = 1 / edges.sum()
@@ -108,22 +87,23 @@ def definition(rows, labels, score):
     return score(inside, volumes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("score", [modularity, persistence])
-def test_scores_of_all_numbers_come_from_the_edges_between_components(planted, paths, score):
+def test_graph_scores_match_the_definition_at_every_number(planted, paths, score):
     rows, partitions = planted[0], paths.partitions
     scores = graph_scores(partitions, neighbor_graph(rows), score)
     assert sorted(scores) == list(range(1, 41))
     for partition in partitions:
-        expected = definition(rows, partition.labels, score)
+        expected = score_by_definition(rows, partition.labels, score)
         assert scores[partition.n_components] == pytest.approx(expected, rel=1e-9, abs=1e-12)
-    # One merge further, before the EM step.
+    # After one more merge, before the EM step.
     i, j, _ = partitions[0].merges[0]
     labels = np.where(partitions[0].labels == j, i, partitions[0].labels)
     labels = np.unique(labels, return_inverse=True)[1]
-    assert scores[39] == pytest.approx(definition(rows, labels, score), rel=1e-9)
+    assert scores[39] == pytest.approx(score_by_definition(rows, labels, score), rel=1e-9)
 
 
-def test_persistence_by_hand():
+def test_persistence_matches_values_by_hand():
     # Two clusters of half the edges each, left with probability 0.1: f = (0.9 − 0.5) / 0.5 = 0.8.
     inside, volumes = np.array([0.45, 0.45]), np.array([0.5, 0.5])
     assert persistence(inside, volumes) == pytest.approx(0.8**6 * np.log(2))
@@ -136,6 +116,21 @@ def test_persistence_by_hand():
     )
 
 
+def test_modularity_matches_values_by_hand():
+    # A quarter and three quarters of the edge ends, 0.2 and 0.7 of all within the clusters.
+    inside, volumes = np.array([0.2, 0.7]), np.array([0.25, 0.75])
+    assert modularity(inside, volumes) == pytest.approx(0.9 - 0.0625 - 0.5625)
+    # No better than chance, one cluster, an empty cluster.
+    assert modularity(np.array([0.25, 0.25]), np.array([0.5, 0.5])) == 0
+    assert modularity(np.array([1.0]), np.array([1.0])) == 0
+    assert modularity(np.array([0.2, 0.7, 0]), np.array([0.25, 0.75, 0])) == pytest.approx(0.275)
+
+
+def test_only_stability_compares_several_paths():
+    n_paths = {name: rule.n_paths for name, rule in RULES.items() if rule.n_paths != 1}
+    assert n_paths == {"stability": 3}
+
+
 @pytest.mark.parametrize("weighted", [False, True])
 def test_silhouette_leaves_each_row_out_of_its_own_mean(planted, weighted):
     rows = planted[0]
@@ -145,16 +140,16 @@ def test_silhouette_leaves_each_row_out_of_its_own_mean(planted, weighted):
     members = [partition.labels == k for k in range(20)]
     sums = np.array([weights[own] @ rows[own] for own in members])
     means = sums / np.linalg.norm(sums, axis=1, keepdims=True)
-    worth = []
+    values = []
     for row, weight, own in zip(rows, weights, partition.labels):
         others = sums[own] - weight * row
         if members[own].sum() < 2:
-            worth.append(0.0)
+            values.append(0.0)
             continue
         a = 1 - row @ others / np.linalg.norm(others)
         b = 1 - np.delete(means, own, axis=0).dot(row).max()
-        worth.append((b - a) / max(a, b))
-    expected = pytest.approx(np.average(worth, weights=weights), abs=1e-9)
+        values.append((b - a) / max(a, b))
+    expected = pytest.approx(np.average(values, weights=weights), abs=1e-9)
     assert silhouette(paths.engine, weights, partition) == expected
     blocks = choose_engine(rows, sample_weight=weights, block_size=7)
     assert silhouette(blocks, weights, partition) == expected
@@ -162,10 +157,10 @@ def test_silhouette_leaves_each_row_out_of_its_own_mean(planted, weighted):
 
 @pytest.mark.parametrize("concentrations", [80.0, [40.0, 60.0, 80.0, 120.0, 200.0, 400.0]])
 def test_icl_is_that_of_the_better_model(concentrations):
-    """Rows and labels under one concentration, or under one for each, less a penalty."""
+    """One model has a shared concentration, the other one for each component."""
     rows, _ = make_vmf_mixture(1200, 24, 6, concentration=concentrations, random_state=0)
     paths = paths_of(rows)
-    scores = RULES["icl"](paths)
+    scores = RULES["icl"].score(paths)
     assert sorted(scores) == list(range(1, 41))
     partition = next(p for p in paths.partitions if p.n_components == 6)
     prior = ConcentrationPrior.pooled(partition.statistics)
@@ -180,17 +175,17 @@ def test_icl_is_that_of_the_better_model(concentrations):
     assert scores[6] == pytest.approx(max(expected), rel=1e-9)
 
 
-def test_a_score_that_is_no_number_is_not_the_best(planted, paths):
+def test_nan_scores_never_win(planted, paths):
     def score(rows, labels):
         return np.nan if labels.max() > 20 else -labels.max()
 
     assert select_n_components(paths, score)[0] == 2
-    with pytest.raises(ValueError, match="gives no number of components a score"):
+    with pytest.raises(ValueError, match="returned NaN for every number of components"):
         select_n_components(paths, lambda rows, labels: np.nan)
 
 
 def clusters(kind, imbalance, seed, n_rows=3000, dim=64, number=12):
-    """Planted clusters of which the number is known."""
+    """Draw rows from a known number of clusters."""
     rng = np.random.default_rng(seed)
 
     def directions(n):
@@ -222,7 +217,7 @@ def clusters(kind, imbalance, seed, n_rows=3000, dim=64, number=12):
     [(8, [5, 200]), (16, [10, 1000]), (16, [30, 60, 120, 240]), (32, [30, 3000])],
 )
 @pytest.mark.parametrize("seed", [0, 1])
-def test_a_wide_cluster_is_not_cut_for_the_sake_of_a_tight_one(dim, concentrations, seed):
+def test_wide_cluster_is_not_split_beside_a_tight_one(dim, concentrations, seed):
     X, y = make_vmf_mixture(
         600, dim, len(concentrations), concentration=concentrations, random_state=seed
     )
@@ -233,14 +228,14 @@ def test_a_wide_cluster_is_not_cut_for_the_sake_of_a_tight_one(dim, concentratio
 
 @pytest.mark.parametrize("kind", ["plain", "hierarchical", "anisotropic"])
 @pytest.mark.parametrize("imbalance", [1, 20])
-def test_planted_clusters_are_counted(kind, imbalance):
+def test_auto_counts_planted_clusters(kind, imbalance):
     X, y = clusters(kind, imbalance, seed=3)
     model = VMFMixture(random_state=0).fit(X)
     assert abs(model.n_components_ - 12) <= 1
     assert adjusted_rand_score(y, model.labels_) > 0.97
 
 
-def test_the_start_does_not_decide():
+def test_number_does_not_depend_on_n_components_init():
     X, _ = clusters("plain", 4, seed=1)
     found = {
         VMFMixture(n_components_init=n, random_state=n).fit(X).n_components_

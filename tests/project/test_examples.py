@@ -38,3 +38,46 @@ def test_torchrun_example():
 def test_dask_example():
     pytest.importorskip("distributed")
     assert "on 2 workers: 12 clusters" in output_of("examples/big/dask_fit.py", "--rows", "50000")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("merge_cost", "ARI with the new cost: 1.000"),
+        ("selection_rule", "clusters found with the new rule: 8 (8 are true)"),
+        ("engine", "rows with the same label in both engines: 100.0%"),
+        ("command_output", "means.npy"),
+    ],
+)
+def test_extending_example(name, expected):
+    assert expected in output_of(f"examples/extending/{name}.py")
+
+
+@pytest.mark.training
+def test_extending_objective_example():
+    pytest.importorskip("lightning")
+    pytest.importorskip("kornia")
+    assert "clusters after 4 epochs" in output_of("examples/extending/objective.py")
+
+
+@pytest.mark.parametrize(
+    "name", ["merge_cost", "selection_rule", "engine", "command_output", "objective"]
+)
+def test_development_page_includes_the_code_of_the_example(name):
+    page = (ROOT / "docs" / "development.md").read_text(encoding="utf-8")
+    code = (ROOT / "examples" / "extending" / f"{name}.py").read_text(encoding="utf-8")
+    block = re.search(
+        rf"extending/{name}\.py\n.*?start-after: \"(.*?)\"\n:end-before: \"(.*?)\"", page, re.S
+    )
+    start, end = block.groups()
+    assert code.index(start) < code.index(end)
+
+
+def test_development_page_names_files_and_functions_that_exist():
+    page = (ROOT / "docs" / "development.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (?:\d+\. )?.* \| `([a-z_/]+\.py)` \| (.*) \|$", page, re.M)
+    assert len(rows) == 12  # a fit passes through twelve files
+    for file, names in rows:
+        code = (ROOT / "vmfmix" / file).read_text(encoding="utf-8")
+        for name in re.findall(r"`\.?([\w.]+)`", names):
+            assert re.search(rf"(def|class) {name.split('.')[-1]}\b", code), f"{file}: {name}"

@@ -387,8 +387,8 @@ def test_browser_slider_shows_other_numbers_of_clusters(opened, page):
 
 
 def test_browser_fits_phone_and_switches_dark_mode(opened):
-    settings = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
-    opened.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", settings)
+    metrics = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
+    opened.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     assert opened.execute_script("return document.documentElement.scrollWidth") <= 390
     color = "return getComputedStyle(document.body).backgroundColor"
     before = opened.execute_script(color)

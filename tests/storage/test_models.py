@@ -1,4 +1,4 @@
-"""Models as files."""
+"""Saving and loading of models."""
 
 import json
 import os
@@ -25,48 +25,48 @@ def rows():
         {"means_init": np.eye(3, 12), "weights_init": np.array([0.2, 0.3, 0.5])},
     ],
 )
-def test_a_model_comes_back_as_it_was(rows, tmp_path, options):
+def test_load_restores_the_saved_model(rows, tmp_path, options):
     model = VMFMixture(3, random_state=0, **options).fit(rows)
     model.save(tmp_path / "model.npz")
-    again = vmfmix.load(tmp_path / "model.npz")
-    assert type(again) is VMFMixture
-    assert repr(again) == repr(model)
+    loaded = vmfmix.load(tmp_path / "model.npz")
+    assert type(loaded) is VMFMixture
+    assert repr(loaded) == repr(model)
     fitted = {name for name in vars(model) if name.endswith("_") and not name.startswith("_")}
-    assert fitted == {name for name in vars(again) if name.endswith("_")}
+    assert fitted == {name for name in vars(loaded) if name.endswith("_")}
     assert ("merge_history_" in fitted) == ("means_init" not in options)
     if "merge_history_" in fitted:
         fitted.remove("merge_history_")
         for name, value in vars(model.merge_history_).items():
-            np.testing.assert_array_equal(getattr(again.merge_history_, name), value)
-        np.testing.assert_array_equal(again.merge_to(5).means_, model.merge_to(5).means_)
+            np.testing.assert_array_equal(getattr(loaded.merge_history_, name), value)
+        np.testing.assert_array_equal(loaded.merge_to(5).means_, model.merge_to(5).means_)
     for name in fitted:
-        np.testing.assert_array_equal(getattr(again, name), getattr(model, name))
-        assert type(getattr(again, name)) is type(getattr(model, name)), name
-    np.testing.assert_array_equal(again.predict(rows), model.labels_)
-    np.testing.assert_array_equal(again.predict_proba(rows), model.predict_proba(rows))
+        np.testing.assert_array_equal(getattr(loaded, name), getattr(model, name))
+        assert type(getattr(loaded, name)) is type(getattr(model, name)), name
+    np.testing.assert_array_equal(loaded.predict(rows), model.labels_)
+    np.testing.assert_array_equal(loaded.predict_proba(rows), model.predict_proba(rows))
 
 
-def test_a_loaded_model_can_go_on(rows, tmp_path):
+def test_loaded_model_continues_with_warm_start(rows, tmp_path):
     model = VMFMixture(3, concentration="free", random_state=0).fit(rows)
     model.save(tmp_path / "model.npz")
-    again = vmfmix.load(tmp_path / "model.npz").set_params(warm_start=True).fit(rows)
-    assert again.lower_bound_ >= model.lower_bound_ - 1e-3
-    assert again.n_iter_ <= 5
+    loaded = vmfmix.load(tmp_path / "model.npz").set_params(warm_start=True).fit(rows)
+    assert loaded.lower_bound_ >= model.lower_bound_ - 1e-3
+    assert loaded.n_iter_ <= 5
 
 
-def test_feature_names_and_generators(rows, tmp_path):
+def test_save_keeps_feature_names_and_drops_generators(rows, tmp_path):
     pd = pytest.importorskip("pandas")
     frame = pd.DataFrame(rows, columns=[f"e{j}" for j in range(12)])
     model = VMFMixture(3, random_state=np.random.RandomState(0)).fit(frame)
     model.save(tmp_path / "model.npz")
-    again = vmfmix.load(tmp_path / "model.npz")
-    assert again.feature_names_in_.dtype == object
-    assert list(again.feature_names_in_) == list(frame.columns)
-    assert again.random_state is None
-    np.testing.assert_array_equal(again.predict(frame), model.labels_)
+    loaded = vmfmix.load(tmp_path / "model.npz")
+    assert loaded.feature_names_in_.dtype == object
+    assert list(loaded.feature_names_in_) == list(frame.columns)
+    assert loaded.random_state is None
+    np.testing.assert_array_equal(loaded.predict(frame), model.labels_)
 
 
-def test_nothing_is_pickled_and_nothing_half_written(rows, tmp_path, monkeypatch):
+def test_save_pickles_nothing_and_writes_completely_or_not_at_all(rows, tmp_path, monkeypatch):
     model = VMFMixture(3, random_state=0).fit(rows)
     path = tmp_path / "model.npz"
     model.save(path)
@@ -85,8 +85,8 @@ def test_nothing_is_pickled_and_nothing_half_written(rows, tmp_path, monkeypatch
     assert [file.name for file in tmp_path.iterdir()] == ["model.npz"]
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes of POSIX")
-def test_what_is_no_file_is_not_replaced(rows, tmp_path):
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes need POSIX")
+def test_save_refuses_folders_and_pipes(rows, tmp_path):
     model = VMFMixture(3, random_state=0).fit(rows)
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "pipe")
@@ -98,23 +98,23 @@ def test_what_is_no_file_is_not_replaced(rows, tmp_path):
     assert {path: path.lstat().st_ino for path in tmp_path.iterdir()} == before
 
 
-def test_a_link_stays_a_link(rows, tmp_path):
+def test_save_follows_links(rows, tmp_path):
     (tmp_path / "link").symlink_to("model.npz")
     VMFMixture(3, random_state=0).fit(rows).save(tmp_path / "link")
     assert (tmp_path / "link").is_symlink() and (tmp_path / "model.npz").is_file()
 
 
-def test_other_files_are_refused(rows, tmp_path):
+def test_load_refuses_other_files(rows, tmp_path):
     path = tmp_path / "other.npz"
     path.write_text("no archive")
-    with pytest.raises(ValueError, match="is not a vmfmix model"):
+    with pytest.raises(ValueError, match="is damaged, or not a vmfmix model"):
         vmfmix.load(path)
     np.savez(path, means=np.eye(3))
-    with pytest.raises(ValueError, match="is not a vmfmix model"):
+    with pytest.raises(ValueError, match="is damaged, or not a vmfmix model"):
         vmfmix.load(path)
     for header in ({"format": 1, "vmfmix": "x"}, {"format": "a", "vmfmix": "x"}, 3):
         np.savez(path, format=np.array(json.dumps(header)))
-        with pytest.raises(ValueError, match="is not a vmfmix model"):
+        with pytest.raises(ValueError, match="is damaged, or not a vmfmix model"):
             vmfmix.load(path)
     np.savez(path, format=np.array(json.dumps({"format": 99, "vmfmix": "9.0"})))
     with pytest.raises(ValueError, match=r"written by vmfmix 9\.0"):
@@ -123,7 +123,7 @@ def test_other_files_are_refused(rows, tmp_path):
         vmfmix.load(tmp_path / "missing.npz")
 
 
-def test_only_fitted_models_are_saved(tmp_path):
+def test_save_refuses_unfitted_models(tmp_path):
     from sklearn.exceptions import NotFittedError
 
     with pytest.raises(NotFittedError):
@@ -139,16 +139,16 @@ def test_only_fitted_models_are_saved(tmp_path):
         {"concentration": np.str_("tied"), "random_state": np.int64(3)},
     ],
 )
-def test_parameters_may_be_numbers_of_numpy(rows, tmp_path, options):
-    """As a search over np.arange sets them."""
+def test_save_accepts_numpy_scalars(rows, tmp_path, options):
+    """A grid search over np.arange sets such parameters."""
     model = VMFMixture(**{"n_components": 3, "random_state": 0} | options).fit(rows)
     model.save(tmp_path / "model.npz")
-    again = vmfmix.load(tmp_path / "model.npz")
-    assert again.get_params() == model.get_params()
-    np.testing.assert_array_equal(again.predict(rows), model.labels_)
+    loaded = vmfmix.load(tmp_path / "model.npz")
+    assert loaded.get_params() == model.get_params()
+    np.testing.assert_array_equal(loaded.predict(rows), model.labels_)
 
 
-def test_what_nobody_could_load_is_not_saved(rows, tmp_path):
+def test_save_refuses_models_that_could_not_be_loaded(rows, tmp_path):
     class More(VMFMixture):
         def __init__(self, n_components="auto", more=1):
             super().__init__(n_components)
@@ -157,6 +157,6 @@ def test_what_nobody_could_load_is_not_saved(rows, tmp_path):
     model = VMFMixture(3, random_state=0).fit(rows)
     with pytest.raises(ValueError, match="'n_components' parameter"):
         model.set_params(n_components=-3).save(tmp_path / "model.npz")
-    with pytest.raises(ValueError, match="More has parameters that VMFMixture has not: more"):
+    with pytest.raises(ValueError, match="More has parameters that VMFMixture does not have: more"):
         More(3).fit(rows).save(tmp_path / "model.npz")
     assert not list(tmp_path.iterdir())

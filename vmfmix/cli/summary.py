@@ -182,7 +182,7 @@ def scores(known_labels: Sequence[str], labels: np.ndarray, source: str) -> str:
     """
     report = clustering_report(known_labels, labels)
     numbers = ", ".join(f"{short} {report[name]:.3f}" for short, name in _SCORES.items())
-    n_classes = _counted(report["n_classes"], "class", "classes")
+    n_classes = _counted(int(report["n_classes"]), "class", "classes")
     return f"Compared with {source} ({n_classes}):\n{numbers}"
 
 

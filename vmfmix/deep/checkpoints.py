@@ -1,26 +1,39 @@
-"""Checkpoints of trainings: written whole or not at all, and read as files from anyone."""
+"""Checkpoints of trainings: written atomically, and read without running code from the file."""
 
 import io
 from pathlib import Path
+from typing import Any
 
 import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
+from torch import nn
 
 from vmfmix.storage import archives
 from vmfmix.storage.writing import atomic_file
 
-# What Lightning and a method need to go on.
-_NEEDED = {
-    *("optimizer_states", "lr_schedulers", "loops", "callbacks", "epoch", "global_step"),
-    *("history", "images"),
+# What Lightning and a method need to resume a training.
+_REQUIRED_TO_RESUME = {
+    "callbacks",
+    "epoch",
+    "global_step",
+    "history",
+    "images",
+    "loops",
+    "lr_schedulers",
+    "optimizer_states",
 }
 
 
-class WholeFiles(TorchCheckpointIO):
-    """How Lightning writes: an error of the disk names the file, and the one before it stays."""
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Checkpoint writer for Lightning that never leaves a partial file.
 
-    def save_checkpoint(self, checkpoint, path, storage_options=None):
-        """Write one."""
+    If writing fails, as on a full disk, the error names the file and the previous checkpoint stays.
+    """
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
+    ) -> None:
+        """Write a checkpoint."""
         content = io.BytesIO()
         torch.save(checkpoint, content)
         Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -28,8 +41,8 @@ class WholeFiles(TorchCheckpointIO):
             file.write(content.getbuffer())
 
 
-def read_checkpoint(path):
-    """What is in a checkpoint, on the CPU; nothing is unpickled but numbers.
+def read_checkpoint(path: str | Path) -> dict[str, Any]:
+    """Read a checkpoint to the CPU, without unpickling anything but tensors and plain values.
 
     Parameters
     ----------
@@ -44,7 +57,7 @@ def read_checkpoint(path):
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is damaged, or holds what cannot be read without running code.
+        If the file is damaged, is not a checkpoint, or could run code when loaded.
     """
     with open(path, "rb") as file:
         try:
@@ -52,68 +65,70 @@ def read_checkpoint(path):
                 if archive.testzip() is not None:
                     raise ValueError("A checksum is wrong.")
             file.seek(0)
-            stored = torch.load(file, map_location="cpu", weights_only=True)
-            names = stored["state_dict"]
-            if not isinstance(names, dict) or not all(isinstance(name, str) for name in names):
-                raise ValueError("Weights have no names.")
+            checkpoint: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
+            weights = checkpoint["state_dict"]
+            if not isinstance(weights, dict) or not all(isinstance(name, str) for name in weights):
+                raise ValueError("The weights have no names.")
         except MemoryError:
             raise
-        except Exception as error:  # damage shows in many ways
-            if "can't allocate memory" in str(error):  # as torch says it
-                raise MemoryError(f"There is too little for {path}.") from error
+        except Exception as error:  # damage raises errors of many types
+            if "can't allocate memory" in str(error):  # the wording of torch
+                raise MemoryError(f"There is not enough memory to read {path}.") from error
             raise ValueError(
-                f"{path} is no checkpoint of a training that can be read without running code, or "
-                "is damaged; pass another, or remove it to begin anew."
+                f"{path} is not a readable checkpoint: it is damaged, of another kind, or contains "
+                "objects that could run code; pass another file, or remove it to train from "
+                "scratch."
             ) from error
-    return stored
+    return checkpoint
 
 
-def begin_with(encoder, path):
-    """Take over the encoder of a checkpoint of any method.
+def load_encoder(encoder: nn.Module, path: str | Path) -> None:
+    """Load the encoder weights from a checkpoint of any method.
 
     Parameters
     ----------
     encoder : torch.nn.Module
+        Its weights are replaced.
     path : str or path-like
 
     Raises
     ------
     ValueError
-        If the file is damaged, or has another encoder.
+        If the file is damaged, or its encoder has another architecture.
     """
-    _take_over(encoder, read_checkpoint(path), path)
+    _load_encoder_weights(encoder, read_checkpoint(path), path)
 
 
-def require_resumable(encoder, path):
-    """Refuse a checkpoint that a training cannot go on from.
+def validate_resumable(encoder: nn.Module, path: str | Path) -> None:
+    """Raise ValueError if a training with this encoder cannot resume from a checkpoint.
 
     Parameters
     ----------
     encoder : torch.nn.Module
-        Of the training, which takes over the weights.
+        Its weights are replaced by those of the checkpoint.
     path : str or path-like
 
     Raises
     ------
     ValueError
-        If the file is damaged, or of another training.
+        If the file is damaged, incomplete, or of another training.
     """
-    stored = read_checkpoint(path)
-    if missing := _NEEDED - stored.keys():
+    checkpoint = read_checkpoint(path)
+    if missing := _REQUIRED_TO_RESUME - checkpoint.keys():
         raise ValueError(
-            f"{path} lacks {', '.join(sorted(missing))}, which a training needs to go on; remove "
-            "it to begin anew, or pass it as start."
+            f"{path} cannot be resumed from: it lacks {', '.join(sorted(missing))}; remove it to "
+            "train from scratch, or pass it as start to use its encoder alone."
         )
-    _take_over(encoder, stored, path)
+    _load_encoder_weights(encoder, checkpoint, path)
 
 
-def _take_over(encoder, stored, path):
+def _load_encoder_weights(encoder: nn.Module, checkpoint: dict[str, Any], path: str | Path) -> None:
     weights = {
         name.removeprefix("encoder."): value
-        for name, value in stored["state_dict"].items()
+        for name, value in checkpoint["state_dict"].items()
         if name.startswith("encoder.")
     }
     try:
         encoder.load_state_dict(weights)
     except RuntimeError as error:
-        raise ValueError(f"{path} has another encoder: {error}") from error
+        raise ValueError(f"The encoder in {path} has another architecture: {error}") from error

@@ -1,31 +1,39 @@
-"""From the components of a trained mixture of embeddings to clusters."""
+"""Clusterings that start from the components of a trained mixture of embeddings."""
+
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 from sklearn.preprocessing import normalize
 
 from vmfmix.mixture import VMFMixture
 
 
-def kmeans_from_components(rows, components, n_clusters, random_state=None):
-    """k-means whose centers start from the means of components [1]_.
+def kmeans_from_components(
+    rows: np.ndarray,
+    components: NDArray[np.integer[Any]],
+    n_clusters: int,
+    random_state: int | None = None,
+) -> KMeans:
+    """Fit k-means with initial centers at the means of components [1]_.
 
-    Where there are more components than clusters, the largest are taken; a component without rows
+    If there are more components than clusters, the largest ones are used; a component without rows
     starts from a random point within the range of the rows.
 
     Parameters
     ----------
     rows : ndarray of shape (n_samples, n_features)
     components : ndarray of shape (n_samples,), int
-        Number of the component of each row, such as that with the largest coefficient.
+        Component of each row, such as the one with the largest coefficient.
     n_clusters : int
     random_state : int, default=None
-        For components without rows.
+        Seed for the initial centers of components without rows.
 
     Returns
     -------
     KMeans
-        Fitted; 10 iterations at most, as in [1]_.
+        Fitted, with at most 10 iterations, as in [1]_.
 
     References
     ----------
@@ -42,29 +50,31 @@ def kmeans_from_components(rows, components, n_clusters, random_state=None):
     """
     sizes = np.bincount(components, minlength=n_clusters)
     largest = np.sort(np.argsort(-sizes, kind="stable")[:n_clusters])
-    draw = np.random.default_rng(random_state)
+    rng = np.random.default_rng(random_state)
     lowest, highest = rows.min(axis=0), rows.max(axis=0)
     centers = [
         rows[components == component].mean(axis=0)
         if sizes[component]
-        else draw.uniform(lowest, highest)
+        else rng.uniform(lowest, highest)
         for component in largest
     ]
-    start = np.asarray(centers, dtype=rows.dtype)
-    return KMeans(n_clusters, init=start, n_init=1, max_iter=10).fit(rows)
+    initial = np.asarray(centers, dtype=rows.dtype)
+    return KMeans(n_clusters, init=initial, n_init=1, max_iter=10).fit(rows)
 
 
-def mixture_from_coefficients(rows, coefficients, n_clusters=None):
-    """VMFMixture whose mean directions start from coefficients as responsibilities.
+def mixture_from_coefficients(
+    rows: np.ndarray, coefficients: np.ndarray, n_clusters: int | Literal["auto"] | None = None
+) -> VMFMixture:
+    """Fit a VMFMixture that starts from coefficients as responsibilities.
 
     Parameters
     ----------
     rows : ndarray of shape (n_samples, n_features)
     coefficients : ndarray of shape (n_samples, n_components)
-        Rows sum to 1.
+        Each row sums to 1.
     n_clusters : int, "auto" or None, default=None
-        None: a cluster for each component; fewer: components are merged down to that number, or to
-        the number that is found.
+        None: one cluster for each component. A smaller number: components are merged down to it.
+        "auto": components are merged, and the number of clusters is estimated.
 
     Returns
     -------

@@ -1,68 +1,84 @@
-"""Settings of a method: each is said once, for Python, for the command line and for YAML files."""
+"""Config of a training: dataclass fields that serve Python, the command line and YAML files alike.
+
+jsonargparse is not used for this: its messages for a bad value take several lines, speak of Python
+types and do not name the file, its options are spelled ``--learning_rate``, and it would add four
+dependencies (ruamel.yaml among them, for comments in YAML files).
+"""
 
 import argparse
 import dataclasses
+import functools
 import textwrap
 import types
 import typing
 from pathlib import Path
+from typing import Any, TypeVar
 
 import yaml
 
+from vmfmix.storage.writing import atomic_file
 
-def setting(default, meaning):
-    """A field of a dataclass of settings, with what it means."""
-    return dataclasses.field(default=default, metadata={"meaning": meaning})
+_T = TypeVar("_T")
 
 
-def described(configuration):
-    """Add the settings of a dataclass to its docstring, as its parameters."""
-    lines = [configuration.__doc__.rstrip(), "", "Parameters", "----------"]
-    for field in dataclasses.fields(configuration):
-        lines.append(f"{field.name} : {_name_of(field.type)}, default={field.default!r}")
+def config_field(default: Any, description: str) -> Any:
+    """Return a dataclass field with a default and a description."""
+    return dataclasses.field(default=default, metadata={"description": description})
+
+
+def document_fields(config_class: type[_T]) -> type[_T]:
+    """Append the fields of a config dataclass to its docstring as a Parameters section."""
+    lines = [str(config_class.__doc__).rstrip(), "", "Parameters", "----------"]
+    for field in dataclasses.fields(config_class):  # type: ignore[arg-type]
+        lines.append(f"{field.name} : {_type_name(field.type)}, default={field.default!r}")
         lines += textwrap.wrap(
-            field.metadata["meaning"], 90, initial_indent="    ", subsequent_indent="    "
+            field.metadata["description"], 90, initial_indent="    ", subsequent_indent="    "
         )
-    configuration.__doc__ = "\n".join(lines) + "\n"
-    return configuration
+    config_class.__doc__ = "\n".join(lines) + "\n"
+    return config_class
 
 
-def add_settings(parser, configuration):
-    """An option of the command line for each setting; without a default, to know what was said."""
-    for field in dataclasses.fields(configuration):
+def add_options(parser: argparse.ArgumentParser, config_class: type[Any]) -> None:
+    """Add a command-line option for each field of a config dataclass.
+
+    Options that are not given are absent from the parsed result, so that they do not override
+    values of a config file.
+    """
+    for field in dataclasses.fields(config_class):
+        description = f"{field.metadata['description']} (default: {field.default})"
         parser.add_argument(
             f"--{field.name.replace('_', '-')}",
-            type=lambda text, kind=field.type: _value(text, kind),
+            type=functools.partial(_parse_value, field_type=field.type),
             default=argparse.SUPPRESS,
-            metavar=_name_of(field.type).upper().replace(" ", ""),
-            help=f"{field.metadata['meaning']} (default: {field.default})".replace("%", "%%"),
+            metavar=_type_name(field.type).upper().replace(" ", ""),
+            help=description.replace("%", "%%"),
         )
 
 
-def write_yaml(path, method, config):
-    """Write what was chosen, with a comment for each setting."""
+def write_yaml(path: Path, method: str, config: Any) -> None:
+    """Write a config to a YAML file, with the description of each field as a comment."""
     lines = [f"method: {method}"]
     for field in dataclasses.fields(config):
         lines += textwrap.wrap(
-            field.metadata["meaning"], 98, initial_indent="# ", subsequent_indent="# "
+            field.metadata["description"], 98, initial_indent="# ", subsequent_indent="# "
         )
         lines.append(yaml.safe_dump({field.name: getattr(config, field.name)}).strip())
-    whole = Path(path)
-    part = whole.with_name(f".{whole.name}.part")
-    part.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    part.replace(whole)
+    with atomic_file(path) as file:
+        file.write(("\n".join(lines) + "\n").encode())
 
 
-def read_yaml(path, configuration, method=None):
-    """Settings of a file, as keyword arguments.
+def read_yaml(
+    path: str | Path, config_class: type[Any], method: str | None = None
+) -> dict[str, Any]:
+    """Read the values of a YAML file as keyword arguments for a config dataclass.
 
     Parameters
     ----------
     path : str or path-like
-    configuration : type
-        The dataclass whose settings these are.
+    config_class : type
+        The dataclass whose fields the file may set; it may leave out some of them.
     method : str, default=None
-        What the file must be for, if it says so.
+        The method that the file must be for, if it names one.
 
     Returns
     -------
@@ -71,61 +87,70 @@ def read_yaml(path, configuration, method=None):
     Raises
     ------
     ValueError
-        If the file is no YAML, is for another method, or names something that is no setting.
+        If the file is not YAML, is for another method, or has an unknown name or a value of the
+        wrong type.
     """
     try:
-        settings = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} cannot be read as YAML: {error}") from error
-    if not isinstance(settings, dict):
-        raise ValueError(f"{path} must hold lines of the form 'epochs: 100'.")
-    meant = settings.pop("method", method)
-    if method is not None and meant != method:
-        raise ValueError(f"{path} is for the method {meant}, not for {method}.")
-    known = {field.name: field.type for field in dataclasses.fields(configuration)}
-    unknown = [str(name) for name in settings if name not in known]
+    if not isinstance(values, dict):
+        raise ValueError(f"{path} is not a config file; write lines such as 'epochs: 100'.")
+    file_method = values.pop("method", method)
+    if method is not None and file_method != method:
+        raise ValueError(f"{path} is for the method {file_method}, not for {method}.")
+    field_types = {field.name: field.type for field in dataclasses.fields(config_class)}
+    unknown = [str(name) for name in values if name not in field_types]
     if unknown:
         raise ValueError(
-            f"{path} has settings that are not known: {', '.join(unknown)}. Known are "
-            f"{', '.join(known)}."
+            f"{path} has unknown parameters: {', '.join(unknown)}; choose from "
+            f"{', '.join(field_types)}."
         )
-    return {name: _checked(path, name, settings[name], known[name]) for name in settings}
+    return {
+        name: _validate_value(path, name, value, field_types[name])
+        for name, value in values.items()
+    }
 
 
-def _checked(path, name, value, kind):
-    """A value of a file; whole numbers will do for others."""
-    kinds = _kinds(kind)
-    if isinstance(value, str):  # YAML takes 1e-4 and None for texts
+def _validate_value(path: str | Path, name: str, value: Any, field_type: Any) -> Any:
+    """Return a value of a YAML file in the type of its field; integers may stand for floats."""
+    allowed = _allowed_types(field_type)
+    if isinstance(value, str):  # YAML reads 1e-4 and None as text
         try:
-            return _value(value, kind)
+            return _parse_value(value, field_type)
         except argparse.ArgumentTypeError:
-            value = str(value)
-    elif isinstance(value, kinds) and not (isinstance(value, bool) and bool not in kinds):
+            pass
+    elif isinstance(value, allowed) and not (isinstance(value, bool) and bool not in allowed):
         return value
-    if isinstance(value, int) and not isinstance(value, bool) and float in kinds:
+    elif isinstance(value, int) and not isinstance(value, bool) and float in allowed:
         return float(value)
-    raise ValueError(f"{path} has {name}: {value!r}, where {_name_of(kind)} is allowed.")
+    raise ValueError(f"{path} has {name}: {value!r}; expected {_type_name(field_type)}.")
 
 
-def _value(text, kind):
-    """A value of the command line in the type that a setting has."""
-    kinds = _kinds(kind)
-    if type(None) in kinds and text.lower() == "none":
+def _parse_value(text: str, field_type: Any) -> Any:
+    """Convert text to the type of a field."""
+    allowed = _allowed_types(field_type)
+    if type(None) in allowed and text.lower() == "none":
         return None
-    if bool in kinds and text.lower() in ("true", "false"):
+    if bool in allowed and text.lower() in ("true", "false"):
         return text.lower() == "true"
-    for each in (int, float, str):
-        if each in kinds:
+    for convert in (int, float, str):
+        if convert in allowed:
             try:
-                return each(text)
+                return convert(text)
             except ValueError:
                 continue
-    raise argparse.ArgumentTypeError(f"{text!r} is not allowed here")
+    raise argparse.ArgumentTypeError(f"invalid value {text!r}; expected {_type_name(field_type)}")
 
 
-def _kinds(kind):
-    return typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
+def _allowed_types(field_type: Any) -> tuple[type, ...]:
+    """Return the types of a union, or a tuple of the only type."""
+    if isinstance(field_type, types.UnionType):
+        return typing.get_args(field_type)
+    return (field_type,)
 
 
-def _name_of(kind):
-    return " or ".join("None" if each is type(None) else each.__name__ for each in _kinds(kind))
+def _type_name(field_type: Any) -> str:
+    """Return a type as text, such as "float or None"."""
+    names = ("None" if each is type(None) else each.__name__ for each in _allowed_types(field_type))
+    return " or ".join(names)

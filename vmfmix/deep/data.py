@@ -1,10 +1,13 @@
-"""Images to learn from: a folder, a file, an array or a Dataset, always with their numbers.
+"""Images to train on: a folder, a file, an array or a Dataset, in batches that end with indices.
 
-Every batch ends with the numbers of its images among all, by which a method finds what it
-remembers of each.
+The indices of the images of a batch let a method store what it knows of each image.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +17,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from vmfmix.storage.images import image_paths, read_image, read_image_file
 
 
-class Images(Dataset):
+class Images(Dataset[Any]):
     """Images in memory, as bytes.
 
     Parameters
@@ -29,9 +32,9 @@ class Images(Dataset):
     ----------
     images : Tensor of shape (n, channels, height, width), uint8
     classes : list or None
-        What the labels stand for, in order.
+        The distinct labels, in order.
     labels : Tensor of shape (n,), int64, or None
-        Places in `classes`.
+        Indices into `classes`.
 
     Examples
     --------
@@ -42,84 +45,94 @@ class Images(Dataset):
     torch.Size([10, 1, 8, 8])
     """
 
-    def __init__(self, images, labels=None, names=None):
+    def __init__(self, images: Any, labels: Any = None, names: list[str] | None = None) -> None:
         self.images = _as_bytes(images)
         self.labels: torch.Tensor | None = None
-        self.classes: list | None = None
+        self.classes: list[Any] | None = None
         self.names = names
         if labels is None:
             return
-        classes, places = np.unique(np.asarray(labels), return_inverse=True)
-        self.classes, self.labels = classes.tolist(), torch.from_numpy(places).long()
+        classes, indices = np.unique(np.asarray(labels), return_inverse=True)
+        self.classes, self.labels = classes.tolist(), torch.from_numpy(indices).long()
         if len(self.labels) != len(self.images):
             raise ValueError(
                 f"There are {len(self.images)} images and {len(self.labels)} labels; pass one "
                 "label for each image."
             )
 
-    def numbered_as(self, classes):
-        """The same images with labels that are places in these classes, and in new ones after."""
-        mine, places = self.classes or [], self.labels
-        known = list(classes) + [each for each in mine if each not in classes]
-        changed = Images(self.images, names=self.names)
-        if places is not None:
-            changed.classes = known
-            changed.labels = torch.tensor([known.index(each) for each in mine])[places]
-        return changed
+    def with_classes(self, classes: Sequence[Any]) -> Images:
+        """Return the same images with labels that index these classes, then any further ones."""
+        own_classes, own_labels = self.classes or [], self.labels
+        all_classes = list(classes) + [each for each in own_classes if each not in classes]
+        relabeled = Images(self.images, names=self.names)
+        if own_labels is not None:
+            relabeled.classes = all_classes
+            indices = torch.tensor([all_classes.index(each) for each in own_classes])
+            relabeled.labels = indices[own_labels]
+        return relabeled
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.images)
 
-    def __getitem__(self, number):
-        return self.images[number], number
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+        return self.images[index], index
 
-    def __getitems__(self, numbers):
-        """A whole batch at once, which is many times as fast."""
-        numbers = torch.as_tensor(numbers)
-        return self.images[numbers], numbers
+    def __getitems__(self, indices: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return a whole batch at once, which is many times faster than one image at a time."""
+        batch = torch.as_tensor(indices)
+        return self.images[batch], batch
 
 
-class Numbered(Dataset):
-    """A Dataset whose items end with their number.
+class IndexedDataset(Dataset[Any]):
+    """A Dataset whose items end with their index.
 
     Parameters
     ----------
     dataset : Dataset
-        Of tensors, images with values from 0 to 1; or of (image, …), or ([view, view, …], …).
+        Its items are images, as tensors with values from 0 to 1, or tuples (image, …) or
+        ([view, view, …], …).
     """
 
-    def __init__(self, dataset):
+    def __init__(self, dataset: Any) -> None:
         self.dataset = dataset
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.dataset)
 
-    def __getitem__(self, number):
-        return shown_of(self.dataset[number]), number
+    def __getitem__(self, index: int) -> tuple[Any, int]:
+        return image_or_views(self.dataset[index]), index
 
 
-def shown_of(item):
-    """The image or the views of an item of a Dataset; raises ValueError where there are none."""
+def image_or_views(item: Any) -> torch.Tensor | Sequence[torch.Tensor]:
+    """Return the image, or the list of views, of an item of a Dataset.
+
+    Raises
+    ------
+    ValueError
+        If the item has neither.
+    """
+    shown: torch.Tensor | Sequence[torch.Tensor]
     shown = item[0] if isinstance(item, (tuple, list)) else item
     views = shown if isinstance(shown, (tuple, list)) else [shown, shown]
-    bare = isinstance(item, list) and all(map(torch.is_tensor, item)) and len(item) > 1
-    if bare or len(views) < 2 or not all(map(torch.is_tensor, views)):
+    # A bare list of tensors could be views or (image, label); only the first would be used.
+    is_bare_list = isinstance(item, list) and all(map(torch.is_tensor, item)) and len(item) > 1
+    if is_bare_list or len(views) < 2 or not all(map(torch.is_tensor, views)):
         raise ValueError(
             "The items of a Dataset must be tensors, (image, …) or ([view, view, …], …), and this "
-            f"one is {_kind_of(item)}; turn images into tensors, and put views into a list of "
-            "their own."
+            f"one is {_describe_item(item)}; convert images to tensors, and put views into a list "
+            "of their own."
         )
     return shown
 
 
-def _kind_of(item):
+def _describe_item(item: Any) -> str:
     if isinstance(item, (tuple, list)):
-        return f"({', '.join(map(_kind_of, item))})" if len(item) < 5 else "a long list"
+        return f"({', '.join(map(_describe_item, item))})" if len(item) < 5 else "a long list"
     return type(item).__name__
 
 
-def labels_of(dataset):
-    """Labels of a Dataset, as `labels` or `targets`; None where there are none, or not for all."""
+def labels_of(dataset: Any) -> torch.Tensor | None:
+    """Return the `labels` or `targets` of a Dataset, or None unless each image has a label."""
     labels = getattr(dataset, "labels", None)
     labels = getattr(dataset, "targets", None) if labels is None else labels
     if labels is None:
@@ -130,80 +143,93 @@ def labels_of(dataset):
     return labels.long()
 
 
-class Shuffled(Sampler):
-    """A new order for each epoch, the same whenever that epoch begins; Lightning says which.
+class ShuffledSampler(Sampler[int]):
+    """A random order for each epoch, which depends on nothing but the seed and the epoch.
 
-    Processes of a torch.distributed group take turns: together they see the batches that one
-    process would see, if its batches were as large as theirs together. Tell Lightning's Trainer
-    ``use_distributed_sampler=False``, since it would put another order in place of this one.
+    A resumed training thus sees the same batches. Processes of a torch.distributed group take every
+    n-th image of that order: together they see the batches that one process would see if its
+    batches were as large as theirs together. Pass ``use_distributed_sampler=False`` to Lightning's
+    Trainer, which would replace this order otherwise.
+
+    The order is that of ``torch.utils.data.DistributedSampler(seed=100_003 * seed,
+    drop_last=True)``, which cannot be used here because it needs the rank and the number of
+    processes when it is constructed, and Lightning may start processes after that.
+
+    Parameters
+    ----------
+    n_images : int
+    seed : int
     """
 
-    def __init__(self, n_rows, seed):
-        self._n_rows, self._seed, self._epoch = n_rows, seed, 0
+    def __init__(self, n_images: int, seed: int) -> None:
+        self._n_images, self._seed, self._epoch = n_images, seed, 0
 
-    def set_epoch(self, epoch):
-        """Take the order of this epoch."""
+    def set_epoch(self, epoch: int) -> None:
+        """Switch to the order of an epoch; Lightning calls this."""
         self._epoch = epoch
 
-    def __len__(self):
-        return self._n_rows // _processes()[1]
+    def __len__(self) -> int:
+        return self._n_images // _rank_and_world_size()[1]
 
-    def __iter__(self):
-        rank, n_processes = _processes()
+    def __iter__(self) -> Iterator[int]:
+        rank, n_processes = _rank_and_world_size()
         generator = torch.Generator().manual_seed(self._seed * 100_003 + self._epoch)
-        order = torch.randperm(self._n_rows, generator=generator)
+        order = torch.randperm(self._n_images, generator=generator)
         return iter(order[rank::n_processes][: len(self)].tolist())
 
 
-def _processes():
-    """Number of this process, and of all."""
+def _rank_and_world_size() -> tuple[int, int]:
     if distributed.is_available() and distributed.is_initialized():
         return distributed.get_rank(), distributed.get_world_size()
     return 0, 1
 
 
-def loader(dataset, batch_size, *, seed=None, n_workers=0):
-    """Batches of (images, numbers): in a new order each epoch, or in theirs where there is no seed.
+def loader(
+    dataset: Any, batch_size: int, *, seed: int | None = None, n_workers: int = 0
+) -> DataLoader[Any]:
+    """Return a DataLoader of batches (images, indices).
 
     Parameters
     ----------
     dataset : Images or Dataset
     batch_size : int
     seed : int, default=None
-        With one, the last batch is left out if it is smaller.
+        Images are in a new random order in each epoch, and an incomplete last batch is left out.
+        None: in the order of the dataset, all of them.
     n_workers : int, default=0
-        Processes that read; images in memory need none.
+        Number of processes that read images; not used for images in memory.
 
     Returns
     -------
     DataLoader
     """
     in_memory = isinstance(dataset, Images)
-    dataset = dataset if in_memory else Numbered(dataset)
+    dataset = dataset if in_memory else IndexedDataset(dataset)
+    collate: Callable[[Any], Any] | None = _return_unchanged if in_memory else None
     return DataLoader(
         dataset,
         batch_size,
-        sampler=None if seed is None else Shuffled(len(dataset), seed),
+        sampler=None if seed is None else ShuffledSampler(len(dataset), seed),
         drop_last=seed is not None and len(dataset) >= batch_size,
         num_workers=0 if in_memory else n_workers,
-        collate_fn=_as_it_is if in_memory else None,
+        collate_fn=collate,
     )
 
 
-def _as_it_is(batch):
+def _return_unchanged(batch: Any) -> Any:
     return batch
 
 
-def read_images(source, size=None):
-    """Images of a folder or a file.
+def read_images(source: str | Path, size: int | tuple[int, int] | None = None) -> Images:
+    """Read the images of a folder or a file.
 
     Parameters
     ----------
     source : str or path-like
-        A folder with images, in folders named for their class if there are classes; or an .npz
-        file with ``images`` and, if there are classes, ``y``.
+        A folder of images, with a subfolder for each class if there are classes; or an .npz file
+        with an array ``images`` and, if there are classes, an array ``y``.
     size : int or (int, int), default=None
-        Height and width that images of a folder are brought to; None: those of the first.
+        Height and width to which images of a folder are resized; None: those of the first image.
 
     Returns
     -------
@@ -211,8 +237,10 @@ def read_images(source, size=None):
 
     Raises
     ------
-    FileNotFoundError, ValueError
-        If there is no such thing, or no image in it.
+    FileNotFoundError
+        If there is no such folder or file.
+    ValueError
+        If it contains no image, or something that cannot be read as an image.
     """
     path = Path(source)
     if path.is_dir():
@@ -220,35 +248,36 @@ def read_images(source, size=None):
     if not path.is_file():
         raise FileNotFoundError(f"There is no folder or file {path}.")
     if path.suffix != ".npz":
-        raise ValueError(f"{path} is no folder and no .npz file; pass one of these.")
+        raise ValueError(f"{path} is neither a folder nor an .npz file; pass one of these.")
     return Images(*read_image_file(path))
 
 
-def _read_folder(folder, size):
-    folder = Path(folder)
+def _read_folder(folder: Path, size: int | tuple[int, int] | None) -> Images:
     paths = image_paths(folder)
-    arrays: list = []
-    shape = None if size is None else (size, size) if isinstance(size, int) else size[::-1]
+    arrays: list[np.ndarray] = []
+    shape = None  # width and height, as Pillow orders them
+    if size is not None:
+        shape = (size, size) if isinstance(size, int) else size[::-1]
     for path in paths:
         image = read_image(path)
         shape = shape or image.size
         arrays.append(np.asarray(image if image.size == shape else image.resize(shape)))
-    if len({array.ndim for array in arrays}) > 1:  # some are gray
+    if len({array.ndim for array in arrays}) > 1:  # some images are gray
         arrays = [array if array.ndim == 3 else np.stack([array] * 3, axis=2) for array in arrays]
     names = [str(path.relative_to(folder)) for path in paths]
     loose = [path for path in paths if path.parent == folder]
     if loose and len(loose) < len(paths):
         raise ValueError(
-            f"{loose[0]} lies beside folders of images; put it into one of them, or all images "
-            "into one folder."
+            f"{loose[0]} lies beside subfolders with images; move it into one of them, or all "
+            "images into one folder."
         )
     classes = None if loose else [path.relative_to(folder).parts[0] for path in paths]
     return Images(np.stack(arrays), classes, names)
 
 
-def _as_bytes(images):
-    """A tensor of bytes of shape (n, channels, height, width)."""
-    images = torch.as_tensor(np.asarray(images))
+def _as_bytes(array: Any) -> torch.Tensor:
+    """Convert images to a tensor of bytes of shape (n, channels, height, width)."""
+    images = torch.as_tensor(np.asarray(array))
     if images.ndim == 3:
         images = images[:, None]
     elif images.ndim == 4 and images.shape[1] not in (1, 3) and images.shape[3] in (1, 3):
@@ -262,7 +291,7 @@ def _as_bytes(images):
         return images.contiguous()
     if not images.is_floating_point() or images.min() < 0 or images.max() > 1:
         raise ValueError(
-            "The images hold numbers that are neither bytes nor from 0 to 1; pass uint8 from 0 to "
-            "255, or divide by their largest value."
+            "The images have values that are neither bytes nor floating-point numbers from 0 to 1; "
+            "pass uint8 from 0 to 255, or divide by the largest value."
         )
     return (images * 255.0).round().to(torch.uint8).contiguous()

@@ -1,13 +1,15 @@
-"""What trained embeddings are worth: neighbors, a linear probe, and clusters beside k-means.
+"""Evaluation of trained embeddings: nearest neighbors, a linear probe, and clusterings.
 
-Labels are used here alone, for reports. Probes learn from the training part and are scored on the
-test part.
+Labels are used for these reports and nowhere else. Probes are fitted to the training part and
+scored on the test part.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -22,17 +24,17 @@ from vmfmix.mixture import VMFMixture
 
 @dataclass
 class Embedded:
-    """What a method makes of images.
+    """Features and embeddings of images.
 
     Parameters
     ----------
     features : ndarray of shape (n, n_features)
-        Of the encoder.
+        Output of the encoder.
     embeddings : ndarray of shape (n, dim)
-        Of what stands on it; their length need not be 1.
+        Output of the network on top of the encoder; their length need not be 1.
     labels : ndarray of shape (n,) or None
     coefficients : ndarray of shape (n, n_components) or None
-        Of a mixture of embeddings.
+        Mixing coefficients of a mixture of embeddings.
     dominant : ndarray of shape (n, dim) or None
         Embedding of the component with the largest coefficient.
     """
@@ -45,8 +47,8 @@ class Embedded:
 
 
 @torch.no_grad()
-def embed(method, images, batch_size=1024, n_workers=0):
-    """Features and embeddings of images as they are, without random views.
+def embed(method: Any, images: Any, batch_size: int = 1024, n_workers: int = 0) -> Embedded:
+    """Return features and embeddings of images, without random views.
 
     Parameters
     ----------
@@ -54,7 +56,7 @@ def embed(method, images, batch_size=1024, n_workers=0):
     images : Images or Dataset
     batch_size : int, default=1024
     n_workers : int, default=0
-        Processes that read a Dataset.
+        Number of processes that read a Dataset.
 
     Returns
     -------
@@ -62,42 +64,73 @@ def embed(method, images, batch_size=1024, n_workers=0):
     """
     was_training = method.training
     method.eval()
-    found: dict = {}
+    outputs: dict[str, list[np.ndarray]] = {}
     for batch in loader(images, batch_size, n_workers=n_workers):
-        shown = batch[0][0] if isinstance(batch[0], (list, tuple)) else batch[0]
-        for name, rows in method(shown.to(method.device)).items():
-            found.setdefault(name, []).append(rows.float().cpu().numpy())
+        first_view = batch[0][0] if isinstance(batch[0], (list, tuple)) else batch[0]
+        for name, rows in method(first_view.to(method.device)).items():
+            outputs.setdefault(name, []).append(rows.float().cpu().numpy())
     method.train(was_training)
     labels = labels_of(images)
     return Embedded(
         labels=None if labels is None else labels.numpy(),
-        **{name: np.concatenate(rows) for name, rows in found.items()},
+        **{name: np.concatenate(rows) for name, rows in outputs.items()},
     )
 
 
-def knn(train, test, n_neighbors=20):
-    """Accuracy on the test part by the nearest features of the training part, in angle."""
-    known, answers = torch.as_tensor(train.features), torch.as_tensor(train.labels)
-    asked, expected = torch.as_tensor(test.features), torch.as_tensor(test.labels)
-    return knn_accuracy(known, answers, asked, expected, n_neighbors=n_neighbors)
+def knn(train: Embedded, test: Embedded, n_neighbors: int = 20) -> float:
+    """Return the accuracy of cosine nearest neighbors, from training to test features.
+
+    Parameters
+    ----------
+    train, test : Embedded
+        With labels.
+    n_neighbors : int, default=20
+
+    Returns
+    -------
+    float
+    """
+    return knn_accuracy(
+        torch.as_tensor(train.features),
+        torch.as_tensor(train.labels),
+        torch.as_tensor(test.features),
+        torch.as_tensor(test.labels),
+        n_neighbors=n_neighbors,
+    )
 
 
-def linear_probe(train, test):
-    """Accuracy on the test part of a logistic regression on standardized features."""
+def linear_probe(train: Embedded, test: Embedded) -> float:
+    """Return the test accuracy of a logistic regression on standardized features.
+
+    Parameters
+    ----------
+    train, test : Embedded
+        With labels.
+
+    Returns
+    -------
+    float
+    """
     probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=500))
     return float(probe.fit(train.features, train.labels).score(test.features, test.labels))
 
 
-def clusterings(train, test, n_classes, model=None, seed=0):
-    """Clusters of the test part by models of the training part.
+def clusterings(
+    train: Embedded,
+    test: Embedded,
+    n_classes: int,
+    model: VMFMixture | None = None,
+    seed: int = 0,
+) -> dict[str, tuple[np.ndarray, ...]]:
+    """Cluster the test part by models that are fitted to the training part.
 
     Parameters
     ----------
     train, test : Embedded
     n_classes : int
-        For the models that must be told.
+        Number of clusters of the models that do not estimate it.
     model : VMFMixture, default=None
-        Of the unit embeddings of the training part.
+        Fitted to the unit embeddings of the training part.
     seed : int, default=0
 
     Returns
@@ -106,22 +139,26 @@ def clusterings(train, test, n_classes, model=None, seed=0):
         {name: (labels of the training part, labels of the test part)}.
     """
     both, n_classes = (train, test), min(n_classes, len(train.features))
-    found: dict = {}
+    labelings: dict[str, tuple[np.ndarray, ...]] = {}
     if model is not None:
-        found["mixture of the training"] = tuple(
+        labelings["mixture of the training"] = tuple(
             model.predict(normalize(part.embeddings)) for part in both
         )
-    if train.coefficients is not None:
-        found["coefficients"] = tuple(part.coefficients.argmax(axis=1) for part in both)
+    if train.coefficients is not None and test.coefficients is not None:
+        labelings["coefficients"] = tuple(
+            coefficients.argmax(axis=1) for coefficients in (train.coefficients, test.coefficients)
+        )
     for name in ("features", "embeddings", "dominant"):
         if getattr(train, name) is None:
             continue
         for length, scaled in {"unit": normalize, "raw": np.asarray}.items():
             rows = [scaled(getattr(part, name)) for part in both]
-            models = {"k-means": KMeans(n_classes, n_init=10, random_state=seed).fit(rows[0])}
+            models: dict[str, Any] = {
+                "k-means": KMeans(n_classes, n_init=10, random_state=seed).fit(rows[0])
+            }
             if length == "unit":
                 models |= {
-                    "VMFMixture, told": VMFMixture(n_classes, random_state=seed).fit(rows[0]),
+                    "VMFMixture, K given": VMFMixture(n_classes, random_state=seed).fit(rows[0]),
                     "VMFMixture": VMFMixture(random_state=seed).fit(rows[0]),
                 }
             if train.coefficients is not None:
@@ -134,14 +171,30 @@ def clusterings(train, test, n_classes, model=None, seed=0):
                         rows[0], train.coefficients, n_classes
                     )
             for method, fitted in models.items():
-                found[f"{method}, on {length} {name}"] = tuple(map(fitted.predict, rows))
-    return found
+                labelings[f"{method}, on {length} {name}"] = tuple(map(fitted.predict, rows))
+    return labelings
 
 
-def many_to_one_accuracy(train_labels, train_clusters, test_labels, test_clusters):
-    """Accuracy on the test part where each cluster stands for its largest class of the training.
+def many_to_one_accuracy(
+    train_labels: NDArray[np.integer[Any]],
+    train_clusters: NDArray[np.integer[Any]],
+    test_labels: NDArray[np.integer[Any]],
+    test_clusters: NDArray[np.integer[Any]],
+) -> float:
+    """Return the test accuracy if each cluster predicts its most frequent training class.
 
-    It rises with the number of clusters, so it says little where that differs.
+    It rises with the number of clusters, so compare it only between clusterings with about the same
+    number.
+
+    Parameters
+    ----------
+    train_labels, train_clusters : ndarray of shape (n_train,), int
+        Classes and clusters of the training part.
+    test_labels, test_clusters : ndarray of shape (n_test,), int
+
+    Returns
+    -------
+    float
     """
     n_clusters = max(train_clusters.max(), test_clusters.max()) + 1
     table = np.zeros((n_clusters, train_labels.max() + 1))
@@ -149,15 +202,17 @@ def many_to_one_accuracy(train_labels, train_clusters, test_labels, test_cluster
     return float((table.argmax(axis=1)[test_clusters] == test_labels).mean())
 
 
-def report(train, test, model=None, seed=0):
-    """Scores on the test part of what was learned on the training part.
+def report(
+    train: Embedded, test: Embedded, model: VMFMixture | None = None, seed: int = 0
+) -> dict[str, Any]:
+    """Score features and clusterings on the test part.
 
     Parameters
     ----------
     train, test : Embedded
-        With labels; where the training part has none, only clusterings are scored.
+        With labels; if the training part has none, only clusterings are scored.
     model : VMFMixture, default=None
-        Of the embeddings of the training part.
+        Fitted to the unit embeddings of the training part.
     seed : int, default=0
 
     Returns
@@ -167,18 +222,28 @@ def report(train, test, model=None, seed=0):
         ``clusterings``: {name: `vmfmix.metrics.clustering_report`, with ``many_to_one`` where the
         training part has labels}; ``n_images``, ``n_classes``.
 
+    Raises
+    ------
+    ValueError
+        If the test part has no labels.
+
     See Also
     --------
     clusterings : The models that are compared.
     """
+    if test.labels is None:
+        raise ValueError("The test part has no labels to compare with; pass labeled images.")
     n_classes = len(np.unique(test.labels))
-    found: dict = {"n_images": len(test.labels), "n_classes": n_classes}
+    scores: dict[str, Any] = {"n_images": len(test.labels), "n_classes": n_classes}
     if train.labels is not None and len(np.unique(train.labels)) > 1:
-        found |= {"knn": knn(train, test), "linear": linear_probe(train, test)}
-    found["clusterings"] = {}
-    for name, (known, asked) in clusterings(train, test, n_classes, model, seed).items():
-        row = clustering_report(test.labels, asked)
+        scores |= {"knn": knn(train, test), "linear": linear_probe(train, test)}
+    scores["clusterings"] = {}
+    labelings = clusterings(train, test, n_classes, model, seed)
+    for name, (train_clusters, test_clusters) in labelings.items():
+        row = clustering_report(test.labels, test_clusters)
         if train.labels is not None:
-            row["many_to_one"] = many_to_one_accuracy(train.labels, known, test.labels, asked)
-        found["clusterings"][name] = row
-    return found
+            row["many_to_one"] = many_to_one_accuracy(
+                train.labels, train_clusters, test.labels, test_clusters
+            )
+        scores["clusterings"][name] = row
+    return scores

@@ -1,16 +1,16 @@
-"""One pure function for each objective of representation learning, with its equation.
+"""Losses of representation learning, each a pure function with its equation.
 
-All embeddings are unit rows of shape (batch, dim): p are predictions, which gradients go into, and
-z' targets, which are constants. r are responsibilities of K components with mean directions μ.
-Whoever calls these functions decides what is a constant; only what is said to be one is detached.
+All embeddings are unit rows of shape (batch, dim). Predictions p receive gradients, and targets z'
+are constants. r are responsibilities of K components with mean directions μ. An argument that is
+documented as a constant is detached; all others pass gradients on.
 """
 
 import torch
 from torch.nn import functional
 
 
-def siamese_loss(predicted, target):
-    """−(1/B) Σ_b p_b·z'_b, the loss of SimSiam [1]_ and, up to a constant, of BYOL.
+def siamese_loss(predicted: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """Return −(1/B) Σ_b p_b·z'_b, the loss of SimSiam [1]_ and, up to a constant, of BYOL.
 
     Parameters
     ----------
@@ -29,12 +29,15 @@ def siamese_loss(predicted, target):
     return -(predicted * target.detach()).sum(dim=1).mean()
 
 
-def soft_assignment_loss(predicted, responsibilities, means):
-    """−(1/B) Σ_b Σ_k r_bk μ_k·p_b: the distance to the own centroid, or the nearest ones.
+def soft_assignment_loss(
+    predicted: torch.Tensor, responsibilities: torch.Tensor, means: torch.Tensor
+) -> torch.Tensor:
+    """Return −(1/B) Σ_b Σ_k r_bk μ_k·p_b, which draws predictions to their centroids.
 
-    The expected complete-data log-likelihood of the predictions under one shared concentration,
-    divided by it. There are no negatives: by Fisher's identity, its gradient with the
-    responsibilities of the same embeddings is that of the mixture's log-likelihood.
+    This is the negative expected complete-data log-likelihood of the predictions under one shared
+    concentration, divided by it, up to a constant. There are no negative samples: by Fisher's
+    identity, with the responsibilities of the same embeddings it has the gradient of the mixture's
+    negative log-likelihood.
 
     Parameters
     ----------
@@ -53,8 +56,14 @@ def soft_assignment_loss(predicted, responsibilities, means):
     return siamese_loss(predicted, responsibilities.detach() @ means.detach())
 
 
-def fused_target_loss(predicted, target, responsibilities, means, share):
-    """−(1/B) Σ_b p_b·[(1 − λ) z'_b + λ Σ_k r_bk μ_k]: a target that is drawn to its centroids.
+def fused_target_loss(
+    predicted: torch.Tensor,
+    target: torch.Tensor,
+    responsibilities: torch.Tensor,
+    means: torch.Tensor,
+    share: float,
+) -> torch.Tensor:
+    """Return −(1/B) Σ_b p_b·[(1 − λ) z'_b + λ Σ_k r_bk μ_k]: targets drawn to their centroids.
 
     λ = 0 is `siamese_loss`, and λ = 1 is `soft_assignment_loss`.
 
@@ -82,12 +91,17 @@ def fused_target_loss(predicted, target, responsibilities, means, share):
     )
 
 
-def negative_centroids_loss(predicted, assignment, means, concentrations):
-    """−(1/B) Σ_b Σ_k q_bk log softmax_k(κ_k μ_k·p_b): other centroids are negatives.
+def negative_centroids_loss(
+    predicted: torch.Tensor,
+    assignment: torch.Tensor,
+    means: torch.Tensor,
+    concentrations: float | torch.Tensor,
+) -> torch.Tensor:
+    """Return −(1/B) Σ_b Σ_k q_bk log softmax_k(κ_k μ_k·p_b), with other centroids as negatives.
 
-    With q the nearest centroid of the target and κ from the scatter of each cluster, it is the
-    prototype part of PCL [1]_ with all centroids as negatives; with q the codes of
-    `sinkhorn_codes` and one κ, that of SwAV [2]_.
+    If q is the nearest centroid of the target and κ comes from the scatter of each cluster, this is
+    the prototype part of PCL [1]_ with all centroids as negatives; if q are the codes of
+    `sinkhorn_codes` and κ is shared, it is the loss of SwAV [2]_.
 
     Parameters
     ----------
@@ -98,6 +112,7 @@ def negative_centroids_loss(predicted, assignment, means, concentrations):
     means : Tensor of shape (n_components, dim)
         Unit rows; a constant.
     concentrations : float or Tensor of shape (n_components,)
+        κ.
 
     Returns
     -------
@@ -115,15 +130,21 @@ def negative_centroids_loss(predicted, assignment, means, concentrations):
     return -(assignment.detach() * functional.log_softmax(logits, dim=1)).sum(dim=1).mean()
 
 
-def negative_points_loss(predicted, targets, responsibilities, means, temperature=0.1):
-    """Members of a cluster against the points outside it, from the centroid's place.
+def negative_points_loss(
+    predicted: torch.Tensor,
+    targets: torch.Tensor,
+    responsibilities: torch.Tensor,
+    means: torch.Tensor,
+    temperature: float = 0.1,
+) -> torch.Tensor:
+    """Contrast the members of a cluster with the points outside it, as seen from its centroid.
 
     −(1/B) Σ_b Σ_k q_bk log [e^{μ_k·p_b/τ} / (e^{μ_k·p_b/τ} + Σ_{j≠b} (1 − q_jk) e^{μ_k·z'_j/τ})].
 
     Parameters
     ----------
     predicted, targets : Tensor of shape (batch, dim)
-        Unit rows of one view, and of the other as constants.
+        Unit rows of one view and of the other; the targets are constants.
     responsibilities : Tensor of shape (batch, n_components)
         q, of the targets; a constant.
     means : Tensor of shape (n_components, dim)
@@ -138,7 +159,7 @@ def negative_points_loss(predicted, targets, responsibilities, means, temperatur
     """
     means, q = means.detach(), responsibilities.detach()
     positive = predicted @ means.T / temperature
-    # Of all targets but the own one, those outside the cluster, as log Σ e^….
+    # log Σ_{j≠b} (1 − q_jk) e^{μ_k·z'_j/τ}, over all other targets, weighted by 1 − q.
     negative = targets.detach() @ means.T / temperature + (1.0 - q).clamp(min=0.0).log()
     batch = len(q)
     others = ~torch.eye(batch, dtype=torch.bool, device=q.device)
@@ -147,8 +168,8 @@ def negative_points_loss(predicted, targets, responsibilities, means, temperatur
     return (q * (torch.logaddexp(positive, log_negatives) - positive)).sum(dim=1).mean()
 
 
-def nt_xent_loss(one, other, temperature=0.5):
-    """Normalized temperature-scaled cross-entropy of SimCLR [1]_.
+def nt_xent_loss(one: torch.Tensor, other: torch.Tensor, temperature: float = 0.5) -> torch.Tensor:
+    """Return the normalized temperature-scaled cross-entropy of SimCLR [1]_.
 
     −(1/2B) Σ_i log [e^{s_ii'/τ} / Σ_{j≠i} e^{s_ij/τ}] over the 2B embeddings of both views, with
     cosines s and i' the other view of i.
@@ -179,14 +200,16 @@ def nt_xent_loss(one, other, temperature=0.5):
 
 
 @torch.no_grad()
-def sinkhorn_codes(cosines, epsilon=0.05, n_iterations=3):
-    """Assignment of a batch that uses all components equally, by Sinkhorn's iteration [1]_.
+def sinkhorn_codes(
+    cosines: torch.Tensor, epsilon: float = 0.05, n_iterations: int = 3
+) -> torch.Tensor:
+    """Assign a batch so that all components are used equally, by Sinkhorn's iteration [1]_.
 
     Parameters
     ----------
     cosines : Tensor of shape (batch, n_components)
     epsilon : float, default=0.05
-        Entropy; less is harder.
+        Weight of the entropy; smaller values give harder assignments.
     n_iterations : int, default=3
 
     Returns
@@ -205,8 +228,10 @@ def sinkhorn_codes(cosines, epsilon=0.05, n_iterations=3):
     return log_codes.exp()
 
 
-def component_entropy_loss(coefficients):
-    """Σ_k p_k log p_k with p_k = (1/B) Σ_b π_bk: less where a batch uses all components equally.
+def component_entropy_loss(coefficients: torch.Tensor) -> torch.Tensor:
+    """Return Σ_k p_k log p_k with p_k = (1/B) Σ_b π_bk, the negative entropy of a whole batch.
+
+    It is smallest if the batch uses all components equally.
 
     Parameters
     ----------
@@ -221,8 +246,10 @@ def component_entropy_loss(coefficients):
     return -_entropies(coefficients.mean(dim=0)).sum()
 
 
-def conditional_entropy_loss(coefficients):
-    """−(1/B) Σ_b Σ_k π_bk log π_bk: less where each image has one component.
+def conditional_entropy_loss(coefficients: torch.Tensor) -> torch.Tensor:
+    """Return −(1/B) Σ_b Σ_k π_bk log π_bk, the mean entropy of an image.
+
+    It is smallest if each image uses one component.
 
     Parameters
     ----------
@@ -237,13 +264,14 @@ def conditional_entropy_loss(coefficients):
     return _entropies(coefficients).sum(dim=1).mean()
 
 
-def _entropies(shares):
-    """−x log x, whose gradient at 0, where it is infinite, is 0."""
-    return torch.special.entr(shares.clamp_min(torch.finfo(shares.dtype).tiny))
+def _entropies(shares: torch.Tensor) -> torch.Tensor:
+    """Return −x log x, with a gradient of 0 at 0 in place of infinity."""
+    entropies: torch.Tensor = torch.special.entr(shares.clamp_min(torch.finfo(shares.dtype).tiny))
+    return entropies
 
 
-def largest_coefficient_loss(coefficients):
-    """(1/B) Σ_b (1 − max_k π_bk), which stands for the conditional entropy in MIX'EM's code.
+def largest_coefficient_loss(coefficients: torch.Tensor) -> torch.Tensor:
+    """Return (1/B) Σ_b (1 − max_k π_bk), used for the conditional entropy in the code of MIX'EM.
 
     Parameters
     ----------
@@ -258,25 +286,29 @@ def largest_coefficient_loss(coefficients):
     return (1.0 - coefficients.max(dim=1).values).mean()
 
 
-def associative_losses(embeddings, components, n_components):
-    """How far embeddings are from the mean of their component, and how near these means are.
+def associative_losses(
+    embeddings: torch.Tensor, components: torch.Tensor, n_components: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return losses that pull embeddings to the mean of their component and push means apart.
 
-    With M_c the embeddings of component c and one zero vector, so that no component is empty,
-    n_c = |M_c| and m_c their mean [1]_:
-
-    pull = (1/K) Σ_c (1/n_c) Σ_{z ∈ M_c} ‖z − m_c‖ and push = −(1/(K(K−1))) Σ_{c≠c'} ‖m_c − m_c'‖.
+    pull = (1/K) Σ_c (1/n_c) Σ_{z ∈ M_c} ‖z − m_c‖ and push = −(1/(K(K−1))) Σ_{c≠c'} ‖m_c − m_c'‖,
+    where M_c are the embeddings of component c and one zero vector, so that no component is empty,
+    n_c = |M_c|, and m_c is their mean [1]_.
 
     Parameters
     ----------
     embeddings : Tensor of shape (batch, dim)
     components : Tensor of shape (batch,), int64
-        The component of each; a constant.
+        Component of each embedding; a constant.
     n_components : int
         K, at least 2.
 
     Returns
     -------
-    pull, push : Tensor
+    pull : Tensor
+        At least 0.
+    push : Tensor
+        At most 0.
 
     References
     ----------
@@ -287,13 +319,15 @@ def associative_losses(embeddings, components, n_components):
     sizes = one_hot.sum(dim=0) + 1.0  # with the zero vector
     means = one_hot.T @ embeddings / sizes[:, None]
     distances = one_hot.T @ _length(embeddings - means[components])
+    # The zero vector is at distance ‖m_c‖ from the mean.
     pull = ((distances + _length(means)) / sizes).mean()
     between = _length(means[:, None] - means[None])
     return pull, -between.sum() / (n_components * (n_components - 1))
 
 
-def _length(vectors):
-    """Euclidean lengths, whose gradient at 0 is 0."""
+def _length(vectors: torch.Tensor) -> torch.Tensor:
+    """Return Euclidean lengths, with a gradient of 0 at 0."""
     squares = (vectors * vectors).sum(dim=-1)
     zero = squares == 0
-    return torch.where(zero, 0.0, torch.where(zero, 1.0, squares).sqrt())
+    lengths = torch.where(zero, 1.0, squares).sqrt()
+    return torch.where(zero, 0.0, lengths)

@@ -1,159 +1,192 @@
-"""What the methods share: views, epochs that can be repeated, a history, and warnings in words."""
+"""Base of the methods: views, reproducible epochs, the history of a training, and warnings."""
 
 import time
 import warnings
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule
+from torch import nn
 
 from vmfmix.deep import monitors
-from vmfmix.deep.config import described, setting
+from vmfmix.deep.config import config_field, document_fields
+from vmfmix.deep.evaluate import Embedded
 from vmfmix.deep.networks import n_features_of
 from vmfmix.deep.views import Views, as_floats
 from vmfmix.mixture import VMFMixture
 
 
-@described
+@document_fields
 @dataclass
 class MethodConfig:
-    """What every method is told."""
+    """Config that all methods share."""
 
-    epochs: int = setting(200, "Passes over the images.")
-    batch_size: int = setting(256, "Images in a batch of one process.")
-    least_area: float = setting(0.2, "A view shows at least this share of an image.")
-    flip: bool = setting(True, "Left and right change places in half of the views.")
-    color: float = setting(1.0, "Strength of changes of color, or of brightness; 0: none.")
-    blur: bool = setting(False, "Half of the views are blurred; for large images.")
-    n_small: int = setting(0, "Number of views of small parts of an image, beside the two.")
-    small_size: int = setting(0, "Height and width of these, in pixels; 0: as the others.")
-    seed: int = setting(0, "Of all random numbers.")
+    epochs: int = config_field(200, "Passes over the images.")
+    batch_size: int = config_field(256, "Images in a batch of one process.")
+    least_area: float = config_field(0.2, "Smallest area of a view, as a share of the image.")
+    flip: bool = config_field(True, "Mirror half of the views horizontally.")
+    color: float = config_field(1.0, "Strength of changes of color or brightness; 0: none.")
+    blur: bool = config_field(False, "Blur half of the views; for large images.")
+    n_small: int = config_field(0, "Small crops of each image, in addition to the two views.")
+    small_size: int = config_field(
+        0, "Height and width of the small crops, in pixels; 0: those of the two views."
+    )
+    seed: int = config_field(0, "Seed of all random numbers.")
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self.require_at_least(epochs=1, batch_size=2)
 
-    def require_at_least(self, **least):
-        """Raise ValueError where a setting is smaller than allowed."""
-        for name, smallest in least.items():
+    def require_at_least(self, **minima: int) -> None:
+        """Raise ValueError if a parameter is smaller than its minimum."""
+        for name, smallest in minima.items():
             value = getattr(self, name)
             if isinstance(value, int) and value < smallest:
                 raise ValueError(f"{name}={value} is not allowed; pass at least {smallest}.")
 
-    def views_for(self, size, n_channels):
-        """Views of images of this height, width and number of channels."""
-        names = "least_area", "flip", "color", "blur", "n_small", "small_size"
-        return Views(size, n_channels, **{name: getattr(self, name) for name in names})
+    def views_for(self, size: int | tuple[int, int], n_channels: int) -> Views:
+        """Return the views for images of a height and width and a number of channels."""
+        return Views(
+            size,
+            n_channels,
+            least_area=self.least_area,
+            flip=self.flip,
+            color=self.color,
+            blur=self.blur,
+            n_small=self.n_small,
+            small_size=self.small_size,
+        )
 
 
 class Method(LightningModule):
-    """An encoder that learns from views of images.
+    """Base class of methods, which train an encoder on views of images.
 
-    A method of its own defines `embed`, `training_step` and `configure_optimizers`, and says in
-    `note` how an epoch went. Batches are (images or a list of their views, …, numbers of
-    the images among all of them), as `vmfmix.deep.data` gives.
+    A subclass defines `embed`, `training_step` and `configure_optimizers`, and calls `log_epoch` at
+    the end of each epoch. Batches are (images or a list of their views, …, indices of the images),
+    as the loaders of `vmfmix.deep.data` yield them.
 
     Parameters
     ----------
     encoder : nn.Module
-        Images to rows of features.
+        Maps images to rows of features.
     views : callable
-        A batch of images to a list of views.
+        Maps a batch of images to a list of views.
     images : Tensor
-        A few, to learn the width of the features.
+        A few images, from which the number of features is determined.
     n_images : int
-        Of the training part.
+        Number of training images.
     config : MethodConfig
     labels : Tensor of shape (n_images,), default=None
-        Only to note how often neighbors agree; nothing is learned from them.
+        Used only to log the accuracy of nearest neighbors; nothing is learned from them.
     """
 
-    PARTS: tuple[str, ...] = ("epoch",)  # of the time, which are noted in the history
-    has_idle_parameters = False  # some learn nothing in some epochs, which processes must know
+    # Parts of an epoch whose seconds go into the history.
+    TIMED_PARTS: tuple[str, ...] = ("epoch",)
+    # Whether some parameters get no gradients in some epochs; distributed training must know.
+    has_idle_parameters = False
 
-    def __init__(self, encoder, views, images, n_images, config, labels=None):
+    def __init__(
+        self,
+        encoder: nn.Module,
+        views: Callable[[torch.Tensor], list[torch.Tensor]],
+        images: torch.Tensor,
+        n_images: int,
+        config: Any,
+        labels: torch.Tensor | None = None,
+    ) -> None:
         super().__init__()
         self.config, self.n_images = config, n_images
         self.views, self.labels = views, labels
-        # Convolutions are faster where the channels of a pixel lie side by side.
-        self.encoder = encoder.to(memory_format=torch.channels_last)
+        # Convolutions are faster if the channels of a pixel are adjacent in memory.
+        self.encoder = encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.n_features = n_features_of(encoder, as_floats(images))
-        self.history: list[dict] = []
-        self._seconds = dict.fromkeys(self.PARTS, 0.0)
-        self._start = 0.0
+        self.history: list[dict[str, Any]] = []
+        self._seconds = dict.fromkeys(self.TIMED_PARTS, 0.0)
+        self._epoch_start = 0.0
 
     # --- images and embeddings -------------------------------------------------------------------
 
-    def forward(self, images):
-        """What `vmfmix.deep.evaluate.Embedded` keeps of images as they are, by name."""
+    def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Return the arrays of `vmfmix.deep.evaluate.Embedded` for images, by name."""
         features = self.encoder(as_floats(images))
         return {"features": features, "embeddings": self.embed(features)}
 
-    def embed(self, features):
-        """Embeddings of features; their length need not be 1."""
+    def embed(self, features: torch.Tensor) -> torch.Tensor:
+        """Return embeddings of features; their length need not be 1."""
         raise NotImplementedError
 
-    def clusters(self, learned):
-        """A VMFMixture of the training images as they were embedded in the end."""
-        return VMFMixture(random_state=self.config.seed).fit(learned.embeddings)
+    def clusters(self, embedded: Embedded) -> VMFMixture:
+        """Return a VMFMixture fitted to the final embeddings of the training images.
 
-    def views_of(self, batch):
-        """Views of a batch: its own if it has some, else random ones."""
+        Parameters
+        ----------
+        embedded : Embedded
+            The training images, with embeddings of unit length.
+        """
+        return VMFMixture(random_state=self.config.seed).fit(embedded.embeddings)
+
+    def views_of(self, batch: Any) -> list[torch.Tensor]:
+        """Return the views that a batch contains, or random views of its images."""
         images = batch[0]
         if isinstance(images, (list, tuple)):
             return [as_floats(view) for view in images]
         return self.views(images)
 
     @property
-    def images_a_step(self):
-        """Images from one step of the optimizer to the next, in all processes."""
+    def images_per_step(self) -> int:
+        """Number of images per step of the optimizer, over all processes."""
         trainer = self.trainer
-        return self.config.batch_size * trainer.world_size * trainer.accumulate_grad_batches
+        n_batches = trainer.world_size * trainer.accumulate_grad_batches
+        return int(self.config.batch_size * n_batches)
 
     @property
-    def share_of_steps(self):
-        """How much of the training is done, from 0 to 1."""
+    def share_of_steps(self) -> float:
+        """Share of the training that is done, from 0 to 1."""
         return min(self.global_step / max(int(self.trainer.estimated_stepping_batches), 1), 1.0)
 
     # --- epochs ----------------------------------------------------------------------------------
 
-    def on_train_epoch_start(self):
-        """Start the clocks."""
+    def on_train_epoch_start(self) -> None:
+        """Reset the timers."""
         self._seconds = dict.fromkeys(self._seconds, 0.0)
-        self._start = time.perf_counter()
+        self._epoch_start = time.perf_counter()
 
-    def on_train_batch_start(self, batch, batch_idx):
-        """Draw the views of an epoch as they are drawn where a training is taken up again there."""
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Seed the views at the start of an epoch, so that a resumed training draws the same."""
         if batch_idx == 0:
             seed = self.config.seed * 100_003 + self.current_epoch
             torch.manual_seed(seed + 1_000_003 * self.global_rank)
 
     @contextmanager
-    def clocked(self, part):
-        """Add the seconds of what happens to those of a part of the epoch.
+    def timed(self, part: str) -> Iterator[None]:
+        """Add the seconds of the enclosed block to a part of the epoch.
 
-        On a GPU, which works on while nobody waits for it, those of the steps mean little.
+        A GPU works asynchronously, so seconds of blocks within a step mean little there.
         """
         start = time.perf_counter()
         yield
         self._seconds[part] += time.perf_counter() - start
 
-    def note(self, embeddings, numbers, **row):
-        """Add an epoch to the history and to the loggers.
+    def log_epoch(
+        self, embeddings: torch.Tensor, indices: torch.Tensor, **row: Any
+    ) -> dict[str, Any]:
+        """Add an epoch to the history, and log it with Lightning's loggers.
 
         Parameters
         ----------
         embeddings : Tensor of shape (n, dim)
-            Some, of unit length.
-        numbers : Tensor of shape (n,)
-            Which images they are of.
+            Unit rows, of a sample of the images.
+        indices : Tensor of shape (n,)
+            Indices of these images.
         **row
-            What else to note.
+            Further values to log.
 
         Returns
         -------
         dict
-            All that was noted.
+            The new row of the history.
         """
         row = {
             "epoch": self.current_epoch,
@@ -163,40 +196,40 @@ class Method(LightningModule):
             **row,
         }
         if self.labels is not None:
-            labels = self.labels.to(numbers.device)[numbers]
+            labels = self.labels.to(indices.device)[indices]
             row["knn"] = monitors.knn_accuracy(
                 embeddings[::2], labels[::2], embeddings[1::2], labels[1::2]
             )
-        self._seconds["epoch"] = time.perf_counter() - self._start
+        self._seconds["epoch"] = time.perf_counter() - self._epoch_start
         row |= {f"{part}_seconds": seconds for part, seconds in self._seconds.items()}
         self.history.append(row)
-        noted = {name: float(value) for name, value in row.items() if name not in ("epoch", "loss")}
-        self.log_dict(noted, rank_zero_only=True)
+        logged = {
+            name: float(value) for name, value in row.items() if name not in ("epoch", "loss")
+        }
+        self.log_dict(logged, rank_zero_only=True)
         return row
 
-    def warn(self, message):
-        """Say what is wrong, if anything is."""
+    def warn(self, message: str | None) -> None:
+        """Warn in the first process, unless the message is None."""
         if message and self.global_rank == 0:
             warnings.warn(message, UserWarning, stacklevel=3)
 
     # --- state -----------------------------------------------------------------------------------
 
-    def on_save_checkpoint(self, checkpoint):
-        """Keep the history with the weights, and what a training is taken up again with."""
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add the history, and the numbers of images that a resumed training must have."""
         checkpoint["history"] = self.history
-        checkpoint["images"] = {"images": self.n_images, "images a step": self.images_a_step}
+        checkpoint["images"] = {"images": self.n_images, "images a step": self.images_per_step}
 
-    def on_load_checkpoint(self, checkpoint):
-        """Take the history up again; refuse other images."""
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Load the history; raise ValueError if the images are not those of the checkpoint."""
         before = checkpoint["images"]
-        now = {"images": self.n_images, "images a step": self.images_a_step}
+        now = {"images": self.n_images, "images a step": self.images_per_step}
         if before != now:
             raise ValueError(
-                f"The training that is to go on was of {_told(before)}, and now there are "
-                f"{_told(now)}; pass the same, or another folder for results."
+                f"The training to resume has {before['images']} images, "
+                f"{before['images a step']} per step, but this one has {now['images']}, "
+                f"{now['images a step']} per step; pass the same images, batch_size and devices, "
+                "or another folder for the results."
             )
         self.history = checkpoint["history"]
-
-
-def _told(numbers):
-    return " and ".join(f"{number} {name}" for name, number in numbers.items())

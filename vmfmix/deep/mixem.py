@@ -1,8 +1,8 @@
-"""MIX'EM: a mixture of embeddings inside contrastive learning, whose components become categories.
+"""MIX'EM: a mixture of embeddings in contrastive learning, whose components become categories.
 
 Each component embeds an image in its own way, and coefficients mix these embeddings into the one
-that views of an image have in common. Entropies and an attraction within components make the
-coefficients say which category an image is of; k-means or a VMFMixture starts from there [1]_.
+that the views of an image should share. Entropies, and an attraction within components, make the
+coefficients indicate the category of an image; k-means or a VMFMixture starts from there [1]_.
 
 References
 ----------
@@ -11,7 +11,9 @@ References
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -19,56 +21,68 @@ from torch.nn import functional
 
 from vmfmix.deep import losses, monitors
 from vmfmix.deep.components import mixture_from_coefficients
-from vmfmix.deep.config import described, setting
+from vmfmix.deep.config import config_field, document_fields
+from vmfmix.deep.evaluate import Embedded
 from vmfmix.deep.method import Method, MethodConfig
 from vmfmix.deep.networks import MixtureOfEmbeddings, head
+from vmfmix.mixture import VMFMixture
 
 CONDITIONALS = {
     "largest": losses.largest_coefficient_loss,
     "entropy": losses.conditional_entropy_loss,
 }
-_NOTED = 4096  # images by which an epoch is judged
+_IMAGES_OF_LOG = 4096  # number of recent images that the logged values are computed from
 
 
-@described
+@document_fields
 @dataclass
 class MixEMConfig(MethodConfig):
-    """How MIX'EM learns; weights, rates and views are those of the authors' code."""
+    """Config of MIX'EM; weights, learning rate and views are those of the authors' code."""
 
-    batch_size: int = setting(512, "Images in a batch of one process; 10 for each component.")
-    least_area: float = setting(0.08, "A view shows at least this share of an image.")
-    color: float = setting(2.0, "Strength of changes of color, or of brightness; 0: none.")
-    blur: bool = setting(True, "Half of the views are blurred.")
-    n_components: int = setting(10, "Components; about as many as categories, or more.")
-    n_clusters: int | str | None = setting(
+    batch_size: int = config_field(
+        512, "Images in a batch of one process; at least 10 for each component."
+    )
+    least_area: float = config_field(0.08, "Smallest area of a view, as a share of the image.")
+    color: float = config_field(2.0, "Strength of changes of color or brightness; 0: none.")
+    blur: bool = config_field(True, "Blur half of the views.")
+    n_components: int = config_field(
+        10, "Number of components; about the number of categories, or more."
+    )
+    n_clusters: int | str | None = config_field(
         None,
-        "Clusters of the mixture at the end; None: one for each component; fewer, or auto: "
-        "components are merged.",
+        "Number of clusters of the final mixture. None: one for each component; a smaller number, "
+        "or auto: components are merged.",
     )
-    dim: int = setting(32, "Width of the embeddings.")
-    hidden: int = setting(512, "Width of the hidden layer of each head.")
-    pretraining: int = setting(
-        0, "Of the epochs, so many come first that learn one embedding (SimCLR)."
+    dim: int = config_field(32, "Dimension of the embeddings.")
+    hidden: int = config_field(512, "Width of the hidden layer of each head.")
+    pretraining: int = config_field(
+        0, "How many of the epochs come first and learn a single embedding (SimCLR)."
     )
-    learning_rate: float = setting(1e-4, "Of Adam.")
-    weight_decay: float = setting(1e-5, "Of Adam.")
-    constant: int = setting(10, "Epochs before the learning rate falls along a cosine.")
-    temperature: float = setting(0.5, "Of the contrastive loss.")
-    component_weight: float = setting(2.0, "Of the entropy of components in a batch.")
-    conditional_weight: float = setting(0.1, "Of the entropy of components of an image.")
-    conditional: str = setting(
+    learning_rate: float = config_field(1e-4, "Learning rate of Adam.")
+    weight_decay: float = config_field(1e-5, "Weight decay of Adam.")
+    constant: int = config_field(10, "Epochs before the learning rate falls along a cosine.")
+    temperature: float = config_field(0.5, "Temperature of the contrastive loss.")
+    component_weight: float = config_field(
+        2.0, "Weight of the entropy of the components in a batch."
+    )
+    conditional_weight: float = config_field(
+        0.1, "Weight of the entropy of the components of an image."
+    )
+    conditional: str = config_field(
         "largest",
-        "What stands for that: largest, 1 − the largest coefficient, as in the authors' code; or "
-        "entropy, as in the paper.",
+        "Form of the entropy of an image. largest: 1 − the largest coefficient, as in the authors' "
+        "code; entropy: the entropy, as in the paper.",
     )
-    pull_weight: float = setting(0.1, "Of the distance to the mean of the component.")
-    push_weight: float = setting(0.05, "Of the distance between these means.")
-    association_start: int = setting(0, "Epochs of the mixture before pull and push count.")
-    after_mixing: bool = setting(
-        False, "Another layer after mixing, as in the authors' figure but not in their code."
+    pull_weight: float = config_field(0.1, "Weight of the distance to the mean of the component.")
+    push_weight: float = config_field(0.05, "Weight of the distance between these means.")
+    association_start: int = config_field(
+        0, "Epochs of the mixture before pull and push enter the loss."
+    )
+    after_mixing: bool = config_field(
+        False, "Add a layer after mixing, as in the authors' figure but not in their code."
     )
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         self.require_at_least(n_components=2)
         if self.n_small:
@@ -95,9 +109,9 @@ class MixEMConfig(MethodConfig):
 
 
 class MixEM(Method):
-    """Encoder, a head for one embedding, and a mixture of embeddings.
+    """Encoder, a head for a single embedding, and a mixture of embeddings.
 
-    In several processes, all losses are those of the batches of all together.
+    In several processes, all losses are those of the batches of all processes together.
 
     Parameters
     ----------
@@ -105,7 +119,17 @@ class MixEM(Method):
         See `vmfmix.deep.method.Method`.
     """
 
-    def __init__(self, encoder, views, images, n_images, config, labels=None):
+    config: MixEMConfig
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        views: Callable[[torch.Tensor], list[torch.Tensor]],
+        images: torch.Tensor,
+        n_images: int,
+        config: MixEMConfig,
+        labels: torch.Tensor | None = None,
+    ) -> None:
         super().__init__(encoder, views, images, n_images, config, labels)
         n_features = self.n_features
         self.single = head(n_features, config.hidden, config.dim)
@@ -118,50 +142,57 @@ class MixEM(Method):
         self.after = (
             head(config.dim, config.dim, config.dim) if config.after_mixing else nn.Identity()
         )
-        self._recent: list = []
+        # (indices, embeddings, coefficients or None) of the last batches.
+        self._recent: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]] = []
 
-    def forward(self, images):
-        """Features, embeddings, and those of the mixture for images as they are."""
-        found = super().forward(images)
+    def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Return features and embeddings, and after pre-training what the mixture adds."""
+        outputs = super().forward(images)
         if self.pretrains:
-            return found
-        _, embeddings, coefficients = self.mixture(found["features"])
-        chosen = coefficients.argmax(dim=1)
-        dominant = embeddings[torch.arange(len(chosen)), chosen]
-        return {**found, "coefficients": coefficients, "dominant": dominant}
+            return outputs
+        _, embeddings, coefficients = self.mixture(outputs["features"])
+        largest = coefficients.argmax(dim=1)
+        dominant = embeddings[torch.arange(len(largest)), largest]
+        return {**outputs, "coefficients": coefficients, "dominant": dominant}
 
-    def embed(self, features):
-        """The mixed embedding of features, at most of unit length."""
-        return self.single(features) if self.pretrains else self.mixture(features)[0]
+    def embed(self, features: torch.Tensor) -> torch.Tensor:
+        """Return the mixed embedding of features, with a length of at most 1."""
+        embeddings: torch.Tensor = (
+            self.single(features) if self.pretrains else self.mixture(features)[0]
+        )
+        return embeddings
 
-    def clusters(self, learned):
-        """A VMFMixture that starts from the coefficients."""
-        if learned.coefficients is None:
-            return super().clusters(learned)
+    def clusters(self, embedded: Embedded) -> VMFMixture:
+        """Return a VMFMixture that starts from the coefficients, if there are any."""
+        if embedded.coefficients is None:
+            return super().clusters(embedded)
         n_clusters = self.config.n_clusters
-        return mixture_from_coefficients(learned.embeddings, learned.coefficients, n_clusters)
+        return mixture_from_coefficients(embedded.embeddings, embedded.coefficients, n_clusters)
 
     # --- learning --------------------------------------------------------------------------------
 
     @property
-    def pretrains(self):
-        """Whether one embedding is learned, and the mixture waits, or is not wanted at all."""
+    def pretrains(self) -> bool:
+        """Whether a single embedding is learned now, or in the whole training."""
         config = self.config
         return config.pretraining == config.epochs or self.current_epoch < config.pretraining
 
-    def configure_optimizers(self):
-        """Adam, with a rate that is constant at first and then falls along a cosine."""
+    def configure_optimizers(self) -> Any:
+        """Return Adam with a rate that is constant at first and then falls along a cosine.
+
+        The schedule starts again after pre-training.
+        """
         config = self.config
         optimizer = torch.optim.Adam(
             self.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
         )
-        steps_an_epoch = max(int(self.trainer.estimated_stepping_batches), 1) / config.epochs
+        steps_per_epoch = max(int(self.trainer.estimated_stepping_batches), 1) / config.epochs
 
-        def rate(step):
-            epoch, length = step / steps_an_epoch, config.epochs - config.pretraining
+        def rate(step: int) -> float:
+            epoch, length = step / steps_per_epoch, config.epochs - config.pretraining
             if epoch < config.pretraining:
                 length = config.pretraining
-            else:  # the mixture begins again
+            else:
                 epoch -= config.pretraining
             falling = max(epoch - config.constant, 0.0) / max(length, 1)
             return 0.5 * (1.0 + math.cos(math.pi * falling))
@@ -169,29 +200,32 @@ class MixEM(Method):
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
         return [optimizer], [{"scheduler": schedule, "interval": "step"}]
 
-    def training_step(self, batch, batch_idx):
-        """The loss of one batch."""
-        views, numbers = self.views_of(batch)[:2], batch[-1]
+    def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
+        """Return the loss of a batch."""
+        views, indices = self.views_of(batch)[:2], batch[-1]
         features = [self.encoder(view) for view in views]
+        coefficients: list[torch.Tensor] | None = None
         with torch.autocast(self.device.type, enabled=False):
             features = [each.float() for each in features]
             if self.pretrains:
-                embedded = self._of_all([self.single(each) for each in features])
+                embedded = self._gather([self.single(each) for each in features])
                 one, other = embedded
                 parts = {"contrast": losses.nt_xent_loss(one, other, self.config.temperature)}
-                coefficients = None
             else:
                 mixed = [self.mixture(each) for each in features]
-                embedded = self._of_all([each[0] for each in mixed])
-                coefficients = self._of_all([each[2] for each in mixed])
+                embedded = self._gather([each[0] for each in mixed])
+                coefficients = self._gather([each[2] for each in mixed])
                 parts = self._losses(embedded, coefficients)
-        loss = sum(parts.values())
-        self._remember(embedded[0], coefficients, numbers)
+        total: Any = sum(parts.values())
+        loss: torch.Tensor = total
+        self._store(embedded[0], coefficients, indices)
         self.log("loss", loss, on_step=False, on_epoch=True, prog_bar=True, sync_dist=True)
         return loss
 
-    def _losses(self, embedded, coefficients):
-        """The parts of the loss, with their weights."""
+    def _losses(
+        self, embedded: list[torch.Tensor], coefficients: list[torch.Tensor]
+    ) -> dict[str, torch.Tensor]:
+        """Return the weighted parts of the loss."""
         config = self.config
         one, other = (self.after(each) for each in embedded)
         parts = {"contrast": losses.nt_xent_loss(one, other, config.temperature)}
@@ -207,36 +241,43 @@ class MixEM(Method):
             parts |= {f"{name} {view}": value for name, value in weighted.items()}
         return parts
 
-    def _of_all(self, parts):
-        """Parts of a batch of all processes, with their gradients."""
+    def _gather(self, tensors: list[torch.Tensor]) -> list[torch.Tensor]:
+        """Return tensors of the batches of all processes, with their gradients."""
         if self.trainer.world_size == 1:
-            return parts
-        return [self.all_gather(part, sync_grads=True).flatten(0, 1) for part in parts]  # type: ignore[union-attr]
+            return tensors
+        return [self.all_gather(each, sync_grads=True).flatten(0, 1) for each in tensors]  # type: ignore[union-attr]
 
-    # --- how an epoch went -----------------------------------------------------------------------
+    # --- log of an epoch -------------------------------------------------------------------------
 
     @torch.no_grad()
-    def _remember(self, embeddings, coefficients, numbers):
-        """Keep what the last batches gave."""
+    def _store(
+        self,
+        embeddings: torch.Tensor,
+        coefficients: list[torch.Tensor] | None,
+        indices: torch.Tensor,
+    ) -> None:
+        """Store the outputs of the last batches for the log of the epoch."""
         if self.trainer.world_size > 1:
-            numbers = self.all_gather(numbers).flatten()  # type: ignore[union-attr]
-        keep = max(_NOTED // len(numbers), 1)
-        coefficients = None if coefficients is None else coefficients[0].detach()
-        now = numbers, embeddings.detach(), coefficients
-        self._recent = [*self._recent[-keep + 1 :], now] if keep > 1 else [now]
+            indices = self.all_gather(indices).flatten()  # type: ignore[union-attr]
+        n_batches = max(_IMAGES_OF_LOG // len(indices), 1)
+        first_view = None if coefficients is None else coefficients[0].detach()
+        latest = indices, embeddings.detach(), first_view
+        self._recent = [*self._recent, latest][-n_batches:]
 
-    def on_train_epoch_end(self):
-        """Note how it goes."""
-        numbers, embeddings, coefficients = zip(*self._recent)
-        row: dict = {}
+    def on_train_epoch_end(self) -> None:
+        """Log the epoch."""
+        indices, embeddings, coefficients = zip(*self._recent)
+        row: dict[str, Any] = {}
         if coefficients[-1] is not None:
-            known = torch.cat([each for each in coefficients if each is not None])
+            stored = torch.cat([each for each in coefficients if each is not None])
             row = {
                 "n_components": self.config.n_components,
-                "usage": monitors.perplexity(known.mean(dim=0)),
-                "largest_weight": float(known.mean(dim=0).max()),
-                "largest_coefficient": float(known.max(dim=1).values.mean()),
+                "usage": monitors.perplexity(stored.mean(dim=0)),
+                "largest_weight": float(stored.mean(dim=0).max()),
+                "largest_coefficient": float(stored.max(dim=1).values.mean()),
             }
         self._recent = []
-        self.note(functional.normalize(torch.cat(embeddings), dim=1), torch.cat(numbers), **row)
-        self.warn(monitors.warning_of_usage(row.get("usage", 0.0), row.get("n_components", 0)))
+        self.log_epoch(
+            functional.normalize(torch.cat(embeddings), dim=1), torch.cat(indices), **row
+        )
+        self.warn(monitors.usage_warning(row.get("usage", 0.0), row.get("n_components", 0)))

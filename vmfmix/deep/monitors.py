@@ -1,22 +1,23 @@
-"""What tells a training that goes well from one that collapses, in numbers and in words."""
+"""Measures that show whether a training collapses, and the warnings about them."""
 
 import torch
 from torch.nn import functional
 
-_WARN, _STOP = 0.5, 0.1  # spread, 1 where embeddings fill the sphere
-_SAME = 0.975  # cosine of means that are one for all purposes
+_WARN_SPREAD, _STOP_SPREAD = 0.5, 0.1  # 1 if embeddings fill the sphere evenly
+_SAME_COSINE = 0.975  # mean directions at or above this cosine count as one
+_LEAST_USAGE = 0.2  # effective number of clusters, as a share of their number
 
 
-def spread(embeddings):
-    """Mean standard deviation of the coordinates of unit rows × √dim.
+def spread(embeddings: torch.Tensor) -> float:
+    """Return the mean standard deviation of the coordinates of unit rows, times √dim.
 
-    1 where they fill the sphere evenly, 0 where all are the same.
+    It is 1 if the rows fill the sphere evenly, and 0 if all are the same.
     """
     return float(embeddings.std(dim=0, correction=0).mean() * embeddings.shape[1] ** 0.5)
 
 
-def effective_rank(embeddings):
-    """Number of directions that embeddings use: exp of the entropy of their singular values [1]_.
+def effective_rank(embeddings: torch.Tensor) -> float:
+    """Return the effective number of directions: exp of the entropy of the singular values [1]_.
 
     References
     ----------
@@ -27,8 +28,8 @@ def effective_rank(embeddings):
     return perplexity(values)
 
 
-def perplexity(weights):
-    """Number of components that weights use: exp of their entropy.
+def perplexity(weights: torch.Tensor) -> float:
+    """Return the effective number of components: exp of the entropy of the weights.
 
     Examples
     --------
@@ -41,23 +42,30 @@ def perplexity(weights):
     return float(torch.special.entr(shares).sum().exp())
 
 
-def n_distinct(means):
-    """Number of mean directions that differ, counted one by one."""
-    same = (means @ means.T > _SAME).cpu().numpy()
-    kept: list = []
-    for number, row in enumerate(same):
-        if not row[kept].any():
-            kept.append(number)
-    return len(kept)
+def n_distinct(means: torch.Tensor) -> int:
+    """Count mean directions, skipping those that nearly coincide with one already counted."""
+    same = (means @ means.T > _SAME_COSINE).cpu().numpy()
+    counted: list[int] = []
+    for index, row in enumerate(same):
+        if not row[counted].any():
+            counted.append(index)
+    return len(counted)
 
 
-def knn_accuracy(train, train_labels, test, test_labels, n_neighbors=20, temperature=0.07):
-    """Accuracy of nearest neighbors in angle, weighted by exp(cosine / temperature).
+def knn_accuracy(
+    train: torch.Tensor,
+    train_labels: torch.Tensor,
+    test: torch.Tensor,
+    test_labels: torch.Tensor,
+    n_neighbors: int = 20,
+    temperature: float = 0.07,
+) -> float:
+    """Return the accuracy of cosine nearest neighbors, weighted by exp(cosine / temperature).
 
     Parameters
     ----------
     train, test : Tensor of shape (n, dim)
-        Scaled to unit length here.
+        Rows need not have unit length.
     train_labels, test_labels : Tensor of shape (n,), int64
     n_neighbors : int, default=20
     temperature : float, default=0.07
@@ -68,36 +76,43 @@ def knn_accuracy(train, train_labels, test, test_labels, n_neighbors=20, tempera
     """
     train, test = (functional.normalize(each.float(), dim=1) for each in (train, test))
     n_classes = int(train_labels.max()) + 1
-    n_right = 0
+    n_correct = 0
     for rows, labels in zip(test.split(1024), test_labels.split(1024)):
-        cosines, places = (rows @ train.T).topk(min(n_neighbors, len(train)), dim=1)
+        cosines, indices = (rows @ train.T).topk(min(n_neighbors, len(train)), dim=1)
         votes = rows.new_zeros(len(rows), n_classes)
-        votes.scatter_add_(1, train_labels[places], (cosines / temperature).exp())
-        n_right += int((votes.argmax(dim=1) == labels).sum())
-    return n_right / len(test)
+        votes.scatter_add_(1, train_labels[indices], (cosines / temperature).exp())
+        n_correct += int((votes.argmax(dim=1) == labels).sum())
+    return n_correct / len(test)
 
 
-def has_collapsed(spread_now):
-    """Whether embeddings have become one."""
-    return spread_now < _STOP
+def has_collapsed(spread_now: float) -> bool:
+    """Return whether nearly all embeddings coincide, so that training should stop."""
+    return spread_now < _STOP_SPREAD
 
 
-def warning_of_spread(spread_now):
-    """What is wrong with the spread of embeddings, in words, or None."""
-    if spread_now >= _WARN:
+def spread_warning(spread_now: float) -> str | None:
+    """Return a warning if the spread of the embeddings is low, else None."""
+    if spread_now >= _WARN_SPREAD:
         return None
-    state = "have collapsed" if has_collapsed(spread_now) else "begin to collapse"
+    state = "have collapsed" if has_collapsed(spread_now) else "are collapsing"
     return (
-        f"The embeddings {state}: their spread is {spread_now:.2f}, where 1 is healthy. Lower "
-        "the share of the clusters, warm up for longer, or use a momentum target."
+        f"The embeddings {state}: their spread is {spread_now:.2f}, and healthy values are close "
+        "to 1. Lower share, increase warm_up, or use a momentum target."
     )
 
 
-def warning_of_usage(usage, n_components):
-    """What is wrong with the sizes of clusters, in words, or None."""
-    if n_components <= 2 or usage >= 0.2 * n_components:
+def usage_warning(usage: float, n_components: int) -> str | None:
+    """Return a warning if few clusters hold most of the images, else None.
+
+    Parameters
+    ----------
+    usage : float
+        Effective number of clusters, from `perplexity` of their weights.
+    n_components : int
+    """
+    if n_components <= 2 or usage >= _LEAST_USAGE * n_components:
         return None
     return (
-        f"Few clusters hold most of the images: {n_components} clusters are used as {usage:.1f} "
-        "would be. Begin with fewer, or give what forms them less weight."
+        f"A few of the {n_components} clusters hold most of the images: their effective number is "
+        f"{usage:.1f}. Start with fewer clusters, or reduce the weight of the clusters in the loss."
     )

@@ -1,6 +1,6 @@
-"""Networks: encoders for small images, and what stands on an encoder.
+"""Encoders for small images, and the networks on top of an encoder.
 
-Any nn.Module that turns images into rows of features serves as an encoder.
+Any nn.Module that maps images to rows of features can serve as an encoder.
 """
 
 import copy
@@ -12,7 +12,7 @@ from torch.nn import functional
 
 
 class ResidualBlock(nn.Module):
-    """Two 3 × 3 convolutions beside a shortcut [1]_.
+    """Two 3 × 3 convolutions with a shortcut [1]_.
 
     References
     ----------
@@ -20,7 +20,7 @@ class ResidualBlock(nn.Module):
        CVPR.
     """
 
-    def __init__(self, n_in, n_out, stride):
+    def __init__(self, n_in: int, n_out: int, stride: int) -> None:
         super().__init__()
         self.body = nn.Sequential(
             nn.Conv2d(n_in, n_out, 3, stride, padding=1, bias=False),
@@ -35,20 +35,20 @@ class ResidualBlock(nn.Module):
                 nn.Conv2d(n_in, n_out, 1, stride, bias=False), nn.BatchNorm2d(n_out)
             )
 
-    def forward(self, x):
-        """Images of half the size where the stride is 2."""
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return feature maps, of half the height and width if the stride is 2."""
         return functional.relu(self.body(x) + self.shortcut(x), inplace=True)
 
 
-def resnet18(n_channels=3, small_images=True):
-    """ResNet-18 without its last layer: images to 512 features.
+def resnet18(n_channels: int = 3, small_images: bool = True) -> nn.Sequential:
+    """Return a ResNet-18 without its last layer, which maps images to 512 features.
 
     Parameters
     ----------
     n_channels : int, default=3
     small_images : bool, default=True
-        True: the stem is one 3 × 3 convolution, for images of about 32 × 32; False: a 7 × 7
-        convolution of stride 2 and pooling, for 96 × 96 and more.
+        True: the stem is one 3 × 3 convolution, for images of about 32 × 32. False: the stem is a
+        7 × 7 convolution of stride 2 and a pooling layer, for images of 96 × 96 and more.
 
     Returns
     -------
@@ -62,7 +62,7 @@ def resnet18(n_channels=3, small_images=True):
     torch.Size([2, 512])
     """
     size, stride = (3, 1) if small_images else (7, 2)
-    stem = [
+    stem: list[nn.Module] = [
         nn.Conv2d(n_channels, 64, size, stride, padding=size // 2, bias=False),
         nn.BatchNorm2d(64),
         nn.ReLU(inplace=True),
@@ -79,8 +79,8 @@ def resnet18(n_channels=3, small_images=True):
     return nn.Sequential(*stem, *stages, nn.AdaptiveAvgPool2d(1), nn.Flatten())
 
 
-def small_convnet(n_channels=1, width=32):
-    """Three convolutions for a CPU: small images to 4 × `width` features.
+def small_convnet(n_channels: int = 1, width: int = 32) -> nn.Sequential:
+    """Return three convolutions, fast on a CPU, that map small images to 4 × `width` features.
 
     Parameters
     ----------
@@ -109,8 +109,24 @@ def small_convnet(n_channels=1, width=32):
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten())
 
 
-def n_features_of(encoder, images):
-    """Features that an encoder makes of images; raises ValueError where they are no rows."""
+def n_features_of(encoder: nn.Module, images: torch.Tensor) -> int:
+    """Return the number of features of an encoder.
+
+    Parameters
+    ----------
+    encoder : nn.Module
+    images : Tensor of shape (n, channels, height, width)
+        The first image is encoded.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    ValueError
+        If the encoder does not return one row for each image.
+    """
     training = encoder.training
     encoder.eval()
     with torch.no_grad():
@@ -118,14 +134,14 @@ def n_features_of(encoder, images):
     encoder.train(training)
     if features.ndim != 2:
         raise ValueError(
-            f"The encoder turns images of shape {tuple(images.shape[1:])} into features of shape "
-            f"{tuple(features.shape[1:])}; it must give one row for each image."
+            f"The encoder maps images of shape {tuple(images.shape[1:])} to features of shape "
+            f"{tuple(features.shape[1:])}; it must return one row for each image."
         )
-    return features.shape[1]
+    return int(features.shape[1])
 
 
-def projector(n_in, n_hidden, n_out):
-    """Features to embeddings: two hidden layers, all of them normalized over the batch [1]_.
+def projector(n_in: int, n_hidden: int, n_out: int) -> nn.Sequential:
+    """Return three layers with batch normalization that map features to embeddings [1]_.
 
     References
     ----------
@@ -143,8 +159,8 @@ def projector(n_in, n_hidden, n_out):
     )
 
 
-def predictor(n_in, n_hidden):
-    """Embeddings of one view to those of the other."""
+def predictor(n_in: int, n_hidden: int) -> nn.Sequential:
+    """Return two layers that predict the embedding of one view from that of another."""
     return nn.Sequential(
         nn.Linear(n_in, n_hidden, bias=False),
         nn.BatchNorm1d(n_hidden),
@@ -153,28 +169,28 @@ def predictor(n_in, n_hidden):
     )
 
 
-def head(n_in, n_hidden, n_out):
-    """Features to embeddings: one hidden layer."""
+def head(n_in: int, n_hidden: int, n_out: int) -> nn.Sequential:
+    """Return a network with one hidden layer, which maps features to embeddings."""
     return nn.Sequential(
         nn.Linear(n_in, n_hidden), nn.ReLU(inplace=True), nn.Linear(n_hidden, n_out)
     )
 
 
 class MixtureOfEmbeddings(nn.Module):
-    """An embedding of each component, and coefficients that mix them [1]_.
+    """One embedding for each component, and coefficients that mix them [1]_.
 
-    z = Σ_k π_k e_k with unit embeddings e_k of a head for each component, and π the softmax of a
-    mixing head; so ‖z‖ ≤ 1.
+    z = Σ_k π_k e_k, where the unit embedding e_k comes from a head of its own and π is the softmax
+    of a mixing head; hence ‖z‖ ≤ 1.
 
     Parameters
     ----------
     n_features : int
-        Of the encoder.
+        Number of features of the encoder.
     n_components : int
     dim : int, default=32
-        Of the embeddings.
+        Dimension of the embeddings.
     n_hidden : int, default=512
-        Of the hidden layer of each head.
+        Width of the hidden layer of each head.
 
     References
     ----------
@@ -190,11 +206,13 @@ class MixtureOfEmbeddings(nn.Module):
     (torch.Size([4, 32]), torch.Size([4, 10, 32]), torch.Size([4, 10]))
     """
 
-    def __init__(self, n_features, n_components, dim=32, n_hidden=512):
+    def __init__(
+        self, n_features: int, n_components: int, dim: int = 32, n_hidden: int = 512
+    ) -> None:
         super().__init__()
         self.n_components, self.dim = n_components, dim
         self.mixing = head(n_features, n_hidden, n_components)
-        # The heads side by side: a convolution in groups is a linear layer for each.
+        # All heads at once: a grouped convolution is a separate linear layer for each group.
         self.components = nn.Sequential(
             nn.Linear(n_features, n_components * n_hidden),
             nn.ReLU(inplace=True),
@@ -203,8 +221,8 @@ class MixtureOfEmbeddings(nn.Module):
             nn.Flatten(),
         )
 
-    def forward(self, features):
-        """Mixed embeddings, those of all components, and coefficients."""
+    def forward(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return mixed embeddings, the embeddings of all components, and coefficients."""
         embeddings = self.components(features).reshape(-1, self.n_components, self.dim)
         embeddings = functional.normalize(embeddings.float(), dim=2)
         coefficients = self.mixing(features).float().softmax(dim=1)
@@ -212,12 +230,16 @@ class MixtureOfEmbeddings(nn.Module):
 
 
 class MomentumTarget(nn.Module):
-    """A network that follows another as a moving average, and gets no gradients.
+    """A copy of a network that follows it as a moving average and gets no gradients.
+
+    ``torch.optim.swa_utils.AveragedModel`` computes the same averages, but is not used: it copies
+    the weights at the first update unless its counter is changed, expects a fixed momentum where
+    this one changes with each step, and checkpoints of trainings do not contain its counter.
 
     Parameters
     ----------
     online : nn.Module
-        It is copied.
+        The network to copy and follow.
 
     Examples
     --------
@@ -232,19 +254,28 @@ class MomentumTarget(nn.Module):
     True
     """
 
-    def __init__(self, online):
+    def __init__(self, online: nn.Module) -> None:
         super().__init__()
         self.network = copy.deepcopy(online).requires_grad_(False)
 
     @torch.no_grad()
-    def forward(self, x):
-        """What the following network makes of it."""
-        return self.network(x)
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the output of the averaged network."""
+        output: torch.Tensor = self.network(x)
+        return output
 
     @torch.no_grad()
-    def follow(self, online, momentum):
-        """θ' ← m θ' + (1 − m) θ; running averages of batch normalization are copied."""
-        for mine, theirs in zip(self.network.parameters(), online.parameters()):
-            mine.lerp_(theirs.detach(), 1.0 - momentum)
-        for mine, theirs in zip(self.network.buffers(), online.buffers()):
-            mine.copy_(theirs)
+    def follow(self, online: nn.Module, momentum: float) -> None:
+        """Average the parameters, θ' ← m θ' + (1 − m) θ, and copy batch-normalization statistics.
+
+        Parameters
+        ----------
+        online : nn.Module
+            θ.
+        momentum : float
+            m, from 0 to 1.
+        """
+        for averaged, current in zip(self.network.parameters(), online.parameters()):
+            averaged.lerp_(current.detach(), 1.0 - momentum)
+        for own_buffer, buffer in zip(self.network.buffers(), online.buffers()):
+            own_buffer.copy_(buffer)

@@ -1,12 +1,12 @@
-"""After SiamMM: embeddings and a mixture of them learned together, without negative samples.
+"""SiamMM-style training: embeddings and a mixture of them, learned without negative samples.
 
-An image's view is to predict where a target network puts another view of it, drawn towards the
-centroids of the clusters that it may belong to. The clusters are a von Mises-Fisher mixture of the
-targets, which is fitted anew a few times, follows them in between, and loses components that
-explain nothing: so it finds its number of clusters on the way.
+From one view of an image, a network predicts where a target network puts another view of it. The
+targets are drawn toward the centroids of the clusters that the image may belong to. The clusters
+are a von Mises-Fisher mixture of the targets: it is refitted a few times, follows the targets in
+between, and merges clusters that explain nothing, which yields the number of clusters.
 
-Of SiamMM [1]_ we know the abstract, the captions of its figures and a summary. What is not in them
-was completed from the statistics of mixtures, and its published numbers are not claimed.
+Of SiamMM [1]_, only the abstract, the figure captions and a summary are known to us. We completed
+what they leave open from the statistics of mixtures, and do not claim the published numbers.
 
 References
 ----------
@@ -14,71 +14,84 @@ References
 """
 
 import math
-import statistics
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
+from torch.nn.parallel import DistributedDataParallel
 
 from vmfmix.deep import losses, monitors
-from vmfmix.deep.config import described, setting
+from vmfmix.deep.config import config_field, document_fields
+from vmfmix.deep.evaluate import Embedded
 from vmfmix.deep.method import Method, MethodConfig
 from vmfmix.deep.networks import MomentumTarget, predictor, projector
+from vmfmix.deep.objectives import OBJECTIVES
 from vmfmix.deep.online import OnlineVMFMixture
 from vmfmix.mixture import VMFMixture
 
-_ROWS_OF_A_FIT, _ROWS_PER_CLUSTER = 6000, 20  # at most, unless clusters would be too small
-_FEWEST_A_CLUSTER = 5  # images of each cluster to begin with
-OBJECTIVES = ("siammm", "nce1-memory", "nce1-batch", "nce2")
+_MAX_ROWS_OF_FIT = 6000  # rows that a mixture is fitted to, or more if there are many clusters
+_ROWS_PER_CLUSTER = 20  # of a fit
+_IMAGES_PER_INITIAL_CLUSTER = 5  # at least
+_MAX_ROWS_OF_LOG = 4096  # embeddings that the logged values of an epoch are computed from
 
 
-@described
+@document_fields
 @dataclass
 class SiamMMConfig(MethodConfig):
-    """How SiamMM learns."""
+    """Config of SiamMM."""
 
-    learning_rate: float = setting(
-        0.06, "Of stochastic gradient descent for 256 images; it grows with the batch."
+    learning_rate: float = config_field(
+        0.06,
+        "Learning rate of stochastic gradient descent for 256 images; it is scaled by the images "
+        "per step.",
     )
-    weight_decay: float = setting(5e-4, "Of the same.")
-    dim: int = setting(128, "Width of the embeddings.")
-    hidden: int = setting(512, "Width of the layers of the projector.")
-    predictor_hidden: int = setting(256, "Width of the layer of the predictor.")
-    momentum: float | None = setting(
+    weight_decay: float = config_field(5e-4, "Weight decay of stochastic gradient descent.")
+    dim: int = config_field(128, "Dimension of the embeddings.")
+    hidden: int = config_field(512, "Width of the hidden layers of the projector.")
+    predictor_hidden: int = config_field(256, "Width of the hidden layer of the predictor.")
+    momentum: float | None = config_field(
         0.99,
-        "Of the target network at first; it grows to 1. None: the target is the network itself.",
+        "Initial momentum of the target network; it grows to 1. None: the target is the network "
+        "itself.",
     )
-    objective: str = setting(
+    objective: str = config_field(
         "siammm",
-        "siammm: no negative samples. What it is compared with: nce1-memory and nce1-batch have "
-        "other centroids as negatives, with one κ, and with the nearest centroid or Sinkhorn's "
-        "codes of the batch as aim; nce2 has the points of the batch.",
+        "How clusters enter the loss. "
+        + "; ".join(f"{name}: {each.description}" for name, each in OBJECTIVES.items())
+        + ".",
     )
-    share: float = setting(
+    share: float = config_field(
         0.7,
         "λ, how far targets are drawn to their centroids, from 0 (no clusters: SimSiam, BYOL) to "
         "below 1.",
     )
-    warm_up: float = setting(0.3, "Share of the epochs before clusters count.")
-    ramp: float = setting(0.1, "Share of the epochs in which λ then grows.")
-    n_components: int | str = setting(
+    warm_up: float = config_field(0.3, "Share of the epochs before clusters enter the loss.")
+    ramp: float = config_field(0.1, "Share of the epochs in which λ then grows.")
+    n_components: int | str = config_field(
         "auto",
-        "Number of clusters; auto: they merge, from the first number down to the one that is "
-        "found in the embeddings when the mixture is fitted anew.",
+        "Number of clusters; auto: clusters merge, from n_components_init down to the number that "
+        "is estimated whenever the mixture is refitted.",
     )
-    n_components_init: int = setting(100, "Clusters to begin with, where they merge.")
-    settled: float = setting(0.9, "Share of the epochs after which the number falls no more.")
-    refits: int = setting(8, "How often the mixture is fitted anew.")
-    top_m: int | None = setting(
-        5, "Targets are drawn to so many of the most probable centroids; None: to all."
+    n_components_init: int = config_field(100, "Initial number of clusters, if they merge.")
+    settled: float = config_field(
+        0.9, "Share of the epochs after which the number of clusters no longer falls."
     )
-    largest_concentration: float = setting(
-        20.0, "κ of responsibilities is at most this; the likelihood's is too sharp to learn from."
+    refits: int = config_field(8, "How many times the mixture is refitted.")
+    top_m: int | None = config_field(
+        5, "Number of most probable centroids that targets are drawn to; None: all."
+    )
+    largest_concentration: float = config_field(
+        20.0,
+        "Upper limit of the κ of the responsibilities; the maximum-likelihood estimate is too "
+        "sharp to learn from.",
     )
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         self.require_at_least(n_components=1, n_components_init=2, refits=1, top_m=1)
         if self.objective not in OBJECTIVES:
@@ -87,8 +100,8 @@ class SiamMMConfig(MethodConfig):
             )
         if not 0.0 <= self.share < 1.0:
             raise ValueError(
-                f"share={self.share} is not allowed: from 0 to below 1. With 1 nothing keeps the "
-                "embeddings apart."
+                f"share={self.share} is not allowed; pass a number from 0 to below 1. At 1, "
+                "nothing would keep the embeddings apart."
             )
         if self.n_components != "auto" and not isinstance(self.n_components, int):
             raise ValueError(
@@ -96,8 +109,8 @@ class SiamMMConfig(MethodConfig):
             )
         if not 0.0 <= self.warm_up + self.ramp <= 1.0:
             raise ValueError(
-                f"warm_up={self.warm_up} and ramp={self.ramp} are shares of the epochs; make their "
-                "sum at most 1."
+                f"warm_up={self.warm_up} and ramp={self.ramp} are shares of the epochs, so their "
+                "sum must be from 0 to 1."
             )
         if not self.warm_up < self.settled <= 1.0:
             raise ValueError(
@@ -106,26 +119,36 @@ class SiamMMConfig(MethodConfig):
 
 
 class SiamMM(Method):
-    """Encoder, projector, predictor, target and mixture.
+    """Encoder, projector, predictor, target network and mixture.
 
-    In several processes, each remembers the embeddings of all images, and the first one fits and
-    merges for all.
+    In several processes, each stores the embeddings of all images, and the first one fits and
+    merges the mixture for all.
 
     Parameters
     ----------
     encoder, views, images, n_images, config, labels
-        See `vmfmix.deep.method.Method`; the first two views of a batch are targets as well.
+        See `vmfmix.deep.method.Method`; the first two views of a batch are also targets.
     """
 
-    PARTS = ("epoch", "mixture", "refit")
-    bank: torch.Tensor
+    TIMED_PARTS = ("epoch", "mixture", "refit")
+    config: SiamMMConfig
+    bank: torch.Tensor  # the latest target embedding of each image
     target: MomentumTarget | None
 
-    def __init__(self, encoder, views, images, n_images, config, labels=None):
+    def __init__(
+        self,
+        encoder: nn.Module,
+        views: Callable[[torch.Tensor], list[torch.Tensor]],
+        images: torch.Tensor,
+        n_images: int,
+        config: SiamMMConfig,
+        labels: torch.Tensor | None = None,
+    ) -> None:
         super().__init__(encoder, views, images, n_images, config, labels)
         if isinstance(config.n_components, int) and config.n_components > n_images:
             raise ValueError(
-                f"n_components={config.n_components} is more than there are images, {n_images}."
+                f"n_components={config.n_components} is more than the number of images, "
+                f"{n_images}; pass at most that."
             )
         self.projector = projector(self.n_features, config.hidden, config.dim)
         self.predictor = predictor(config.dim, config.predictor_hidden)
@@ -136,44 +159,51 @@ class SiamMM(Method):
             top_m=config.top_m,
         )
         self.register_buffer("bank", torch.zeros(n_images, config.dim))
-        self.found: list[int] = []  # number of clusters, by each fit
-        # Processes share these in their own way, and not before each step.
-        self._ddp_params_and_buffers_to_ignore = [
-            "bank",
-            *(f"mixture.{name}" for name, _ in self.mixture.named_buffers()),
-        ]
+        self.estimates: list[int] = []  # number of clusters that each fit estimated
+        # Processes share these buffers themselves, so DDP need not broadcast them in each step.
+        # torch documents this method as the way to exclude buffers, in spite of its underscore;
+        # tests/deep/test_siammm.py fails if it disappears or has no effect any more.
+        DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(
+            self, ["bank", *(f"mixture.{name}" for name, _ in self.mixture.named_buffers())]
+        )
 
     @property
-    def network(self):
+    def network(self) -> nn.Sequential:
         """Encoder and projector."""
         return nn.Sequential(self.encoder, self.projector)
 
-    def embed(self, features):
-        """What the projector makes of features."""
-        return self.projector(features)
+    def embed(self, features: torch.Tensor) -> torch.Tensor:
+        """Return the output of the projector."""
+        embeddings: torch.Tensor = self.projector(features)
+        return embeddings
 
-    def clusters(self, learned):
-        """The mixture as a VMFMixture, fitted to the embeddings from where it is."""
-        embeddings = learned.embeddings
+    def clusters(self, embedded: Embedded) -> VMFMixture:
+        """Return a VMFMixture fitted to embeddings, starting from the mixture of the training."""
+        embeddings = embedded.embeddings
         if self.mixture.n_components > 0:
             means = self.mixture.means.cpu().double().numpy()
             model = VMFMixture(len(means), means_init=means, merge=None).fit(embeddings)
-            empty = len(means) - model.n_components_
-            if empty > 0:
+            n_empty = len(means) - model.n_components_
+            if n_empty > 0:
                 warnings.warn(
-                    f"{empty} of the {len(means)} clusters hold no image when images are embedded "
-                    "as they are, without random views; train for longer.",
+                    f"{n_empty} of the {len(means)} clusters contain no image when the images are "
+                    "embedded without random views; train for more epochs.",
                     UserWarning,
                     stacklevel=2,
                 )
             return model
-        return VMFMixture(self.config.n_components, random_state=self.config.seed).fit(embeddings)
+        n_components: Any = self.config.n_components
+        return VMFMixture(n_components, random_state=self.config.seed).fit(embeddings)
 
     # --- learning --------------------------------------------------------------------------------
 
-    def configure_optimizers(self):
-        """Gradient descent with momentum and a cosine schedule; the predictor keeps its rate."""
-        rate = self.config.learning_rate * self.images_a_step / 256
+    def configure_optimizers(self) -> Any:
+        """Return gradient descent with momentum and a cosine schedule, constant for the predictor.
+
+        The schedule counts steps, since one that counts epochs skips an epoch when a training is
+        resumed.
+        """
+        rate = self.config.learning_rate * self.images_per_step / 256
         groups = [
             {"params": [*self.encoder.parameters(), *self.projector.parameters()]},
             {"params": list(self.predictor.parameters())},
@@ -182,183 +212,184 @@ class SiamMM(Method):
             groups, lr=rate, momentum=0.9, weight_decay=self.config.weight_decay
         )
         n_steps = max(int(self.trainer.estimated_stepping_batches), 1)
-        falls = [lambda step: 0.5 * (1.0 + math.cos(math.pi * step / n_steps)), lambda _: 1.0]
-        # Step by step, since a schedule by epochs loses one where a training is taken up again.
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, falls)
+        factors = [lambda step: 0.5 * (1.0 + math.cos(math.pi * step / n_steps)), lambda _: 1.0]
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factors)
         return [optimizer], [{"scheduler": schedule, "interval": "step"}]
 
-    def training_step(self, batch, batch_idx):
-        """The loss of one batch; the mixture follows the targets."""
-        views, numbers = self.views_of(batch), batch[-1]
+    def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
+        """Return the loss of a batch, and update the mixture with its targets."""
+        views, indices = self.views_of(batch), batch[-1]
         embedded = [self.projector(self.encoder(view)) for view in views]
         predicted = [functional.normalize(self.predictor(each).float(), dim=1) for each in embedded]
         targets = self._targets(views[:2], embedded[:2])
-        with self.clocked("mixture"):
-            responsibilities = (
-                [self.mixture(each) for each in targets] if self.has_clusters else None
-            )
-            self._remember(targets, responsibilities, numbers)
+        with self.timed("mixture"):
+            responsibilities = [
+                self.mixture(each) if self.has_clusters else None for each in targets
+            ]
+            self._store_targets(targets, responsibilities, indices)
+        # Each view predicts the targets of the other views.
         pairs = [(a, b) for a in range(len(views)) for b in range(2) if a != b]
         with torch.autocast(self.device.type, enabled=False):
-            loss = sum(
-                self._loss(predicted[a], targets[b], responsibilities and responsibilities[b])
-                for a, b in pairs
-            ) / len(pairs)
+            pair_losses = [
+                self._loss(predicted[a], targets[b], responsibilities[b]) for a, b in pairs
+            ]
+            total: Any = sum(pair_losses)
+            loss: torch.Tensor = total / len(pairs)
         self.log("loss", loss, on_step=False, on_epoch=True, prog_bar=True, sync_dist=True)
         return loss
 
-    def optimizer_step(self, *arguments, **options):
-        """A step, and the target follows; its momentum grows to 1 along a cosine."""
+    def optimizer_step(self, *arguments: Any, **options: Any) -> None:
+        """Take a step and update the target, whose momentum grows to 1 along a cosine."""
         super().optimizer_step(*arguments, **options)
-        if self.target is not None:
-            rest = (1.0 - self.config.momentum) * math.cos(0.5 * math.pi * self.share_of_steps) ** 2
-            self.target.follow(self.network, 1.0 - rest)
+        if self.target is not None and self.config.momentum is not None:
+            decrease = math.cos(0.5 * math.pi * self.share_of_steps) ** 2
+            self.target.follow(self.network, 1.0 - (1.0 - self.config.momentum) * decrease)
 
     @torch.no_grad()
-    def _targets(self, views, embedded):
-        found = embedded if self.target is None else [self.target(view) for view in views]
-        return [functional.normalize(each.detach().float(), dim=1) for each in found]
+    def _targets(
+        self, views: list[torch.Tensor], embedded: list[torch.Tensor]
+    ) -> list[torch.Tensor]:
+        outputs = embedded if self.target is None else [self.target(view) for view in views]
+        return [functional.normalize(each.detach().float(), dim=1) for each in outputs]
 
-    def _loss(self, predicted, target, responsibilities):
-        share, mixture = self.share_now, self.mixture
-        if responsibilities is None or share == 0:
+    def _loss(
+        self,
+        predicted: torch.Tensor,
+        target: torch.Tensor,
+        responsibilities: torch.Tensor | None,
+    ) -> torch.Tensor:
+        """Return the loss of the objective, or the Siamese loss while clusters have no weight."""
+        if responsibilities is None or self.share_now == 0:
             return losses.siamese_loss(predicted, target)
-        if self.config.objective == "siammm":
-            return losses.fused_target_loss(
-                predicted, target, responsibilities, mixture.means, share
-            )
-        if self.config.objective == "nce1-memory":
-            nearest = functional.one_hot(responsibilities.argmax(dim=1), mixture.n_components)
-            with_negatives = losses.negative_centroids_loss(
-                predicted, nearest.float(), mixture.means, mixture.concentration
-            )
-        elif self.config.objective == "nce1-batch":
-            codes = losses.sinkhorn_codes(target @ mixture.means.T)
-            with_negatives = losses.negative_centroids_loss(predicted, codes, mixture.means, 10.0)
-        else:
-            with_negatives = losses.negative_points_loss(
-                predicted, target, responsibilities, mixture.means
-            )
-        return torch.lerp(losses.siamese_loss(predicted, target), with_negatives, share)
+        objective = OBJECTIVES[self.config.objective]
+        return objective.loss(predicted, target, responsibilities, self.mixture, self.share_now)
 
     @torch.no_grad()
-    def _remember(self, targets, responsibilities, numbers):
-        """Keep the targets of one view, and let the mixture follow those of both."""
+    def _store_targets(
+        self,
+        targets: list[torch.Tensor],
+        responsibilities: list[torch.Tensor | None],
+        indices: torch.Tensor,
+    ) -> None:
+        """Store the targets of one view in the bank, and update the mixture with both views."""
         embeddings = targets[0]
         if self.trainer.world_size > 1:
-            numbers = self.all_gather(numbers).flatten()  # type: ignore[union-attr]
+            indices = self.all_gather(indices).flatten()  # type: ignore[union-attr]
             embeddings = self.all_gather(embeddings).flatten(0, 1)  # type: ignore[union-attr]
-        self.bank[numbers] = embeddings
-        if responsibilities is not None:
-            step = min(len(numbers) / self.n_images, 1.0)
-            self.mixture.update(torch.cat(targets), torch.cat(responsibilities), step)
+        self.bank[indices] = embeddings
+        of_clusters = [each for each in responsibilities if each is not None]
+        if of_clusters:
+            step = min(len(indices) / self.n_images, 1.0)
+            self.mixture.update(torch.cat(targets), torch.cat(of_clusters), step)
 
     # --- clusters --------------------------------------------------------------------------------
 
     @property
-    def has_clusters(self):
-        """Whether the mixture was fitted and takes part."""
+    def has_clusters(self) -> bool:
+        """Whether the mixture is fitted and enters the loss."""
         return self.config.share > 0 and self.mixture.n_components > 0
 
     @property
-    def share_now(self):
-        """λ in this epoch: 0 during the warm-up, then a ramp."""
+    def share_now(self) -> float:
+        """λ in this epoch: 0 during the warm-up, then a ramp up to `share`."""
         config = self.config
         first, ramp = config.warm_up * config.epochs, config.ramp * config.epochs
         done = self.current_epoch + 1 - first
         return config.share * min(max(done / max(ramp, 1.0), 0.0), 1.0)
 
     @property
-    def refit_epochs(self):
-        """Epochs before which the mixture is fitted anew."""
+    def refit_epochs(self) -> list[int]:
+        """Epochs before which the mixture is refitted."""
         first = max(math.ceil(self.config.warm_up * self.config.epochs), 1)
-        every = max((self.config.epochs - first) / self.config.refits, 1.0)
-        wanted = (first + round(i * every) for i in range(self.config.refits))
-        return sorted({epoch for epoch in wanted if epoch < self.config.epochs})
+        interval = max((self.config.epochs - first) / self.config.refits, 1.0)
+        epochs = (first + round(i * interval) for i in range(self.config.refits))
+        return sorted({epoch for epoch in epochs if epoch < self.config.epochs})
 
-    def on_train_epoch_start(self):
-        """Fit the mixture where it is due."""
+    @property
+    def n_components_init(self) -> int:
+        """Initial number of clusters, limited so that each has a few images."""
+        most = max(self.n_images // _IMAGES_PER_INITIAL_CLUSTER, 2)
+        return min(self.config.n_components_init, most)
+
+    def on_train_epoch_start(self) -> None:
+        """Refit the mixture if this epoch calls for it."""
         super().on_train_epoch_start()
         if self.config.share > 0 and self.current_epoch in self.refit_epochs:
-            with self.clocked("refit"):
+            with self.timed("refit"):
                 if self.global_rank == 0:
                     self._refit()
                 self.mixture.take_from_first()
 
-    def _refit(self):
-        """Fit the mixture to the bank; where clusters merge, keep as many as are due."""
+    def _refit(self) -> None:
+        """Fit the mixture to the bank; if clusters merge, only down to the scheduled number."""
         config = self.config
-        find = config.n_components == "auto"
+        merges = config.n_components == "auto"
         n_init = self.n_components_init
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what a fit warns of is in the history
+            warnings.simplefilter("ignore")  # the history shows what a fit would warn about
             self.mixture.fit_(
                 functional.normalize(self.bank, dim=1),
                 config.n_components,
-                max_rows=max(_ROWS_OF_A_FIT, _ROWS_PER_CLUSTER * n_init),
-                cut=self._cut if find else None,
-                n_components_init=n_init if find else None,
+                max_rows=max(_MAX_ROWS_OF_FIT, _ROWS_PER_CLUSTER * n_init),
+                cut=self._number_after_fit if merges else None,
+                n_components_init=n_init if merges else None,
                 random_state=config.seed + self.current_epoch,
             )
 
-    @property
-    def n_components_init(self):
-        """Clusters to begin with: not so many that they have few images each."""
-        return min(self.config.n_components_init, max(self.n_images // _FEWEST_A_CLUSTER, 2))
+    def _number_after_fit(self, estimate: int) -> int:
+        """Record the number of clusters that a fit estimated, and return the number to keep."""
+        self.estimates.append(estimate)
+        return self._scheduled_number(self.current_epoch)
 
-    def _cut(self, found):
-        """How many clusters to keep of a fit that found so many."""
-        self.found.append(found)
-        return self._number_due(self.current_epoch)
+    def _scheduled_number(self, epoch: int) -> int:
+        """Return the number of clusters before an epoch, on a geometric path to the estimate.
 
-    def _number_due(self, epoch):
-        """Clusters before an epoch: a geometric way from the first number to the one found.
-
-        Many clusters at first, since few that are wrong cannot be mended: what is drawn together
-        stays together. What is found differs from fit to fit, so it is the median of all.
+        There are many clusters at first, because too few wrong ones cannot be corrected: images
+        that are drawn together stay together. Estimates vary from fit to fit, so the path leads to
+        their median.
         """
-        config, found = self.config, round(statistics.median(self.found))
+        config, estimate = self.config, round(float(np.median(self.estimates)))
         most, first = self.n_components_init, self.refit_epochs[0]
         done = (epoch - first) / max(config.settled * config.epochs - first, 1.0)
         done = min(max(done, 0.0), 1.0)
-        return max(round(most ** (1.0 - done) * found**done), found)
+        scheduled = float(most ** (1.0 - done) * estimate**done)
+        return max(round(scheduled), estimate)
 
-    def on_train_epoch_end(self):
-        """Drop dead clusters, merge, and note how it goes."""
-        row: dict = {"share": self.share_now}
+    def on_train_epoch_end(self) -> None:
+        """Remove dead clusters, merge, and log the epoch; stop if embeddings have collapsed."""
+        row: dict[str, Any] = {"share": self.share_now}
         if self.has_clusters:
             if self.config.n_components == "auto":
-                with self.clocked("mixture"):
+                with self.timed("mixture"):
                     if self.global_rank == 0:
                         self.mixture.prune_()
                         bank = functional.normalize(self.bank, dim=1)
-                        self.mixture.merge_(bank, self._number_due(self.current_epoch + 1))
+                        self.mixture.merge_(bank, self._scheduled_number(self.current_epoch + 1))
                     self.mixture.take_from_first()
             row |= {
-                "n_found": self.found[-1] if self.found else self.mixture.n_components,
+                "n_found": self.estimates[-1] if self.estimates else self.mixture.n_components,
                 "n_components": self.mixture.n_components,
                 "usage": monitors.perplexity(self.mixture.weights),
                 "largest_weight": float(self.mixture.weights.max()),
                 "concentration": float(self.mixture.concentration),
                 "n_distinct": monitors.n_distinct(self.mixture.means),
             }
-        numbers = torch.arange(
-            0, self.n_images, max(self.n_images // 4096, 1), device=self.bank.device
-        )
-        row = self.note(functional.normalize(self.bank[numbers], dim=1), numbers, **row)
-        self.warn(monitors.warning_of_spread(row["spread"]))
-        self.warn(monitors.warning_of_usage(row.get("usage", 0.0), row.get("n_components", 0)))
+        step = max(self.n_images // _MAX_ROWS_OF_LOG, 1)
+        indices = torch.arange(0, self.n_images, step, device=self.bank.device)
+        row = self.log_epoch(functional.normalize(self.bank[indices], dim=1), indices, **row)
+        self.warn(monitors.spread_warning(row["spread"]))
+        self.warn(monitors.usage_warning(row.get("usage", 0.0), row.get("n_components", 0)))
         if monitors.has_collapsed(row["spread"]):
             self.trainer.should_stop = True
 
     # --- state -----------------------------------------------------------------------------------
 
-    def on_save_checkpoint(self, checkpoint):
-        """Keep the numbers of clusters that were found."""
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add the estimated numbers of clusters."""
         super().on_save_checkpoint(checkpoint)
-        checkpoint["found"] = self.found
+        checkpoint["found"] = self.estimates
 
-    def on_load_checkpoint(self, checkpoint):
-        """Take them up again."""
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Load the estimated numbers of clusters."""
         super().on_load_checkpoint(checkpoint)
-        self.found = checkpoint["found"]
+        self.estimates = checkpoint["found"]

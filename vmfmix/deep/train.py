@@ -1,20 +1,20 @@
-"""Train embeddings and clusters together: from Python, or ``python -m vmfmix.deep.train``.
+"""Joint training of embeddings and clusters, from Python or with ``python -m vmfmix.deep.train``.
 
     python -m vmfmix.deep.train siammm IMAGES --out FOLDER [--epochs 100 ...]
 
-IMAGES is a folder of images or an .npz file. FOLDER gets the configuration, a checkpoint, the
-mixture as a VMFMixture, embeddings, the cluster of each image, the history and a picture of it; the
-same command again goes on from the last checkpoint.
+IMAGES is a folder of images or an .npz file. FOLDER receives the config, a checkpoint, the mixture
+as a VMFMixture, embeddings, the cluster of each image, the history and a plot of it; the same
+command again resumes from the last checkpoint.
 """
 
 import argparse
-import csv
 import dataclasses
 import json
 import logging
-import typing
 import warnings
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,26 +23,37 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.plugins.io import CheckpointIO
 from matplotlib.figure import Figure
 from sklearn.preprocessing import normalize
+from torch import nn
 
-from vmfmix.deep.checkpoints import WholeFiles, begin_with, require_resumable
-from vmfmix.deep.config import add_settings, read_yaml, write_yaml
-from vmfmix.deep.data import Images, labels_of, loader, read_images, shown_of
+from vmfmix.deep.checkpoints import AtomicCheckpointIO, load_encoder, validate_resumable
+from vmfmix.deep.config import add_options, read_yaml, write_yaml
+from vmfmix.deep.data import Images, image_or_views, labels_of, loader, read_images
 from vmfmix.deep.evaluate import embed, report
+from vmfmix.deep.method import Method, MethodConfig
 from vmfmix.deep.mixem import MixEM, MixEMConfig
 from vmfmix.deep.networks import resnet18, small_convnet
 from vmfmix.deep.siammm import SiamMM, SiamMMConfig
 from vmfmix.mixture import VMFMixture
 from vmfmix.plotting import plot_training
+from vmfmix.storage.writing import write_csv
 
-METHODS = {"siammm": (SiamMM, SiamMMConfig), "mixem": (MixEM, MixEMConfig)}
-_LARGE = 64  # pixels, from which on the first layers halve an image twice
-_LAST = "last.ckpt"
+METHODS: dict[str, tuple[type[Method], type[MethodConfig]]] = {
+    "siammm": (SiamMM, SiamMMConfig),
+    "mixem": (MixEM, MixEMConfig),
+}
+_LARGE_IMAGE = 64  # pixels; at and above, the first layers of a ResNet halve an image twice
+_CHECKPOINT = "last.ckpt"
 _CONFIG = "config.yaml"
+_CLI_IGNORED_WARNINGS = (  # from Lightning and torch, about things a user need not act on
+    ".*exists and is not empty",
+    ".*LeafSpec.*",
+    ".*does not have many workers",
+)
 
 
 @dataclasses.dataclass
 class TrainResult:
-    """What a training leaves.
+    """Result of a training.
 
     Parameters
     ----------
@@ -58,55 +69,56 @@ class TrainResult:
         Scores on the test images, see `vmfmix.deep.evaluate.report`.
     """
 
-    method: typing.Any
+    method: Method
     model: VMFMixture
     embeddings: np.ndarray
-    history: list
-    report: dict | None = None
+    history: list[dict[str, Any]]
+    report: dict[str, Any] | None = None
 
 
 def train(
-    method,
-    data,
+    method: str,
+    data: Any,
     *,
-    test=None,
-    encoder=None,
-    views=None,
-    start=None,
-    out=None,
-    n_workers=0,
-    trainer=None,
-    **config,
-):
+    test: Any = None,
+    encoder: nn.Module | None = None,
+    views: Callable[[torch.Tensor], list[torch.Tensor]] | None = None,
+    start: str | Path | None = None,
+    out: str | Path | None = None,
+    n_workers: int = 0,
+    trainer: dict[str, Any] | None = None,
+    **config: Any,
+) -> TrainResult:
     """Train a method on images.
 
     Parameters
     ----------
     method : {"siammm", "mixem"}
     data : Images, Dataset, str or path-like
-        Images; a folder or a file of them; or a Dataset of (image, …), tensors with values from 0
-        to 1. It may give a list of views in place of an image: the first counts as the image
-        itself. Random views of a Dataset are its own; they are other ones where a training is taken
-        up again.
+        Images; a folder or an .npz file of images; or a Dataset of items (image, …), with images as
+        tensors with values from 0 to 1. An item may have a list of views in place of the image; the
+        first view then also serves as the image without random changes. A Dataset draws the random
+        views of its items itself, so a resumed training gets others.
     test : like data, default=None
-        Labeled images for a report; nothing is learned from them, and nothing chosen by them.
+        Labeled images for a report. They influence neither the training nor any choice in it.
     encoder : nn.Module, default=None
-        Images to rows of features; None: ResNet-18 on a GPU, and a small convolutional network on a
-        CPU.
+        Maps images to rows of features. None: a ResNet-18 if there is a GPU, else a small
+        convolutional network.
     views : callable, default=None
-        A batch of images to a list of views; None: `vmfmix.deep.views.Views` with the settings of
-        the method.
+        Maps a batch of images to a list of views. None: `vmfmix.deep.views.Views` as the config
+        describes them.
     start : str or path-like, default=None
-        A checkpoint of another training, of any method, whose encoder to begin with.
+        Checkpoint of another training, of any method, whose encoder this training starts from.
     out : str or path-like, default=None
-        A folder for checkpoints and results; with checkpoints in it, training goes on from there.
+        Folder for checkpoints and results. If it contains a checkpoint, training resumes from it.
     n_workers : int, default=0
-        Processes that read a Dataset; images in memory need none.
+        Number of processes that read a Dataset; images in memory need none.
     trainer : dict, default=None
         Options of Lightning's Trainer: accelerator, devices, strategy, precision,
         accumulate_grad_batches, logger, callbacks, …
     **config
-        Of the method; see `vmfmix.deep.siammm.SiamMMConfig` and `vmfmix.deep.mixem.MixEMConfig`.
+        Config of the method; see `vmfmix.deep.siammm.SiamMMConfig` and
+        `vmfmix.deep.mixem.MixEMConfig`.
 
     Returns
     -------
@@ -115,208 +127,223 @@ def train(
     Raises
     ------
     ValueError
-        For an unknown method or option, images that cannot be used, or fewer images than a batch.
+        If the method or a config parameter is unknown or invalid, if the images cannot be used, or
+        if there are fewer images than in a batch.
     """
-    kind, settings = _settings(method, config)
-    images, test = _images(data, test)
-    torch.manual_seed(settings.seed)
-    learner = _learner(kind, settings, images, encoder, views, start)
-    out = None if out is None else Path(out)
-    running = _trainer(learner, out, trainer or {})
-    if len(images) < settings.batch_size * running.world_size:
+    method_class, method_config = _method_and_config(method, config)
+    images, test = _training_and_test_images(data, test)
+    torch.manual_seed(method_config.seed)
+    learner = _create_learner(method_class, method_config, images, encoder, views, start)
+    folder = None if out is None else Path(out)
+    lightning_trainer = _create_trainer(learner, folder, trainer or {})
+    n_processes = lightning_trainer.world_size
+    if len(images) < method_config.batch_size * n_processes:
         raise ValueError(
-            f"There are {len(images)} images, fewer than batch_size={settings.batch_size} for each "
-            f"of {running.world_size} process(es); pass more, or a smaller batch_size."
+            f"There are {len(images)} images, fewer than batch_size={method_config.batch_size} for "
+            f"each of {n_processes} process(es); pass more images, or a smaller batch_size."
         )
-    last = None
-    if out is not None:
-        _keep_config(out, method, settings)
-        last = out / _LAST if (out / _LAST).is_file() else None
-        if last is not None:
-            require_resumable(learner.encoder, last)
-    batches = loader(images, settings.batch_size, seed=settings.seed, n_workers=n_workers)
-    running.fit(learner, batches, ckpt_path=last, weights_only=True)
-    learner.to(running.strategy.root_device).eval()  # Lightning leaves it on the CPU
+    checkpoint = None
+    if folder is not None:
+        _write_or_compare_config(folder, method, method_config)
+        if (folder / _CHECKPOINT).is_file():
+            checkpoint = folder / _CHECKPOINT
+            validate_resumable(learner.encoder, checkpoint)
+    batches = loader(images, method_config.batch_size, seed=method_config.seed, n_workers=n_workers)
+    lightning_trainer.fit(learner, batches, ckpt_path=checkpoint, weights_only=True)
+    # Lightning leaves the module on the CPU.
+    learner.to(lightning_trainer.strategy.root_device).eval()
 
-    learned = embed(learner, images, n_workers=n_workers)
-    embeddings = normalize(learned.embeddings)
-    model = learner.clusters(dataclasses.replace(learned, embeddings=embeddings))
+    embedded = embed(learner, images, n_workers=n_workers)
+    embeddings = normalize(embedded.embeddings)
+    model = learner.clusters(dataclasses.replace(embedded, embeddings=embeddings))
     result = TrainResult(learner, model, embeddings, learner.history)
-    writes = out is not None and running.is_global_zero
-    if writes:
-        _write(out, result, images)
-    if test is not None:  # last, so that nothing is lost if it fails
-        asked = embed(learner, test, n_workers=n_workers)
-        result.report = report(learned, asked, model, settings.seed)
-        if writes:
+    results_folder = folder if lightning_trainer.is_global_zero else None
+    if results_folder is not None:
+        _write_results(results_folder, result, images)
+    if test is not None:  # last, so that a failure here loses nothing
+        test_embedded = embed(learner, test, n_workers=n_workers)
+        result.report = report(embedded, test_embedded, model, method_config.seed)
+        if results_folder is not None:
             text = json.dumps(result.report, indent=1)
-            (out / "report.json").write_text(text + "\n", encoding="utf-8")
+            (results_folder / "report.json").write_text(text + "\n", encoding="utf-8")
     return result
 
 
-def _images(data, test):
-    """Images to learn from and to be scored on, of the same shape and with the same classes."""
+def _training_and_test_images(data: Any, test: Any) -> tuple[Any, Any]:
+    """Read images, and make sure that both parts have the same shape and classes."""
     images = read_images(data) if isinstance(data, (str, Path)) else data
     if isinstance(test, (str, Path)):
-        test = read_images(test, tuple(_first_of(images).shape[2:]))
+        height, width = _first_image(images).shape[2:]
+        test = read_images(test, (height, width))
     if test is None:
         return images, None
     if isinstance(images, Images) and isinstance(test, Images):
-        one, other = images.images.shape[1:], test.images.shape[1:]
-        if one != other:
+        shape, test_shape = images.images.shape[1:], test.images.shape[1:]
+        if shape != test_shape:
             raise ValueError(
-                f"The test images have {_shape(other)} and those to learn from {_shape(one)}; "
-                "bring them to the same."
+                f"The test images have {_format_shape(test_shape)}, but the training images have "
+                f"{_format_shape(shape)}; convert them to the same shape."
             )
-        test = test.numbered_as(images.classes or [])
+        test = test.with_classes(images.classes or [])
     if labels_of(test) is None:
-        raise ValueError("The test images have no labels to compare with; leave test out.")
+        raise ValueError("The test images have no labels to compare with; omit test.")
     return images, test
 
 
-def _shape(shape):
+def _format_shape(shape: Sequence[int]) -> str:
     return f"{shape[0]} channel(s) of {shape[1]} × {shape[2]}"
 
 
-def _learner(kind, settings, images, encoder, views, start):
-    """The method, with networks and views that go with the images."""
-    first = _first_of(images)
-    n_channels, size = first.shape[1], tuple(first.shape[2:])
+def _create_learner(
+    method_class: type[Method],
+    config: MethodConfig,
+    images: Any,
+    encoder: nn.Module | None,
+    views: Callable[[torch.Tensor], list[torch.Tensor]] | None,
+    start: str | Path | None,
+) -> Method:
+    """Return the method, with an encoder and views that suit the images."""
+    first = _first_image(images)
+    n_channels, size = first.shape[1], (first.shape[2], first.shape[3])
     if encoder is None and torch.cuda.is_available():
-        encoder = resnet18(n_channels, small_images=min(size) < _LARGE)
+        encoder = resnet18(n_channels, small_images=min(size) < _LARGE_IMAGE)
     elif encoder is None:
         encoder = small_convnet(n_channels)
     if start is not None:
-        begin_with(encoder, start)
+        load_encoder(encoder, start)
     if views is None:
-        views = settings.views_for(size, n_channels)
-    return kind(encoder, views, first, len(images), settings, labels_of(images))
+        views = config.views_for(size, n_channels)
+    return method_class(encoder, views, first, len(images), config, labels_of(images))
 
 
-def _trainer(learner, out, wanted):
-    """Lightning's Trainer, with what the user wants of it."""
-    options = {
+def _create_trainer(learner: Method, out: Path | None, user_options: dict[str, Any]) -> Trainer:
+    """Return Lightning's Trainer; options of the user override ours."""
+    options: dict[str, Any] = {
         "max_epochs": learner.config.epochs,
         "devices": 1,
         "logger": False,
         "enable_model_summary": False,
         "enable_checkpointing": out is not None,
         "log_every_n_steps": 1,
-        "use_distributed_sampler": False,  # ours knows of processes
-        **wanted,
+        "use_distributed_sampler": False,  # vmfmix.deep.data.ShuffledSampler handles processes
+        **user_options,
     }
-    if learner.has_idle_parameters and _several(options["devices"]):
+    if learner.has_idle_parameters and _may_use_several_processes(options["devices"]):
         options.setdefault("strategy", "ddp_find_unused_parameters_true")
     if out is not None:
-        keeper = ModelCheckpoint(out, filename="last", enable_version_counter=False)
-        options["callbacks"] = [*options.get("callbacks", []), keeper]
-        given = options.get("plugins") or []
-        given = list(given) if isinstance(given, (list, tuple)) else [given]
-        if not any(isinstance(plugin, CheckpointIO) for plugin in given):
-            options["plugins"] = [*given, WholeFiles()]
+        saver = ModelCheckpoint(out, filename="last", enable_version_counter=False)
+        options["callbacks"] = [*options.get("callbacks", []), saver]
+        plugins = options.get("plugins") or []
+        plugins = list(plugins) if isinstance(plugins, (list, tuple)) else [plugins]
+        if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
+            options["plugins"] = [*plugins, AtomicCheckpointIO()]
     return Trainer(**options)
 
 
-def _several(devices):
-    """Whether there may be several processes."""
+def _may_use_several_processes(devices: Any) -> bool:
     if devices in ("auto", -1, "-1"):
         return torch.cuda.device_count() > 1
     return len(devices) > 1 if isinstance(devices, (list, tuple)) else devices not in (1, "1")
 
 
-def _settings(method, config):
-    """The class of a method, and its settings."""
+def _method_and_config(method: str, config: dict[str, Any]) -> tuple[type[Method], MethodConfig]:
+    """Return the class of a method and its validated config."""
     if method not in METHODS:
-        raise ValueError(f"method={method!r} is not known; pass one of {', '.join(METHODS)}.")
-    kind, configuration = METHODS[method]
-    known = [field.name for field in dataclasses.fields(configuration)]
+        raise ValueError(f"method={method!r} is unknown; pass one of {', '.join(METHODS)}.")
+    method_class, config_class = METHODS[method]
+    known = [field.name for field in dataclasses.fields(config_class)]
     unknown = [name for name in config if name not in known]
     if unknown:
         raise ValueError(
-            f"{', '.join(unknown)}: {method} has no such setting; it has {', '.join(known)}."
+            f"{method} has no parameter {', '.join(unknown)}; choose from {', '.join(known)}."
         )
-    return kind, configuration(**config)
+    return method_class, config_class(**config)
 
 
-def _first_of(images):
-    """The first image or its first view, in a batch of its own."""
+def _first_image(images: Any) -> torch.Tensor:
+    """Return a batch of the first image or its first view."""
     if isinstance(images, Images):
         return images.images[:1]
-    shown = shown_of(images[0])
-    return (shown[0] if isinstance(shown, (list, tuple)) else shown)[None]
+    shown = image_or_views(images[0])
+    return shown[None] if isinstance(shown, torch.Tensor) else shown[0][None]
 
 
-def _keep_config(out, method, config):
-    """Write how this is trained; refuse a folder that was trained in another way."""
+def _write_or_compare_config(out: Path, method: str, config: MethodConfig) -> None:
+    """Write the config, or raise ValueError if the folder has a training with another one."""
     out.mkdir(parents=True, exist_ok=True)
     path, now = out / _CONFIG, dataclasses.asdict(config)
-    if path.is_file() and (out / _LAST).is_file():
+    if path.is_file() and (out / _CHECKPOINT).is_file():
         before = read_yaml(path, type(config), method)
-        other = [name for name in now if before.get(name) != now[name]]
-        if other:
+        different = [name for name in now if before.get(name) != now[name]]
+        if different:
             raise ValueError(
-                f"{out} holds a training with other settings ({', '.join(other)}); pass the same, "
-                "or another folder."
+                f"{out} contains a training with another config ({', '.join(different)} differ); "
+                "pass the same values to resume it, or another folder."
             )
         return
     write_yaml(path, method, config)
 
 
-def _write(out, result, images):
-    """The results as files."""
+def _write_results(out: Path, result: TrainResult, images: Any) -> None:
+    """Write all results but the report."""
     model = result.model
     model.save(out / "mixture.npz")
     np.save(out / "embeddings.npy", result.embeddings)
     np.save(out / "labels.npy", model.labels_)
     names = getattr(images, "names", None) or range(len(model.labels_))
-    rows = (
-        {"image": name, "cluster": label, "probability": round(float(probability), 6)}
-        for name, label, probability in zip(names, model.labels_, model.probabilities_)
+    write_csv(
+        out / "clusters.csv",
+        ["image", "cluster", "probability"],
+        zip(names, model.labels_, model.probabilities_),
     )
-    _write_csv(out / "clusters.csv", ["image", "cluster", "probability"], rows)
     columns = list(dict.fromkeys(name for row in result.history for name in row))
-    _write_csv(out / "metrics.csv", columns, result.history)
+    # As text, numbers keep all digits; write_csv would round them to six.
+    rows = ([str(row[name]) if name in row else None for name in columns] for row in result.history)
+    write_csv(out / "metrics.csv", columns, rows)
     figure = Figure(figsize=(12.0, 3.6), layout="constrained")
     plot_training(result.history, figure.subplots(1, 3))
     figure.savefig(out / "history.png", dpi=120)
 
 
-def _write_csv(path, columns, rows):
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns)
-        writer.writeheader()
-        writer.writerows(rows)
-
-
-def _parser():
+def _create_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m vmfmix.deep.train",
-        description="Learn embeddings and clusters of images together.",
+        description="Train embeddings and clusters of images jointly.",
     )
     methods = parser.add_subparsers(dest="method", required=True)
-    for name, (_, configuration) in METHODS.items():
-        command = methods.add_parser(name, help=str(configuration.__doc__).splitlines()[0])
-        command.add_argument("images", type=Path, help="a folder of images, or an .npz file")
+    for name, (_, config_class) in METHODS.items():
+        command = methods.add_parser(name, help=str(config_class.__doc__).splitlines()[0])
+        command.add_argument("images", type=Path, help="folder of images, or .npz file")
         command.add_argument("--out", type=Path, required=True, help="folder for the results")
-        command.add_argument("--size", type=int, help="height and width of images of a folder")
+        command.add_argument(
+            "--size", type=int, help="height and width to resize the images of a folder to"
+        )
         command.add_argument("--test", type=Path, help="labeled images for a report")
-        command.add_argument("--start", type=Path, help="checkpoint whose encoder to begin with")
-        command.add_argument("--config", type=Path, help="YAML file of settings, as in FOLDER")
+        command.add_argument("--start", type=Path, help="checkpoint with the encoder to start from")
+        command.add_argument(
+            "--config",
+            type=Path,
+            help="YAML file of options, such as config.yaml in a folder of results",
+        )
         command.add_argument("--devices", default="1", help="number of devices, or auto")
-        command.add_argument("--precision", default="32-true", help="as Lightning names it")
-        command.add_argument("--accumulate", type=int, default=1, help="batches in a step")
-        add_settings(command, configuration)
+        command.add_argument(
+            "--precision", default="32-true", help="precision, as Lightning names it"
+        )
+        command.add_argument(
+            "--accumulate", type=int, default=1, help="batches per step of the optimizer"
+        )
+        add_options(command, config_class)
     return parser
 
 
-def main(arguments=None):
-    """The command line; returns an exit status."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return an exit status."""
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    for told in (".*exists and is not empty", ".*LeafSpec.*", ".*does not have many workers"):
-        warnings.filterwarnings("ignore", told)  # nothing that who trains can mend
-    options = vars(_parser().parse_args(arguments))
+    for pattern in _CLI_IGNORED_WARNINGS:
+        warnings.filterwarnings("ignore", pattern)
+    options = vars(_create_parser().parse_args(arguments))
     names = "method", "images", "test", "start", "out", "size", "config"
-    method, path, test, start, out, size, file = (options.pop(name) for name in names)
+    method, path, test, start, out, size, config_path = (options.pop(name) for name in names)
     devices = options.pop("devices")
     trainer = {
         "devices": int(devices) if devices.isdigit() else devices,
@@ -324,39 +351,36 @@ def main(arguments=None):
         "accumulate_grad_batches": options.pop("accumulate"),
     }
     try:
-        if file is not None:
-            options = read_yaml(file, METHODS[method][1], method) | options
+        if config_path is not None:
+            options = read_yaml(config_path, METHODS[method][1], method) | options
         images = read_images(path, size)
         result = train(method, images, test=test, start=start, out=out, trainer=trainer, **options)
     except (FileNotFoundError, ValueError) as error:
         print(f"error: {error}")
         return 2
     if result.method.global_rank == 0:
-        print(_told(result, images, out))
+        print(_format_summary(result, len(images), out))
     return 0
 
 
-def _told(result, images, out):
-    """What came out, in lines."""
-    number = result.model.n_components_
-    lines = [f"{number} cluster{'s'[: number != 1]} of {len(images)} images"]
+def _format_summary(result: TrainResult, n_images: int, out: Path) -> str:
+    """Return the number of clusters, scores and written files as lines of text."""
+    n_clusters = result.model.n_components_
+    lines = [f"{n_clusters} {'cluster' if n_clusters == 1 else 'clusters'} of {n_images} images"]
     if result.report is not None:
-        report = result.report
-        lines += [
-            f"{report['n_images']} test images of {report['n_classes']} classes",
-            *(
-                f"accuracy of {title} on features: {report[key]:.3f}"
-                for key, title in {"knn": "20 neighbors", "linear": "a linear probe"}.items()
-                if key in report
-            ),
-            f"{'':38}{'clusters':>9}{'AMI':>7}{'ACC':>7}",
-        ]
+        scores = result.report
+        lines.append(f"{scores['n_images']} test images of {scores['n_classes']} classes")
+        for key, title in {"knn": "20 neighbors", "linear": "a linear probe"}.items():
+            if key in scores:
+                lines.append(f"accuracy of {title} on features: {scores[key]:.3f}")
+        lines.append(f"{'':38}{'clusters':>9}{'AMI':>7}{'ACC':>7}")
         lines += [
             f"{name:38}{row['n_clusters']:>9}{row['adjusted_mutual_info']:>7.3f}"
             f"{row['accuracy']:>7.3f}"
-            for name, row in report["clusterings"].items()
+            for name, row in scores["clusterings"].items()
         ]
-    return "\n".join([*lines, f"Wrote {', '.join(sorted(p.name for p in out.iterdir()))} to {out}"])
+    files = ", ".join(sorted(path.name for path in out.iterdir()))
+    return "\n".join([*lines, f"Wrote {files} to {out}"])
 
 
 if __name__ == "__main__":

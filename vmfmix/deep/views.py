@@ -1,34 +1,38 @@
-"""Random views of a batch of images, made on their device, with kornia."""
+"""Random views of a batch of images, computed on their device with kornia."""
+
+from typing import Any
 
 import kornia.augmentation as augmentation
 import torch
 from torch import nn
 
-_SHARE_OF_A_SMALL_CROP = (0.05, 0.3)  # of the area of an image
-# How to crop on a CPU, and elsewhere: the views are the same. A CPU is up to three times as fast
-# where one image is cut after the other; a GPU then waits for most of a training.
-_MODES = "slice", "resample"
+_SMALL_CROP_AREA = (0.05, 0.3)  # range of the area, as a share of the image
+# Cropping mode on a CPU, and elsewhere; both give the same views. A CPU is up to three times as
+# fast if images are cropped one by one; a GPU would idle for most of a training.
+_CROPPING_MODES = "slice", "resample"
 
 
 class Views(nn.Module):
-    """Two random crops of each image, and more smaller ones if they are wanted.
+    """Two random crops of each image and, optionally, further small ones.
 
     Parameters
     ----------
     size : int or (int, int)
         Height and width of a view, in pixels.
     n_channels : int, default=3
-        3: colors change too; 1: brightness and contrast alone.
+        3: colors are changed; 1: only brightness and contrast are.
     least_area : float, default=0.2
-        A crop shows at least this share of the image.
+        Smallest area of a crop, as a share of the image.
     flip : bool, default=True
-        Left and right change places at random; not for digits or letters.
+        Mirror half of the views horizontally; not suitable for digits or letters.
     color : float, default=1.0
         Strength of the changes of color; 0: none.
     blur : bool, default=False
         Blur half of the views; for large images.
-    n_small, small_size : int, default=0
-        Number, and height and width, of smaller crops beside the two.
+    n_small : int, default=0
+        Number of small crops in addition to the two large ones.
+    small_size : int, default=0
+        Height and width of the small crops, in pixels; 0: `size`.
 
     Examples
     --------
@@ -41,49 +45,69 @@ class Views(nn.Module):
 
     def __init__(
         self,
-        size,
-        n_channels=3,
+        size: int | tuple[int, int],
+        n_channels: int = 3,
         *,
-        least_area=0.2,
-        flip=True,
-        color=1.0,
-        blur=False,
-        n_small=0,
-        small_size=0,
-    ):
+        least_area: float = 0.2,
+        flip: bool = True,
+        color: float = 1.0,
+        blur: bool = False,
+        n_small: int = 0,
+        small_size: int = 0,
+    ) -> None:
         super().__init__()
-        looks = _looks(n_channels, color, blur, size)
-        small = small_size or size
+        pixel_changes = _pixel_changes(n_channels, color, blur, size)
         self.large, self.small = nn.ModuleDict(), nn.ModuleDict()
-        for mode in _MODES:
-            self.large[mode] = _crops(size, (least_area, 1.0), mode, flip, looks)
-            self.small[mode] = _crops(small, _SHARE_OF_A_SMALL_CROP, mode, flip, looks)
+        for mode in _CROPPING_MODES:
+            self.large[mode] = _crops(size, (least_area, 1.0), mode, flip, pixel_changes)
+            self.small[mode] = _crops(
+                small_size or size, _SMALL_CROP_AREA, mode, flip, pixel_changes
+            )
         self.n_small = n_small
 
     @torch.no_grad()
-    def forward(self, images):
-        """Views of images with values from 0 to 1, or of bytes: two, and the smaller ones."""
+    def forward(self, images: torch.Tensor) -> list[torch.Tensor]:
+        """Return two large views and the small ones.
+
+        Parameters
+        ----------
+        images : Tensor of shape (batch, channels, height, width)
+            Values from 0 to 1, or bytes.
+
+        Returns
+        -------
+        list of Tensor
+        """
         images = as_floats(images)
-        mode = _MODES[images.device.type != "cpu"]
+        mode = _CROPPING_MODES[images.device.type != "cpu"]
         large, small = self.large[mode], self.small[mode]
         return [large(images) for _ in range(2)] + [small(images) for _ in range(self.n_small)]
 
 
-def as_floats(images):
-    """Images with values from 0 to 1; bytes are divided by 255."""
+def as_floats(images: torch.Tensor) -> torch.Tensor:
+    """Return images with values from 0 to 1; bytes are divided by 255."""
     return images.float() / 255.0 if images.dtype == torch.uint8 else images
 
 
-def _crops(size, scale, mode, flip, looks):
-    shape = (size, size) if isinstance(size, int) else tuple(size)
-    crop = augmentation.RandomResizedCrop(shape, scale=scale, cropping_mode=mode)
+def _crops(
+    size: int | tuple[int, int],
+    area: tuple[float, float],
+    mode: str,
+    flip: bool,
+    pixel_changes: list[Any],
+) -> nn.Module:
+    """Return random crops of a size, mirrored and with changed pixels."""
+    height, width = (size, size) if isinstance(size, int) else size
+    crop = augmentation.RandomResizedCrop((height, width), scale=area, cropping_mode=mode)
     mirror = [augmentation.RandomHorizontalFlip()] if flip else []
-    return augmentation.AugmentationSequential(crop, *mirror, *looks)
+    return augmentation.AugmentationSequential(crop, *mirror, *pixel_changes)
 
 
-def _looks(n_channels, strength, blur, size):
-    """What changes the values of pixels."""
-    changes = []
+def _pixel_changes(
+    n_channels: int, strength: float, blur: bool, size: int | tuple[int, int]
+) -> list[Any]:
+    """Return random changes of color or brightness, and of sharpness."""
+    changes: list[Any] = []
     if strength > 0 and n_channels == 3:
         changes = [
             augmentation.ColorJiggle(
@@ -98,8 +122,7 @@ def _looks(n_channels, strength, blur, size):
             augmentation.RandomContrast((least, most), p=0.8),
         ]
     if blur:
-        width = (
-            size if isinstance(size, int) else min(size)
-        ) // 20 * 2 + 1  # about a tenth of the image, and odd
+        shorter_side = size if isinstance(size, int) else min(size)
+        width = shorter_side // 20 * 2 + 1  # about a tenth of the image, and odd
         changes.append(augmentation.RandomGaussianBlur((width, width), (0.1, 2.0), p=0.5))
     return changes

@@ -1,188 +1,222 @@
-"""How many threads we may use, while BLAS itself is held at one, and torch with it.
+"""Number of threads, and a limit of one thread for BLAS and torch while vmfmix runs its own.
 
-Threads of BLAS would fight with ours, and a process that is forked while OpenBLAS multiplies in
-several threads hangs: so a fit holds it while components merge, too, and divides products itself.
+Threads of BLAS would compete with those of vmfmix, and a process that is forked while OpenBLAS
+multiplies in several threads hangs.  A fit therefore limits BLAS to one thread throughout, also
+while components merge, and divides large products among its own threads.
 """
+
+from __future__ import annotations
 
 import itertools
 import os
 import sys
 import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ParamSpec, TypeAlias, TypeVar
 from weakref import WeakSet
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-_WORTH_A_THREAD = 2**24  # multiplications, which take several times as long as its start
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+# A controller of threadpoolctl for one library, or the torch module: both have
+# get_num_threads() and set_num_threads(n).
+_Library: TypeAlias = Any
+
+_MIN_PRODUCTS_PER_THREAD = 2**24  # takes several times as long as starting a thread
 
 
-class _Holder:
-    """One who holds it; should an interrupt keep it from its release, it is gone with its frame."""
+class _Token:
+    """Token for one active limit.
+
+    The limit refers to it weakly: should an interrupt prevent the release, the token disappears
+    with the frame that created it.
+    """
 
 
-class _OwnNumbers(threading.local):
-    """What a thread has set to one for itself.
+class _LimitsOfThread(threading.local):
+    """Limits that one thread has set for itself.
 
     Parameters
     ----------
-    holders : WeakSet
-        Those of this thread.
-    before : dict
-        From a library to the number of threads that it had.
+    tokens : WeakSet of _Token
+        Active limits that this thread acquired.
+    original : dict
+        Number of threads of each library before it was limited.
     """
 
-    def __init__(self):
-        self.holders: WeakSet = WeakSet()
-        self.before: dict = {}
+    def __init__(self) -> None:
+        self.tokens: WeakSet[_Token] = WeakSet()
+        self.original: dict[_Library, int] = {}
 
 
-class _Hold:
-    """BLAS, and torch, at one thread for as long as anyone holds it, in however many threads.
+class _ThreadLimit:
+    """Limit of one thread for BLAS and torch, active while any thread of the process has a token.
 
-    Some libraries have one number of threads, which the first holder sets and the last restores;
-    others, as torch, have one for each thread that calls them, which each holder sets for itself.
-    What an interrupt has left undone is done by the next holder.
+    Most libraries have one number of threads for the whole process: the first token sets it to one
+    and the release of the last restores it.  Others, such as torch, have a number for each thread
+    that calls them: each thread sets and restores its own.  If an interrupt prevents a restoration,
+    the next `acquire` makes up for it.
     """
 
-    def __init__(self):
-        self._lock = threading.RLock()  # a holder may be collected while another takes it
-        self._holders: WeakSet = WeakSet()
-        self._before: dict = {}  # of libraries with one number
-        self._own = _OwnNumbers()
-        self._libraries: Any = None
+    def __init__(self) -> None:
+        # Reentrant, as garbage collection may release a token while this thread acquires another.
+        self._lock = threading.RLock()
+        self._tokens: WeakSet[_Token] = WeakSet()
+        self._original: dict[_Library, int] = {}  # of libraries with one number for the process
+        self._of_thread = _LimitsOfThread()
+        self._libraries: list[_Library] | None = None
         self._n_threads = 1
 
-    def forget(self):
-        """Nobody holds it, as in a child that was forked while another thread did."""
-        for library in self._libraries or ():  # threadpoolctl has a lock, too, since 3.8
+    def acquire(self, token: _Token) -> int:
+        """Set all libraries to one thread and return how many threads BLAS had."""
+        with self._lock:
+            self._restore_this_thread()
+            self._tokens.add(token)
+            if len(self._tokens) == 1:
+                self._limit_process()
+            self._of_thread.tokens.add(token)
+            self.limit_this_thread()
+            return self._n_threads
+
+    def release(self, token: _Token) -> None:
+        """Give up a token and restore what no other token limits."""
+        with self._lock:
+            self._tokens.discard(token)
+            if not self._tokens:
+                _restore(self._original)
+            self._restore_this_thread()
+
+    def limit_this_thread(self) -> None:
+        """Limit libraries that have a number of threads for each calling thread."""
+        original = self._of_thread.original
+        for library in [*_imported_torch(), *filter(_has_limit_per_thread, self._libraries or ())]:
+            if library not in original and (number := library.get_num_threads()) > 1:
+                original[library] = number
+                _set_num_threads(library, 1)
+
+    def reset_after_fork(self) -> None:
+        """Forget tokens and locks of other threads, which do not exist in a forked child."""
+        for library in self._libraries or ():
+            # threadpoolctl 3.8 and newer have a lock of their own, in a private attribute.
             state: Any = getattr(library, "_SHARED_STATE", None)
             if hasattr(state, "lock"):
                 state.lock = threading.Lock()
-        self._lock, self._holders = threading.RLock(), WeakSet()
+        self._lock, self._tokens = threading.RLock(), WeakSet()
 
-    def take(self, holder):
-        with self._lock:
-            self._restore_own()
-            self._holders.add(holder)
-            if len(self._holders) == 1:
-                self._take_for_all()
-            self._own.holders.add(holder)
-            self.join()
-            return self._n_threads
-
-    def _take_for_all(self):
-        _restore(self._before)
+    def _limit_process(self) -> None:
+        """Limit libraries that have one number of threads for the whole process."""
+        _restore(self._original)
         if self._libraries is None:
             self._libraries = ThreadpoolController().select(user_api="blas").lib_controllers
         numbers = {library: library.get_num_threads() or 1 for library in self._libraries}
         self._n_threads = max(numbers.values(), default=1)
         for library, number in numbers.items():
-            if number > 1 and not _is_of_each_thread(library):
-                self._before[library] = number  # first, so that an interrupt does not lose it
-                _set_threads(library, 1)
+            if number > 1 and not _has_limit_per_thread(library):
+                self._original[library] = number  # first, so that an interrupt does not lose it
+                _set_num_threads(library, 1)
 
-    def join(self):
-        """Set to one what has a number for the thread that calls."""
-        own = self._own.before
-        for library in [*_torch(), *filter(_is_of_each_thread, self._libraries or ())]:
-            if library not in own and (number := library.get_num_threads()) > 1:
-                own[library] = number
-                _set_threads(library, 1)
-
-    def release(self, holder):
-        with self._lock:
-            self._holders.discard(holder)
-            if not self._holders:
-                _restore(self._before)
-            self._restore_own()
-
-    def _restore_own(self):
-        """Give this thread back what nobody holds in it any more."""
-        self._own.holders &= self._holders
-        if not self._own.holders:
-            _restore(self._own.before)
+    def _restore_this_thread(self) -> None:
+        """Restore the limits of this thread after the release of its last token."""
+        self._of_thread.tokens &= self._tokens
+        if not self._of_thread.tokens:
+            _restore(self._of_thread.original)
 
 
-def _set_threads(library, number):
-    """Set a number of threads, whichever thread did so before.
+def _set_num_threads(library: _Library, number: int) -> None:
+    """Set the number of threads of a library, whichever thread set it before.
 
-    Since threadpoolctl 3.8, only the first thread to set that of OpenBLAS may do so, until it gives
-    that up, and others are ignored without a word; but the last holder is often another thread
-    than the first.
+    In threadpoolctl 3.8 and newer the first thread that sets the number of OpenBLAS becomes its
+    controlling thread, and calls from other threads are silently ignored until that is cleared.
+    Here the thread that restores a number is often not the one that limited it.
     """
-    let_go = getattr(library, "clear_controlling_thread", lambda force: None)
-    let_go(force=True)
+    clear = getattr(library, "clear_controlling_thread", None)
+    if clear is not None:
+        clear(force=True)
     library.set_num_threads(number)
-    if number > 1:
-        let_go(force=True)
+    if clear is not None and number > 1:
+        clear(force=True)
 
 
-def _is_of_each_thread(library):
-    """Whether threadpoolctl sets a number for the thread that calls alone."""
-    if library.internal_api == "mkl":  # since threadpoolctl 3.7
-        return "MKL_Set_Num_Threads_Local" in library.check_symbols
+def _has_limit_per_thread(library: _Library) -> bool:
+    """Return whether setting the number of threads affects the calling thread only."""
+    if library.internal_api == "mkl":  # in threadpoolctl 3.7 and newer
+        return "MKL_Set_Num_Threads_Local" in getattr(library, "check_symbols", ())
     if library.internal_api == "openblas" and library.threading_layer == "openmp":
-        return hasattr(library, "clear_controlling_thread")  # since threadpoolctl 3.8
+        return hasattr(library, "clear_controlling_thread")  # in threadpoolctl 3.8 and newer
     return False
 
 
-def _restore(before):
-    for library, number in list(before.items()):
-        _set_threads(library, number)
-        del before[library]
+def _restore(original: dict[_Library, int]) -> None:
+    """Set libraries back to their original numbers of threads and empty the dictionary."""
+    for library, number in list(original.items()):
+        _set_num_threads(library, number)
+        del original[library]
 
 
-def _torch():
-    """The torch module if it has been imported as a whole."""
+def _imported_torch() -> list[_Library]:
+    """Return the torch module in a list, or an empty list if it is not fully imported."""
     torch = sys.modules.get("torch")
     return [torch] if hasattr(torch, "set_num_threads") else []
 
 
-_hold = _Hold()
-if hasattr(os, "register_at_fork"):  # whoever held it in another thread is not in the child
-    os.register_at_fork(after_in_child=lambda: _hold.forget())
+_thread_limit = _ThreadLimit()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=lambda: _thread_limit.reset_after_fork())
 
 
 @contextmanager
-def single_threaded_blas():
-    """Hold BLAS at one thread and give the number it had, which is how many threads we may start.
+def single_threaded_blas() -> Iterator[int]:
+    """Limit BLAS to one thread and return the number it had, which vmfmix may use itself.
 
-    So OMP_NUM_THREADS, OPENBLAS_NUM_THREADS, joblib and threadpoolctl decide it, as they do for
-    scikit-learn. Fits that run at the same time in several threads share the hold.
+    OMP_NUM_THREADS, OPENBLAS_NUM_THREADS, joblib and threadpoolctl thus determine the number of
+    threads, as they do for scikit-learn.  Fits that run at the same time in several threads share
+    the limit.
+
+    Examples
+    --------
+    >>> from vmfmix.model.threads import single_threaded_blas
+    >>> with single_threaded_blas() as n_threads:
+    ...     n_threads >= 1
+    True
     """
-    holder = _Holder()
+    token = _Token()
     try:
-        yield _hold.take(holder)
+        yield _thread_limit.acquire(token)
     finally:
-        _hold.release(holder)
+        _thread_limit.release(token)
 
 
-def limit_blas_in_this_thread():
-    """Hold BLAS at one thread in a thread that works for one who holds it."""
-    _hold.join()
+def limit_blas_in_this_thread() -> None:
+    """Limit BLAS to one thread in a worker of a thread that has the limit."""
+    _thread_limit.limit_this_thread()
 
 
 class WorkerThreads(ThreadPoolExecutor):
-    """Threads that work for us; where none can be started, as when Python ends, we work alone."""
+    """Thread pool that does the work in the calling thread if no thread can be started.
 
-    def submit(self, work, /, *args, **kwargs):
-        """Start some work."""
+    Python refuses to start threads while it shuts down, after the last line of the program.
+    """
+
+    def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
+        """Start a function in a thread, or call it right away if no thread can be started."""
         try:
-            return super().submit(work, *args, **kwargs)
+            return super().submit(fn, *args, **kwargs)
         except RuntimeError:
-            done: Future = Future()
+            future: Future[_T] = Future()
             try:
-                done.set_result(work(*args, **kwargs))
+                future.set_result(fn(*args, **kwargs))
             except BaseException as error:
-                done.set_exception(error)
-            return done
+                future.set_exception(error)
+            return future
 
 
-def threaded_matmul(left, right):
-    """The product of two arrays, in as many threads as BLAS has.
+def threaded_matmul(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Return the product of two arrays, computed in as many threads as BLAS has.
 
     Parameters
     ----------
@@ -195,7 +229,8 @@ def threaded_matmul(left, right):
     """
     out = np.empty((left.shape[0], right.shape[1]), np.result_type(left, right))
     with single_threaded_blas() as n_threads:
-        n_parts = min(n_threads, left.size * right.shape[1] // _WORTH_A_THREAD, max(out.shape))
+        n_products = left.size * right.shape[1]
+        n_parts = min(n_threads, n_products // _MIN_PRODUCTS_PER_THREAD, max(out.shape))
         if n_parts < 2:
             return np.matmul(left, right, out=out)
         edges = np.linspace(0, max(out.shape), n_parts + 1).astype(int)
@@ -209,6 +244,7 @@ def threaded_matmul(left, right):
     return out
 
 
-def _multiply(left, right, out):
+def _multiply(left: np.ndarray, right: np.ndarray, out: np.ndarray) -> None:
+    """Multiply two arrays into a third in a worker thread."""
     limit_blas_in_this_thread()
     np.matmul(left, right, out=out)

@@ -1,0 +1,36 @@
+"""A new output of `vmfmix fit`: the mean directions as a NumPy file.
+
+python examples/extending/command_output.py
+"""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from vmfmix import VMFMixture
+from vmfmix.cli.outputs import FIT_OUTPUTS, Output, Results, write_outputs
+from vmfmix.datasets import make_vmf_mixture
+
+
+# start of the output
+def _write_means(path, results):
+    np.save(path, results.model.means_)
+
+
+MEANS = Output("means.npy", "mean direction of each cluster, unit rows", _write_means)
+# end of the output
+
+
+def main():
+    """Write the outputs of a fit, and the new one with them."""
+    X, _ = make_vmf_mixture(500, 16, 3, random_state=0)
+    model = VMFMixture(3, random_state=0).fit(X)
+    results = Results(model.labels_, model.probabilities_, model)
+    with tempfile.TemporaryDirectory() as folder:
+        written = write_outputs(Path(folder) / "out", (*FIT_OUTPUTS, MEANS), results)
+    print(f"Wrote {', '.join(written)}")
+
+
+if __name__ == "__main__":
+    main()
