@@ -11,6 +11,9 @@ has the natural parameter η_k = κ_k μ_k, and ``scores[i, k] = x_i·η_k``, so
     log joint_ik = scale_i scores_ik - shift_i (center·η_k) + offset_k.
 """
 
+# mypy: allow-untyped-defs, allow-incomplete-defs
+# Jitted functions have no annotations: numba infers their types.
+
 import math
 from typing import NamedTuple
 
