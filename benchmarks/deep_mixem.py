@@ -30,8 +30,8 @@ RUNS = {
     "no pull and push": {"pull_weight": 0.0, "push_weight": 0.0},
 }
 CONFIGS = {
-    # The authors' learning rate is for 200 epochs of 13 000 images; there are fewer steps here.
-    # Views and weights were chosen by training on these images and scoring on 5 000 images that
+    # The authors' learning rate is for 200 epochs of 13,000 images; there are fewer steps here.
+    # Views and weights were chosen by training on these images and scoring on 5,000 images that
     # are in neither part.
     "fashion_mnist": {
         "batch_size": 256,

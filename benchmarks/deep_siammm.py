@@ -35,7 +35,7 @@ RUNS = {
     "NCE-2": {"objective": "nce2"},
 }
 CONFIGS = {
-    # Chosen by training on the same images and scoring on 5 000 images that are in neither part.
+    # Chosen by training on the same images and scoring on 5,000 images that are in neither part.
     "fashion_mnist": {"least_area": 0.5},
     "cifar10": {"batch_size": 512},
 }

@@ -34,7 +34,7 @@ def text_sets(names=None):
 
 
 def all_sets(names=None):
-    """Iterate over sets of any kind as `text_sets` does; image sets have at most 10 000 images."""
+    """Iterate over sets of any kind as `text_sets` does; image sets have at most 10,000 images."""
     sources = {
         "digits": partial(load_digits, return_X_y=True),
         "snips7": partial(load_snips, return_X_y=True),

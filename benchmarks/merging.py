@@ -2,7 +2,7 @@
 
 ``VMFMIX_DATA=folder python -m benchmarks.merging [--repeats N] [--output FILE]``
 
-Fits are timed in turn on clinc150 (15 000 × 384), or on the bundled sentences if VMFMIX_DATA is not
+Fits are timed in turn on clinc150 (15,000 × 384), or on the bundled sentences if VMFMIX_DATA is not
 set. Random components are merged down to one in rounds with each merge cost, without the passes
 over rows that come in between in a fit.
 """

@@ -5,7 +5,7 @@
 
 ``VMFMixture()`` estimates the number of clusters on labeled sets, on planted mixtures, and on
 samples without clusters, starting from its automatic initial number and from 2, 4 and 8 times the
-true number K*. Alternative methods are run on the same labeled sets, on at most 3 000 rows of each
+true number K*. Alternative methods are run on the same labeled sets, on at most 3,000 rows of each
 and with one seed. Labels are used only for scoring, for these initial numbers, and for the grids of
 the alternatives. The results file is updated after each part, and keeps the results of parts that
 were not run.

@@ -101,7 +101,7 @@ class VMFMixture(
 
     Rows are divided by their lengths. A dense `X` is not copied; beyond `X`, a fit needs memory for
     a few numbers per row, a few arrays of shape (n_components, n_features), and a sample of at most
-    12 000 rows, or of 20 rows for each component that merging starts from.
+    12,000 rows, or of 20 rows for each component that merging starts from.
 
     Parameters
     ----------
@@ -503,7 +503,7 @@ class VMFMixture(
     ) -> VMFMixture:
         """Update the mixture with one batch of a stream: stepwise EM [1]_.
 
-        The first rows are kept, as many as merging uses (12 000, or 20 for each component that it
+        The first rows are kept, as many as merging uses (12,000, or 20 for each component that it
         starts from), and the mixture is fitted to all of them again each time their number has
         doubled. After that, clusters keep their positions in `means_`, and a batch moves the
         running sums over rows towards its own by the share (weight of the batch / weight of all

@@ -2,7 +2,7 @@
 Cluster sentence embeddings
 ===========================
 
-The package includes 3 500 requests to a voice assistant, as texts and as embeddings from a sentence
+The package includes 3,500 requests to a voice assistant, as texts and as embeddings from a sentence
 encoder. This example clusters the embeddings without specifying the number of clusters, and then
 inspects the clusters.
 """

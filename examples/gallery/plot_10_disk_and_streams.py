@@ -51,8 +51,8 @@ for name, model in (("one file", from_file), ("four files", from_parts)):
 # Streams
 # -------
 #
-# ``partial_fit`` learns from a batch and then discards it. (It stores up to 12 000 of the first
-# rows as long as it needs them to find the clusters.) After each batch, 2 000 held-out rows measure
+# ``partial_fit`` learns from a batch and then discards it. (It stores up to 12,000 of the first
+# rows as long as it needs them to find the clusters.) After each batch, 2,000 held-out rows measure
 # how good the model is.
 
 held_out, known = X[-2000:], y[-2000:]
