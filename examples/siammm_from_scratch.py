@@ -12,7 +12,7 @@ import math
 import torch
 from sklearn.datasets import load_digits
 from sklearn.metrics import adjusted_mutual_info_score
-from torch.nn.functional import normalize
+from torch.nn.functional import interpolate, normalize
 
 from vmfmix.deep.losses import fused_target_loss, siamese_loss
 from vmfmix.deep.networks import MomentumTarget, predictor, projector, small_convnet
@@ -26,8 +26,10 @@ SHARE = 0.7  # λ, how far targets are drawn to the centroids of their clusters
 
 def main(epochs, n_images):
     torch.manual_seed(0)
+    torch.set_num_threads(1)  # faster than several threads, since all tensors are small
     pixels, labels = load_digits(return_X_y=True)  # labels serve only for the printed score
     images = torch.from_numpy(pixels[:n_images]).float().reshape(-1, 1, 8, 8) / 16
+    images = interpolate(images, size=16, mode="bilinear")  # finer crops and convolutions
     n_images = len(images)
     n_steps = epochs * (n_images // BATCH_SIZE)
     warm_up, settled = int(0.3 * epochs), int(0.9 * epochs)
@@ -35,7 +37,7 @@ def main(epochs, n_images):
 
     # 1. Two random views of each image, and the networks. The online network learns by gradients;
     # the target network follows it as a moving average.
-    views = Views(8, n_channels=1, least_area=0.5, flip=False)
+    views = Views(16, n_channels=1, least_area=0.6, flip=False, color=0.3)
     online = torch.nn.Sequential(small_convnet(n_channels=1, width=16), projector(64, 128, DIM))
     target = MomentumTarget(online)
     predict = predictor(DIM, 64)
@@ -44,7 +46,7 @@ def main(epochs, n_images):
     bank = torch.zeros(n_images, DIM)
 
     parameters = [*online.parameters(), *predict.parameters()]
-    optimizer = torch.optim.SGD(parameters, lr=0.06, momentum=0.9, weight_decay=5e-4)
+    optimizer = torch.optim.SGD(parameters, lr=0.1, momentum=0.9, weight_decay=5e-4)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, n_steps)
     for epoch in range(epochs):
         # 3. After a warm-up, fit the mixture to the bank a few times. Each fit estimates the number
