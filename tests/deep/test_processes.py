@@ -81,4 +81,5 @@ def test_two_processes_equal_one_with_double_batches(method, tmp_path):
         results[n_processes] = np.load(path).values()
     for one, two in zip(*results.values(), strict=True):
         assert one.shape == two.shape
-        np.testing.assert_allclose(two, one, atol=1e-5)
+        # Sums of float32 numbers in another order; some results are far larger than 1.
+        np.testing.assert_allclose(two, one, rtol=1e-5, atol=1e-5)

@@ -63,7 +63,10 @@ def kmeans_from_components(
 
 
 def mixture_from_coefficients(
-    rows: np.ndarray, coefficients: np.ndarray, n_clusters: int | Literal["auto"] | None = None
+    rows: np.ndarray,
+    coefficients: np.ndarray,
+    n_clusters: int | Literal["auto"] | None = None,
+    random_state: int | None = None,
 ) -> VMFMixture:
     """Fit a VMFMixture that starts from coefficients as responsibilities.
 
@@ -75,6 +78,8 @@ def mixture_from_coefficients(
     n_clusters : int, "auto" or None, default=None
         None: one cluster for each component. A smaller number: components are merged down to it.
         "auto": components are merged, and the number of clusters is estimated.
+    random_state : int, default=None
+        Seed of the random choices of the fit.
 
     Returns
     -------
@@ -92,5 +97,9 @@ def mixture_from_coefficients(
     means = normalize(coefficients.T.astype(float) @ normalize(rows))
     means = means[np.linalg.norm(means, axis=1) > 0]
     if n_clusters is None or n_clusters == len(means):
-        return VMFMixture(len(means), means_init=means, merge=None).fit(rows)
-    return VMFMixture(n_clusters, n_components_init=len(means), means_init=means).fit(rows)
+        model = VMFMixture(len(means), means_init=means, merge=None, random_state=random_state)
+    else:
+        model = VMFMixture(
+            n_clusters, n_components_init=len(means), means_init=means, random_state=random_state
+        )
+    return model.fit(rows)

@@ -168,7 +168,7 @@ def clusterings(
                 )
                 if length == "unit" and n_classes <= train.coefficients.shape[1]:
                     models["VMFMixture from coefficients"] = mixture_from_coefficients(
-                        rows[0], train.coefficients, n_classes
+                        rows[0], train.coefficients, n_classes, random_state=seed
                     )
             for method, fitted in models.items():
                 labelings[f"{method}, on {length} {name}"] = tuple(map(fitted.predict, rows))

@@ -167,7 +167,9 @@ class MixEM(Method):
         if embedded.coefficients is None:
             return super().clusters(embedded)
         n_clusters: Any = self.config.n_clusters
-        return mixture_from_coefficients(embedded.embeddings, embedded.coefficients, n_clusters)
+        return mixture_from_coefficients(
+            embedded.embeddings, embedded.coefficients, n_clusters, random_state=self.config.seed
+        )
 
     # --- learning --------------------------------------------------------------------------------
 

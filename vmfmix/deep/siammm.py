@@ -182,7 +182,9 @@ class SiamMM(Method):
         embeddings = embedded.embeddings
         if self.mixture.n_components > 0:
             means = self.mixture.means.cpu().double().numpy()
-            model = VMFMixture(len(means), means_init=means, merge=None).fit(embeddings)
+            model = VMFMixture(
+                len(means), means_init=means, merge=None, random_state=self.config.seed
+            ).fit(embeddings)
             n_empty = len(means) - model.n_components_
             if n_empty > 0:
                 warnings.warn(
