@@ -1,4 +1,4 @@
-"""Cluster 3500 real sentences with the `vmfmix` command, write a report and compare with KMeans.
+"""Cluster 3,500 sentences with the `vmfmix` command, write a report, and compare with KMeans.
 
 `make demo` runs this script.
 """

@@ -2,7 +2,7 @@
 
     python examples/digits_as_images.py digits
 
-creates digits/train for training and digits/test for scoring.
+creates the folders digits/train, for training, and digits/test, for scoring.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""SiamMM from top to bottom: learn embeddings and clusters of images together, without labels.
+"""SiamMM from scratch: learn embeddings and clusters of images together, without labels.
 
     python examples/siammm_from_scratch.py
 

@@ -50,7 +50,7 @@ print(f"{found.sum()} background rows; {np.sum(noise & found)} of {noise.sum()} 
 
 # %%
 # Without a background component, every row must belong to some cluster. With six clusters, the fit
-# puts the noise and one of the true clusters together; the low concentration reveals this.
+# combines the noise and one of the true clusters; the low concentration reveals this.
 
 without = VMFMixture(6, random_state=0).fit(noisy)
 print("rows:          ", *np.bincount(without.labels_))
@@ -82,14 +82,14 @@ bins = np.linspace(min(known.min(), unknown.min()), max(known.max(), unknown.max
 for values, color, name in ((known, BLUE, "known intents"), (unknown, ORANGE, "weather")):
     ax.hist(values, bins, color=color, alpha=0.6, density=True, label=f"held-out rows, {name}")
 limit = np.quantile(known, 0.05)
-ax.axvline(limit, color="black", ls="dashed", lw=1.0, label="5 % of the known intents are below")
+ax.axvline(limit, color="black", ls="dashed", lw=1.0, label="5% of the known intents are below")
 ax.set_xlabel("log density in nats")
 ax.set_ylabel("share of rows per nat")
 ax.spines[["top", "right"]].set_visible(False)
 ax.legend(frameon=False)
 
 # %%
-# With a threshold that rejects 5 % of the known rows, this share of the weather requests is
+# With a threshold that rejects 5% of the known rows, this share of the weather requests is
 # detected:
 
 print(f"{np.mean(unknown < limit):.0%}")

@@ -2,7 +2,7 @@
 Find label errors
 =================
 
-Human labels contain errors. This example changes 5 % of the labels of scikit-learn's digits and
+Human labels contain errors. This example changes 5% of the labels of scikit-learn's digits and
 finds them with :func:`~vmfmix.inspection.label_issues`.
 """
 
@@ -65,8 +65,8 @@ print(f"the suggestion is correct for {np.sum(suggested[wrong] == digits.target[
 label_issue_gallery(digits.images / 16.0, issues, n_images=18, n_columns=6)
 
 # %%
-# The same for the original labels, without the errors that we added. Whether these labels are wrong
-# is for a person to decide.
+# This gallery shows possible errors among the original labels. Only a person can decide whether
+# these labels are wrong.
 
 label_issue_gallery(
     digits.images / 16.0,

@@ -23,7 +23,7 @@ model = VMFMixture(3, concentration="free", random_state=0).fit(X)
 # --------------------
 #
 # The density depends only on the angle to the mean direction, so its contours are circles. The
-# contours drawn here contain 50 % and 95 % of the probability of each component.
+# contours drawn here contain 50% and 95% of the probability of each component.
 
 ax = plot_sphere(model, X, shares=(0.5, 0.95))
 ax.view_init(elev=20.0, azim=-65.0)

@@ -63,7 +63,7 @@ for ax, dim in zip(axes, (3, 32, 384)):
 # Concentration needed to separate a cluster
 # ------------------------------------------
 #
-# The next plot shows the share of the rows of a cluster that are closer to its mean than 99.9 % of
+# The next plot shows the share of the rows of a cluster that are closer to its mean than 99.9% of
 # uniform directions.
 
 kappas = np.geomspace(0.1, 1000.0, 60)

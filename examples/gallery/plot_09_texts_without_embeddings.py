@@ -2,8 +2,9 @@
 Cluster texts with TF-IDF
 =========================
 
-TF-IDF rows are directions too, with one weight per word, most of which are zero. This needs no
-encoder, the rows stay sparse throughout, and the mean directions show the words of each cluster.
+TF-IDF rows are directions too. They have one weight per word, and most weights are zero. Clustering
+them needs no encoder, the rows stay sparse throughout, and the mean directions show the words of
+each cluster.
 """
 
 import numpy as np
@@ -45,7 +46,7 @@ plot_labels(model, X, snips.target_names[snips.target])
 # Comparison with embeddings
 # --------------------------
 #
-# On these data, TF-IDF works as well as the embeddings of a sentence encoder, because requests of
+# For these texts, TF-IDF works as well as the embeddings of a sentence encoder, because requests of
 # one intent use the same few words ("weather", "playlist", "book a table"). An encoder helps when
 # several intents share words, or when sentences express the same thing in different words. Trying
 # TF-IDF first takes only a second.

@@ -52,8 +52,8 @@ for name, model in (("one file", from_file), ("four files", from_parts)):
 # -------
 #
 # ``partial_fit`` learns from a batch and then discards it. (It stores up to 12,000 of the first
-# rows as long as it needs them to find the clusters.) After each batch, 2,000 held-out rows measure
-# how good the model is.
+# rows as long as it needs them to find the clusters.) After each batch, the model is scored on
+# 2,000 held-out rows.
 
 held_out, known = X[-2000:], y[-2000:]
 stream = VMFMixture(60, random_state=0)
@@ -71,5 +71,6 @@ name_axes(ax, "rows seen", "adjusted Rand index of held-out rows")
 ax.legend(frameon=False, loc="lower right")
 
 # %%
-# The rows of a stream should arrive in random order. If the stream is sorted, topics that arrive
-# after the first rows have been discarded can only be learned by moving existing clusters.
+# The rows of a stream should arrive in random order. If the stream is sorted, some topics arrive
+# only after the first rows have been discarded, and can then only be learned by moving existing
+# clusters.

@@ -79,6 +79,6 @@ ax.plot(numbers, likelihood, color=ORANGE, marker="o")
 name_axes(ax, "number of clusters", "log-likelihood in nats per held-out row")
 
 # %%
-# Use the held-out likelihood to choose a density, for example for outlier detection or sampling. To
-# choose the number of clusters, use the score in
+# Use the held-out likelihood to choose a density model, for example for outlier detection or
+# sampling. To choose the number of clusters, use the score in
 # :ref:`sphx_glr_gallery_plot_02_number_of_clusters.py`.
