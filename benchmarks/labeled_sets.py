@@ -1,4 +1,4 @@
-"""Labeled data sets for the benchmarks: bundled sentences and digits, and sets from a folder.
+"""Labeled datasets for the benchmarks: bundled sentences and digits, and sets from a folder.
 
 The environment variable VMFMIX_DATA names a folder of .npz files with the fields ``y``, class
 numbers of shape (n,), and ``kind``:

@@ -51,7 +51,7 @@ def main():
         print(f"{path.name}: {options.rows} rows, {path.stat().st_size / 2**20:.0f} MiB\n")
 
         # A memory-mapped array is read block by block during the fit. `fit` also accepts zarr and
-        # h5py arrays, data sets, and functions that return a fresh iterator over blocks.
+        # h5py arrays, datasets, and functions that return a fresh iterator over blocks.
         X = np.memmap(path, np.float16, "r").reshape(-1, FEATURES)
         start = time.perf_counter()
         model = VMFMixture(CLUSTERS, random_state=0, verbose=1).fit(X)

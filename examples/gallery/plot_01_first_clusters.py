@@ -35,7 +35,7 @@ for cluster, rows in enumerate(exemplars(model, X, 3)):
 
 # %%
 # Some clusters deserve a closer look. Cluster 1 is about music *and* playlists, which are two
-# intents in this data set. Cluster 0 is about movie schedules, and cluster 5 about creative works
+# intents in this dataset. Cluster 0 is about movie schedules, and cluster 5 about creative works
 # of any kind, including movies. :func:`~vmfmix.inspection.describe` shows this in numbers.
 
 describe(model, X).round(2)

@@ -111,4 +111,4 @@ print("VMFMixture without merging:", *(f"{adjusted_rand_score(y, found):.3f}" fo
 # k-means nor EM moves them out again; merging does.
 #
 # On real embeddings the differences are smaller. The page :doc:`/performance` compares the methods
-# on real data sets; on some of them k-means with ten starts is as good or slightly better.
+# on real datasets; on some of them k-means with ten starts is as good or slightly better.

@@ -38,7 +38,7 @@ for row, cosine in zip(outlying["row"][:8], outlying["cosine"]):
 # Noise
 # -----
 #
-# The next data set has about 300 rows of noise and 2,000 rows in six clusters. ``background=True``
+# The next dataset has about 300 rows of noise and 2,000 rows in six clusters. ``background=True``
 # adds a uniform component for noise, whose label is −1.
 
 noisy, truth = make_vmf_mixture(

@@ -2,7 +2,7 @@
 Cluster images
 ==============
 
-The digits data set has images of 8 × 8 gray values, that is, rows of 64 nonnegative numbers. The
+The digits dataset has images of 8 × 8 gray values, that is, rows of 64 nonnegative numbers. The
 length of a row shows how much ink an image has, and its direction how the ink is distributed, so
 the images can be clustered by direction without an encoder.
 """

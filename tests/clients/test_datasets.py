@@ -1,4 +1,4 @@
-"""Tests of Hugging Face data sets as input, in each of their formats."""
+"""Tests of Hugging Face datasets as input, in each of their formats."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The example that shows SiamMM from top to bottom."""
+"""The example that shows SiamMM from scratch."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Tests of the benchmarks: data sets, arithmetic of the tables, and figures."""
+"""Tests of the benchmarks: datasets, arithmetic of the tables, and figures."""
 
 import io
 import json

@@ -1,9 +1,9 @@
-"""Sources of blocks of rows: rows on disk, in a data set, or generated while they are read.
+"""Sources of blocks of rows: rows on disk, in a dataset, or generated while they are read.
 
 A source is read from beginning to end, once for each pass of a fit. It is one of
 
 * an object with a shape that supports slicing, such as an array of zarr or h5py;
-* a data set of the library `datasets` with one column of vectors;
+* a dataset of the library `datasets` with one column of vectors;
 * a callable that returns a fresh iterator over blocks, or an object that can be iterated several
   times, such as torch's DataLoader without shuffling. The rows must come in the same order each
   time.
@@ -34,7 +34,7 @@ class BlockSource(RowSource):
     Parameters
     ----------
     X : object
-        An array-like with slices, a data set or an iterable of blocks, as described in this module.
+        An array-like with slices, a dataset or an iterable of blocks, as described in this module.
     n_rows_per_block : int, default=None
         None: as many rows as fit into 64 MiB. Blocks from an iterator are combined until they have
         this size, and never divided.
@@ -235,7 +235,7 @@ def _has_slices(X: Any) -> bool:
 
 
 def _is_data_set(X: Any) -> bool:
-    """Return whether X is a data set of the library `datasets`, without importing it."""
+    """Return whether X is a dataset of the library `datasets`, without importing it."""
     return hasattr(X, "with_format") and hasattr(X, "iter") and hasattr(X, "features")
 
 
@@ -243,11 +243,11 @@ def _column_of_vectors(X: Any) -> Any:
     """Return the name of the one column that has a vector for each row."""
     row = next(iter(X.with_format("numpy").iter(batch_size=1)), None)
     if row is None:
-        raise ValueError("X has no rows: the data set is empty.")
+        raise ValueError("X has no rows: the dataset is empty.")
     found = [name for name, values in row.items() if _is_vector(np.asarray(values[0]))]
     if len(found) != 1:
         raise ValueError(
-            f"X is a data set with the columns {', '.join(row)}, of which {len(found)} contain "
+            f"X is a dataset with the columns {', '.join(row)}, of which {len(found)} contain "
             "vectors; keep only one of them, for example with X.select_columns('embedding')."
         )
     return found[0]
