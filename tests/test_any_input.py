@@ -20,6 +20,8 @@ from vmfmix import VMFMixture, distribution
 from vmfmix.datasets import make_vmf_mixture
 from vmfmix.merging.selection import RULES
 
+pytestmark = pytest.mark.slow
+
 ROWS = ["normal", "clusters", "copies", "constant", "one-hot", "narrow", "opposite", "few zeros"]
 DTYPES = ["f8", "f4", "f2", ">f8", ">f4", "i1", "u1", "i4", "i8", ">i2", "?", "g"]
 LAYOUTS = ["C", "F", "strided", "backwards", "read-only", "memmap", "csr", "csc", "coo", "list"]

@@ -260,6 +260,7 @@ def test_predict_without_a_model(folder, capsys):
     assert "a folder" in fails(capsys, "predict", ".", "rows.npy")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="pipes of POSIX")
 def test_closed_pipe_is_not_an_error(tmp_path):
     rows = np.repeat(np.eye(4, dtype=np.float32), 20000, axis=0)  # more lines than a pipe holds
@@ -278,6 +279,7 @@ def test_closed_pipe_is_not_an_error(tmp_path):
     assert process.returncode == 141
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="a shell of POSIX")
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
 def test_closed_standard_streams(folder, closed):

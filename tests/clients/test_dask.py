@@ -5,6 +5,8 @@ import pytest
 
 from tests.clients import run
 
+pytestmark = pytest.mark.slow
+
 
 def test_dask_labels_equal_array_labels():
     pytest.importorskip("dask.array")

@@ -11,6 +11,7 @@ import pytest
 from tests.clients import SECTIONS, run
 
 
+@pytest.mark.slow
 def test_atlas_files_contain_rows_and_cluster_names():
     pd = pytest.importorskip("pandas")
     pytest.importorskip("pyarrow")

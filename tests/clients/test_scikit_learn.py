@@ -16,6 +16,7 @@ def page():
     return run("scikit-learn")
 
 
+@pytest.mark.slow
 def test_grid_search_equals_cross_validation_by_hand(page):
     from sklearn.base import clone
     from sklearn.model_selection import cross_val_score

@@ -174,6 +174,7 @@ def test_share_zero_fits_no_mixture(digits):
     assert result.model.n_components_ == 10
 
 
+@pytest.mark.training
 @pytest.mark.slow
 def test_resumed_training_reaches_same_results(digits, tmp_path):
     whole = trained(digits, tmp_path / "whole")
@@ -326,6 +327,7 @@ def test_accumulates_batches(digits):
     assert one.method.images_per_step == 256
 
 
+@pytest.mark.training
 @pytest.mark.slow
 def test_half_precision(digits):
     result = trained(digits, trainer={"precision": "bf16-mixed"})
@@ -344,6 +346,7 @@ def test_epochs_are_logged(digits, tmp_path):
     assert float(rows[-1]["n_components"]) == history[-1]["n_components"]
 
 
+@pytest.mark.training
 def test_collapsed_training_stops(digits, monkeypatch):
     monkeypatch.setattr(monitors, "spread", lambda embeddings: 0.05)
     with pytest.warns(UserWarning, match="have collapsed"):

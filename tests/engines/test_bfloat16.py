@@ -43,6 +43,7 @@ def test_error_of_approximate_scores_is_within_margin(n_features, centered):
     assert np.abs(errors).max() > 0.05 * scorer.margins.max()  # the margin is not needlessly large
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.float16])
 @pytest.mark.parametrize("concentration", [10.0, 60.0, 1e5])
 @pytest.mark.parametrize("kind", ["soft", "hard", "centered", "weighted"])

@@ -44,6 +44,7 @@ def rows(n_features=24, n_components=80, concentration=150.0):
     return X * np.random.default_rng(0).uniform(0.1, 10.0, size=(len(X), 1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("is_approximate", [False, True])
 @pytest.mark.parametrize(

@@ -11,6 +11,8 @@ import pytest
 from vmfmix import VMFMixture
 from vmfmix.datasets import make_vmf_mixture
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("torch.distributed")
 ROOT = Path(__file__).parents[2]
 START = """

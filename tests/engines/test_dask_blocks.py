@@ -8,6 +8,8 @@ import pytest
 from vmfmix import VMFMixture
 from vmfmix.datasets import make_vmf_mixture
 
+pytestmark = pytest.mark.slow
+
 da = pytest.importorskip("dask.array")
 
 

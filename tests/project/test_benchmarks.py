@@ -11,6 +11,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from benchmarks import figures, number_of_clusters, planted_sets, quality, tables
 from benchmarks.labeled_sets import all_sets, text_sets
 
+pytestmark = pytest.mark.slow
+
 # --- planted mixtures ----------------------------------------------------------------------------
 
 

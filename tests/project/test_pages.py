@@ -29,6 +29,7 @@ PAGES = {  # and how many blocks of code are followed by what they print
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES)
 def test_the_code_runs_and_prints_what_the_page_says(page, tmp_path, monkeypatch, capsys):
     if PAGES[page]:
@@ -58,6 +59,7 @@ def words_and_numbers(text):
     return [word.strip() for word in parts[::2]], [float(number) for number in parts[1::2]]
 
 
+@pytest.mark.training
 def test_the_commands_of_training_run_as_printed(tmp_path):
     for needed in ("lightning", "kornia", "PIL"):
         pytest.importorskip(needed)

@@ -19,6 +19,8 @@ from vmfmix import VMFMixture
 from vmfmix.cli.main import main
 from vmfmix.datasets import make_vmf_mixture
 
+pytestmark = pytest.mark.damage
+
 N_DAMAGED = 10_000
 
 
@@ -76,7 +78,7 @@ def with_header(content, change):
 
 
 def assert_refused(load_content, content):
-    with pytest.raises(ValueError, match=r"given\.npz is not a vmfmix model, or damaged; pass"):
+    with pytest.raises(ValueError, match=r"given\.npz or not a vmfmix model, or damaged; pass"):
         load_content(content)
 
 
