@@ -76,9 +76,9 @@ def read_yaml(
     ----------
     path : str or path-like
     config_class : type
-        The dataclass whose fields the file may set; it may leave out some of them.
+        Dataclass whose fields the file may set. Not all need to be set.
     method : str, default=None
-        The method that the file must be for, if it names one.
+        Method that the file must be for, if it names one.
 
     Returns
     -------

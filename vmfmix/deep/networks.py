@@ -179,7 +179,7 @@ def head(n_in: int, n_hidden: int, n_out: int) -> nn.Sequential:
 class MixtureOfEmbeddings(nn.Module):
     """One embedding for each component, and coefficients that mix them [1]_.
 
-    z = Σ_k π_k e_k, where the unit embedding e_k comes from a head of its own and π is the softmax
+    z = Σ_k π_k e_k, where each unit embedding e_k comes from a separate head, and π is the softmax
     of a mixing head; hence ‖z‖ ≤ 1.
 
     Parameters

@@ -88,7 +88,7 @@ def apply_elementwise(
     ----------
     function : callable
         ``function(*values, d)`` with one-dimensional arrays and one integer d.
-    dim : array_like of int
+    dim : array-like of int
         Dimensions, validated here.
     **arrays : ndarray of float64
         The other arguments, by the names that an error message shows.

@@ -55,9 +55,9 @@ def prepare_tensor(X: torch.Tensor, device: Any = None) -> torch.Tensor | np.nda
     Parameters
     ----------
     X : torch.Tensor
-        Detached from its gradients.
+        It is detached from its graph of gradients.
     device : str or torch.device, default=None
-        Device on which the engine computes. With None, that of X.
+        Device on which the engine computes. With None, the device of X.
 
     Returns
     -------
