@@ -1,7 +1,7 @@
 """Config of a training: dataclass fields that serve Python, the command line and YAML files alike.
 
-jsonargparse is not used for this: its messages for a bad value take several lines, speak of Python
-types and do not name the file, its options are spelled ``--learning_rate``, and it would add four
+jsonargparse is not used: its messages for an invalid value take several lines, mention Python types
+and do not name the file; its options are spelled ``--learning_rate``; and it would add four
 dependencies (ruamel.yaml among them, for comments in YAML files).
 """
 

@@ -330,7 +330,7 @@ def _create_parser() -> argparse.ArgumentParser:
         )
         command.add_argument("--devices", default="1", help="number of devices, or auto")
         command.add_argument(
-            "--precision", default="32-true", help="precision, as Lightning names it"
+            "--precision", default="32-true", help="precision of Lightning's Trainer"
         )
         command.add_argument(
             "--accumulate", type=int, default=1, help="batches per step of the optimizer"

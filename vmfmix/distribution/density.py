@@ -54,7 +54,7 @@ def log_normalizer(
 
     Notes
     -----
-    C_d(κ) = κ^ν / ((2π)^(d/2) I_ν(κ)) with ν = d/2 − 1.  Φ comes from the uniform expansion of
+    C_d(κ) = κ^ν / ((2π)^(d/2) I_ν(κ)) with ν = d/2 − 1. Φ comes from the uniform expansion of
     I_ν [1]_, in which the large terms ν log ν cancel analytically; for d < 52 and κ ≤ 40, from
     the expansion at an order of at least 25 and the recurrence of I down to ν. Computing it with
     `scipy.special.ive` fails in high dimensions: for d = 1024 that function is 0 at κ < 120.

@@ -175,7 +175,7 @@ def concentration(
         if not allowed.all():
             raise ValueError(
                 f"{name} contains {value[~allowed].flat[0]}; the mean of unit vectors has a length "
-                "between 0 and 1; divide each row by its length before averaging, and clip values "
+                "between 0 and 1. Divide each row by its length before averaging, and clip values "
                 "that rounding puts outside."
             )
     r = given.get("mean_resultant_length", 1.0 - given.get("one_minus_r", np.float64(0.0)))

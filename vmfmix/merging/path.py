@@ -173,8 +173,8 @@ def _assign_rows(engine: Engine, means: Any, label: bool) -> tuple[Partition, ND
 def _labels(engine: Engine, means: Any, successors: NDArray[np.intp]) -> NDArray[np.int32]:
     """Label rows by their nearest mean.
 
-    In an exact tie, `assign` may choose a mean to which `accumulate` assigned no rows. Its successor
-    then gets these rows.
+    In an exact tie, `assign` may choose a mean to which `accumulate` assigned no rows. The rows
+    then belong to its successor.
     """
     new_number = np.unique(successors, return_inverse=True)[1].astype(np.int32)
     return new_number[engine.assign(MixtureParameters.nearest(means)).labels]

@@ -204,7 +204,7 @@ def _map(shown: RowsLike, clusters: np.ndarray) -> dict[str, Any]:
     subject = "Rows" if len(drawn) == len(clusters) else f"{len(drawn):,} rows"
     note = (
         f"{subject} projected onto their first two principal components and colored by cluster. "
-        "Two dimensions show little of many: clusters that overlap here may be far apart. "
+        "A plane cannot show all dimensions: clusters that overlap here may be far apart. "
     )
     if len(found) > len(COLORS):
         note += f"There are {len(COLORS)} colors, so clusters share them. "
