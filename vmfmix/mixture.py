@@ -135,7 +135,7 @@ class VMFMixture(
         "soft": EM. "hard": classification EM, in which each row counts only for its most probable
         component, as in spherical k-means.
     n_components_init : int, default=None
-        Number of components that merging starts from, an upper limit of the number of clusters.
+        Number of components that merging starts from, an upper limit on the number of clusters.
         None: three times `n_components`, but at most 4,000 more than `n_components` and at most
         half of the rows, and at least 50 or a twentieth of the rows, whichever is less; for "auto",
         an eighth of the rows, but at most 600, and at least 20 or half of the rows, whichever is
@@ -390,10 +390,10 @@ class VMFMixture(
         ----------
         X : {array-like, CSR matrix, tensor, block source} of shape (n_samples, n_features)
             Rows, of which only the directions matter. float64, float32, float16, int8 and uint8 are
-            not converted; other types are converted to float64. Computations use float64 for
-            float64 rows, and float32 for all others. `X` may also provide rows in blocks: a dask
-            array, an array of zarr or h5py, or a function that returns a new iterator over blocks.
-            If rows are divided among processes, `X` is a `vmfmix.engines.collective.Shard`.
+            not converted; other types are converted to float64. All but float64 are processed in
+            float32. `X` may also provide rows in blocks: a dask array, an array of zarr or h5py, or
+            a function that returns a new iterator over blocks. If rows are divided among processes,
+            `X` is a `vmfmix.engines.collective.Shard`.
         y : Ignored
             Present for compatibility with scikit-learn's pipelines.
         sample_weight : array-like of shape (n_samples,), default=None

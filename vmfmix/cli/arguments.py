@@ -182,9 +182,9 @@ def _add_number_of_clusters(group: argparse._ArgumentGroup) -> None:
         type=_merge_cost,
         default="likelihood",
         metavar="COST",
-        help="cost of merging two components, of which the cheapest pair is merged first: loss of "
-        "'likelihood' or 'icl', 'jeffreys' divergence or 'cosine' distance; with 'none', nothing "
-        "is merged and --n-components is required (default: likelihood)",
+        help="cost of merging two components, the cheapest pair first: loss of 'likelihood' or "
+        "'icl', 'jeffreys' divergence, or 'cosine' distance; with 'none', nothing is merged, and "
+        "--n-components is required (default: likelihood)",
     )
     group.add_argument(
         "--selection",

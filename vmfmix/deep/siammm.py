@@ -67,7 +67,7 @@ class SiamMMConfig(MethodConfig):
     )
     share: float = config_field(
         0.7,
-        "λ, the weight of the centroids in the targets, from 0 (no clusters: SimSiam, BYOL) to "
+        "λ, the weight of the clusters in the loss, from 0 (no clusters: SimSiam, BYOL) to "
         "below 1.",
     )
     warm_up: float = config_field(0.3, "Share of the epochs before clusters enter the loss.")

@@ -15,7 +15,7 @@ _FEATURES_PER_TRANSPOSITION = 2048  # as many as fit into the caches
 
 
 class SparseRows:
-    """Rows of a CSR matrix, which is never made dense, and copied only to combine its entries.
+    """Rows of a CSR matrix, never made dense, and copied only to sort or combine its entries.
 
     Parameters
     ----------

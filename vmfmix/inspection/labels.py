@@ -88,7 +88,7 @@ def label_issues(model: FittedMixture, X: RowsLike, y: npt.ArrayLike) -> Table:
     belongs to a class is proportional to the size of the class and to exp(−½ squared distance to
     its mean), where size and mean exclude the row itself: Fisher's discriminant [1]_, with
     leave-one-out in closed form. Sparse rows, and rows with more than 4096 features, are not
-    transformed; each class is then a von Mises-Fisher distribution, with one shared concentration.
+    transformed; each class is then a von Mises-Fisher component, with one shared concentration.
 
     Parameters
     ----------
