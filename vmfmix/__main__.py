@@ -1,4 +1,4 @@
-"""Run the command `vmfmix` by ``python -m vmfmix``."""
+"""Run the command `vmfmix` with ``python -m vmfmix``."""
 
 import sys
 

@@ -93,7 +93,7 @@ def clustering_report(y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> dict[str,
     dict
         ``accuracy`` (:func:`clustering_accuracy`, where noise counts as wrong);
         ``normalized_mutual_info``, ``adjusted_mutual_info``, ``adjusted_rand``, ``homogeneity`` and
-        ``completeness`` (scikit-learn's scores, where noise is a cluster of its own);
+        ``completeness`` (scikit-learn's scores, where noise is a cluster like any other);
         ``n_clusters`` (without noise), ``n_classes``, and ``noise_share`` (share of rows with the
         label -1).
 

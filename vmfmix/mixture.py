@@ -96,8 +96,8 @@ class VMFMixture(
 
     with weights :math:`\pi_k`, unit mean directions :math:`\mu_k` and concentrations
     :math:`\kappa_k \ge 0`, fitted by expectation maximization (EM) [1]_. A fit starts with more
-    components than needed and merges those whose union explains the rows as well. So it finds good
-    clusters from a single start, and estimates their number if it is not given.
+    components than needed and merges those whose union explains the rows equally well. It thus
+    finds good clusters from a single start, and estimates their number if it is not given.
 
     Rows are divided by their lengths. A dense `X` is not copied; beyond `X`, a fit needs memory for
     a few numbers per row, a few arrays of shape (n_components, n_features), and a sample of at most
@@ -111,18 +111,18 @@ class VMFMixture(
     concentration : {"pooled", "tied", "free"} or float, default="pooled"
         How concentrations are estimated:
 
-        - "pooled": one for each component, shrunk towards a shared value as far as the rows
+        - "pooled": one for each component, shrunk toward a shared value to the degree that the rows
           suggest (see `isotropy_`). If clusters scatter evenly in all directions, as the model
           assumes, this is close to "free"; if they scatter in few directions, as clusters of text
           embeddings do, it is close to "tied", which is better for them.
         - "tied": one concentration for all components; the labels are then close to those of
           spherical k-means.
         - "free": one for each component, corrected for the chance agreement of rows with their own
-          mean and shrunk towards the shared value by two pseudo-rows, so that neither small
+          mean and shrunk toward the shared value by two pseudo-rows, so that neither small
           components nor copies of a row drive it to infinity.
         - a float, at most 1e12: fixed.
 
-        Without merging, "free" and "pooled" begin with at most ten iterations of "tied", unless
+        Without merging, "free" and "pooled" start with at most ten iterations of "tied", unless
         `concentrations_init` is given.
     background : bool, default=False
         Add a uniform component for rows that belong to no cluster; such rows are labeled -1. It
@@ -135,11 +135,12 @@ class VMFMixture(
         "soft": EM. "hard": classification EM, in which each row counts only for its most probable
         component, as in spherical k-means.
     n_components_init : int, default=None
-        Number of components that merging starts from; it cannot find more clusters than that. None:
-        three times `n_components`, at most 4000 more than that, and at least a twentieth of the
-        rows up to 50; for "auto" an eighth of the rows, at most 600, but among few rows half of
-        them up to 20. (Copies of a row count once.) Time and memory of merging grow with the square
-        of this number.
+        Number of components that merging starts from, an upper limit on the number of clusters.
+        None: three times `n_components`, but at most 4,000 more than `n_components` and at most
+        half of the rows, and at least 50 or a twentieth of the rows, whichever is less; for "auto",
+        an eighth of the rows, but at most 600, and at least 20 or half of the rows, whichever is
+        less. With ``n_components=1``, 1. Copies of a row count once. The time and memory that
+        merging takes grow with the square of this number.
     merge : {"likelihood", "icl", "jeffreys", "cosine"} or None, default="likelihood"
         Cost of merging two components:
 
@@ -151,8 +152,8 @@ class VMFMixture(
         - "cosine": 1 − cosine of the means; ignores the sizes of clusters.
         - None: do not merge; run EM with `n_components` components.
 
-        Components are not merged either if initial values are given, unless `n_components_init`
-        is given, too.
+        With an integer `n_components`, nothing is merged if initial values are given without
+        `n_components_init`.
     selection : str or callable, default="auto"
         How the number of components is chosen if ``n_components="auto"``:
 
@@ -161,8 +162,8 @@ class VMFMixture(
         - "persistence": how long a random walk between neighboring rows stays in its cluster.
         - "icl", "bic": likelihood criteria; right for von Mises-Fisher clusters, several times too
           many on real embeddings.
-        - "modularity": of the partition on the graph of nearest neighbors.
-        - "silhouette": simplified and leave-one-out.
+        - "modularity": modularity of the partition on the graph of nearest neighbors.
+        - "silhouette": simplified silhouette, with each row left out of its own mean.
         - "stability": the largest number at which merge paths from three seeds agree.
         - a function of (rows, labels), such as `sklearn.metrics.calinski_harabasz_score`; the
           greatest value wins.
@@ -170,8 +171,8 @@ class VMFMixture(
         How initial mean directions are drawn: spherical k-means++ on (a sample of) the rows,
         distinct random rows, or the mean directions of a random partition.
     means_init : array-like of shape (n_components, n_features), default=None
-        Initial mean directions; scaled to unit length. With `n_components_init`, or
-        ``n_components="auto"``, those that merging starts from.
+        Initial mean directions; scaled to unit length. With `n_components_init` or
+        ``n_components="auto"``, one for each component that merging starts from.
     weights_init : array-like of shape (n_components,), default=None
         Initial weights, summing to 1.
     concentrations_init : array-like of shape (n_components,), default=None
@@ -195,8 +196,8 @@ class VMFMixture(
     random_state : int, RandomState instance or None, default=None
         Seed of all random choices; pass an int for reproducible results.
     warm_start : bool, default=False
-        Continue from where the last call of `fit` ended (`n_init` then counts as 1), or where it
-        was interrupted if EM had begun.
+        Continue from where the last call of `fit` ended, or from the iteration of EM in which it
+        was interrupted. `n_init` then counts as 1.
     verbose : int, default=0
         1: print a line for each fit; 2: print a line for each iteration.
 
@@ -217,9 +218,9 @@ class VMFMixture(
     isotropy_ : float
         How evenly rows scatter within clusters: the effective dimension of their scatter as a share
         of all directions on the sphere, from 0 to 1. The model assumes 1; text embeddings have 0.05
-        to 0.25; NaN if clusters are too small to tell. Only with ``concentration="pooled"``, where
-        a component of average size takes the share ``isotropy_ ** 2`` of its concentration from its
-        own rows.
+        to 0.25; NaN if clusters are too small to measure it. Only with ``concentration="pooled"``,
+        where a component of average size takes the share ``isotropy_ ** 2`` of its concentration
+        from its own rows.
     background_weight_ : float
         Weight of the uniform component; only with ``background=True``.
     center_ : ndarray of shape (n_features,)
@@ -235,7 +236,8 @@ class VMFMixture(
     lower_bounds_ : ndarray of shape (n_iterations,)
         The lower bound in each iteration. It never decreases beyond rounding.
     n_iter_ : int
-        Number of EM iterations after merging, and after those with one shared concentration.
+        Number of EM iterations of the final stage, which follows merging and any iterations with
+        one shared concentration.
     converged_ : bool
         Whether `tol` was reached within `max_iter`.
     n_samples_seen_ : int
@@ -387,19 +389,19 @@ class VMFMixture(
         Parameters
         ----------
         X : {array-like, CSR matrix, tensor, block source} of shape (n_samples, n_features)
-            Rows are used as directions. float64, float32, float16, int8 and uint8 are used as they
-            are, other types are converted to float64. All but float64 are computed in float32. `X`
-            may also provide rows in blocks: a dask array, an array of zarr or h5py, or a function
-            that returns a new iterator over blocks. It may also be a
-            `vmfmix.engines.collective.Shard`.
+            Rows, of which only the directions matter. float64, float32, float16, int8 and uint8 are
+            not converted; other types are converted to float64. All but float64 are processed in
+            float32. `X` may also provide rows in blocks: a dask array, an array of zarr or h5py, or
+            a function that returns a new iterator over blocks. If rows are divided among processes,
+            `X` is a `vmfmix.engines.collective.Shard`.
         y : Ignored
             Present for compatibility with scikit-learn's pipelines.
         sample_weight : array-like of shape (n_samples,), default=None
-            Not negative; None: every row has weight 1. A row of weight 2 is the same as two copies
-            of the row; weights with a mean below 1 are scaled to mean 1.
+            Nonnegative weights; None: every row has weight 1. A row of weight 2 counts as two
+            copies of the row; weights with a mean below 1 are scaled to mean 1.
         checkpoint : str or path-like, default=None
             Checkpoint file for long fits, written after each EM iteration. If the file exists when
-            a fit with the same parameters to the same rows begins, the fit resumes from it and
+            a fit with the same parameters to the same rows starts, the fit resumes from it and
             gives the same result as without the interruption. Seeding and merging are repeated, so
             `random_state` must be an integer. The file is removed at the end.
 
@@ -413,8 +415,10 @@ class VMFMixture(
             If `X` contains NaN or infinity, has fewer than 2 features or fewer rows with a
             direction than `n_components`, if an initial value has the wrong shape, if parameters
             exclude each other, or if the checkpoint is damaged or belongs to another fit.
+        ImportError
+            If `device` is given and torch is not installed.
         OSError
-            If the checkpoint cannot be written. The one before it is kept.
+            If the checkpoint cannot be written. The previous checkpoint is kept.
 
         Warns
         -----
@@ -483,7 +487,7 @@ class VMFMixture(
     def fit_transform(
         self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None
     ) -> NDArray[Any]:
-        """Fit the mixture and return the cosines of `transform`.
+        """Fit the mixture and return the cosine of each row with each mean direction.
 
         Parameters
         ----------
@@ -501,12 +505,12 @@ class VMFMixture(
     def partial_fit(
         self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None
     ) -> VMFMixture:
-        """Update the mixture with one batch of a stream: stepwise EM [1]_.
+        """Update the mixture with one batch of rows by stepwise EM [1]_.
 
-        The first rows are kept, as many as merging uses (12,000, or 20 for each component that it
+        The first rows are stored, as many as merging uses (12,000, or 20 for each component that it
         starts from), and the mixture is fitted to all of them again each time their number has
         doubled. After that, clusters keep their positions in `means_`, and a batch moves the
-        running sums over rows towards its own by the share (weight of the batch / weight of all
+        running sums over rows toward its own sums by the share (weight of the batch / weight of all
         rows)^0.7. After `fit`, or on a loaded model, batches update the fitted mixture directly.
         Pass rows in random order, in batches of a few hundred or more.
 
@@ -526,7 +530,8 @@ class VMFMixture(
         Raises
         ------
         ValueError
-            As for `fit`; the model is then unchanged.
+            As for `fit`, or if `X` is a source of blocks, or if the first batch has too few rows.
+            The model is then unchanged.
 
         References
         ----------
@@ -631,7 +636,7 @@ class VMFMixture(
         Returns
         -------
         log_density : ndarray of shape (n_samples,)
-            In nats with respect to surface measure on the unit sphere, as
+            In nats with respect to surface measure on the unit sphere, as in
             `scipy.stats.vonmises_fisher.logpdf`. It is large in high dimensions, where the area of
             the sphere is tiny.
         """
@@ -714,13 +719,19 @@ class VMFMixture(
         Parameters
         ----------
         n_samples : int, default=1
+            Number of rows.
 
         Returns
         -------
         X : ndarray of shape (n_samples, n_features)
             Unit rows, ordered by component.
-        y : ndarray of shape (n_samples,)
+        y : ndarray of shape (n_samples,), int32
             Component of each row; -1: background.
+
+        Raises
+        ------
+        ValueError
+            If `n_samples` is not an integer of at least 1.
         """
         check_is_fitted(self)
         if not isinstance(n_samples, Integral) or n_samples < 1:
@@ -755,7 +766,8 @@ class VMFMixture(
         Raises
         ------
         ValueError
-            If the number is not on the path, or if there is no path because nothing was merged.
+            If `n_components` is not an integer or not on the path, or if there is no path because
+            nothing was merged.
 
         Examples
         --------
@@ -800,6 +812,13 @@ class VMFMixture(
         ----------
         path : str or path-like
             Usually ending in ``.npz``. The file is written completely or not at all.
+
+        Raises
+        ------
+        ValueError
+            If a parameter cannot be stored, or is one that `VMFMixture` does not have.
+        OSError
+            If the file cannot be written.
         """
         check_is_fitted(self)
         self._validate_params()  # otherwise the file could not be loaded
@@ -814,7 +833,7 @@ class VMFMixture(
         )
 
     def _storable_parameters(self) -> dict[str, Any]:
-        """Return the parameters without what a file cannot hold."""
+        """Return the parameters, with values that a file cannot hold replaced."""
         parameters = self.get_params()
         unknown = parameters.keys() - VMFMixture().get_params().keys()
         if unknown:
@@ -825,9 +844,9 @@ class VMFMixture(
         if isinstance(parameters["random_state"], np.random.RandomState):
             parameters["random_state"] = None  # the state of a generator is not part of a model
         if callable(parameters["selection"]):
-            parameters["selection"] = "auto"  # neither is code; the number is chosen already
+            parameters["selection"] = "auto"  # nor is code; the number is already chosen
         if parameters["device"] is not None:
-            parameters["device"] = str(parameters["device"])  # of a torch.device
+            parameters["device"] = str(parameters["device"])  # may be a torch.device
         return parameters
 
     # --- rows and engines -------------------------------------------------------------------------
@@ -866,7 +885,7 @@ class VMFMixture(
 
     def _engine_for_new_rows(self, X: Any) -> Engine:
         check_is_fitted(self)
-        X = X.rows if isinstance(X, SharedRowSource) else X  # those of this process
+        X = X.rows if isinstance(X, SharedRowSource) else X  # the rows of this process
         X = self._validate_rows(X, reset=False)
         return self._make_engine(X, center=getattr(self, "center_", None))
 
@@ -905,7 +924,7 @@ class VMFMixture(
         return Stream(capacity=merge_sample_size(n_start), next_fit=int(n_needed))
 
     def _fit_stream(self, stream: Stream, n_batch: int) -> None:
-        """Fit to all rows that the stream has kept."""
+        """Fit the mixture to all rows that the stream has stored."""
         rows, weights = stream.all_rows()
         model = copy(self).set_params(warm_start=False)
         model.fit(rows, sample_weight=None if (weights == 1.0).all() else weights)
@@ -949,11 +968,11 @@ class VMFMixture(
 
     @property
     def _private_state(self) -> EstimatorState:
-        """The state, which an estimator that was never fitted does not have yet."""
+        """The state; empty before the first fit."""
         return getattr(self, "_state", EstimatorState())
 
     def _last_fit(self) -> LastFit | None:
-        """Return what a fit continues from; a loaded model has only its fitted attributes."""
+        """Return the last fit, rebuilt from fitted attributes if the model was loaded, or None."""
         last = self._private_state.last
         if last is not None or not hasattr(self, "means_"):
             return last
@@ -973,7 +992,7 @@ class VMFMixture(
         """Set the state and the fitted attributes."""
         start, result = fit.start, fit.result
         parameters, assignment, counts = drop_empty_components(engine, result.parameters)
-        # First, since a warning may be turned into an error, which leaves the model unchanged.
+        # First, since a warning that is turned into an error must leave the model unchanged.
         warn_about_result(self, fit, counts)
         self._state = EstimatorState(fit.as_last(self, copies=copies))
         outdated = ["center_", "background_weight_", "isotropy_"]
@@ -1050,7 +1069,7 @@ class VMFMixture(
 
 @contextmanager
 def _restored_on_failure(model: VMFMixture, *names: str) -> Iterator[None]:
-    """Restore these attributes if a fit fails."""
+    """Restore the named attributes if a fit fails."""
     before = {name: vars(model)[name] for name in names if hasattr(model, name)}
     try:
         yield
@@ -1066,7 +1085,7 @@ def _is_fitted_name(name: str) -> bool:
 
 
 def _copy_of_batch(X: Any) -> Any:
-    """Copy a batch, which nobody else can change then, to an array in memory."""
+    """Copy a batch to an array in memory that the caller cannot change."""
     if not is_tensor(X):
         return X.copy()
     X = X.cpu()

@@ -1,6 +1,6 @@
 """The arguments of the command `vmfmix`, and its help.
 
-NumPy and all that needs it stays unimported, so that help is fast.
+Neither NumPy nor anything that needs it is imported here, so that help is fast.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from vmfmix.cli.outputs import FIT_OUTPUTS, PREDICT_OUTPUTS, describe_outputs
 
 __all__ = ["CONCENTRATIONS", "MERGE_COSTS", "SELECTION_RULES", "make_parser"]
 
-# The keys of `COSTS`, `RULES` and the names in `VMFMixture`, which would import NumPy. A test
-# compares them.
+# Copies of the keys of `COSTS` and `RULES` and of the names in `VMFMixture`, since importing these
+# would import NumPy. A test compares them.
 MERGE_COSTS = ("likelihood", "icl", "jeffreys", "cosine")
 SELECTION_RULES = ("auto", "persistence", "modularity", "silhouette", "stability", "icl", "bic")
 CONCENTRATIONS = ("pooled", "tied", "free")
@@ -64,7 +64,7 @@ examples:
   vmfmix predict clusters/model.npz new.npy | sort | uniq -c"""
 
 _REPORT_DESCRIPTION = """\
-Make a web page that shows what is in the clusters: a map, a table with the
+Make a web page that shows the contents of the clusters: a map, a table with the
 typical words and rows of each cluster, a text search, outliers, possible label
 errors, and the clusters for other numbers of clusters. The page is a single
 file that opens in any browser without a network connection."""
@@ -78,7 +78,7 @@ examples:
 class _Parser(argparse.ArgumentParser):
     """A parser that raises ValueError for wrong arguments instead of printing usage and exiting.
 
-    So the command line reports every error in a single line.
+    The command line can thus report every error in a single line.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -182,9 +182,9 @@ def _add_number_of_clusters(group: argparse._ArgumentGroup) -> None:
         type=_merge_cost,
         default="likelihood",
         metavar="COST",
-        help="merge the two components first whose union loses the least 'likelihood' or 'icl', or "
-        "that have the smallest 'jeffreys' divergence or 'cosine' distance; with 'none', nothing "
-        "is merged and --n-components is required (default: likelihood)",
+        help="cost of merging two components, the cheapest pair first: loss of 'likelihood' or "
+        "'icl', 'jeffreys' divergence, or 'cosine' distance; with 'none', nothing is merged, and "
+        "--n-components is required (default: likelihood)",
     )
     group.add_argument(
         "--selection",
@@ -215,7 +215,7 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--center",
         action="store_true",
-        help="remove the mean direction of all rows before fitting",
+        help="subtract the mean of the normalized rows before fitting",
     )
     group.add_argument(
         "--assignment",
@@ -246,8 +246,8 @@ def _add_fitting(group: argparse._ArgumentGroup) -> None:
         type=_tolerance,
         default=1e-4,
         metavar="X",
-        help="stop when the mean log-likelihood per row improves by less than this (default: "
-        "0.0001)",
+        help="stop when the mean log-likelihood per row changes by no more than this, in nats "
+        "(default: 0.0001)",
     )
     group.add_argument(
         "--random-state",

@@ -1,4 +1,4 @@
-"""The files that the commands write: one entry for each, from which help and checks are made.
+"""The output files of the commands: one entry for each, used for writing, checks and help.
 
 To add an output, add an `Output` to `FIT_OUTPUTS` or `PREDICT_OUTPUTS`. NumPy is imported only when
 something is written, so that help is fast.
@@ -30,7 +30,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Results:
-    """What a command has computed.
+    """The results of a command, from which its outputs are written.
 
     Parameters
     ----------
@@ -65,11 +65,11 @@ class Output:
     name : str
         Name of the file.
     description : str
-        What the help says about it.
+        Description of the file in the help.
     write : callable
         Called as ``write(path, results)``.
-    is_written : callable, default: always
-        Called with the results; whether the file is written.
+    is_written : callable, default=_always
+        Called with the results; returns whether to write the file.
     """
 
     name: str
@@ -183,7 +183,9 @@ def write_outputs(folder: Path, outputs: Sequence[Output], results: Results) -> 
 
 
 def validate_output_folder(folder: Path, outputs: Sequence[Output], *, overwrite: bool) -> None:
-    """Raise ValueError if the outputs cannot be written to `folder`, before they are computed.
+    """Raise ValueError if the outputs cannot be written to `folder`.
+
+    Commands call it before they compute anything.
 
     Parameters
     ----------
@@ -226,7 +228,9 @@ def validate_output_folder(folder: Path, outputs: Sequence[Output], *, overwrite
 
 
 def validate_page_path(path: Path, *, overwrite: bool) -> None:
-    """Raise an error if the page of a report cannot be written to `path`, before it is made.
+    """Raise an error if the page of a report cannot be written to `path`.
+
+    The command calls it before it computes anything.
 
     Parameters
     ----------
@@ -236,7 +240,10 @@ def validate_page_path(path: Path, *, overwrite: bool) -> None:
 
     Raises
     ------
-    OSError, ValueError
+    ValueError
+        If `path` is not named .html or .htm, exists and `overwrite` is false, or is not a file.
+    OSError
+        If the folder does not exist or is not writable.
     """
     from vmfmix.storage.writing import validate_writable
 

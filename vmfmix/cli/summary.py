@@ -127,7 +127,7 @@ def table(
 ) -> str:
     """Return a title and a table of the clusters, the largest first, as text for a terminal.
 
-    It is laid out here and not by rich, which is optional: the output must be the same without it.
+    The layout does not use rich, which is optional, so that the output is the same without it.
 
     Parameters
     ----------

@@ -22,7 +22,7 @@ def load_snips(*, return_X_y: Literal[True]) -> tuple[NDArray[np.float32], NDArr
 
 
 def load_snips(*, return_X_y: bool = False) -> Any:
-    """Load embeddings of 3500 short requests to a voice assistant, in seven intents.
+    """Load embeddings of 3,500 short requests to a voice assistant, in seven intents.
 
     The sentences are part of the SNIPS natural language understanding benchmark [1]_ (CC0 1.0),
     embedded with all-MiniLM-L6-v2. They are included in the package; nothing is downloaded.

@@ -1,7 +1,7 @@
 """Config of a training: dataclass fields that serve Python, the command line and YAML files alike.
 
-jsonargparse is not used for this: its messages for a bad value take several lines, speak of Python
-types and do not name the file, its options are spelled ``--learning_rate``, and it would add four
+jsonargparse is not used: its messages for an invalid value take several lines, mention Python types
+and do not name the file; its options are spelled ``--learning_rate``; and it would add four
 dependencies (ruamel.yaml among them, for comments in YAML files).
 """
 
@@ -76,9 +76,9 @@ def read_yaml(
     ----------
     path : str or path-like
     config_class : type
-        The dataclass whose fields the file may set; it may leave out some of them.
+        Dataclass whose fields the file may set. Not all need to be set.
     method : str, default=None
-        The method that the file must be for, if it names one.
+        Method that the file must be for, if it names one.
 
     Returns
     -------

@@ -1,6 +1,6 @@
 """Images to train on: a folder, a file, an array or a Dataset, in batches that end with indices.
 
-The indices of the images of a batch let a method store what it knows of each image.
+With the indices of the images of a batch, a method can store values for each image.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ class Images(Dataset[Any]):
     labels : array-like of shape (n,), default=None
         Classes, for reports; nothing is learned from them.
     names : list of str, default=None
+        Name of each image, such as the name of its file.
 
     Attributes
     ----------
@@ -109,7 +110,7 @@ def image_or_views(item: Any) -> torch.Tensor | Sequence[torch.Tensor]:
     Raises
     ------
     ValueError
-        If the item has neither.
+        If the item contains neither.
     """
     shown: torch.Tensor | Sequence[torch.Tensor]
     shown = item[0] if isinstance(item, (tuple, list)) else item
@@ -144,7 +145,7 @@ def labels_of(dataset: Any) -> torch.Tensor | None:
 
 
 class ShuffledSampler(Sampler[int]):
-    """A random order for each epoch, which depends on nothing but the seed and the epoch.
+    """A random order for each epoch, which depends on the seed and the epoch only.
 
     A resumed training thus sees the same batches. Processes of a torch.distributed group take every
     n-th image of that order: together they see the batches that one process would see if its
@@ -194,8 +195,8 @@ def loader(
     dataset : Images or Dataset
     batch_size : int
     seed : int, default=None
-        Images are in a new random order in each epoch, and an incomplete last batch is left out.
-        None: in the order of the dataset, all of them.
+        Seed of the random order of the images in each epoch; an incomplete last batch is dropped.
+        None: all images, in the order of the dataset.
     n_workers : int, default=0
         Number of processes that read images; not used for images in memory.
 
@@ -240,7 +241,7 @@ def read_images(source: str | Path, size: int | tuple[int, int] | None = None) -
     FileNotFoundError
         If there is no such folder or file.
     ValueError
-        If it contains no image, or something that cannot be read as an image.
+        If there are no images, or if one cannot be read.
     """
     path = Path(source)
     if path.is_dir():

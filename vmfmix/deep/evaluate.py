@@ -1,7 +1,7 @@
 """Evaluation of trained embeddings: nearest neighbors, a linear probe, and clusterings.
 
-Labels are used for these reports and nowhere else. Probes are fitted to the training part and
-scored on the test part.
+Labels are used for these reports only. Probes are fitted to the training part and scored on the
+test part.
 """
 
 from dataclasses import dataclass

@@ -47,7 +47,7 @@ class MethodConfig:
                 raise ValueError(f"{name}={value} is not allowed; pass at least {smallest}.")
 
     def views_for(self, size: int | tuple[int, int], n_channels: int) -> Views:
-        """Return the views for images of a height and width and a number of channels."""
+        """Return the views for images of the given height and width, and number of channels."""
         return Views(
             size,
             n_channels,
@@ -82,7 +82,7 @@ class Method(LightningModule):
         Used only to log the accuracy of nearest neighbors; nothing is learned from them.
     """
 
-    # Parts of an epoch whose seconds go into the history.
+    # Parts of an epoch that are timed; their seconds go into the history.
     TIMED_PARTS: tuple[str, ...] = ("epoch",)
     # Whether some parameters get no gradients in some epochs; distributed training must know.
     has_idle_parameters = False

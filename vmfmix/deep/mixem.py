@@ -1,8 +1,8 @@
 """MIX'EM: a mixture of embeddings in contrastive learning, whose components become categories.
 
-Each component embeds an image in its own way, and coefficients mix these embeddings into the one
+Each component gives an image its own embedding, and coefficients mix these embeddings into the one
 that the views of an image should share. Entropies, and an attraction within components, make the
-coefficients indicate the category of an image; k-means or a VMFMixture starts from there [1]_.
+coefficients indicate the category of an image; k-means or a VMFMixture starts from them [1]_.
 
 References
 ----------
@@ -56,7 +56,7 @@ class MixEMConfig(MethodConfig):
     dim: int = config_field(32, "Dimension of the embeddings.")
     hidden: int = config_field(512, "Width of the hidden layer of each head.")
     pretraining: int = config_field(
-        0, "How many of the epochs come first and learn a single embedding (SimCLR)."
+        0, "Number of initial epochs that learn a single embedding (SimCLR)."
     )
     learning_rate: float = config_field(1e-4, "Learning rate of Adam.")
     weight_decay: float = config_field(1e-5, "Weight decay of Adam.")
@@ -146,7 +146,7 @@ class MixEM(Method):
         self._recent: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]] = []
 
     def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Return features and embeddings, and after pre-training what the mixture adds."""
+        """Return features and embeddings and, after pre-training, the outputs of the mixture."""
         outputs = super().forward(images)
         if self.pretrains:
             return outputs

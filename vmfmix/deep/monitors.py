@@ -102,7 +102,7 @@ def spread_warning(spread_now: float) -> str | None:
 
 
 def usage_warning(usage: float, n_components: int) -> str | None:
-    """Return a warning if few clusters hold most of the images, else None.
+    """Return a warning if a few clusters contain most of the images, else None.
 
     Parameters
     ----------

@@ -80,7 +80,9 @@ def resnet18(n_channels: int = 3, small_images: bool = True) -> nn.Sequential:
 
 
 def small_convnet(n_channels: int = 1, width: int = 32) -> nn.Sequential:
-    """Return three convolutions, fast on a CPU, that map small images to 4 × `width` features.
+    """Return a small network, fast on a CPU, that maps small images to 4 × `width` features.
+
+    It has three convolutions.
 
     Parameters
     ----------
@@ -141,7 +143,7 @@ def n_features_of(encoder: nn.Module, images: torch.Tensor) -> int:
 
 
 def projector(n_in: int, n_hidden: int, n_out: int) -> nn.Sequential:
-    """Return three layers with batch normalization that map features to embeddings [1]_.
+    """Return a three-layer network with batch normalization, from features to embeddings [1]_.
 
     References
     ----------
@@ -160,7 +162,7 @@ def projector(n_in: int, n_hidden: int, n_out: int) -> nn.Sequential:
 
 
 def predictor(n_in: int, n_hidden: int) -> nn.Sequential:
-    """Return two layers that predict the embedding of one view from that of another."""
+    """Return a two-layer network that predicts the embedding of one view from another."""
     return nn.Sequential(
         nn.Linear(n_in, n_hidden, bias=False),
         nn.BatchNorm1d(n_hidden),
@@ -170,7 +172,7 @@ def predictor(n_in: int, n_hidden: int) -> nn.Sequential:
 
 
 def head(n_in: int, n_hidden: int, n_out: int) -> nn.Sequential:
-    """Return a network with one hidden layer, which maps features to embeddings."""
+    """Return a network with one hidden layer that maps features to embeddings."""
     return nn.Sequential(
         nn.Linear(n_in, n_hidden), nn.ReLU(inplace=True), nn.Linear(n_hidden, n_out)
     )
@@ -179,7 +181,7 @@ def head(n_in: int, n_hidden: int, n_out: int) -> nn.Sequential:
 class MixtureOfEmbeddings(nn.Module):
     """One embedding for each component, and coefficients that mix them [1]_.
 
-    z = Σ_k π_k e_k, where the unit embedding e_k comes from a head of its own and π is the softmax
+    z = Σ_k π_k e_k, where each unit embedding e_k comes from a separate head, and π is the softmax
     of a mixing head; hence ‖z‖ ≤ 1.
 
     Parameters

@@ -1,7 +1,7 @@
 """A von Mises-Fisher mixture that follows embeddings while they are learned.
 
 Its state is sufficient statistics. From time to time it is fitted to a bank of embeddings, as any
-VMFMixture is; from batch to batch, stepwise EM [1]_ updates the statistics. Mean directions and
+VMFMixture is; after each batch, stepwise EM [1]_ updates the statistics. Mean directions and
 weights are computed from these sums, so nothing here is learned by gradients.
 
 References

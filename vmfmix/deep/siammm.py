@@ -1,12 +1,12 @@
 """SiamMM-style training: embeddings and a mixture of them, learned without negative samples.
 
-From one view of an image, a network predicts where a target network puts another view of it. The
+From one view of an image, a network predicts the embedding of another view by a target network. The
 targets are drawn toward the centroids of the clusters that the image may belong to. The clusters
 are a von Mises-Fisher mixture of the targets: it is refitted a few times, follows the targets in
-between, and merges clusters that explain nothing, which yields the number of clusters.
+between, and merges superfluous clusters, which yields the number of clusters.
 
-Of SiamMM [1]_, only the abstract, the figure captions and a summary are known to us. We completed
-what they leave open from the statistics of mixtures, and do not claim the published numbers.
+Only the abstract, the figure captions and a summary of SiamMM [1]_ were available to us. We filled
+in the rest from the statistics of mixtures, and do not claim to reproduce the published numbers.
 
 References
 ----------
@@ -67,21 +67,21 @@ class SiamMMConfig(MethodConfig):
     )
     share: float = config_field(
         0.7,
-        "λ, how far targets are drawn to their centroids, from 0 (no clusters: SimSiam, BYOL) to "
+        "λ, the weight of the clusters in the loss, from 0 (no clusters: SimSiam, BYOL) to "
         "below 1.",
     )
     warm_up: float = config_field(0.3, "Share of the epochs before clusters enter the loss.")
     ramp: float = config_field(0.1, "Share of the epochs in which λ then grows.")
     n_components: int | str = config_field(
         "auto",
-        "Number of clusters; auto: clusters merge, from n_components_init down to the number that "
-        "is estimated whenever the mixture is refitted.",
+        "Number of clusters; auto: clusters merge, from n_components_init down to an estimate that "
+        "is updated whenever the mixture is refitted.",
     )
     n_components_init: int = config_field(100, "Initial number of clusters, if they merge.")
     settled: float = config_field(
         0.9, "Share of the epochs after which the number of clusters no longer falls."
     )
-    refits: int = config_field(8, "How many times the mixture is refitted.")
+    refits: int = config_field(8, "Number of times that the mixture is refitted.")
     top_m: int | None = config_field(
         5, "Number of most probable centroids that targets are drawn to; None: all."
     )
@@ -162,7 +162,7 @@ class SiamMM(Method):
         self.estimates: list[int] = []  # number of clusters that each fit estimated
         # Processes share these buffers themselves, so DDP need not broadcast them in each step.
         # torch documents this method as the way to exclude buffers, in spite of its underscore;
-        # tests/deep/test_siammm.py fails if it disappears or has no effect any more.
+        # tests/deep/test_siammm.py fails if it disappears or no longer has an effect.
         DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(
             self, ["bank", *(f"mixture.{name}" for name, _ in self.mixture.named_buffers())]
         )
@@ -314,7 +314,7 @@ class SiamMM(Method):
         return min(self.config.n_components_init, most)
 
     def on_train_epoch_start(self) -> None:
-        """Refit the mixture if this epoch calls for it."""
+        """Refit the mixture if this is one of the epochs for it."""
         super().on_train_epoch_start()
         if self.config.share > 0 and self.current_epoch in self.refit_epochs:
             with self.timed("refit"):
@@ -323,7 +323,7 @@ class SiamMM(Method):
                 self.mixture.take_from_first()
 
     def _refit(self) -> None:
-        """Fit the mixture to the bank; if clusters merge, only down to the scheduled number."""
+        """Fit the mixture to the bank; if clusters merge, stop at the scheduled number."""
         config = self.config
         n_components: Any = config.n_components
         merges = n_components == "auto"

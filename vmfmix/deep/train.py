@@ -44,7 +44,7 @@ METHODS: dict[str, tuple[type[Method], type[MethodConfig]]] = {
 _LARGE_IMAGE = 64  # pixels; at and above, the first layers of a ResNet halve an image twice
 _CHECKPOINT = "last.ckpt"
 _CONFIG = "config.yaml"
-_CLI_IGNORED_WARNINGS = (  # from Lightning and torch, about things a user need not act on
+_CLI_IGNORED_WARNINGS = (  # from Lightning and torch, on which users need not act
     ".*exists and is not empty",
     ".*LeafSpec.*",
     ".*does not have many workers",
@@ -97,8 +97,8 @@ def train(
     data : Images, Dataset, str or path-like
         Images; a folder or an .npz file of images; or a Dataset of items (image, …), with images as
         tensors with values from 0 to 1. An item may have a list of views in place of the image; the
-        first view then also serves as the image without random changes. A Dataset draws the random
-        views of its items itself, so a resumed training gets others.
+        first view then also serves as the image without random changes. A Dataset draws such views
+        itself, so a resumed training gets different ones.
     test : like data, default=None
         Labeled images for a report. They influence neither the training nor any choice in it.
     encoder : nn.Module, default=None
@@ -126,9 +126,12 @@ def train(
 
     Raises
     ------
+    FileNotFoundError
+        If a folder or file of images does not exist.
     ValueError
-        If the method or a config parameter is unknown or invalid, if the images cannot be used, or
-        if there are fewer images than in a batch.
+        If the method or a config parameter is unknown or invalid, if the images cannot be used, if
+        there are fewer images than in a batch, or if `out` contains a checkpoint that cannot be
+        resumed.
     """
     method_class, method_config = _method_and_config(method, config)
     images, test = _training_and_test_images(data, test)
@@ -327,7 +330,7 @@ def _create_parser() -> argparse.ArgumentParser:
         )
         command.add_argument("--devices", default="1", help="number of devices, or auto")
         command.add_argument(
-            "--precision", default="32-true", help="precision, as Lightning names it"
+            "--precision", default="32-true", help="precision of Lightning's Trainer"
         )
         command.add_argument(
             "--accumulate", type=int, default=1, help="batches per step of the optimizer"

@@ -1,7 +1,7 @@
 """The von Mises-Fisher distribution as functions of arrays.
 
 `density` contains the normalizing constant and the density, `moments` the mean resultant length
-A(κ) and its inverse, `divergence` the entropy and divergences, `sampling` the sampler.  All use the
+A(κ) and its inverse, `divergence` the entropy and divergences, `sampling` the sampler. All use the
 scalar functions of `expansion`.
 """
 

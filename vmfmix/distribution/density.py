@@ -32,18 +32,18 @@ def log_normalizer(
 
     Parameters
     ----------
-    concentration : array_like
+    concentration : array-like
         Concentration κ ≥ 0, dimensionless; infinity is allowed.
-    dim : int or array_like of int
+    dim : int or array-like of int
         Dimension d ≥ 2 of the space around the sphere; broadcasts with `concentration`.
-    relative_to : {"surface", "uniform"}
+    relative_to : {"surface", "uniform"}, default="surface"
         The measure of the density: the surface area of the sphere, or the uniform distribution.
         With "uniform" the result is log C_d(κ) − log C_d(0) = −Φ(κ), exactly 0 at κ = 0.
 
     Returns
     -------
     float or ndarray
-        In nats; −inf at κ = inf.  Relative error below 1e-14 (for "surface" relative to the larger
+        In nats; −inf at κ = inf. Relative error below 1e-14 (for "surface" relative to the larger
         of Φ and the log area).
 
     Raises
@@ -54,9 +54,9 @@ def log_normalizer(
 
     Notes
     -----
-    C_d(κ) = κ^ν / ((2π)^(d/2) I_ν(κ)) with ν = d/2 − 1.  Φ comes from the uniform expansion of
+    C_d(κ) = κ^ν / ((2π)^(d/2) I_ν(κ)) with ν = d/2 − 1. Φ comes from the uniform expansion of
     I_ν [1]_, in which the large terms ν log ν cancel analytically; for d < 52 and κ ≤ 40, from
-    the expansion at an order of at least 25 and the recurrence of I down to ν.  Computing it with
+    the expansion at an order of at least 25 and the recurrence of I down to ν. Computing it with
     `scipy.special.ive` fails in high dimensions: for d = 1024 that function is 0 at κ < 120.
 
     References
@@ -87,11 +87,11 @@ def log_prob(X: ArrayLike, mean: ArrayLike, concentration: ArrayLike) -> FloatOr
 
     Parameters
     ----------
-    X : array_like of shape (..., d)
+    X : array-like of shape (..., d)
         Unit vectors, d ≥ 2.
-    mean : array_like of shape (..., d)
+    mean : array-like of shape (..., d)
         Mean directions μ, unit vectors; the leading axes broadcast with those of `X`.
-    concentration : array_like of shape (...)
+    concentration : array-like of shape (...)
         Concentrations κ between 0 and 1e150, dimensionless; broadcast with the leading axes.
 
     Returns
@@ -140,7 +140,7 @@ def one_minus_cosine(x: ArrayLike, y: ArrayLike, names: tuple[str, str]) -> Floa
 
     Parameters
     ----------
-    x, y : array_like of shape (..., d)
+    x, y : array-like of shape (..., d)
         Unit vectors to within 1e-3; the leading axes broadcast.
     names : tuple of two str
         Names of x and y in error messages.

@@ -19,9 +19,9 @@ def entropy(concentration: ArrayLike, dim: ArrayLike) -> FloatOrArray:
 
     Parameters
     ----------
-    concentration : array_like
+    concentration : array-like
         Concentration κ ≥ 0, dimensionless; infinity is allowed.
-    dim : int or array_like of int
+    dim : int or array-like of int
         Dimension d ≥ 2 of the space around the sphere; broadcasts with `concentration`.
 
     Returns
@@ -61,9 +61,9 @@ def kl_from_uniform(concentration: ArrayLike, dim: ArrayLike) -> FloatOrArray:
 
     Parameters
     ----------
-    concentration : array_like
+    concentration : array-like
         Concentration κ ≥ 0, dimensionless; infinity is allowed.
-    dim : int or array_like of int
+    dim : int or array-like of int
         Dimension d ≥ 2 of the space around the sphere; broadcasts with `concentration`.
 
     Returns
@@ -78,7 +78,7 @@ def kl_from_uniform(concentration: ArrayLike, dim: ArrayLike) -> FloatOrArray:
 
     Notes
     -----
-    The entropy is the log area of the sphere minus this [1]_.  The large terms of κ A and Φ cancel
+    The entropy is the log area of the sphere minus this [1]_. The large terms of κ A and Φ cancel
     analytically, so that the relative error is below 1e-14 at every κ.
 
     References
@@ -109,12 +109,12 @@ def kl_divergence(
 
     Parameters
     ----------
-    mean_p : array_like of shape (..., d)
+    mean_p : array-like of shape (..., d)
         Mean directions of p, unit vectors, d ≥ 2.
-    concentration_p : array_like of shape (...)
+    concentration_p : array-like of shape (...)
         Concentrations of p between 0 and 1e150, dimensionless.
-    mean_q, concentration_q : array_like
-        Mean directions and concentrations of q, likewise.  All leading axes broadcast.
+    mean_q, concentration_q : array-like
+        Mean directions and concentrations of q, likewise. All leading axes broadcast.
 
     Returns
     -------
@@ -130,7 +130,7 @@ def kl_divergence(
     Notes
     -----
     Φ(κ_q) − Φ(κ_p) − (κ_q − κ_p) A(κ_p), the Bregman divergence of Φ [1]_, plus
-    κ_q A(κ_p) (1 − μ_p·μ_q).  Where κ_q/κ_p is between 0.6 and 1.7 the first part would lose
+    κ_q A(κ_p) (1 − μ_p·μ_q). Where κ_q/κ_p is between 0.6 and 1.7 the first part would lose
     digits; there it is the integral of h² (1 − y) A'(κ_p + h y) over 0 ≤ y ≤ 1, h = κ_q − κ_p, by
     12 Gauss-Legendre points.
 

@@ -4,7 +4,7 @@ The density C_d(κ) exp(κ μ·x) leads to one scalar function and its derivativ
 
     Φ(κ) = log C_d(0) − log C_d(κ) ≥ 0,    A = Φ' = E[μ·x],    A' = Φ'' = var(μ·x),
 
-and KL(vMF ‖ uniform) = κ A − Φ.  With the order ν = d/2 − 1, A = I_{ν+1}(κ) / I_ν(κ); but no Bessel
+and KL(vMF ‖ uniform) = κ A − Φ. With the order ν = d/2 − 1, A = I_{ν+1}(κ) / I_ν(κ); but no Bessel
 function is evaluated, since they under- and overflow long before their ratio does.
 
 The file contains, from top to bottom: exact coefficients of the uniform expansion of log I_n(κ);
@@ -65,7 +65,7 @@ def _polynomials(dim: int) -> tuple[tuple[float, ...], ...]:
 
     Returns
     -------
-    log_series : L(u) below the order 25.  At and above it, (L(u) − L(1/n))/(1 − p), "anchored": the
+    log_series : L(u) below the order 25. At and above it, (L(u) − L(1/n))/(1 − p), "anchored": the
         root at κ = 0, where u = 1/n, is divided out.
     slope : 1/2 + Σ l q_l u^l.
     curvature : Σ l² q_l u^l.
@@ -161,7 +161,7 @@ def _log_part(
 
         n log1p(x/2) + log1p(x)/2 − s/(1 + p) · anchored(u),
 
-    where every term vanishes as κ² at κ = 0, so nothing cancels.  Below the order 25, where κ > 40,
+    where every term vanishes as κ² at κ = 0, so nothing cancels. Below the order 25, where κ > 40,
 
         n log((n + R)/2) + log(2π R)/2 − log Γ(n + 1) − n − L(u),
 

@@ -21,11 +21,11 @@ def mean_resultant_length(
 
     Parameters
     ----------
-    concentration : array_like
+    concentration : array-like
         Concentration κ ≥ 0, dimensionless; infinity is allowed.
-    dim : int or array_like of int
+    dim : int or array-like of int
         Dimension d ≥ 2 of the space around the sphere; broadcasts with `concentration`.
-    complement : bool
+    complement : bool, default=False
         Return 1 − A(κ) = E[1 − μ·x] instead, to full relative accuracy even where A rounds to 1.
 
     Returns
@@ -68,9 +68,9 @@ def mean_resultant_length_derivative(concentration: ArrayLike, dim: ArrayLike) -
 
     Parameters
     ----------
-    concentration : array_like
+    concentration : array-like
         Concentration κ ≥ 0, dimensionless; infinity is allowed.
-    dim : int or array_like of int
+    dim : int or array-like of int
         Dimension d ≥ 2 of the space around the sphere; broadcasts with `concentration`.
 
     Returns
@@ -117,11 +117,11 @@ def concentration(
 
     Parameters
     ----------
-    mean_resultant_length : array_like or None
+    mean_resultant_length : array-like or None
         Length r in [0, 1], dimensionless; ‖Σ x_i‖/n of n rows gives the maximum-likelihood κ.
-    dim : int or array_like of int
+    dim : int or array-like of int
         Dimension d ≥ 2 of the space around the sphere; broadcasts with r.
-    one_minus_r : array_like, optional
+    one_minus_r : array-like, default=None
         The number 1 − r, if it is known more accurately than r itself; r may then be None.
 
     Returns
@@ -138,9 +138,9 @@ def concentration(
     Notes
     -----
     From the start κ = r (d − r²)/(1 − r²) [1]_, two or three Halley steps [2]_ solve A(κ) = r if
-    r < 1/2, and the same equation for the complements otherwise.  The relative error is below 3e-14
+    r < 1/2, and the same equation for the complements otherwise. The relative error is below 3e-14
     for the numbers given; but the rounding of r alone costs 1e-16/(1 − r), so that `one_minus_r` is
-    worth passing once κ/d exceeds about 1e6.  Bounds of A and of κ without iteration are in [3]_.
+    worth passing once κ/d exceeds about 1e6. Bounds of A and of κ without iteration are in [3]_.
 
     `scipy.stats.vonmises_fisher.fit` of scipy 1.17.1 returns κ = 1e-08 whenever d ≥ 67, as in
     ``vonmises_fisher.fit(vonmises_fisher(numpy.eye(67)[0], 50).rvs(1000))``.
@@ -175,7 +175,7 @@ def concentration(
         if not allowed.all():
             raise ValueError(
                 f"{name} contains {value[~allowed].flat[0]}; the mean of unit vectors has a length "
-                "between 0 and 1; divide each row by its length before averaging, and clip values "
+                "between 0 and 1. Divide each row by its length before averaging, and clip values "
                 "that rounding puts outside."
             )
     r = given.get("mean_resultant_length", 1.0 - given.get("one_minus_r", np.float64(0.0)))

@@ -25,14 +25,14 @@ def sample(
 
     Parameters
     ----------
-    mean : array_like of shape (d,)
+    mean : array-like of shape (d,)
         Mean direction μ, a unit vector, d ≥ 2.
     concentration : float
         Concentration κ ≥ 0, dimensionless; at κ = inf every row is μ.
     size : int
         Number of rows.
-    rng : None, int or numpy.random.Generator
-        Source of randomness; an int is a seed.
+    rng : int or numpy.random.Generator, default=None
+        Seed or generator. None: a seed from the operating system.
 
     Returns
     -------
@@ -49,7 +49,7 @@ def sample(
     -----
     x = (1 − u) μ + sqrt(u (2 − u)) v with v uniform among the unit vectors orthogonal to μ and
     u = 1 − μ·x by rejection from a transformed Beta distribution [1]_ [2]_, which accepts at least
-    0.65 of the proposals at any κ and d.  The published algorithm draws μ·x and loses u once κ/d
+    0.65 of the proposals at any κ and d. The published algorithm draws μ·x and loses u once κ/d
     exceeds about 1e7; here u itself is drawn, with full relative accuracy.
 
     References
@@ -99,7 +99,7 @@ def _sample_one_minus_cosine(
     """Draw u = 1 − μ·x, with density ∝ exp(−κ u) (u (2 − u))^((d−3)/2) on [0, 2].
 
     With m = d − 1 and b = m/(2κ + hypot(2κ, m)) the proposal is u = 2 b z/(1 − (1−b) z),
-    z ~ Beta(m/2, m/2).  Ulrich's acceptance condition is written in terms of the offset of u from
+    z ~ Beta(m/2, m/2). Ulrich's acceptance condition is written in terms of the offset of u from
     its value at z = 1/2.
     """
     kappa = min(kappa, 1e300)  # u rounds to 0 here, and 2κ is still finite

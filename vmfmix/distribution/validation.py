@@ -23,8 +23,8 @@ def validate_concentration(
     allowed = (kappa >= 0.0) & (kappa <= largest)
     if not allowed.all():
         raise ValueError(
-            f"{name} contains {kappa[~allowed].flat[0]}; a concentration lies between 0 and "
-            f"{largest:g}; pass 0 for the uniform distribution."
+            f"{name} contains {kappa[~allowed].flat[0]}; a concentration must be between 0 and "
+            f"{largest:g}, where 0 is the uniform distribution."
         )
     return kappa
 
@@ -37,8 +37,8 @@ def validate_dim(dim: ArrayLike) -> NDArray[np.int64]:
         allowed = bool(((values >= 2) & (values < 2**53) & (np.floor(values) == values)).all())
     if not allowed:
         raise ValueError(
-            f"dim={dim!r}; the dimension of the space around the sphere is an integer of at least "
-            "2; pass X.shape[1]."
+            f"dim={dim!r}; the dimension of the space around the sphere must be an integer of at "
+            "least 2, such as X.shape[1]."
         )
     return values.astype(np.int64)
 
@@ -88,7 +88,7 @@ def apply_elementwise(
     ----------
     function : callable
         ``function(*values, d)`` with one-dimensional arrays and one integer d.
-    dim : array_like of int
+    dim : array-like of int
         Dimensions, validated here.
     **arrays : ndarray of float64
         The other arguments, by the names that an error message shows.

@@ -40,7 +40,7 @@ Matrix: TypeAlias = np.ndarray | sp.csr_array
 ScoreBlocks: TypeAlias = Iterator[tuple[slice, np.ndarray]]
 MakeEngine: TypeAlias = Callable[..., "Engine"]  # with the parameters of `choose_engine`
 
-# Dtypes of rows that are used as they are. Rows of any other dtype are converted to the first.
+# Dtypes of rows that are not converted. Rows of any other dtype are converted to the first one.
 DTYPES = [np.float64, np.float32, np.float16, np.int8, np.uint8]
 
 # Smallest squared distance of a unit row to the center that is more than rounding, by dtype.
@@ -108,7 +108,7 @@ class RowSource(ABC):
 
 
 class SharedRowSource(RowSource):
-    """The rows of one process among several that fit one mixture to the rows of all of them.
+    """The rows of one process, where several processes fit one mixture to all of their rows.
 
     Attributes
     ----------
@@ -122,7 +122,7 @@ class SharedRowSource(RowSource):
     def validated(
         self, validate: Callable[[Any], Any], has_weights: bool = False
     ) -> "SharedRowSource":
-        """Return a source whose rows are validated in every process and of one kind in all.
+        """Return a source with rows that are validated, and of the same kind, in all processes.
 
         Parameters
         ----------
@@ -195,8 +195,8 @@ class Engine(ABC):
         ----------
         parameters : MixtureParameters
         hard : bool, default=False
-            Whether each row counts for its most probable component only, in place of being divided
-            by its responsibilities.
+            Whether each row counts for its most probable component only, rather than for every
+            component in proportion to its responsibilities.
 
         Returns
         -------

@@ -1,10 +1,10 @@
-"""Approximate scores of a block of rows, by a product in bfloat16 on processors fast at it.
+"""Approximate scores of a block of rows, by a product in bfloat16 on processors that support it.
 
 For most rows, all but a few components lie so far below the best one that an approximate score is
 enough to exclude them. Processors with instructions for bfloat16 compute an approximate product
 several times as fast as an exact one, and torch uses these instructions. The components that
-approximate scores do not exclude are scored exactly. So they change the speed of a pass, and its
-result only within the stated bound.
+approximate scores do not exclude are scored exactly. Approximate scores thus change the speed of a
+pass, but its result only within the bound on the lost mass.
 """
 
 import sys
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from vmfmix.engines import kernels
 
-_FEWEST_FLOPS_PER_ROW = 40_000  # of the exact product, below which the exact one is as fast
+_FEWEST_FLOPS_PER_ROW = 40_000  # of the exact product, which is as fast if it takes fewer
 _FLOPS_WORTH_AN_IMPORT = 2e10  # of the exact product: importing torch takes about a second
 _ROUNDING = 2.0**-8  # of a number in bfloat16, relative
 _ROUNDING_OF_SUMS = 2.0**-23  # of a term of a float32 sum, relative
@@ -91,9 +91,9 @@ class ApproximateScorer:
     def write_scores(
         self, block: np.ndarray, factors: kernels.RowFactors, scratch: kernels.Scratch
     ) -> NDArray[np.uint16]:
-        """Return approximate scores of a block of rows, the bits of bfloat16 numbers.
+        """Return approximate scores of a block of rows, as the bits of bfloat16 numbers.
 
-        They are a view of `scratch`.
+        The result is a view of `scratch`.
         """
         rows = scratch.unit_rows[: len(block)]
         scores = kernels.leading_view(scratch.approximate_scores, (len(block), len(self.margins)))

@@ -96,7 +96,7 @@ class BlockEngine(BlockwiseEngine):
     sample_weight, center, device
         See `vmfmix.engines.choice.choose_engine`.
     report : callable, default=None
-        Called with (number of rows done in this pass, number of all rows) after each block.
+        Called with (number of rows done in this pass, total number of rows) after each block.
     """
 
     def __init__(
@@ -193,7 +193,7 @@ class BlockEngine(BlockwiseEngine):
 
 
 def _validate_finite(total: float, rows: slice) -> None:
-    """Raise ValueError if rows that were finite when they were first read are not any more."""
+    """Raise ValueError if rows that were finite when they were first read no longer are."""
     if not np.isfinite(total):
         raise ValueError(
             f"Rows {rows.start} to {rows.stop - 1} of X contain NaN or infinity, which they did "

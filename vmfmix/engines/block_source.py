@@ -24,7 +24,7 @@ from vmfmix.model.matrices import stacked
 
 _BYTES_PER_BLOCK = 2**26
 _END = object()
-# Each object in memory has one of these attributes.
+# Objects in memory that are not sequences have at least one of these attributes.
 _ATTRIBUTES_IN_MEMORY = ("to_numpy", "__dataframe__", "__array_interface__")
 
 
@@ -159,7 +159,7 @@ class BlockSource(RowSource):
         return self._n_rows_per_block or max(_BYTES_PER_BLOCK // (n_features * itemsize), 1)
 
     def _blocks(self) -> Iterator[Any]:
-        """Return a fresh iterator over the blocks of the source, as they are."""
+        """Return a fresh iterator over the unvalidated blocks of the source."""
         X = self._X
         if _is_data_set(X):
             name = _column_of_vectors(X)
@@ -180,7 +180,10 @@ class BlockSource(RowSource):
         try:
             return iter(X() if callable(X) else X)
         except TypeError as error:
-            error.add_note("X must return an iterator over blocks of rows, or be a list of them.")
+            error.add_note(
+                "X must be a function that returns an iterator over blocks of rows, or an object "
+                "that can be iterated several times."
+            )
             raise
 
     def _validated_blocks(self, ensure_all_finite: bool) -> Iterator[tuple[int, Matrix]]:

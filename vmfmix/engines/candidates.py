@@ -32,8 +32,8 @@ _FEWEST_PRODUCTS_PER_ROW = 20_000
 _LEAST_CONCENTRATION = 4 * _MARGIN  # below it, all log joints are nearly the same
 _SHARES_OF_MOVERS = (0.0, 1 / 128, 1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4)
 # Relative to the cost of a pass without candidates: the largest predicted cost at which they are
-# used, and the cost of a row with sufficient candidates times the number of components. With
-# approximate scores the whole pass is cheaper, but such a row is not.
+# used, and the cost of a row with sufficient candidates times the number of components. Approximate
+# scores make the whole pass cheaper, but not such a row.
 _LARGEST_COST, _COST_PER_ROW = 0.75, 30.0
 _LARGEST_COST_WITH_APPROXIMATE_SCORES, _COST_PER_ROW_WITH_APPROXIMATE_SCORES = 0.5, 150.0
 
@@ -144,7 +144,7 @@ class CandidateCache:
         raised = np.where(offsets == -np.inf, -np.inf, raised)
         moved = np.linalg.norm(natural - ratio * last[0], axis=1) + raised
         order = np.argsort(-moved)
-        # A typical row: its best component moves as the median component does.
+        # For a typical row, assume that its best component moves like the median component.
         gaps = self._sampled_gaps(ratio) - cutoff + np.median(raised)
         n_movers = _cheapest_number_of_movers(gaps, moved[order], is_approximate)
         if n_movers is None:
@@ -155,7 +155,7 @@ class CandidateCache:
         return kernels.Drift(ratio, moved, float(moved[order[n_movers]]), movers, is_mover)
 
     def _sampled_gaps(self, ratio: float) -> NDArray[np.float64]:
-        """Return best candidate minus bound on the others, for a sample of rows and in new nats."""
+        """Return best candidate minus bound on the others for a sample of rows, times `ratio`."""
         step = max(self._n_rows // _SAMPLED_ROWS, 1)
         best = self._lists.bounds[::step, 0]
         gaps: NDArray[np.float64] = best.astype(np.float64) - self._lists.other_bounds[::step]
@@ -170,7 +170,7 @@ def _cheapest_number_of_movers(
     Parameters
     ----------
     gaps : ndarray of shape (n_rows,)
-        Movement of the other components that makes the candidates of a row insufficient.
+        Least movement of the other components that makes the candidates of a row insufficient.
     moved : ndarray of shape (K,)
         Movement of the components, in descending order.
     is_approximate : bool

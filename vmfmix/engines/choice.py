@@ -1,4 +1,4 @@
-"""The choice of an engine for the rows of X: the only module that decides it."""
+"""Choice of the engine for the rows of X, which no other module makes."""
 
 from collections.abc import Callable
 from typing import Any
@@ -28,7 +28,7 @@ def prepare_rows(
     Returns
     -------
     torch.Tensor, RowSource, or X itself
-        X itself if it is an array or can be converted to one, which scikit-learn validates.
+        X itself if it is an array or can be converted to one; scikit-learn then validates it.
 
     Raises
     ------
@@ -72,7 +72,8 @@ def choose_engine(
         Device on which torch computes: "cuda", "cuda:1", "mps" or "cpu". With None, tensors stay
         on their device, and arrays are processed by numba.
     report : callable, default=None
-        Called with (number of rows done, number of all rows) during a pass over a source of blocks.
+        Called with (number of rows done, total number of rows) during a pass over a source of
+        blocks.
     lengths : ndarray of shape (n_rows,), default=None
         Lengths of the rows of an array or CSR matrix, if they are known from
         `vmfmix.engines.cpu.lengths_of`.

@@ -4,7 +4,7 @@ Every process of a torch.distributed group calls `fit` with a `Shard` of the row
 are added over all processes, and each process continues with the same sums, so that all obtain the
 same model. Results for single rows are those of the rows of the process.
 
-An error in one process is sent to all others, which then fail, too, instead of waiting for it.
+An error in one process is sent to all others, so that they fail, too, instead of waiting for it.
 """
 
 import math
@@ -98,7 +98,7 @@ class Shard(SharedRowSource):
         return dist.get_rank(self.group)
 
     def validated(self, validate: Callable[[Any], Any], has_weights: bool = False) -> "Shard":
-        """Return a shard whose rows are validated in every process and of one kind in all.
+        """Return a shard with rows that are validated, and of the same kind, in all processes.
 
         Parameters
         ----------
@@ -172,7 +172,7 @@ class Shard(SharedRowSource):
 
     @contextmanager
     def _explained_failure(self) -> Iterator[None]:
-        """Say which process could not reach the others if communication fails."""
+        """Name the process that could not reach the others if communication fails."""
         try:
             yield
         except (RuntimeError, ValueError) as error:
@@ -226,7 +226,7 @@ class CollectiveEngine(Engine):
             own = self._engine.accumulate(parameters, hard=hard)
         except Exception as caught:
             error = caught
-        # One message with everything: a process that failed takes part in it, too.
+        # All sums go into one message, to which a process that failed contributes as well.
         scalars = own.log_likelihood, own.weight, float(error is not None)
         parts = own.counts, as_array(own.resultants).ravel(), scalars
         counts, resultants, (log_likelihood, weight, n_failed) = np.split(
@@ -247,11 +247,11 @@ class CollectiveEngine(Engine):
             return self._engine.assign(parameters)
 
     def log_joint(self, parameters: MixtureParameters) -> ScoreBlocks:
-        """Iterate over (slice of rows, log π_k f_k(x_i) − log C(0)) for the rows here."""
+        """Iterate over (slice, log π_k f_k(x_i) − log C(0)) for the rows of this process."""
         return self._engine.log_joint(parameters)
 
     def cosines(self, directions: Matrix) -> ScoreBlocks:
-        """Iterate over (slice of rows, x_i·m_k) for the rows here."""
+        """Iterate over (slice of rows, x_i·m_k) for the rows of this process."""
         return self._engine.cosines(directions)
 
     def take(self, positions: NDArray[np.intp]) -> tuple[Matrix, NDArray[np.float64]]:

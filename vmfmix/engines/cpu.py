@@ -296,13 +296,13 @@ class CPUEngine(Engine):
     def _unit_scores(
         self, rows: slice, scores: np.ndarray, center_scores: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """Return the scores of the unit rows, in float64, from those of the rows as they are."""
+        """Return the scores of the unit rows, in float64, from those of the original rows."""
         scale, shift = self._scale[rows, np.newaxis], self._shift[rows, np.newaxis]
         unit_scores: NDArray[np.float64] = scale * scores - shift * center_scores
         return unit_scores
 
     def _scores(self, natural: np.ndarray, n_components: int) -> ScoreBlocks:
-        """Iterate over (slice of rows, x_i·η_k); threads fill a few arrays again and again."""
+        """Iterate over (slice of rows, x_i·η_k); threads reuse a few arrays for the scores."""
         block_size = self._rows_per_block(n_components)
         parts = row_blocks((0, self.n_rows), block_size)
 
@@ -348,7 +348,7 @@ class CPUEngine(Engine):
         may_approximate: bool = True,
         may_keep_candidates: bool = False,
     ) -> PassPlan:
-        """Return the plan of a pass: its precision, the mixture for the kernels, the shortcuts."""
+        """Return the plan of a pass: precision, mixture in kernel form, and shortcuts."""
         natural, offsets = parameters.natural, parameters.offsets
         n_components = len(offsets)
         dtype, largest_shift = self.dtype, self._shift.max(initial=1.0)
@@ -398,7 +398,7 @@ class CPUEngine(Engine):
     def _is_approximation_worthwhile(self, n_components: int) -> bool:
         """Return whether to compute approximate scores before the exact ones.
 
-        After a pass in which they excluded too little, the next pass does without them.
+        After a pass in which they excluded too few components, the next pass does without them.
         """
         may_approximate, self._may_approximate_again = self._may_approximate_again, True
         # The unit rows near the center are small differences, which bfloat16 cannot resolve.

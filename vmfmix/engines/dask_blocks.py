@@ -31,7 +31,7 @@ from vmfmix.engines.cpu import CPUEngine
 from vmfmix.model.matrices import stacked
 from vmfmix.model.statistics import MixtureParameters, SufficientStatistics
 
-_BRANCHES = 8  # sums that are added together
+_BRANCHES = 8  # number of sums that one task adds
 
 
 class DaskSource(RowSource):
@@ -87,7 +87,7 @@ class DaskSource(RowSource):
         device: Any,
         report: Callable[..., None] | None,
     ) -> Engine:
-        """Return the engine for these rows, which does not call `report`: dask has dashboards."""
+        """Return the engine for these rows; it ignores `report`, since dask has dashboards."""
         return DaskEngine(
             self,
             make_engine=make_engine,
@@ -111,9 +111,9 @@ class DaskSource(RowSource):
     def groups(self) -> list[list[int]]:
         """Return groups of block numbers; the blocks of a group are processed one after the other.
 
-        Blocks in the memory of workers are divided among the threads of their workers. So no task
-        waits in a queue, from which an idle worker would take it together with a copy of the block.
-        Other blocks are groups of one.
+        Blocks in the memory of workers are divided among the threads of these workers, so that no
+        task waits in a queue, from which an idle worker would take it with a copy of the block. All
+        other blocks form groups of one.
         """
         single = [[number] for number in range(len(self.block_slices))]
         client = _client()
@@ -255,7 +255,7 @@ class DaskEngine(BlockwiseEngine):
 
 
 def _compute(*calls: Any) -> tuple[Any, ...]:
-    """Return the results of delayed calls, with an error in plain words if workers die."""
+    """Return the results of delayed calls; raise RuntimeError with advice if workers die."""
     distributed = sys.modules.get("distributed")
     worker_died = distributed.scheduler.KilledWorker if distributed else ()
     try:
@@ -263,8 +263,8 @@ def _compute(*calls: Any) -> tuple[Any, ...]:
     except worker_died as error:
         raise RuntimeError(
             f"Workers of the cluster died while they worked on a block of X ({error.task}), and "
-            "nothing was fitted. They may have had too little memory: use smaller blocks, or look "
-            "at the logs of the workers."
+            "nothing was fitted. They may have had too little memory: use smaller blocks, or check "
+            "the logs of the workers."
         ) from error
     return results
 
@@ -312,7 +312,7 @@ def _add(sums: Iterable[SufficientStatistics]) -> SufficientStatistics:
     return reduce(add, sums)
 
 
-# The functions for `map_blocks`, which dask pickles by their names.
+# Functions for `map_blocks`. They are at the top level, since dask pickles them by name.
 
 
 def _zero_rows(block: Any, rows: slice) -> NDArray[np.intp]:

@@ -2,8 +2,8 @@
 
 They are in one module because numba's cache does not notice a change to a callee in another module.
 No kernel is parallel: the CPU engine runs them in its own threads, and a whole pass over the rows
-of one thread is one call, so that threads do not wait for each other's GIL. BLAS computes the
-matrix products.
+of one thread is one call, so that threads do not wait for the GIL. BLAS computes the matrix
+products.
 
 Notation: row i of the engine is ``scale[i] * x_i - shift[i] * center`` (a unit vector), component k
 has the natural parameter η_k = κ_k μ_k, and ``scores[i, k] = x_i·η_k``, so that
@@ -29,7 +29,7 @@ _FASTMATH = {"nnan", "nsz", "reassoc", "contract"}
 _DENSE_SHARE = 1 / 8  # of responsibilities that matter, above which a product beats a scatter
 _CACHE_LINE = 64  # bytes
 SLACK = 0.01  # nats, for the rounding of the bounds by which components are excluded
-_FLOAT32_ROUNDING = 2.0**-22  # relative, with some to spare
+_FLOAT32_ROUNDING = 2.0**-22  # relative, with a margin
 _CHUNK = 64  # components whose largest upper bound is computed together
 
 
@@ -42,12 +42,13 @@ class Mixture(NamedTuple):
         η_k, C-ordered, in the precision of the pass.
     center_scores, offsets : ndarray of shape (K,), float64
     bound_center_scores, bound_offsets : ndarray of shape (K,), in the precision of the scores
-        With which the scores give upper bounds on the log joints: if scores are approximate, the
-        largest error of each is added to the offsets.
+        Replace `center_scores` and `offsets` in upper bounds on the log joints: if scores are
+        approximate, the offsets include the largest error of the score of each component.
     window : float
-        A component whose bound is further below the largest bound of the row is not evaluated.
+        Components with bounds more than this below the largest bound of the row are not evaluated,
+        in nats.
     cutoff : float
-        A log joint that is further below the largest one of the row does not matter.
+        Log joints more than this below the largest one of the row are ignored, in nats.
     lost_mass : float
         Mass of the responsibilities that a row may lose: half of it to the cut-off, half of it to a
         second cut-off among the components that remain.
@@ -76,7 +77,7 @@ class RowFactors(NamedTuple):
 
 
 class CandidateLists(NamedTuple):
-    """Candidates of every row of the engine, which a pass keeps for the next, or of no row.
+    """Candidates of every row of the engine, kept for the next pass; empty if none are kept.
 
     Only the candidates of a row had log joints above its bound for the other components.
     """
@@ -90,8 +91,8 @@ class CandidateLists(NamedTuple):
 class Drift(NamedTuple):
     """Movement of the components since the last pass.
 
-    A log joint that was l for component k is now at most ratio l + moved[k], and at most
-    ratio l + others_moved unless k is one of the movers.
+    If a log joint of component k was l in the last pass, it is now at most ratio l + moved[k], and
+    at most ratio l + others_moved unless k is one of the movers.
     """
 
     ratio: float
@@ -363,7 +364,7 @@ def _find_at_least(threshold, chunk, row, a, b, center_scores, offsets, found, n
 
 @njit(nogil=True, cache=True)
 def _cutoff(n_components, lost_mass, hard):
-    """Return the cut-off that loses at most half of `lost_mass` to so many components."""
+    """Return the cut-off that loses at most half of `lost_mass` to this many components."""
     return 0.0 if hard else np.log(2.0 * n_components / lost_mass)
 
 
@@ -450,7 +451,7 @@ def _store_candidates(
 
 @njit(nogil=True, cache=True, fastmath=_FASTMATH)
 def respond(X, scores, factors, every_row, mixture, lists, scratch):
-    """Turn the scores of a block into responsibilities; those below the cut-off are never formed.
+    """Turn the scores of a block into responsibilities; those below the cut-off are not computed.
 
     The scores give an upper bound on each log joint, and the largest bound of every chunk of
     components. Only components whose bound is close to the largest one are evaluated, in float64:

@@ -21,7 +21,7 @@ class PassPlan(NamedTuple):
     scorer : ApproximateScorer or None
         For approximate scores of all components before the exact ones.
     candidates : kernels.CandidateLists
-        Lists to read (if there is a `drift`) and to write; empty if none are kept.
+        Lists to read (with a `drift` only) and to write; empty if none are kept.
     natural : ndarray of shape (K, d), float64, or None
         η_k, with which the next pass measures the movement of the components; None if the pass
         never keeps candidates.

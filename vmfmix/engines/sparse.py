@@ -15,7 +15,7 @@ _FEATURES_PER_TRANSPOSITION = 2048  # as many as fit into the caches
 
 
 class SparseRows:
-    """Rows of a CSR matrix, which is never made dense, and copied only to sort its entries.
+    """Rows of a CSR matrix, never made dense, and copied only to sort or combine its entries.
 
     Parameters
     ----------
@@ -92,7 +92,8 @@ class SparseRows:
     ) -> tuple[float, int]:
         """Add the statistics of these rows to the sums; return their log-likelihood, and 0.
 
-        The second number has the place of that of `DenseRows.accumulate` and is not counted here.
+        `DenseRows.accumulate` returns the number of evaluated log joints, which is not counted
+        here.
         """
         block = self._block(rows, plan.mixture.natural.dtype)
         arguments = factors, plan.mixture, plan.candidates, scratch, sums

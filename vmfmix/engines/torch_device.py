@@ -38,7 +38,7 @@ _ROWS_PER_SUM = 2**15  # about as many rows are summed before their sums are add
 _SHORTEST, _LONGEST = 1e-18, 1e18  # lengths whose products with a mean stay within float32
 
 
-# Dtypes that are used as they are. Tensors of any other dtype are converted to float64.
+# Dtypes that are not converted. Tensors of any other dtype are converted to float64.
 _DTYPES = (
     torch.float64,
     torch.float32,
@@ -55,9 +55,9 @@ def prepare_tensor(X: torch.Tensor, device: Any = None) -> torch.Tensor | np.nda
     Parameters
     ----------
     X : torch.Tensor
-        Detached from its gradients.
+        It is detached from its graph of gradients.
     device : str or torch.device, default=None
-        Device on which the engine computes. With None, that of X.
+        Device on which the engine computes. With None, the device of X.
 
     Returns
     -------

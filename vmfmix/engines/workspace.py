@@ -5,17 +5,17 @@ from typing import Any
 
 
 class Workspace:
-    """Allocated arrays that passes take and give back, of one size for each way to allocate them.
+    """Allocated arrays that passes take and give back, of one size for each allocating function.
 
     Several threads may use it at the same time.
     """
 
     def __init__(self) -> None:
-        # From an allocating function to its last arguments and the free results for these.
+        # For each allocating function: its last arguments, and the free results for them.
         self._free: dict[Callable[..., Any], tuple[Any, list[Any]]] = {}
 
     def take(self, allocate: Callable[..., Any], *sizes: Any) -> Any:
-        """Return ``allocate(*sizes)`` or an earlier result that was given back, not cleared."""
+        """Return ``allocate(*sizes)``, or an earlier result that was given back, uncleared."""
         stored_sizes, free = self._free.get(allocate, (None, []))
         if stored_sizes != sizes:
             self._free[allocate] = sizes, []
@@ -26,7 +26,7 @@ class Workspace:
             return allocate(*sizes)
 
     def give_back(self, results: Iterable[Any], allocate: Callable[..., Any], *sizes: Any) -> None:
-        """Accept results of `take` for the same sizes, which the caller does not use any more."""
+        """Accept results of `take` for the same sizes, which the caller no longer uses."""
         stored_sizes, free = self._free.get(allocate, (None, []))
         if stored_sizes == sizes:
             free.extend(results)

@@ -1,1 +1,1 @@
-"""From the parameters of the estimator and the rows to a fitted mixture."""
+"""The stages of a fit: validation, start, EM, checkpoints, and warnings about the result."""

@@ -36,13 +36,13 @@ class Fit:
     iterations: list[tuple[int, float, float]]
 
     def as_last(self, estimator: Any, *, copies: float = 1.0, unfinished: bool = False) -> LastFit:
-        """Return what a later fit needs to continue from this one.
+        """Return the state from which a later fit can continue.
 
         Parameters
         ----------
         estimator : VMFMixture
         copies : float, default=1.0
-            Copies of a row that weight 1 stands for.
+            Number of copies of a row that a weight of 1 represents.
         unfinished : bool, default=False
             Keep the merge path and the iterations, which a resumed fit will need.
         """
@@ -72,7 +72,7 @@ def best_fit(
     Parameters
     ----------
     estimator : VMFMixture
-        Its parameters are read, nothing is set.
+        Only its parameters are read.
     engine : Engine
     progress : callback context
     last : LastFit, default=None
@@ -169,7 +169,7 @@ def _final_stage(
 
 
 class _UnfinishedFit:
-    """Passes on the best fit so far after each iteration, so that an interrupted fit can resume."""
+    """Store that passes on the best fit after each iteration, so that a later fit can resume."""
 
     result: em.EMResult | None = None
 

@@ -1,7 +1,7 @@
 """Checkpoints: the file from which a long fit resumes after an interruption.
 
-Passes over all rows are not repeated. What precedes them, seeding and merging, is done again, with
-the same result since it depends on `random_state` alone.
+A resumed fit does not repeat completed passes over all rows. It repeats seeding and merging, with
+the same result, since their random choices depend on `random_state` alone.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from vmfmix.storage.arrays import named_arrays, restore_matrices
 from vmfmix.storage.writing import atomic_file, validate_writable
 
 _FORMAT = 3
-_SAMPLED_ROWS = 32  # first rows that are compared with those of the file, beside the mean of all
+_SAMPLED_ROWS = 32  # first rows, whose mean is compared with the file in addition to that of all
 _TOLERANCE = 1e-5  # engines may differ by this much in their means
 _MAY_DIFFER = ("verbose", "block_size", "device", "warm_start")
 
@@ -38,7 +38,7 @@ class Checkpoint:
     path : str or path-like
         An existing file must belong to a fit with the same parameters to the same rows.
     estimator : VMFMixture
-        Its `random_state` is an integer.
+        With an integer `random_state`.
     engine : Engine
 
     Raises
@@ -78,7 +78,7 @@ class Checkpoint:
         return StageStore(self, name, self._results.get(name))
 
     def save(self, name: str, result: EMResult) -> None:
-        """Write the progress of that run, and of all before it."""
+        """Write the progress of one run, together with that of all earlier runs."""
         self._results[name] = result
         self._in_first_process(self._write)
 
@@ -87,7 +87,7 @@ class Checkpoint:
         self._in_first_process(lambda: self.path.unlink(missing_ok=True))
 
     def _in_first_process(self, function: Callable[[], Any]) -> Any:
-        """Call a function in one process; if it fails there, fail in all."""
+        """Call a function in the first process; if it fails there, fail in all processes."""
         answer = error = None
         if self._engine.is_first:
             try:
@@ -168,7 +168,7 @@ class StageStore:
 
 
 def _fingerprint(value: Any) -> Any:
-    """Return a parameter as JSON can hold it; arrays and functions by what identifies them.
+    """Return a JSON value that identifies a parameter, such as the digest of an array.
 
     Addresses in memory are left out, since they change after a restart.
     """
@@ -182,7 +182,7 @@ def _fingerprint(value: Any) -> Any:
         return f"{value.__module__}.{value.__qualname__}"
     try:
         array = np.ascontiguousarray(value, dtype=np.float64)
-    except (TypeError, ValueError):  # an object, such as a callable one
+    except (TypeError, ValueError):  # another object, such as a callable instance
         plain = {
             name: attribute
             for name, attribute in getattr(value, "__dict__", {}).items()

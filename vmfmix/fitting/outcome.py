@@ -13,7 +13,7 @@ from vmfmix.engines.base import Assignment, Engine
 from vmfmix.fitting.best import Fit
 from vmfmix.model.statistics import MixtureParameters
 
-_NEAR_THE_START = 0.7  # share of the initial number at and above which it may be too small
+_NEAR_THE_START = 0.7  # of the initial number, which may be too small at and above this share
 _TINY_CLUSTER = 4  # rows
 _MIN_DISTINCT_ROWS = 10  # to estimate the number of clusters
 
@@ -21,7 +21,7 @@ _MIN_DISTINCT_ROWS = 10  # to estimate the number of clusters
 def drop_empty_components(
     engine: Engine, parameters: MixtureParameters
 ) -> tuple[MixtureParameters, Assignment, NDArray[np.integer]]:
-    """Drop components that own no row, until each of them owns one; the background stays.
+    """Drop components without rows until every component has some; the background stays.
 
     Parameters
     ----------

@@ -17,7 +17,7 @@ class RowProgress:
         self._start = self._last_line = time.perf_counter()
 
     def __call__(self, n_done: int, n_rows: int | None = None) -> None:
-        """Report the number of rows done, of all rows if their number is known."""
+        """Report the number of rows done, and the total number of rows if it is known."""
         now = time.perf_counter()
         if n_done == 0:  # a pass begins
             self._start = self._last_line = now
@@ -38,7 +38,7 @@ class Reporter:
     task : callback context
         Context of this fit.
     init : int
-        Number of the start.
+        Index of the start, from 0.
 
     Attributes
     ----------

@@ -1,7 +1,7 @@
 """Initial mean directions: spherical k-means++, random rows, or a random partition.
 
-k-means++ is implemented here and not taken from scikit-learn because it takes a third of the time:
-one matrix product serves several seeds.
+k-means++ is implemented here, since it takes a third of the time of scikit-learn's: one matrix
+product serves several seeds.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def seed_means(
         At most ``engine.n_used_rows``.
     init_params : {"k-means++", "random_from_data", "random"}
         "k-means++": spherical k-means++; "random_from_data": distinct rows; "random": the mean
-        directions of a random partition, which are as close to each other as means can be.
+        directions of a random partition, which are close to each other.
     rng : numpy.random.RandomState
 
     Returns
@@ -112,9 +112,9 @@ def means_from_rows(
 def distinct_rows(rows: Any, weights: FloatArray) -> tuple[Any, FloatArray]:
     """Return the distinct rows in an order that depends on their values alone, with summed weights.
 
-    Rows that differ only by rounding, such as scaled copies, count as equal. So results do not
+    Rows that differ only by rounding, such as scaled copies, count as equal. Results thus do not
     depend on the order of the rows, and a row of weight 2 is the same as two copies. The order is
-    that of the projections on a fixed direction, which rounding hardly ever changes.
+    that of the projections on a fixed direction, which rounding rarely changes.
 
     Parameters
     ----------

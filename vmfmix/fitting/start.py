@@ -1,6 +1,6 @@
-"""The start of EM: components that are merged from many, drawn from the rows, or given.
+"""The start of EM: components that are obtained by merging, drawn from the rows, or given.
 
-Merging works on a sample of distinct rows, whatever engine holds the others: copies of rows change
+Whatever the engine, merging works on a sample of distinct rows. Copies of rows therefore change
 nothing, and the time does not grow with the number of rows.
 """
 
@@ -32,7 +32,7 @@ from vmfmix.model.statistics import (
 )
 from vmfmix.model.threads import single_threaded_blas
 
-# Of the sample that components are merged on: more rows if merging starts from many components.
+# Size of the sample that merging works on; larger if merging starts from many components.
 _SAMPLE_ROWS = 12_000
 _SAMPLE_ROWS_PER_COMPONENT = 20
 
@@ -56,11 +56,11 @@ class MergedStart:
     partitions : list of Partition
         The merge path.
     n_components : int
-        Number of components that was chosen or given.
+        Chosen or given number of components.
     scores : dict
         {number of components: score}; empty if the number was given.
     scale : float
-        Mean weight of the distinct rows, which is 1 in the statistics of the path.
+        Mean weight of the distinct rows, by which the statistics of the path are divided.
     isotropy : float
         How evenly rows scatter within clusters, from 0 to 1; see `vmfmix.merging.isotropy`.
     """
@@ -86,7 +86,7 @@ class Start:
     ----------
     parameters : MixtureParameters
     n_components : int
-        Number of components that was chosen or given.
+        Chosen or given number of components.
     isotropy : float or None
         Of a "pooled" fit.
     prior : ConcentrationPrior or None
@@ -115,17 +115,17 @@ def new_start(
     reporter: Reporter,
     store: em.IterationStore | None = None,
 ) -> Start:
-    """Compute initial parameters as the estimator asks: merged, seeded or given.
+    """Compute initial parameters by merging, by seeding, or from the given initial values.
 
     Parameters
     ----------
     estimator : VMFMixture
-        Its parameters are read, nothing is set.
+        Only its parameters are read.
     engine : Engine
     rng : numpy.random.RandomState
     reporter : Reporter
     store : IterationStore, default=None
-        Progress of the stage with tied concentrations.
+        Stores the progress of the stage with tied concentrations.
 
     Returns
     -------
@@ -175,7 +175,7 @@ def new_start(
 def _merge(
     estimator: Any, engine: Engine, rng: np.random.RandomState, reporter: Reporter
 ) -> MergedStart:
-    """Merge components as the parameters of the estimator say."""
+    """Merge components according to the parameters of the estimator."""
     n_init, means = estimator.n_components_init, estimator.means_init
     if means is not None:
         n_init = len(means) if n_init is None else n_init
@@ -246,7 +246,7 @@ def merged_start(
     if n_components_init is None:
         n_init = default_n_components_init(n_components, n_rows)
     n_init = min(n_init, n_rows)
-    # With mean weight 1, so that copies of all rows change nothing at all.
+    # Weights are scaled to mean 1, so that copying all rows changes nothing.
     scale = float(weights.mean())
     sample_engine = choose_engine(rows, sample_weight=weights / scale)
     n_end = 1 if isinstance(n_components, str) else n_components
@@ -290,9 +290,10 @@ def merged_start(
 def default_n_components_init(n_components: int | str, n_rows: int) -> int:
     """Return the number of components that merging starts from.
 
-    Three times `n_components`, at most 4000 more than that, and at least a twentieth of the rows
-    up to 50; for "auto" an eighth of the rows, at most 600, but among few rows half of them up
-    to 20.
+    Three times `n_components`, but at most 4,000 more than `n_components` and at most half of the
+    rows, and at least 50 or a twentieth of the rows, whichever is less; for "auto", an eighth of
+    the rows, but at most 600, and at least 20 or half of the rows, whichever is less. 1 for a
+    single component.
 
     Parameters
     ----------
@@ -317,12 +318,12 @@ def default_n_components_init(n_components: int | str, n_rows: int) -> int:
 
 
 def merge_sample_size(n_components_init: int) -> int:
-    """Return the number of rows in the sample that so many components are merged on."""
+    """Return the size of the sample on which this many components are merged."""
     return max(_SAMPLE_ROWS, _SAMPLE_ROWS_PER_COMPONENT * n_components_init)
 
 
 def _draw_rows(n_rows: int, size: int, rng: np.random.RandomState) -> Any:
-    """Draw positions of rows, in order."""
+    """Draw positions of rows in ascending order, as an array, or a slice if all are drawn."""
     if size >= n_rows:
         return slice(None)
     return np.sort(rng.choice(n_rows, size, replace=False))
@@ -347,10 +348,10 @@ def initial_parameters(
     weights, concentrations : ndarray of shape (n_components,), default=None
         None: estimated from the partition.
     concentration : {"tied", "free"} or float, default="tied"
-        What the fit will estimate; "free" starts from one shared value.
+        Kind of concentration that the fit estimates; "free" starts from one shared value.
     has_background : bool, default=False
         Add a uniform component. It starts with a small weight, since it takes rows from clusters
-        faster than they come back.
+        faster than it returns them.
 
     Returns
     -------

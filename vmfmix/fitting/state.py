@@ -12,22 +12,22 @@ from vmfmix.model.statistics import ConcentrationPrior, MixtureParameters
 
 @dataclass(frozen=True)
 class LastFit:
-    """What `warm_start` and `partial_fit` need to know of the fit before.
+    """State of the last fit, from which `warm_start` and `partial_fit` continue.
 
     Parameters
     ----------
     parameters : MixtureParameters
         Of the last M step, including components that own no rows.
     options : dict
-        Parameters of the estimator that the next fit must share: ``n_components``,
-        ``concentration`` and ``center``.
+        Parameters of the estimator that are compared with those of the next fit:
+        ``n_components``, ``concentration`` and ``center``. Only ``concentration`` may change.
     prior : ConcentrationPrior or None
     isotropy : float or None
         Of a "pooled" fit.
     weight : float
         Total weight of the rows; 0 if it is unknown.
     copies : float
-        Copies of a row that weight 1 stands for.
+        Number of copies of a row that a weight of 1 represents.
     n_components : int
         Number of components that EM started with.
     merged, iterations
@@ -71,7 +71,7 @@ class EstimatorState:
     stream : Stream or None
         Rows and sums of `partial_fit`.
     interrupted : LastFit or None
-        The last iteration of a fit with ``warm_start=True`` that did not end.
+        State after the last iteration of an interrupted fit with ``warm_start=True``.
     """
 
     last: LastFit | None = None
@@ -80,5 +80,5 @@ class EstimatorState:
 
 
 def shared_options(estimator: Any) -> dict[str, Any]:
-    """Return the parameters of the estimator that a fit shares with the one it continues."""
+    """Return the parameters of the estimator that the next fit is compared with."""
     return {name: getattr(estimator, name) for name in ("n_components", "concentration", "center")}

@@ -1,8 +1,8 @@
 """Stepwise EM for `partial_fit`: rows that arrive in batches.
 
-The first rows are kept, and the mixture is fitted to all of them again each time their number has
-doubled: a few rows do not show where the clusters are. After that, each batch moves the running
-sums over rows towards its own sums, and is forgotten.
+The first rows are stored, and the mixture is fitted to all of them again each time their number has
+doubled, since a few rows do not show where the clusters are. After that, each batch moves the
+running sums over rows toward its own sums, and is not stored.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from vmfmix.model.statistics import (
     maximize,
 )
 
-# Exponent of the step size: above ½ for convergence; at 1 all rows would count alike.
+# Exponent of the step size: above ½ for convergence; at 1, all rows would count equally.
 _FORGETTING = 0.7
 
 
@@ -35,7 +35,7 @@ class Stream:
     capacity : int
         Maximum number of rows that are kept.
     n_rows : int
-        Number of rows so far.
+        Number of rows seen so far.
     kept : tuple of (rows, sample weights)
         The batches so far, while rows are kept.
     keeps : bool
@@ -49,7 +49,7 @@ class Stream:
     weight_of_fit : float
         Total weight of the rows of the last fit.
     copies : float
-        Copies of a row that weight 1 stands for.
+        Number of copies of a row that a weight of 1 represents.
     """
 
     capacity: int
@@ -72,7 +72,7 @@ class Stream:
         prior: ConcentrationPrior | None = None,
         copies: float = 1.0,
     ) -> Stream:
-        """Return the stream that continues a fit, with the sums that lead to its parameters."""
+        """Return the stream that continues a fit, with the sums that yield its parameters."""
         weight = weight or float(n_rows)
         counts = weight * parameters.weights
         lengths = mean_resultant_length(parameters.concentrations, parameters.means.shape[1])
@@ -95,7 +95,7 @@ class Stream:
         )
 
     def with_batch(self, rows: Any, weights: FloatArray) -> Stream:
-        """Return the stream with one more batch, whose sums are not added yet."""
+        """Return the stream with one more batch, but without its sums."""
         n_rows = self.n_rows + rows.shape[0]
         kept = (*self.kept, (rows, weights)) if self.keeps else ()
         return replace(self, n_rows=n_rows, kept=kept)
@@ -152,7 +152,7 @@ class Stream:
     def parameters(
         self, concentration: str | float, has_background: bool = False, own_share: float = 1.0
     ) -> tuple[MixtureParameters, ConcentrationPrior | None]:
-        """Return the mixture that the running sums lead to, and its prior.
+        """Return the mixture that the running sums yield, and its prior.
 
         Parameters
         ----------
@@ -173,7 +173,7 @@ class Stream:
         return parameters, prior
 
     def _grown_prior(self, has_background: bool, own_share: float) -> ConcentrationPrior:
-        """Return the prior of the last fit, with pseudo-rows that grow as the counts do.
+        """Return the prior of the last fit, with pseudo-rows that grow in proportion to the counts.
 
         A component of average size then takes the same share of its concentration from its own
         rows as before.

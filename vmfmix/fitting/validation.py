@@ -82,7 +82,7 @@ def merges_components(estimator: Any) -> bool:
 
 
 def validate_finite(X: Any, estimator_name: str) -> None:
-    """Raise ValueError if an array holds NaN or infinity, looking at one block at a time."""
+    """Raise ValueError if an array contains NaN or infinity, reading one block at a time."""
     step = max(_ENTRIES_PER_BLOCK // max(X[:1].size, 1), 1)
     with np.errstate(invalid="ignore"):  # the check sums all numbers, infinities included
         for start in range(0, len(X), step):
@@ -133,9 +133,10 @@ def validate_sample_weight(sample_weight: ArrayLike, X: Any) -> FloatArray:
 
 
 def copies_per_unit_weight(weights: FloatArray, X: Any) -> float:
-    """Return how many copies of a row weight 1 stands for: more than one if the mean is below 1.
+    """Return the number of copies of a row that a weight of 1 represents.
 
-    So weights of 1 and more are numbers of copies, and smaller weights are relative.
+    It is 1 if the mean weight is at least 1, so that weights are numbers of copies, and larger
+    otherwise, so that the mean becomes 1. Weights of 0 do not count in the mean.
     """
     sums = np.array([weights.sum(), (weights > 0).sum()])
     total, n_rows = X.all_reduce(sums) if isinstance(X, SharedRowSource) else sums

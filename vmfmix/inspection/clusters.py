@@ -164,7 +164,7 @@ def principal_plane(X: RowsLike) -> np.ndarray:
     Returns
     -------
     ndarray of shape (n_samples, 2)
-        Coordinates in the plane; zeros for components that do not exist, as with one row.
+        Coordinates in the plane; zeros where a component does not exist, as for a single row.
     """
     rows = normalize(X)
     n_components = min(2, *rows.shape)
@@ -182,7 +182,7 @@ def neighbors(model: FittedMixture, n_neighbors: int = 5) -> Table:
     model : VMFMixture
         Fitted model.
     n_neighbors : int, default=5
-        Number of other clusters per cluster, at most.
+        Maximum number of other clusters per cluster.
 
     Returns
     -------
@@ -202,8 +202,8 @@ def merge_tree(model: FittedMixture) -> Table:
     Parameters
     ----------
     model : VMFMixture
-        Model fitted with merging, which went down to one cluster where the number of clusters was
-        estimated, and else to the number asked for.
+        Model fitted with merging: down to one cluster if the number of clusters was estimated,
+        otherwise down to `n_components`.
 
     Returns
     -------
@@ -311,7 +311,7 @@ def nearest_means(
     Returns
     -------
     nearest : ndarray of shape (n_components, n_neighbors), int
-        Nearest first; fewer columns where there are fewer other clusters.
+        Nearest first; fewer columns if there are fewer other clusters.
     cosines : ndarray of the same shape
         Cosines of the mean directions.
     """

@@ -1,7 +1,7 @@
-"""What inspection, plotting and reports need of a fitted model, as protocols for annotations.
+"""Protocols of fitted models, for the annotations of inspection, plotting and reports.
 
-`VMFMixture` has all of it. Importing the estimator here would close an import cycle, since its
-merge history draws itself with `vmfmix.plotting`.
+`VMFMixture` implements them. Importing the estimator here would create an import cycle, since its
+merge history is plotted by `vmfmix.plotting`.
 """
 
 from typing import Any, Protocol, TypeAlias
@@ -47,7 +47,7 @@ class FittedMixture(Protocol):
 
     @property
     def n_components(self) -> Any:
-        """Number of components asked for, or ``"auto"``."""
+        """Requested number of components, or ``"auto"``."""
 
     @property
     def n_components_(self) -> int:
@@ -83,4 +83,4 @@ class FittedMixture(Protocol):
         """Return cosines of rows and mean directions, shape (n_samples, n_components_)."""
 
     def merge_to(self, n_components: int) -> "FittedMixture":
-        """Return the model at another number of components of its merge path."""
+        """Return the model at another number of components on its merge path."""

@@ -19,7 +19,7 @@ from vmfmix.model.statistics import pooled_concentration
 
 _SHRINKAGE = 0.1  # weight of the isotropic part of the scatter within classes
 _MAX_SCATTER_FEATURES = 4096  # above, no matrix of n_features × n_features is made
-_LARGEST_LENGTH = 1.0 - 1e-6  # mean resultant length, so that one row a class has a concentration
+_LARGEST_LENGTH = 1.0 - 1e-6  # mean resultant length, so that concentrations are finite
 _SMALLEST = 1e-12  # length, or squared length, of a sum of rows, so that nothing is divided by 0
 
 
@@ -82,13 +82,13 @@ def compare(model: FittedMixture, X: RowsLike, y: npt.ArrayLike) -> Table:
 
 
 def label_issues(model: FittedMixture, X: RowsLike, y: npt.ArrayLike) -> Table:
-    """Return a table that says how well the given label of each row fits the row.
+    """Return a table of how well the given label of each row fits the row.
 
-    Rows are transformed so that the scatter within classes is isotropic. Each class has the mean of
-    its rows, without the row that is judged, and a row belongs to a class in proportion to the size
-    of the class and exp(−½ squared distance to its mean): Fisher's discriminant [1]_, with
+    Rows are transformed so that the scatter within classes is isotropic. The probability that a row
+    belongs to a class is proportional to the size of the class and to exp(−½ squared distance to
+    its mean), where size and mean exclude the row itself: Fisher's discriminant [1]_, with
     leave-one-out in closed form. Sparse rows, and rows with more than 4096 features, are not
-    transformed; a von Mises-Fisher distribution with one concentration then stands for each class.
+    transformed; each class is then a von Mises-Fisher component, with one shared concentration.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def label_issues(model: FittedMixture, X: RowsLike, y: npt.ArrayLike) -> Table:
         Fitted model. It gives ``cluster`` and ``cluster_purity`` only: the probabilities do not
         depend on it, because clusters alone carry less information about labels.
     X : {array-like, CSR matrix} of shape (n_samples, n_features)
-        Rows to judge.
+        Rows to examine.
     y : array-like of shape (n_samples,)
         Given labels, at least two different ones, none missing.
 

@@ -19,8 +19,8 @@ def outliers(model: FittedMixture, X: RowsLike, share: float = 0.01) -> Table:
     Within a von Mises-Fisher cluster of p + 1 dimensions, 1 − cosine to the mean direction has
     nearly a gamma distribution of shape p/2. Here the scale is fitted to the median of each
     cluster, and one shape for all clusters to the ratio of the lowest decile to the median, so
-    that outliers hardly influence either. About this `share` of the rows of clusters without
-    outliers is returned too.
+    that outliers hardly influence either. In clusters without outliers, about this `share` of the
+    rows is returned as well.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def outliers(model: FittedMixture, X: RowsLike, share: float = 0.01) -> Table:
     X : {array-like, CSR matrix} of shape (n_samples, n_features)
         Rows to examine.
     share : float, default=0.01
-        Rows with a smaller p-value are outliers. Must be between 0 and 1.
+        Rows with a smaller p-value are outliers; between 0 and 1.
 
     Returns
     -------

@@ -88,7 +88,7 @@ def typical_words(
 
 
 def as_strings(texts: Iterable[object]) -> list[str]:
-    """Return texts as a list of strings, in order of position whatever the index of a Series.
+    """Return texts as a list of strings, in order of position regardless of the index of a Series.
 
     Parameters
     ----------

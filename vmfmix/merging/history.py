@@ -82,7 +82,7 @@ class MergeHistory:
         scores: Mapping[int, float],
         scale: float = 1.0,
     ) -> MergeHistory:
-        """Return the record of a merge path and of the fit that began with it.
+        """Return the record of a merge path and of the fit that started with it.
 
         Parameters
         ----------
@@ -199,7 +199,7 @@ class MergeHistory:
         return np.column_stack([self.children, heights[n_init:], sizes[n_init:]]).astype(float)
 
     def is_consistent(self, n_features: int) -> bool:
-        """Return whether the arrays describe a merge path, which those of a damaged file may not.
+        """Return whether the arrays describe a merge path; those of a damaged file may not.
 
         Parameters
         ----------
@@ -234,7 +234,7 @@ class MergeHistory:
         return bool(np.isfinite(entries).all() and (self.counts > 0).all())
 
     def _is_a_tree(self) -> bool:
-        """Return whether each merge joins two nodes that exist, and each round has those left."""
+        """Return whether each merge joins two existing nodes, and each round lists those left."""
         if self.rounds[-1] < 1 or (np.diff(self.rounds) >= 0).any():
             return False
         n_init = self.n_components_init

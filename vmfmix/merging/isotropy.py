@@ -23,8 +23,8 @@ def effective_dimension(
 ) -> float:
     """Estimate the effective dimension of the scatter within clusters.
 
-    The reciprocal of the mean squared cosine between the differences of two pairs of rows of the
-    same cluster. If rows scatter evenly in some directions and not at all in the others, it is the
+    It is the reciprocal of the mean squared cosine between the differences of two pairs of rows of
+    the same cluster. If rows scatter evenly in some directions and not at all in others, it is the
     number of these directions; for a covariance matrix Σ of high dimension it is close to
     (tr Σ)² / tr Σ². Means need not be known. Wide clusters do not count more than tight ones;
     clusters count in proportion to their size.

@@ -49,7 +49,7 @@ def merge_components(
     Returns
     -------
     merges : list of (i, j, cost)
-        Component j is added to component i, in this order; numbers are those of `statistics`.
+        Component j is added to component i, in this order; both are indices into `statistics`.
 
     Examples
     --------
@@ -115,7 +115,7 @@ class _Pairs:
         return i, j, cost
 
     def merge_mutual_neighbors(self, max_merges: int) -> list[Merge]:
-        """Merge pairs of which each is the cheapest partner of the other, the cheapest first."""
+        """Merge pairs of components that are each other's cheapest partner, cheapest first."""
         positions = np.arange(len(self._partner))
         is_mutual = self._partner[self._partner] == positions
         mutual = np.flatnonzero(self._exists & is_mutual & (positions < self._partner))

@@ -31,7 +31,7 @@ class Partition:
     ----------
     statistics : SufficientStatistics
     labels : ndarray of shape (n_rows,) or None
-        None if nothing needs them.
+        None if the rows were not labeled.
     merges : list of (i, j, cost)
         Merges that lead to the next partition; empty at the end of the path.
     """
@@ -47,13 +47,13 @@ class Partition:
 
     @property
     def row_labels(self) -> NDArray[np.int32]:
-        """The labels; raises ValueError if there are none."""
+        """Labels of the rows; raises ValueError if there are none."""
         if self.labels is None:
             raise ValueError("The partition has no labels; call merge_path with label_all=True.")
         return self.labels
 
     def cut(self, n_components: int) -> SufficientStatistics:
-        """Return the statistics after the first merges, which lead to `n_components`."""
+        """Return the statistics after the first merges, down to `n_components`."""
         merges = self.merges[: self.n_components - n_components]
         return self.statistics.merged(groups_after(merges, self.n_components))
 
@@ -72,8 +72,8 @@ def merge_path(
     """Merge components round by round, with an E step after each round.
 
     A round merges an eighth of the components; the last components merge one at a time. Each row
-    is assigned to the nearest mean (spherical k-means), so that sizes and directions alone decide
-    what is merged.
+    is assigned to the nearest mean (spherical k-means), so that the merges depend on sizes and
+    directions alone.
 
     Parameters
     ----------
@@ -87,8 +87,8 @@ def merge_path(
     cost : str, default="likelihood"
         See `vmfmix.merging.pairs.merge_components`.
     label_all : bool, default=True
-        Label the rows after each round, which takes one more pass over them. False: only if the
-        cost needs labels, and at the end of the path.
+        Label the rows after each round, which takes one more pass over them. False: label them only
+        at the end of the path, unless the cost needs labels.
     rng : numpy.random.RandomState
         Draws the rows that the effective dimension is estimated from, if the cost needs it.
     report : callable, default=None
@@ -156,7 +156,7 @@ def _assign_rows(engine: Engine, means: Any, label: bool) -> tuple[Partition, ND
     partition : Partition
         Of the components that have rows.
     successors : ndarray of shape (n_means,), int
-        The component itself if it has rows, else the nearest one that has.
+        The component itself if it has rows, else the nearest one that does.
     """
     statistics = engine.accumulate(MixtureParameters.nearest(means), hard=True)
     has_rows = statistics.counts > 0
@@ -173,7 +173,8 @@ def _assign_rows(engine: Engine, means: Any, label: bool) -> tuple[Partition, ND
 def _labels(engine: Engine, means: Any, successors: NDArray[np.intp]) -> NDArray[np.int32]:
     """Label rows by their nearest mean.
 
-    In an exact tie, `assign` may choose a mean that has no rows in the sums: its successor counts.
+    In an exact tie, `assign` may choose a mean to which `accumulate` assigned no rows. The rows
+    then belong to its successor.
     """
     new_number = np.unique(successors, return_inverse=True)[1].astype(np.int32)
     return new_number[engine.assign(MixtureParameters.nearest(means)).labels]

@@ -47,7 +47,7 @@ class MergePaths:
     ----------
     paths : list of list of Partition
         Merge paths down to one component. The number is chosen on the first one; the others
-        started from other seeds, as many as `SelectionRule.n_paths` asks for.
+        started from other seeds, as many as `SelectionRule.n_paths` requires.
     rows : ndarray or CSR matrix of shape (n_rows, n_features)
         Distinct unit rows.
     weights : ndarray of shape (n_rows,)
@@ -116,12 +116,12 @@ def _best(scores: Scores) -> int:
 def automatic(paths: MergePaths) -> Scores:
     """Score by ICL if rows scatter as the model assumes, otherwise by persistence.
 
-    ICL is an upper bound of the number: it gives 1 for a single von Mises-Fisher cluster, and
-    several times too many for real embeddings, whose clusters scatter in far fewer directions than
-    the model assumes. If the clusters at that number scatter in nearly all directions, the model
-    is right, and so is ICL. ICL also decides if the clusters have fewer than eight rows, which is
-    too few for anything else. Otherwise, `persistence` chooses among the smaller numbers; if it is
-    no higher than for a single cluster that is cut, the number is 1.
+    ICL gives an upper bound on the number: 1 for a single von Mises-Fisher cluster, and several
+    times too many for real embeddings, whose clusters scatter in far fewer directions than the
+    model assumes. If the clusters at that number scatter in nearly all directions, the model holds,
+    and ICL decides. It also decides if the clusters have fewer than eight rows, which are too few
+    to measure the scatter. Otherwise, `persistence` chooses among the numbers up to that of ICL; if
+    it is no higher than for a single cluster that is cut, the number is 1.
     """
     icl_scores = icl(paths)
     largest = _best(icl_scores)
@@ -155,7 +155,7 @@ def icl(paths: MergePaths) -> Scores:
         prior = ConcentrationPrior.pooled(statistics)
         gains = _likelihood_gain(prior, counts, lengths, dim)
         scores[partition.n_components] = _icl_per_row(counts, lengths, gains, dim)
-        for done, (i, j, _) in enumerate(partition.merges[:-1]):  # the last leads to the next one
+        for done, (i, j, _) in enumerate(partition.merges[:-1]):  # the last yields the next one
             counts[i] += counts[j]
             add_row_and_column(inner, i, j)
             lengths[i] = np.sqrt(max(inner[i, i], 0.0))
@@ -193,9 +193,9 @@ def refined_icl(paths: MergePaths, largest: int) -> Scores:
     """Score numbers up to about `largest` by ICL, each after some steps of classification EM.
 
     The path assigns rows to the nearest mean. Where concentrations differ, some rows of a wide
-    cluster are then counted for a tight cluster next to it, which costs more than a cluster of
-    their own. So the model itself must assign the rows: after each round of merges, and for all
-    numbers around the best of these.
+    cluster are then assigned to a tight cluster next to it, which costs more than a separate
+    cluster for them. The model itself must therefore assign the rows: after each round of merges,
+    and for all numbers around the best of these.
     """
     path = [each for each in paths.partitions if each.n_components <= largest]
     above = [each for each in paths.partitions if each.n_components > largest][-1:]
@@ -236,7 +236,7 @@ def bic(paths: MergePaths) -> Scores:
 
 
 def bounded_by_icl(rule: Callable[[MergePaths], Scores]) -> Callable[[MergePaths], Scores]:
-    """Limit a rule that cannot choose 1 to the numbers up to the one that ICL prefers."""
+    """Limit a rule that cannot choose 1 to numbers no greater than the one that ICL prefers."""
 
     def bounded(paths: MergePaths) -> Scores:
         largest = _best(icl(paths))
@@ -290,7 +290,7 @@ def stability(paths: MergePaths) -> Scores:
 def score_partitions(paths: MergePaths, score: Callable[[Any, Any], float]) -> Scores:
     """Score each partition by a function of (rows, labels).
 
-    The function is called for neither one cluster nor as many clusters as rows.
+    The function is not called for a single cluster or for as many clusters as rows.
     """
     return {
         partition.n_components: float(score(paths.rows, partition.labels))
@@ -371,7 +371,7 @@ def modularity(inside: FloatArray, volumes: FloatArray) -> float:
 
 
 def persistence(inside: FloatArray, volumes: FloatArray) -> float:
-    """Compute how much a random walk still reveals of its first cluster after six steps.
+    """Compute how much a random walk still reveals about its first cluster after six steps.
 
     Σ_c a_c f_c⁶ log(1 / a_c), in nats. A random walk along the edges of the neighbor graph is in
     cluster c with probability a_c, and its next step ends there with probability F_c;
@@ -426,7 +426,7 @@ def graph_scores(
         edges = _edges_between(partition, graph)
         inside, volumes = np.diagonal(edges).copy(), edges.sum(axis=1)
         scores[partition.n_components] = score(inside, volumes)
-        for done, (i, j, _) in enumerate(partition.merges[:-1]):  # the last leads to the next one
+        for done, (i, j, _) in enumerate(partition.merges[:-1]):  # the last yields the next one
             add_row_and_column(edges, i, j)
             inside[i], inside[j] = edges[i, i], 0.0
             volumes[i], volumes[j] = volumes[i] + volumes[j], 0.0

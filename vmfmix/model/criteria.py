@@ -86,6 +86,7 @@ def classification_log_likelihood(counts: FloatArray, lengths: FloatArray, dim: 
     counts, lengths : ndarray of shape (n_components,)
         N_k, and the lengths ‖S_k‖ of the resultants, of a hard assignment.
     dim : int
+        Dimension of the space around the sphere.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Expectation maximization: the one loop of E steps and M steps, and the stages it runs in."""
+"""Expectation maximization: the loop of E steps and M steps, and the stages of a fit."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Stage:
 
 
 SETTLE = Stage("nearest", hard=True, max_iter=_SETTLE_ITERATIONS)
-"""Spherical k-means, before components are merged: lets the start settle on the clusters."""
+"""Spherical k-means before components are merged, which moves the initial means to clusters."""
 
 
 def tied_first(*, hard: bool, max_iter: int, tol: float) -> Stage:
@@ -99,7 +99,7 @@ class EMResult:
 
 
 class RowStatistics(Protocol):
-    """What EM needs from an engine; see `vmfmix.engines.base.Engine`."""
+    """The methods of an engine that EM uses; see `vmfmix.engines.base.Engine`."""
 
     def accumulate(
         self, parameters: MixtureParameters, *, hard: bool = False
@@ -208,7 +208,7 @@ def _initialize(
     prior: ConcentrationPrior | None,
     own_share: float,
 ) -> EMResult:
-    """Give the initial parameters the kind of concentrations that the stage estimates."""
+    """Return the initial parameters, with the kind of concentrations that the stage estimates."""
     if stage.concentration != "free":
         prior = None
     elif prior is None:

@@ -1,7 +1,7 @@
-"""Operations on the rows of a matrix that may be an array or sparse.
+"""Operations on the rows of a dense or sparse matrix.
 
-If most features of most components are zero, as with words in a hundred thousand or more
-dimensions, the resultants of sparse rows, and the means computed from them, are sparse as well.
+If most features of most components are zero, as with word counts of a hundred thousand or more
+features, the resultants of sparse rows, and the means computed from them, are sparse as well.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Sufficient statistics, mixture parameters, and the M step that computes one from the other.
 
-Everything here has the size of the components; the rows themselves stay in the engines.
+All arrays here have the size of the components; the rows themselves stay in the engines.
 """
 
 from __future__ import annotations
@@ -228,10 +228,10 @@ def pooled_concentration(
 
 @dataclass(frozen=True)
 class ConcentrationPrior:
-    """Conjugate prior of the concentrations: pseudo-rows that each component has seen.
+    """Conjugate prior of the concentrations: pseudo-rows that are added to each component.
 
     The density is proportional to exp(s κ − m Φ(κ)), that of m pseudo-rows with a resultant of
-    length s. The pseudo-rows shrink each concentration towards a pooled one, keep it finite where
+    length s. The pseudo-rows shrink each concentration toward a pooled one, keep it finite where
     rows coincide, and correct the upward bias of the length of a resultant, which arises because
     rows agree with their own sum by chance.
 
@@ -240,7 +240,7 @@ class ConcentrationPrior:
     mean_resultant_length : float
         A(κ_0) of the pooled concentration κ_0, at least 0 and below 1.
     count : float, default=2.0
-        m.
+        Number m of pseudo-rows.
 
     Examples
     --------
@@ -286,7 +286,7 @@ class ConcentrationPrior:
             Of a hard assignment.
         own_share : float, default=1.0
             Share of its mean resultant length that a component of average count takes from its own
-            rows, from 0 to 1; 1 means all but for two pseudo-rows.
+            rows, from 0 to 1; 1 means all except two pseudo-rows.
         """
         lengths = statistics.lengths
         squares = np.square(lengths)
@@ -343,6 +343,11 @@ def maximize(
     Returns
     -------
     MixtureParameters
+
+    Raises
+    ------
+    ValueError
+        If `concentration` is "free" and there is no prior.
 
     References
     ----------

@@ -1,7 +1,7 @@
 """Number of threads, and a limit of one thread for BLAS and torch while vmfmix runs its own.
 
 Threads of BLAS would compete with those of vmfmix, and a process that is forked while OpenBLAS
-multiplies in several threads hangs.  A fit therefore limits BLAS to one thread throughout, also
+multiplies in several threads hangs. A fit therefore limits BLAS to one thread throughout, also
 while components merge, and divides large products among its own threads.
 """
 
@@ -58,8 +58,8 @@ class _ThreadLimit:
     """Limit of one thread for BLAS and torch, active while any thread of the process has a token.
 
     Most libraries have one number of threads for the whole process: the first token sets it to one
-    and the release of the last restores it.  Others, such as torch, have a number for each thread
-    that calls them: each thread sets and restores its own.  If an interrupt prevents a restoration,
+    and the release of the last restores it. Others, such as torch, have a number for each thread
+    that calls them: each thread sets and restores its own. If an interrupt prevents a restoration,
     the next `acquire` makes up for it.
     """
 
@@ -102,7 +102,7 @@ class _ThreadLimit:
     def reset_after_fork(self) -> None:
         """Forget tokens and locks of other threads, which do not exist in a forked child."""
         for library in self._libraries or ():
-            # threadpoolctl 3.8 and newer have a lock of their own, in a private attribute.
+            # In threadpoolctl 3.8 and newer, a library has its own lock, in a private attribute.
             state: Any = getattr(library, "_SHARED_STATE", None)
             if hasattr(state, "lock"):
                 state.lock = threading.Lock()
@@ -174,7 +174,7 @@ def single_threaded_blas() -> Iterator[int]:
     """Limit BLAS to one thread and return the number it had, which vmfmix may use itself.
 
     OMP_NUM_THREADS, OPENBLAS_NUM_THREADS, joblib and threadpoolctl thus determine the number of
-    threads, as they do for scikit-learn.  Fits that run at the same time in several threads share
+    threads, as they do for scikit-learn. Fits that run at the same time in several threads share
     the limit.
 
     Examples
@@ -192,7 +192,7 @@ def single_threaded_blas() -> Iterator[int]:
 
 
 def limit_blas_in_this_thread() -> None:
-    """Limit BLAS to one thread in a worker of a thread that has the limit."""
+    """Limit BLAS to one thread in a worker of a thread in which the limit is active."""
     _thread_limit.limit_this_thread()
 
 

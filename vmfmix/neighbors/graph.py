@@ -1,4 +1,4 @@
-"""The graph that joins each row to its nearest neighbors in angle."""
+"""The graph that joins each row to its nearest neighbors by angle."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _ROWS_PER_NEIGHBOR = 20  # at least: among few rows, 15 neighbors would lie in s
 
 
 def neighbor_graph(rows: Any, n_neighbors: int = _N_NEIGHBORS) -> Any:
-    """Join each row to its nearest neighbors in angle, in both directions.
+    """Return the graph that joins each row to its nearest neighbors by angle.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Plots of the clusters of a fitted model, for a few clusters up to some hundred."""
+"""Plots of the clusters of a fitted model, for up to a few hundred clusters."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from vmfmix.inspection import principal_plane
 from vmfmix.plotting.axes import BLUE, COLORS, GRAY, axes_for, logarithmic, name_axes
 
-_MAX_LABELED = 40  # with more clusters or classes than this, they are not labeled one by one
+_MAX_LABELED = 40  # with more clusters or classes than this, none are labeled
 _MAX_CELLS = 150  # with more cells than this, a table shows colors without numbers
 _TEXT_BOX = {"boxstyle": "round,pad=0.15", "facecolor": "#FFFFFFCC", "edgecolor": "none"}
 _BACKGROUND_COLOR = "#999999"
@@ -98,7 +98,7 @@ def plot_similarity(model: Any, ax: Any = None) -> Any:
 
 
 def plot_labels(model: Any, X: Any, y: Any, ax: Any = None) -> Any:
-    """Plot which share of each known class is in which cluster.
+    """Plot the share of each known class in each cluster.
 
     Parameters
     ----------
@@ -152,15 +152,20 @@ def plot_map(model: Any, X: Any, projection: Any = None, n_rows: int = 5000, ax:
         Coordinates in the plane, such as those of UMAP. If None, the first two principal components
         of the unit rows.
     n_rows : int, default=5000
-        Maximum number of rows that are drawn; of more rows, an evenly spaced sample.
+        Maximum number of rows to draw; an evenly spaced sample is drawn if there are more.
     ax : matplotlib.axes.Axes, default=None
         Axes to draw on. If None, a new figure is created.
 
     Returns
     -------
     matplotlib.axes.Axes
-        Each cluster has one of six colors. Up to 40 clusters are labeled with their number, at the
+        Each cluster has one of six colors. Up to 40 clusters are labeled with their numbers, at the
         median of their rows.
+
+    Raises
+    ------
+    ValueError
+        If `projection` has the wrong shape.
     """
     check_is_fitted(model)
     n_samples = X.shape[0]
@@ -203,16 +208,21 @@ def plot_sphere(
         Fitted to rows with three features.
     X : array-like of shape (n_samples, 3)
     n_rows : int, default=2000
-        Maximum number of rows that are drawn; of more rows, an evenly spaced sample.
+        Maximum number of rows to draw; an evenly spaced sample is drawn if there are more.
     shares : sequence of float, default=()
-        For each share, between 0 and 1, a circle around each mean direction that contains this
-        share of the component's distribution.
+        Shares between 0 and 1. For each, draw a circle around each mean direction that contains
+        this share of the component's distribution.
     ax : mpl_toolkits.mplot3d.axes3d.Axes3D, default=None
         Axes to draw on. If None, a new figure is created.
 
     Returns
     -------
     mpl_toolkits.mplot3d.axes3d.Axes3D
+
+    Raises
+    ------
+    ValueError
+        If the model does not have three features, or a share is not between 0 and 1.
     """
     check_is_fitted(model)
     if model.n_features_in_ != 3:

@@ -30,10 +30,10 @@ def cluster_gallery(
         Values of type uint8, or numbers from 0 to 1.
     groups : array-like of shape (n,)
         Group of each image. Pass ``model.labels_`` for one row per cluster, known classes for one
-        row per class, or the clusters of the images of a single class to see what it consists of.
+        row per class, or the clusters of the images of a single class to see its composition.
         Images of group -1 are left out.
     order : array-like of shape (n,), default=None
-        Images of a group are sorted by these numbers, largest first; for example
+        Numbers by which the images of a group are sorted, largest first, such as
         ``model.probabilities_``. If None, the order of `images` is kept.
     names : sequence or dict, default=None
         Name of each group, written beside its row. If None, the groups themselves are written.
@@ -47,6 +47,11 @@ def cluster_gallery(
     Returns
     -------
     matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        If there are not as many groups as images, or if the images have the wrong shape.
 
     Examples
     --------
@@ -108,6 +113,11 @@ def label_issue_gallery(
     Returns
     -------
     matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        If the images have the wrong shape.
     """
     images = _as_images(images)
     first = np.argsort(np.asarray(issues["rank"]), kind="stable")[:n_images]

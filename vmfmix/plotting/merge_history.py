@@ -186,7 +186,7 @@ def plot_dendrogram(history: Any, n_components: int = 30, ax: Any = None) -> Any
     these are numbers of distinct rows in the sample that was merged. The height of a node is the
     greatest cost of the merges below it, on a logarithmic axis if costs differ by more than a
     factor of 10. Merges within the chosen components are blue, and merges between them are gray. A
-    dashed line separates the two if there is a height that does.
+    dashed line separates the two if all of the gray ones are higher.
 
     Parameters
     ----------
@@ -205,7 +205,8 @@ def plot_dendrogram(history: Any, n_components: int = 30, ax: Any = None) -> Any
     Raises
     ------
     ValueError
-        If the merge path does not end with one component, or starts with one.
+        If `n_components` is not an integer of at least 2, or if the merge path does not end with
+        one component, or starts with one.
 
     See Also
     --------

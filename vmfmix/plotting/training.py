@@ -5,7 +5,7 @@ from typing import Any
 
 from vmfmix.plotting.axes import COLORS, GRAY, axes_for, logarithmic, name_axes
 
-# Label of each vertical axis, and the columns of the history that are drawn there.
+# Label of each vertical axis, and the columns of the history that are plotted against it.
 _PANELS = (
     ("loss", {"loss": "loss"}),
     ("number of clusters", {"n_components": "clusters", "usage": "effective number"}),
@@ -26,9 +26,9 @@ def plot_training(
     Parameters
     ----------
     history : list of dict
-        That of a `vmfmix.deep.train.TrainResult`.
+        The history of a `vmfmix.deep.train.TrainResult`.
     axes : sequence of three matplotlib.axes.Axes, default=None
-        Where to draw; None: a new figure.
+        Axes to draw on. If None, a new figure is created.
 
     Returns
     -------

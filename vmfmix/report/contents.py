@@ -56,7 +56,7 @@ def report_contents(
         Known label of each row.
     n_rows : int
         Number of evenly spaced rows in the report. Exemplars, outliers and possible label errors
-        come on top.
+        are added to these.
 
     Returns
     -------
@@ -204,7 +204,7 @@ def _map(shown: RowsLike, clusters: np.ndarray) -> dict[str, Any]:
     subject = "Rows" if len(drawn) == len(clusters) else f"{len(drawn):,} rows"
     note = (
         f"{subject} projected onto their first two principal components and colored by cluster. "
-        "A plane shows little of many dimensions: clusters that overlap here may be far apart. "
+        "A plane cannot show all dimensions: clusters that overlap here may be far apart. "
     )
     if len(found) > len(COLORS):
         note += f"There are {len(COLORS)} colors, so clusters share them. "
@@ -228,9 +228,9 @@ def _outliers(
 def _label_issues(
     model: FittedMixture, X: RowsLike, labels: np.ndarray | None
 ) -> dict[str, Any] | None:
-    """Return the rows that another label fits better as columns, most suspicious first.
+    """Return the rows that another label fits better, as columns, most suspicious first.
 
-    None if there are no labels, or just one.
+    None if there are no labels, or all are equal.
     """
     if labels is None or len(encode_labels(X, labels)[0]) < 2:
         return None

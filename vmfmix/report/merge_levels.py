@@ -13,7 +13,7 @@ _N_ADJACENT = 3  # numbers below and above that of the fit, always on the slider
 _MAX_RATIO = 4  # largest number of clusters on the slider, relative to that of the fit ...
 _MIN_LARGEST = 40  # ... unless this is larger
 _N_EXEMPLARS = 3  # typical rows of each cluster
-_MAX_SOURCES = 5  # clusters of the fit that a cluster is said to consist of
+_MAX_SOURCES = 5  # clusters of the fit that are listed as sources of a cluster
 _MIN_SOURCE_SHARE = 0.05
 
 

@@ -27,7 +27,7 @@ def write_report(
     title: str = "Clusters",
     n_rows: int = 20_000,
 ) -> None:
-    """Write an HTML page that shows what is in the clusters.
+    """Write an HTML page that shows the contents of the clusters.
 
     The page has a map, a table of the clusters with their typical words and rows, a search over
     texts, outliers, possible label errors, and the clusters at other numbers of clusters. It is a
@@ -86,7 +86,7 @@ default=None
     labels = None if labels is None else np.asarray(labels)
     contents = report_contents(model, X, strings, images, labels, n_rows)
     data = json.dumps({"title": str(title), **contents}, ensure_ascii=False, allow_nan=False)
-    # Escape every "<", so that no text can end the script element or begin another one.
+    # Escape every "<", so that no text can end the script element or start another one.
     data = data.replace("<", "\\u003c")
     before, after = files("vmfmix.report").joinpath("page.html").read_text("utf-8").split("@DATA@")
     with atomic_file(path) as file:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 
 def take_rows(rows: Any, positions: Any) -> Any:
-    """Return the rows at the given positions, whatever the index of a DataFrame or Series is."""
+    """Return the rows at the given positions, regardless of the index of a DataFrame or Series."""
     return getattr(rows, "iloc", rows)[positions]
 
 

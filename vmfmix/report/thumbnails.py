@@ -1,4 +1,4 @@
-"""Thumbnails of images as data URLs, which a report holds in itself."""
+"""Thumbnails of images as data URLs, to be embedded in a report."""
 
 import base64
 import io

@@ -59,7 +59,7 @@ def array_headers(archive: zipfile.ZipFile) -> dict[str, tuple[tuple[int, ...], 
     -------
     dict of str to (shape, dtype)
         In the order of the file. The archive holds exactly the number of bytes that shape and dtype
-        ask for, except for arrays of Python objects, which are never read. Entries that are not
+        require, except for arrays of Python objects, which are never read. Entries that are not
         arrays are left out.
     """
     return {

@@ -12,24 +12,24 @@ _SPARSE_PARTS = ("data", "indices", "indptr", "shape")
 
 
 def named_arrays(name: str, matrix: Any) -> dict[str, Any]:
-    """Return a matrix under its name, or the arrays of a sparse one as ``name.data`` and so on."""
+    """Return a dense matrix under its name, or the arrays of a sparse one as ``name.data`` etc."""
     if not sp.issparse(matrix):
         return {name: matrix}
     return {f"{name}.{part}": np.asarray(getattr(matrix, part)) for part in _SPARSE_PARTS}
 
 
 def restore_matrices(arrays: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arrays by name, with sparse matrices put together again and validated.
+    """Return the arrays by name, with sparse matrices reassembled and validated.
 
     Parameters
     ----------
     arrays : dict of ndarray
-        As `named_arrays` makes them.
+        As returned by `named_arrays`.
 
     Raises
     ------
     Exception
-        Of many kinds if the arrays are damaged.
+        If the arrays are damaged. Damage raises exceptions of many types.
     """
     restored = dict(arrays)
     for shape_name in [name for name in restored if name.endswith(".shape")]:

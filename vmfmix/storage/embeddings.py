@@ -53,7 +53,7 @@ def read_embeddings(path: str | os.PathLike[str], array: str | None = None) -> A
     path = Path(path)
     readers = {".npy": _read_npy, ".npz": _read_npz, ".parquet": _read_parquet}
     if path.suffix.lower() not in readers:
-        raise ValueError(f"{path} is not named .npy, .npz or .parquet; pass a file of these types.")
+        raise ValueError(f"{path} is not named .npy, .npz or .parquet; pass such a file.")
     validate_input_file(path)
     if not path.is_file():  # rows are read in any order, which a pipe does not allow
         raise ValueError(f"{path} is a pipe or a device; write the rows to a file first.")

@@ -44,7 +44,7 @@ def image_paths(folder: str | os.PathLike[str]) -> list[Path]:
 
 
 def read_image(path: str | os.PathLike[str]) -> Image.Image:
-    """Return an image as 8-bit gray or RGB, rotated as its EXIF orientation says.
+    """Return an image as 8-bit gray or RGB, rotated according to its EXIF orientation.
 
     Parameters
     ----------

@@ -87,7 +87,7 @@ def write_model(
 
 
 def read_model(path: Any) -> StoredModel:
-    """Read a model file without validating what it holds.
+    """Read a model file without validating its contents.
 
     Parameters
     ----------

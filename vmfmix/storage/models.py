@@ -1,7 +1,7 @@
 """Load fitted models.
 
 A file may come from anyone: loading it runs no code, and a model that no fit can produce is
-refused. See `vmfmix.storage.model_format` for what a file holds.
+refused. See `vmfmix.storage.model_format` for the contents of a file.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ def load(path: Any) -> VMFMixture:
 
     Raises
     ------
+    FileNotFoundError
+        If the file does not exist.
     ValueError
         If the file is not such a model, or was written in a later version of the format.
 

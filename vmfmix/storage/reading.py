@@ -1,4 +1,4 @@
-"""Reading of text files, and the check that an input file exists."""
+"""Reading of text files, and validation of input paths."""
 
 from __future__ import annotations
 
@@ -53,9 +53,9 @@ def validate_input_file(path: str | os.PathLike[str]) -> None:
     Raises
     ------
     FileNotFoundError
-        If there is nothing of this name.
+        If `path` does not exist.
     ValueError
-        If it is a folder.
+        If `path` is a folder.
     """
     if os.path.isdir(path):
         raise ValueError(f"{path} is a folder; a file is needed.")
