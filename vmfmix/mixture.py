@@ -951,7 +951,7 @@ class VMFMixture(
         batch = engine.accumulate(parameters, hard=self.assignment == "hard")
         prior = last.prior
         if batch.weight > 0:
-            stream = stream.moved_towards(batch)
+            stream = stream.moved_toward(batch)
             parameters, prior = stream.parameters(
                 self.concentration, parameters.has_background, own_share(last.isotropy)
             )

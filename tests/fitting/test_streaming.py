@@ -171,7 +171,7 @@ def test_running_sums_cover_all_rows():
     stream = Stream(capacity=0, keeps=False, statistics=batch.scaled(10.0))
     for size in (1.0, 7.0, 0.5):
         before = stream.statistics.weight
-        stream = stream.moved_towards(batch.scaled(size))
+        stream = stream.moved_toward(batch.scaled(size))
         assert stream.statistics.weight == pytest.approx(before + 4.0 * size)
         share = stream.statistics.weight / batch.weight
         np.testing.assert_allclose(stream.statistics.counts, share * batch.counts)
@@ -195,7 +195,7 @@ def test_pseudo_rows_grow_with_the_rows():
     stream = Stream.after_fit(mixture, 1000, prior=ConcentrationPrior(0.7, count=500.0))
     before, _ = stream.parameters("pooled")
     for _ in range(10):
-        stream = stream.moved_towards(stream.statistics)  # the same rows once more
+        stream = stream.moved_toward(stream.statistics)  # the same rows once more
     after, prior = stream.parameters("pooled")
     assert prior.count > 400_000
     np.testing.assert_allclose(after.concentrations, before.concentrations, rtol=0.02)

@@ -129,7 +129,7 @@ class Stream:
             copies=copies,
         )
 
-    def moved_towards(self, batch: SufficientStatistics) -> Stream:
+    def moved_toward(self, batch: SufficientStatistics) -> Stream:
         """Return the stream after adding the sums of a batch [1]_.
 
         Per row, s ← (1 − γ) s + γ s', with γ = (weight of the batch / weight of all rows)^0.7:
