@@ -31,7 +31,7 @@ test: $(VENV)/.with-test
 	$(BIN)/python -m pytest -q -n auto
 
 test-fast: $(VENV)/.with-test
-	NUMBA_CACHE_DIR=$(CURDIR)/.numba_cache $(BIN)/python -m pytest -q -n auto \
+	OMP_NUM_THREADS=1 NUMBA_CACHE_DIR=$(CURDIR)/.numba_cache $(BIN)/python -m pytest -q -n auto \
 	    -m "not (slow or training or kill or browser or damage)"
 
 test-clients: $(CLIENTS)/.with-clients

@@ -65,6 +65,7 @@ def test_another_process_gives_same_results(results, n_threads):
     assert_same(json.loads(done.stdout), results, rel=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block_size", [17, 300])
 def test_block_size_does_not_change_results(results, block_size):
     """The rows of snips are float32: the 7th digit of products depends on the shape of a block."""

@@ -14,6 +14,7 @@ _NOT_A_CLASSIFIER = (
 
 
 # The checks use few rows, some of which are zeros.
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Number of clusters found")
 @pytest.mark.filterwarnings("ignore:EM did not converge")
 @pytest.mark.filterwarnings("ignore:No clusters were found")

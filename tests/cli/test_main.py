@@ -56,6 +56,7 @@ def test_every_option_reaches_the_estimator(folder, capsys):
     assert capsys.readouterr() == ("", "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("option", "values"),
     [
@@ -141,6 +142,7 @@ def test_warnings_are_one_line_each(folder, rows, capsys):
     assert "no direction" in lines[0] and "did not converge" in lines[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_components", ["3", "auto"])
 @pytest.mark.parametrize("missing", ["nothing", "rich"])
 def test_progress_on_a_terminal_goes_to_stderr(folder, monkeypatch, rows, missing, n_components):

@@ -35,6 +35,7 @@ def test_grid_search_equals_cross_validation_by_hand(page):
     np.testing.assert_array_equal(page["labels"], direct.predict(pca.transform(X)))
 
 
+@pytest.mark.slow
 def test_pca_with_all_dimensions_equals_centering(page):
     X = page["X"].astype(np.float64)
     pipeline = page["Pipeline"](

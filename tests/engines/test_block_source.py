@@ -83,6 +83,7 @@ SOURCES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", SOURCES)
 @pytest.mark.parametrize("block_size", [None, 333])
 def test_fit_is_the_same_for_every_source(X, reference, tmp_path, kind, block_size):

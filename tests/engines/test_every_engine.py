@@ -156,6 +156,7 @@ def planted():
     return make_vmf_mixture(3000, 24, 6, concentration=40.0, dtype=np.float32, random_state=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [

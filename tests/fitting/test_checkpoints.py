@@ -66,6 +66,7 @@ def interrupt_after(monkeypatch, n_saved):
     return saves
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.0, 0.4, 0.9])
 @pytest.mark.parametrize("kind", KINDS)
 def test_checkpoint_resumes_interrupted_fit(rows, tmp_path, monkeypatch, kind, share):
@@ -194,6 +195,7 @@ def test_truncated_and_foreign_files_are_refused_and_kept(rows, checkpoint, tmp_
     )
 
 
+@pytest.mark.slow
 def test_mutated_checkpoints_are_refused_or_change_nothing(rows, checkpoint):
     """The checksums of zip detect every change of a byte that matters."""
     whole, rng = checkpoint.read_bytes(), np.random.default_rng(0)
@@ -265,6 +267,7 @@ def nearest(number, rows, labels):
     return Nearest(number)(rows, labels)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [Nearest, lambda number: partial(nearest, number)])
 def test_checkpoint_distinguishes_callable_selections(rows, tmp_path, monkeypatch, make):
     with monkeypatch.context() as patch:
@@ -303,6 +306,7 @@ FULL = """
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit of file sizes")
 def test_full_disk_is_reported_and_checkpoint_kept(rows, checkpoint, tmp_path):
     np.save(tmp_path / "rows.npy", rows)

@@ -52,6 +52,7 @@ def test_merged_start_uses_a_sample_of_many_rows():
     assert len(many.partitions[-1].labels) == 13_000  # 20 for each component
 
 
+@pytest.mark.slow
 def test_merged_start_ignores_copies_and_order_of_rows(rows):
     order = np.random.RandomState(1).permutation(len(rows))
     one = start_of(choose_engine(rows), "auto")

@@ -24,6 +24,7 @@ def feed(model, X, size, **options):
     return model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("concentration", ["tied", "free", "pooled", 40.0])
 @pytest.mark.parametrize("size", [700, 5000])
 def test_partial_fit_matches_fit(planted, concentration, size):
@@ -83,6 +84,7 @@ def test_partial_fit_copies_the_batch(planted):
     assert np.isfinite(model.means_).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["fitted", "loaded", "merged"])
 def test_partial_fit_continues_a_fit(planted, tmp_path, kind):
     X, y = planted

@@ -9,6 +9,7 @@ from vmfmix.merging.pairs import groups_after, merge_components
 from vmfmix.model.statistics import SufficientStatistics
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(COSTS))
 def test_merge_components_terminates_with_equal_costs(name):
     """Integer resultants have many equal costs."""
@@ -54,6 +55,7 @@ def test_merge_components_matches_brute_force(random_statistics, name):
     np.testing.assert_allclose([m[2] for m in merges], [m[2] for m in expected], rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["jeffreys", "cosine"])
 def test_merge_components_merges_mutual_neighbors_once_per_round(random_statistics, name):
     merges = merge_components(random_statistics, 22, cost=name)

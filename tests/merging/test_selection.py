@@ -56,6 +56,7 @@ def test_every_rule_finds_well_separated_clusters(paths, rule):
     assert list(scores) == sorted(scores, reverse=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", sorted(RULES))
 @pytest.mark.parametrize("kappa", [0.0, 20.0], ids=["uniform", "single"])
 def test_every_rule_finds_a_single_cluster(rule, kappa):
@@ -212,6 +213,7 @@ def clusters(kind, imbalance, seed, n_rows=3000, dim=64, number=12):
     return np.concatenate(parts), np.repeat(np.arange(number), sizes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("dim", "concentrations"),
     [(8, [5, 200]), (16, [10, 1000]), (16, [30, 60, 120, 240]), (32, [30, 3000])],
@@ -226,6 +228,7 @@ def test_wide_cluster_is_not_split_beside_a_tight_one(dim, concentrations, seed)
     assert adjusted_rand_score(y, model.labels_) > 0.95
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["plain", "hierarchical", "anisotropic"])
 @pytest.mark.parametrize("imbalance", [1, 20])
 def test_auto_counts_planted_clusters(kind, imbalance):
@@ -235,6 +238,7 @@ def test_auto_counts_planted_clusters(kind, imbalance):
     assert adjusted_rand_score(y, model.labels_) > 0.97
 
 
+@pytest.mark.slow
 def test_number_does_not_depend_on_n_components_init():
     X, _ = clusters("plain", 4, seed=1)
     found = {

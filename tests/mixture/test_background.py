@@ -10,6 +10,7 @@ from vmfmix.datasets import make_vmf_mixture
 from vmfmix.metrics import clustering_accuracy
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("concentration", ["tied", "free"])
 def test_background_absorbs_rows_outside_clusters(concentration):
     X, y = make_vmf_mixture(2000, 16, 4, concentration=100.0, background=0.15, random_state=0)

@@ -58,6 +58,7 @@ def test_bic_aic_and_icl_match_their_formulas(planted, model):
     assert fixed.bic(X) == pytest.approx(expected)
 
 
+@pytest.mark.slow
 def test_bic_is_lowest_at_planted_number(planted):
     bics = [
         VMFMixture(k, n_init=3, random_state=0).fit(planted[0]).bic(planted[0])
@@ -84,6 +85,7 @@ def test_sample_follows_fitted_distribution(planted, model):
         model.sample(0)
 
 
+@pytest.mark.slow
 def test_predict_ignores_parameters_set_after_fit(planted):
     X = planted[0]
     model = VMFMixture(4, random_state=0).fit(X)

@@ -25,6 +25,7 @@ def stage(concentration="tied", *, hard=False, tol=1e-4):
     return em.Stage(concentration, hard, max_iter=100, tol=tol)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hard", [False, True], ids=["soft", "hard"])
 @pytest.mark.parametrize("concentration", ["tied", "free", 30.0])
 @pytest.mark.parametrize("container", ["dense", "csr"])
@@ -49,6 +50,7 @@ def test_lower_bound_never_decreases(hard, concentration, container, dtype, has_
     assert np.diff(bounds).min() >= -tolerance * np.abs(bounds).max()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("concentration", ["tied", "free"])
 @pytest.mark.parametrize(("dim", "kappa"), [(3, 300.0), (32, 100.0), (384, 400.0), (3072, 1500.0)])

@@ -26,6 +26,7 @@ def page():
     return names
 
 
+@pytest.mark.slow
 def test_every_library_has_a_section(page):
     assert set(page) == {"spherecluster", "GaussianMixture", "KMeans", "HDBSCAN", "faiss.Kmeans"}
 

@@ -325,6 +325,7 @@ def texts_of(browser, selector):
     return [element.text for element in browser.find_elements("css selector", selector)]
 
 
+@pytest.mark.browser
 def test_browser_displays_texts_without_running_them(opened):
     assert opened.title == f"A {NASTY}"
     assert opened.find_element("id", "title").text == f"A {NASTY}"
@@ -333,6 +334,7 @@ def test_browser_displays_texts_without_running_them(opened):
     assert opened.find_elements("css selector", "main img, main script") == []
 
 
+@pytest.mark.browser
 def test_browser_sorts_table_by_keyboard(opened, model):
     from selenium.webdriver import Keys
 
@@ -346,6 +348,7 @@ def test_browser_sorts_table_by_keyboard(opened, model):
     assert sorts[1] == "ascending"
 
 
+@pytest.mark.browser
 def test_browser_opens_and_closes_cluster_by_keyboard(opened, page):
     from selenium.webdriver import Keys
 
@@ -360,6 +363,7 @@ def test_browser_opens_and_closes_cluster_by_keyboard(opened, page):
     assert not dialog.is_displayed()
 
 
+@pytest.mark.browser
 def test_browser_searches_rows_by_text_and_cluster(opened, snips, model):
     _, texts, _ = snips
     opened.find_element("id", "query").send_keys("Movie")
@@ -371,6 +375,7 @@ def test_browser_searches_rows_by_text_and_cluster(opened, snips, model):
     assert opened.find_element("id", "row-count").text.startswith(f"{expected} row")
 
 
+@pytest.mark.browser
 def test_browser_slider_shows_other_numbers_of_clusters(opened, page):
     from selenium.webdriver import Keys
 
@@ -386,6 +391,7 @@ def test_browser_slider_shows_other_numbers_of_clusters(opened, page):
     assert output.text == "1 cluster"
 
 
+@pytest.mark.browser
 def test_browser_fits_phone_and_switches_dark_mode(opened):
     metrics = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
     opened.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
@@ -400,6 +406,7 @@ def test_browser_fits_phone_and_switches_dark_mode(opened):
     opened.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
+@pytest.mark.browser
 def test_browser_page_of_many_rows_and_clusters_has_few_elements(browser, tmp_path):
     """Only visible rows and cards are elements of the page, which keeps it fast."""
     X, _ = make_vmf_mixture(20_000, n_features=8, n_components=500, random_state=0)
