@@ -376,9 +376,9 @@ def _format_summary(result: TrainResult, n_images: int, out: Path) -> str:
         for key, title in {"knn": "20 neighbors", "linear": "a linear probe"}.items():
             if key in scores:
                 lines.append(f"accuracy of {title} on features: {scores[key]:.3f}")
-        lines.append(f"{'':38}{'clusters':>9}{'AMI':>7}{'ACC':>7}")
+        lines.append(f"{'':40}{'clusters':>9}{'AMI':>7}{'ACC':>7}")
         lines += [
-            f"{name:38}{row['n_clusters']:>9}{row['adjusted_mutual_info']:>7.3f}"
+            f"{name:40}{row['n_clusters']:>9}{row['adjusted_mutual_info']:>7.3f}"
             f"{row['accuracy']:>7.3f}"
             for name, row in scores["clusterings"].items()
         ]
