@@ -78,7 +78,7 @@ def with_header(content, change):
 
 
 def assert_refused(load_content, content):
-    with pytest.raises(ValueError, match=r"given\.npz or not a vmfmix model, or damaged; pass"):
+    with pytest.raises(ValueError, match=r"given\.npz is damaged, or not a vmfmix model; pass"):
         load_content(content)
 
 
