@@ -14,7 +14,6 @@ REPLACED = {
     r"\b(heirs?|tame|recalls?|recalled)\b": "successor, rescale, candidates",
     r"\b(goes|went|go|gone) on (from|where|with|to)\b|\bbroken off\b": "continue, resume",
     r"\bwho (asks?|holds?|knows?|wants?)\b|\bwhoever\b|\bnobody (says|looks|asks)\b": "a subject",
-    r"\bnot? .* of its own kind\b|\bsound\b (models?|numbers?)": "valid, consistent",
     r"\bfar out\b|\blooks? wrong\b": "outlier, possible error",
     r"\bsettings\b": "parameters (of an estimator) or config (of a training)",
     r"\b(is|are|was|were) wanted\b": "requested, needed",
@@ -68,7 +67,26 @@ def test_replaced_words_do_not_come_back(pattern):
     assert not hits, f"say {better}:\n" + "\n".join(hits)
 
 
-def test_the_patterns_find_the_words():
-    samples = ["a law of", "the drawers", "it was told", "goes on from", "neighbours", "centre"]
-    patterns = [re.compile(pattern, re.IGNORECASE) for pattern in [*REPLACED, *SPELLING]]
-    assert all(any(pattern.search(sample) for pattern in patterns) for sample in samples)
+SAMPLES = [
+    "a law of errors",
+    "all drawers",
+    "it was told",
+    "the heirs",
+    "goes on from",
+    "who asks",
+    "far out",
+    "the settings",
+    "is wanted",
+    "neighbours",
+    "colour",
+    "the centre",
+    "grey",
+    "behaviour",
+    "labelled",
+    "normalise",
+]
+
+
+@pytest.mark.parametrize("pattern", [*REPLACED, *SPELLING])
+def test_each_pattern_finds_a_word(pattern):
+    assert any(re.search(pattern, sample) for sample in SAMPLES)
