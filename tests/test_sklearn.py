@@ -3,7 +3,7 @@
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from vmfmix import VMFMixture
+from vmfmix import NeighborSmoother, VMFMixture
 
 pytest.importorskip("sklearn", "1.8", reason="xfail_strict needs scikit-learn 1.8")
 
@@ -23,11 +23,21 @@ _NOT_A_CLASSIFIER = (
 @pytest.mark.filterwarnings("ignore:X has .* distinct rows")
 @pytest.mark.filterwarnings("ignore:.*rows of X have no direction")
 @parametrize_with_checks(
-    [VMFMixture(n_components=8), VMFMixture(), VMFMixture(n_components=8, merge=None)],
-    expected_failed_checks=lambda estimator: {
-        "check_estimator_sparse_array": _NOT_A_CLASSIFIER,
-        "check_estimator_sparse_matrix": _NOT_A_CLASSIFIER,
-    },
+    [
+        VMFMixture(n_components=8),
+        VMFMixture(),
+        VMFMixture(n_components=8, merge=None),
+        NeighborSmoother(),
+        NeighborSmoother(restart=0.1, whiten=False),
+    ],
+    expected_failed_checks=lambda estimator: (
+        {}
+        if isinstance(estimator, NeighborSmoother)
+        else {
+            "check_estimator_sparse_array": _NOT_A_CLASSIFIER,
+            "check_estimator_sparse_matrix": _NOT_A_CLASSIFIER,
+        }
+    ),
     xfail_strict=True,
 )
 def test_passes_scikit_learn_checks(estimator, check):

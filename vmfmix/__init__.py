@@ -11,11 +11,16 @@ from vmfmix._version import __version__
 
 if TYPE_CHECKING:
     from vmfmix.mixture import VMFMixture
+    from vmfmix.neighbors.smoother import NeighborSmoother
     from vmfmix.storage.models import load
 
-__all__ = ["VMFMixture", "__version__", "load"]
+__all__ = ["NeighborSmoother", "VMFMixture", "__version__", "load"]
 
-_MODULE_OF = {"VMFMixture": "vmfmix.mixture", "load": "vmfmix.storage.models"}
+_MODULE_OF = {
+    "NeighborSmoother": "vmfmix.neighbors.smoother",
+    "VMFMixture": "vmfmix.mixture",
+    "load": "vmfmix.storage.models",
+}
 _SUBPACKAGES = (
     "datasets",
     "deep",

@@ -16,7 +16,6 @@ from numbers import Integral, Real
 from typing import Any, Literal
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import softmax
 from sklearn.base import (
@@ -26,11 +25,10 @@ from sklearn.base import (
     TransformerMixin,
 )
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from vmfmix import distribution
 from vmfmix.engines.base import (
-    DTYPES,
     Assignment,
     Engine,
     RowSource,
@@ -59,10 +57,10 @@ from vmfmix.fitting.state import EstimatorState, LastFit, shared_options
 from vmfmix.fitting.streaming import Stream
 from vmfmix.fitting.validation import (
     copies_per_unit_weight,
-    validate_finite,
-    validate_numeric,
+    validate_dense_to_center,
     validate_parameters,
     validate_row_count,
+    validate_rows,
     validate_sample_weight,
 )
 from vmfmix.merging.costs import COSTS
@@ -852,24 +850,12 @@ class VMFMixture(
     # --- rows and engines -------------------------------------------------------------------------
 
     def _validate_rows(self, X: Any, has_weights: bool = False, **options: Any) -> Any:
-        """Return rows that an engine accepts; arrays are validated by scikit-learn."""
+        """Return rows that an engine accepts."""
         if isinstance(X, SharedRowSource):
             return X.validated(lambda rows: self._validate_rows(rows, **options), has_weights)
         progress = RowProgress() if self.verbose else None
         X = prepare_rows(X, block_size=self.block_size, device=self.device, report=progress)
-        if is_tensor(X) or isinstance(X, RowSource):
-            options.pop("ensure_min_features", None)
-            return validate_data(self, X, skip_check_array=True, **options)
-        validate_numeric(X)
-        if getattr(X, "dtype", None) == np.float16:
-            # scikit-learn would allocate an array of the same shape to validate half precision.
-            validate_finite(X, type(self).__name__)
-            options["ensure_all_finite"] = False
-        with np.errstate(invalid="ignore"):  # the check sums all numbers, infinities included
-            X = validate_data(self, X, accept_sparse="csr", dtype=DTYPES, **options)
-        if sp.issparse(X):
-            X.check_format(full_check=True)  # the kernels do not check indices
-        return X
+        return validate_rows(self, X, **options)
 
     def _make_engine(
         self, X: Any, sample_weight: FloatArray | None = None, center: FloatArray | None = None
@@ -893,11 +879,7 @@ class VMFMixture(
         return self._engine_for_new_rows(X).assign(self._parameters())
 
     def _mean_to_subtract(self, X: Any, sample_weight: FloatArray | None) -> FloatArray:
-        if X.is_sparse if isinstance(X, RowSource) else sp.issparse(X):
-            raise ValueError(
-                "center=True needs dense rows, and X is sparse; pass center=False, or reduce X "
-                "with sklearn.decomposition.TruncatedSVD first."
-            )
+        validate_dense_to_center(X)
         return mean_of_unit_rows(self._make_engine(X, sample_weight))
 
     # --- streams ----------------------------------------------------------------------------------

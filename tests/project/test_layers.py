@@ -7,7 +7,12 @@ import pytest
 
 from tests.project import layers
 
-MAY_IMPORT_TORCH = {"engines.bfloat16", "engines.torch_device", "engines.collective"}
+MAY_IMPORT_TORCH = {
+    "engines.bfloat16",
+    "engines.collective",
+    "engines.torch_device",
+    "neighbors.search",
+}
 MAY_IMPORT_DASK = {"engines.dask_blocks"}
 MODULES = layers.modules()
 

@@ -14,17 +14,16 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 
 from vmfmix.engines.base import Engine
+from vmfmix.model.copies import sort_with_copies
 from vmfmix.model.matrices import row_lengths, scaled_rows
 from vmfmix.model.statistics import FloatArray
-from vmfmix.model.threads import single_threaded_blas, threaded_matmul
+from vmfmix.model.threads import threaded_matmul
 
 # Seeds are drawn from a sample that is large enough to contain every cluster worth a seed.
 _SAMPLE_ROWS_PER_SEED = 25
 _MIN_SAMPLE_ROWS = 10_000
 _POOL_SIZE = 64  # candidates whose distances to all rows are computed in one product
 _MAX_POOL_ENTRIES = 2**24  # of dense candidates
-_ROWS_PER_PROJECTION = 4096
-_ROUNDING_UNITS = 4  # units in the last place of 1 by which copies of a unit row may differ
 
 
 def seed_means(
@@ -112,9 +111,8 @@ def means_from_rows(
 def distinct_rows(rows: Any, weights: FloatArray) -> tuple[Any, FloatArray]:
     """Return the distinct rows in an order that depends on their values alone, with summed weights.
 
-    Rows that differ only by rounding, such as scaled copies, count as equal. Results thus do not
-    depend on the order of the rows, and a row of weight 2 is the same as two copies. The order is
-    that of the projections on a fixed direction, which rounding rarely changes.
+    Copies are found by `vmfmix.model.copies.sort_with_copies`. Results thus do not depend on the
+    order of the rows, and a row of weight 2 is the same as two copies.
 
     Parameters
     ----------
@@ -133,36 +131,12 @@ def distinct_rows(rows: Any, weights: FloatArray) -> tuple[Any, FloatArray]:
     >>> distinct_rows(np.eye(2)[[0, 1, 1]], np.ones(3))[1].sum()
     np.float64(3.0)
     """
-    direction = np.random.RandomState(0).standard_normal(rows.shape[1])
-    with single_threaded_blas():
-        projections = np.concatenate(
-            [
-                rows[start : start + _ROWS_PER_PROJECTION].astype(np.float64) @ direction
-                for start in range(0, rows.shape[0], _ROWS_PER_PROJECTION)
-            ]
-        )
-    order = np.argsort(projections, kind="stable")
-    rows, weights, projections = rows[order], weights[order], projections[order]
-    is_new = np.ones(len(order), dtype=bool)
-    rounding = _ROUNDING_UNITS * float(np.finfo(rows.dtype).eps)
-    is_near = np.diff(projections) <= rounding * np.abs(direction).sum()
-    for i in (np.flatnonzero(is_near) + 1).tolist():
-        is_new[i] = _differ(rows, i, i - 1, rounding)
-    if is_new.all():
+    order, is_first = sort_with_copies(rows)
+    rows, weights = rows[order], weights[order]
+    if is_first.all():
         return rows, weights
-    first = np.flatnonzero(is_new)
+    first = np.flatnonzero(is_first)
     return rows[first], np.add.reduceat(weights, first)
-
-
-def _differ(rows: Any, i: int, j: int, rounding: float) -> bool:
-    """Return whether two rows differ by more than rounding."""
-    if not sp.issparse(rows):
-        return bool((np.abs(rows[i] - rows[j]) > rounding).any())
-    first, second = (slice(*rows.indptr[k : k + 2]) for k in (i, j))
-    return not (
-        np.array_equal(rows.indices[first], rows.indices[second])
-        and (np.abs(rows.data[first] - rows.data[second]) <= rounding).all()
-    )
 
 
 def spherical_kmeans_plusplus(

@@ -7,10 +7,12 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import assert_all_finite
+from sklearn.utils.validation import validate_data
 
-from vmfmix.engines.base import Engine, SharedRowSource
+from vmfmix.engines.base import DTYPES, Engine, RowSource, SharedRowSource, is_tensor
 from vmfmix.fitting.sklearn_compat import validate_weights
 from vmfmix.model.statistics import LARGEST_CONCENTRATION, FloatArray
 
@@ -99,6 +101,56 @@ def validate_numeric(X: Any) -> None:
     if getattr(X, "ndim", 2) == 1 and len(X) > 0 and np.ndim(next(iter(X))) == 1:
         raise ValueError(
             f"X is a one-dimensional sequence of {len(X)} vectors; pass np.stack(list(X))."
+        )
+
+
+def validate_rows(estimator: Any, X: Any, **options: Any) -> Any:
+    """Return rows that an engine accepts; arrays are validated by scikit-learn.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Its numbers and names of features are set, or compared with those of X.
+    X : object
+        As returned by `vmfmix.engines.choice.prepare_rows`.
+    **options
+        Of `sklearn.utils.validation.validate_data`.
+
+    Returns
+    -------
+    ndarray, CSR matrix, torch.Tensor or RowSource
+
+    Raises
+    ------
+    ValueError
+        If X contains NaN or infinity, or has the wrong shape or type.
+    """
+    if is_tensor(X) or isinstance(X, RowSource):
+        own = {name: value for name, value in options.items() if name == "reset"}
+        return validate_data(estimator, X, skip_check_array=True, **own)
+    validate_numeric(X)
+    if getattr(X, "dtype", None) == np.float16:
+        # scikit-learn would allocate an array of the same shape to validate half precision.
+        validate_finite(X, type(estimator).__name__)
+        options["ensure_all_finite"] = False
+    with np.errstate(invalid="ignore"):  # the check sums all numbers, infinities included
+        X = validate_data(estimator, X, accept_sparse="csr", dtype=DTYPES, **options)
+    if sp.issparse(X):
+        X.check_format(full_check=True)  # the kernels do not check indices
+    return X
+
+
+def is_sparse(X: Any) -> bool:
+    """Return whether rows are sparse, also those of a source of blocks."""
+    return bool(X.is_sparse) if isinstance(X, RowSource) else sp.issparse(X)
+
+
+def validate_dense_to_center(X: Any) -> None:
+    """Raise ValueError if rows are sparse, since subtracting their mean would make them dense."""
+    if is_sparse(X):
+        raise ValueError(
+            "center=True needs dense rows, and X is sparse; pass center=False, or reduce X "
+            "with sklearn.decomposition.TruncatedSVD first."
         )
 
 

@@ -16,6 +16,7 @@ from vmfmix.model.matrices import row_products
 
 _MIN_ROWS = 8  # smaller clusters are left out
 _N_DRAWS = 4000
+ISOTROPIC = 0.75  # isotropy at and above which clusters scatter as the model assumes
 
 
 def effective_dimension(
@@ -49,7 +50,6 @@ def effective_dimension(
     >>> round(effective_dimension(rows, np.zeros(2000, int), rng))
     10
     """
-    n_features = rows.shape[1]
     by_cluster = np.argsort(labels, kind="stable")
     counts = np.bincount(labels)
     starts = np.cumsum(counts) - counts
@@ -58,7 +58,52 @@ def effective_dimension(
         return np.nan
     clusters = rng.choice(large, _N_DRAWS, p=counts[large] / counts[large].sum())
     places = _draw_four_distinct(counts[clusters], rng) + starts[clusters, np.newaxis]
-    first, second, third, fourth = (rows[by_cluster[places[:, i]]] for i in range(4))
+    return _effective_dimension_of(rows, by_cluster[places])
+
+
+def isotropy_of_neighbors(
+    rows: Any, neighbors: NDArray[np.integer], rng: np.random.RandomState
+) -> float:
+    """Estimate how evenly the neighbors of a row scatter, as `isotropy` does for clusters.
+
+    No clusters need to be known. Neighbors in a von Mises-Fisher mixture scatter in all directions,
+    and those in real embeddings in few.
+
+    Parameters
+    ----------
+    rows : ndarray or CSR matrix of shape (n_rows, n_features)
+    neighbors : ndarray of shape (n_places, n_neighbors), int
+        Numbers of the rows that are nearest to each of some places.
+    rng : numpy.random.RandomState
+
+    Returns
+    -------
+    float
+        From 0 to 1; NaN with fewer than 4 neighbors, or if they do not scatter.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from vmfmix.datasets import make_vmf_mixture
+    >>> from vmfmix.merging.isotropy import isotropy_of_neighbors
+    >>> from vmfmix.neighbors import nearest_neighbors
+    >>> rows, _ = make_vmf_mixture(1000, n_features=16, n_components=5, random_state=0)
+    >>> found = nearest_neighbors(rows, 15)
+    >>> round(isotropy_of_neighbors(rows, found.rows, np.random.RandomState(0)), 1)
+    1.0
+    """
+    n_places, n_neighbors = neighbors.shape
+    if n_neighbors < 4:
+        return np.nan
+    centers = rng.randint(n_places, size=_N_DRAWS)
+    places = _draw_four_distinct(np.full(_N_DRAWS, n_neighbors), rng)
+    drawn = neighbors[centers[:, np.newaxis], places]
+    return _share_of_directions(_effective_dimension_of(rows, drawn), rows.shape[1])
+
+
+def _effective_dimension_of(rows: Any, quadruples: NDArray[np.integer]) -> float:
+    """Estimate the effective dimension from numbers of four rows that scatter around one mean."""
+    first, second, third, fourth = (rows[numbers] for numbers in quadruples.T)
     difference, other_difference = first - second, third - fourth
     norms = row_products(difference, difference) * row_products(other_difference, other_difference)
     is_apart = norms > 0  # neither difference is between a row and its copy
@@ -66,7 +111,7 @@ def effective_dimension(
     squared_cosines = np.square(products) / norms[is_apart]
     if not squared_cosines.any():
         return np.nan
-    return float(np.clip(1.0 / squared_cosines.mean(), 1.0, n_features))
+    return float(np.clip(1.0 / squared_cosines.mean(), 1.0, rows.shape[1]))
 
 
 def isotropy(rows: Any, labels: NDArray[np.integer], rng: np.random.RandomState) -> float:
@@ -82,7 +127,11 @@ def isotropy(rows: Any, labels: NDArray[np.integer], rng: np.random.RandomState)
     float
         From 0 to 1, which is the value for von Mises-Fisher clusters; NaN if it is unknown.
     """
-    return float(np.minimum(1.0, effective_dimension(rows, labels, rng) / (rows.shape[1] - 1)))
+    return _share_of_directions(effective_dimension(rows, labels, rng), rows.shape[1])
+
+
+def _share_of_directions(effective_dimension: float, n_features: int) -> float:
+    return float(np.minimum(1.0, effective_dimension / (n_features - 1)))
 
 
 def own_share(isotropy: float | None) -> float:

@@ -16,7 +16,7 @@ from sklearn.metrics import adjusted_mutual_info_score
 
 from vmfmix import distribution
 from vmfmix.engines.base import Engine
-from vmfmix.merging.isotropy import isotropy
+from vmfmix.merging.isotropy import ISOTROPIC, isotropy
 from vmfmix.merging.pairs import add_row_and_column
 from vmfmix.merging.path import Partition
 from vmfmix.model import em
@@ -32,7 +32,6 @@ from vmfmix.neighbors.graph import neighbor_graph
 
 _STEPS = 6  # of the random walk in `persistence`
 _CHANCE_PERSISTENCE = 0.08  # reached by cutting a single cluster
-_ISOTROPIC = 0.75  # isotropy at and above which clusters scatter as the model assumes
 _AGREEMENT = 0.95
 
 Scores = dict[int, float]
@@ -128,7 +127,7 @@ def automatic(paths: MergePaths) -> Scores:
     if largest == 1:
         return icl_scores
     partition = [each for each in paths.partitions if each.n_components >= largest][-1]
-    if not isotropy(paths.rows, partition.row_labels, paths.rng) < _ISOTROPIC:
+    if not isotropy(paths.rows, partition.row_labels, paths.rng) < ISOTROPIC:
         return refined_icl(paths, largest)
     scores = {k: score for k, score in _graph_persistence(paths).items() if k <= largest}
     scores[1] = _CHANCE_PERSISTENCE

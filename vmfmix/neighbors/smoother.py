@@ -1,0 +1,421 @@
+"""The transformer `NeighborSmoother`: rows that are averaged with their nearest neighbors."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from numbers import Integral, Real
+from typing import Any, Literal
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    OneToOneFeatureMixin,
+    TransformerMixin,
+)
+from sklearn.utils.validation import check_is_fitted
+
+from vmfmix.engines.base import Engine, is_tensor
+from vmfmix.engines.choice import choose_engine, prepare_rows
+from vmfmix.fitting.sklearn_compat import Interval, StrOptions, validate_parameters_before
+from vmfmix.fitting.start import mean_of_unit_rows
+from vmfmix.fitting.validation import is_sparse, validate_dense_to_center, validate_rows
+from vmfmix.merging.isotropy import ISOTROPIC, isotropy_of_neighbors
+from vmfmix.model.copies import sort_with_copies
+from vmfmix.model.matrices import row_lengths
+from vmfmix.neighbors.diffusion import diffusion, restart_gains
+from vmfmix.neighbors.graph import joined, local_weights, suitable_n_neighbors
+from vmfmix.neighbors.search import has_faiss, nearest_neighbors
+
+_RESTART = 0.02
+_N_PLACES = 256  # at which the isotropy is measured
+_ROWS_PER_PART = 8192
+_APPROXIMATE_FROM = 60_000  # rows, from where the search takes longer than all other steps
+_CLOSENESS_OF_COPIES = 1e-6  # 1 − cosine, of a new row and the fitted row that it repeats
+
+
+class NeighborSmoother(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    r"""Average rows with their nearest neighbors, so that clusters become compact.
+
+    Embeddings of similar things often form curved or stretched clusters, while a mean direction
+    describes a round one. This transformer joins each row to its nearest neighbors and lets a
+    random walk along these edges, which returns to its first row with probability `restart` at each
+    step, average the rows that it visits [1]_: the fixed point of
+
+    .. math:: Z = r Y + (1 - r) P Z
+
+    where the row i of :math:`P` has the probabilities of a step from row i. :math:`Y` are the
+    `whiten`-ed rows: in the space that the rows span, a pattern over the rows that neighbors share
+    counts the same however much of the variance it has. The smoothed rows have unit length.
+
+    Use it in front of `VMFMixture`: ``make_pipeline(NeighborSmoother(), VMFMixture(20))``.
+
+    Parameters
+    ----------
+    n_neighbors : int, default=15
+        Number of nearest neighbors by angle; fewer if there are fewer than 20 rows for each. Copies
+        of a row are joined as one row and do not use up its neighbors.
+    restart : float or "auto", default="auto"
+        Probability r with which the walk returns to its first row at each step, from 0
+        (excluded) to 1. Smaller values smooth more. 1: the unit rows are returned as they are.
+        "auto": 0.02, but 1 if `isotropy_` is at least 0.75; rows then scatter as in a mixture of
+        von Mises-Fisher distributions, where neighbors tell nothing that the means do not.
+    center : bool or "auto", default="auto"
+        Whether to subtract the mean of the unit rows first, and scale to unit length again. "auto":
+        for dense rows, but not for sparse ones.
+    whiten : bool, default=True
+        Whether all patterns that neighbors share count the same. The smoothed rows then have
+        coordinates of their own, at most `n_components`. False: the smoothed rows are averages of
+        the rows, in their space.
+    n_components : int, default=128
+        Maximum number of dimensions of the space in which the rows are smoothed. Rows with more
+        features are projected on as many fixed random directions first.
+    search : {"auto", "exact", "approximate"}, default="auto"
+        How neighbors are found. "approximate" needs faiss (the extra ``neighbors``) and dense rows,
+        and finds at least 95 % of the neighbors of typical embeddings. "auto": approximate for
+        60,000 rows or more if faiss is installed, otherwise exact.
+    device : str or torch.device, default=None
+        Device on which torch searches for neighbors. None: tensors on a GPU are searched there,
+        and other rows on the CPU.
+
+    Attributes
+    ----------
+    embedding_ : ndarray of shape (n_samples, n_features_out), float32
+        The smoothed rows of `fit`. Rows without a direction are zeros.
+    restart_ : float
+        The value of `restart` that was used.
+    isotropy_ : float
+        How evenly the √n nearest neighbors of a row scatter: their effective dimension as a share
+        of all directions on the sphere, from 0 to 1. Embeddings by networks have 0.01 to 0.35,
+        samples of von Mises-Fisher mixtures 0.9 to 1. NaN for fewer than 16 rows.
+    eigenvalues_ : ndarray of shape (n_patterns,)
+        λ: the share of each pattern over the rows that is left after a step of the walk, in
+        descending order, as far as it is more than half. As many values near 1 as there are groups
+        of rows with few edges between them, less one. Only if rows were smoothed.
+    n_neighbors_ : int
+        Number of neighbors that were used.
+    center_ : ndarray of shape (n_features,)
+        The mean that was subtracted from the unit rows; only if it was.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Only if `X` has column names that are all strings.
+
+    See Also
+    --------
+    vmfmix.VMFMixture : Clusters the smoothed rows.
+    sklearn.manifold.SpectralEmbedding : The eigenvectors without a restart, for fitted rows only.
+
+    Notes
+    -----
+    The transformer keeps the rows, as transforming new rows needs their nearest neighbors among
+    them: 4 bytes for each feature and for each dimension of the output, or 2 KB for a row of 384
+    features. Fitted rows are copied to memory in float32, wherever they come from.
+
+    References
+    ----------
+    .. [1] H. Tong, C. Faloutsos, J.-Y. Pan (2006). Fast random walk with restart and its
+       applications. ICDM.
+
+    Examples
+    --------
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from vmfmix import NeighborSmoother, VMFMixture
+    >>> from vmfmix.datasets import load_snips
+    >>> X = load_snips().data
+    >>> model = make_pipeline(NeighborSmoother(), VMFMixture(7, random_state=0)).fit(X)
+    >>> model.predict(X[:3]) == model[-1].labels_[:3]
+    array([ True,  True,  True])
+    """
+
+    embedding_: NDArray[np.float32]
+    eigenvalues_: NDArray[np.float64]
+    restart_: float
+    isotropy_: float
+    n_neighbors_: int
+    center_: NDArray[np.float64]
+    n_features_in_: int
+    feature_names_in_: NDArray[np.object_]
+
+    _rows: Any  # distinct unit rows with a direction
+    _row_embedding: NDArray[np.float32]
+
+    _parameter_constraints: dict[str, Any] = {
+        "n_neighbors": [Interval(Integral, 1, None, closed="left")],
+        "restart": [Interval(Real, 0, 1, closed="right"), StrOptions({"auto"})],
+        "center": ["boolean", StrOptions({"auto"})],
+        "whiten": ["boolean"],
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "search": [StrOptions({"auto", "exact", "approximate"})],
+        "device": "no_validation",  # left to torch, which knows its devices
+    }
+
+    def __init__(
+        self,
+        n_neighbors: int = 15,
+        *,
+        restart: float | Literal["auto"] = "auto",
+        center: bool | Literal["auto"] = "auto",
+        whiten: bool = True,
+        n_components: int = 128,
+        search: Literal["auto", "exact", "approximate"] = "auto",
+        device: Any = None,
+    ) -> None:
+        self.n_neighbors = n_neighbors
+        self.restart = restart
+        self.center = center
+        self.whiten = whiten
+        self.n_components = n_components
+        self.search = search
+        self.device = device
+
+    def fit(self, X: Any, y: Any = None) -> NeighborSmoother:
+        """Find the neighbors of all rows and smooth them.
+
+        Parameters
+        ----------
+        X : {array-like, CSR matrix, tensor, block source} of shape (n_samples, n_features)
+            Rows, of which only the directions matter.
+        y : Ignored
+
+        Returns
+        -------
+        self : NeighborSmoother
+
+        Raises
+        ------
+        ValueError
+            If `X` contains NaN or infinity, or has fewer than 2 distinct rows with a direction, or
+            if parameters exclude each other.
+        ImportError
+            If torch or faiss are needed and not installed.
+        """
+        self.fit_transform(X)
+        return self
+
+    @validate_parameters_before
+    def fit_transform(self, X: Any, y: Any = None) -> Any:
+        """Find the neighbors of all rows and return the smoothed rows.
+
+        Parameters
+        ----------
+        X : {array-like, CSR matrix, tensor, block source} of shape (n_samples, n_features)
+        y : Ignored
+
+        Returns
+        -------
+        smoothed : ndarray of shape (n_samples, n_features_out), float32
+            A CSR matrix if `X` is sparse and is not smoothed.
+        """
+        X = self._validate_rows(X, reset=True, ensure_min_samples=2, ensure_min_features=2)
+        for name in ("center_", "eigenvalues_", "_rows", "_row_embedding"):
+            self.__dict__.pop(name, None)
+        engine = choose_engine(X, device=self.device)
+        if (self.center == "auto" and not is_sparse(X)) or self.center is True:
+            validate_dense_to_center(X)
+            self.center_ = mean_of_unit_rows(engine)
+            engine = choose_engine(X, center=self.center_, device=self.device)
+        positions = engine.used_rows
+        rows, row_of_position = _distinct(_unit_rows(engine, positions))
+        if rows.shape[0] < 2:
+            raise ValueError(
+                f"X has {rows.shape[0]} distinct rows with a direction; smoothing needs at least 2."
+            )
+        self.n_neighbors_ = suitable_n_neighbors(rows.shape[0], self.n_neighbors)
+        found = nearest_neighbors(
+            rows,
+            self.n_neighbors_,
+            approximate=self._is_approximate(rows),
+            device=self._search_device(X),
+        )
+        self.isotropy_ = _local_isotropy(rows)
+        if self.restart == "auto":
+            self.restart_ = 1.0 if self.isotropy_ >= ISOTROPIC else _RESTART
+        else:
+            self.restart_ = float(self.restart)
+        if self.restart_ == 1:
+            self.embedding_ = _all_unit_rows(choose_engine(X, device=self.device))
+            return self.embedding_
+        graph = joined(found, local_weights(found))
+        self._rows, self._row_embedding = rows, self._smoothed(graph, rows)
+        self.embedding_ = self._row_embedding
+        if rows.shape[0] < engine.n_rows:
+            self.embedding_ = np.zeros((engine.n_rows, self._n_features_out), np.float32)
+            self.embedding_[positions] = self._row_embedding[row_of_position]
+        return self.embedding_
+
+    def transform(self, X: Any) -> Any:
+        """Smooth rows by their nearest neighbors among the fitted rows.
+
+        A new row becomes the weighted mean of the smoothed neighbors, scaled to unit length. A row
+        that equals a fitted one becomes the same smoothed row.
+
+        Parameters
+        ----------
+        X : {array-like, CSR matrix, tensor, block source} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        smoothed : ndarray of shape (n_samples, n_features_out), float32
+            Rows without a direction become zeros. A CSR matrix if `X` is sparse and rows are not
+            smoothed.
+        """
+        check_is_fitted(self)
+        X = self._validate_rows(X, reset=False)
+        if self.restart_ == 1:
+            return _all_unit_rows(choose_engine(X, device=self.device))
+        engine = choose_engine(X, center=getattr(self, "center_", None), device=self.device)
+        positions = engine.used_rows
+        smoothed = np.zeros((engine.n_rows, self._n_features_out), np.float32)
+        if len(positions) == 0:
+            return smoothed
+        queries = _unit_rows(engine, positions)
+        found = nearest_neighbors(
+            self._rows, self.n_neighbors_, queries=queries, device=self._search_device(X)
+        )
+        weights = local_weights(found)
+        means = np.empty((len(positions), self._n_features_out), np.float32)
+        for start in range(0, len(positions), _ROWS_PER_PART):
+            part = slice(start, start + _ROWS_PER_PART)
+            neighbors = self._row_embedding[found.rows[part]]
+            means[part] = np.einsum("ij,ijd->id", weights[part], neighbors)
+        _scale_to_unit(means)
+        is_copy = found.cosines[:, 0] > 1.0 - _CLOSENESS_OF_COPIES
+        means[is_copy] = self._row_embedding[found.rows[is_copy, 0]]
+        smoothed[positions] = means
+        return smoothed
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
+        """Return the names of the features of smoothed rows.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Names of the features of `X`, if it had no column names.
+
+        Returns
+        -------
+        names : ndarray of str
+            ``neighborsmoother0`` etc., but those of `X` if smoothed rows are in the space of `X`.
+        """
+        check_is_fitted(self)
+        has_own_space = self.whiten and self.restart_ < 1
+        mixin = ClassNamePrefixFeaturesOutMixin if has_own_space else OneToOneFeatureMixin
+        names: NDArray[np.object_] = mixin.get_feature_names_out(self, input_features)
+        return names
+
+    def _validate_rows(self, X: Any, **options: Any) -> Any:
+        return validate_rows(self, prepare_rows(X, device=self.device), **options)
+
+    def _is_approximate(self, rows: Any) -> bool:
+        """Return whether to search with faiss."""
+        if self.search == "approximate" and sp.issparse(rows):
+            raise ValueError(
+                'search="approximate" needs dense rows, and X is sparse; pass search="exact", or '
+                "reduce X with sklearn.decomposition.TruncatedSVD first."
+            )
+        if self.search != "auto":
+            return self.search == "approximate"
+        is_large = rows.shape[0] >= _APPROXIMATE_FROM
+        return self.device is None and not sp.issparse(rows) and is_large and has_faiss()
+
+    def _search_device(self, X: Any) -> Any:
+        return X.device if self.device is None and is_tensor(X) else self.device
+
+    def _smoothed(self, graph: Any, rows: Any) -> NDArray[np.float32]:
+        """Return the smoothed rows, of unit length, and set the eigenvalues."""
+        patterns, eigenvalues, shares = diffusion(graph, _basis(rows, self.n_components))
+        self.eigenvalues_ = eigenvalues
+        gains = restart_gains(eigenvalues, self.restart_)
+        if self.whiten:
+            patterns *= gains.astype(np.float32)
+            return _scale_to_unit(patterns)
+        contents = np.asarray((patterns.T * shares) @ rows)
+        smoothed = patterns @ (gains[:, np.newaxis] * contents).astype(np.float32)
+        return _scale_to_unit(smoothed)
+
+    @property
+    def _n_features_out(self) -> int:
+        embedding = self._row_embedding if self.restart_ < 1 else self.embedding_
+        return int(embedding.shape[1])
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
+
+
+def _local_isotropy(rows: Any) -> float:
+    """Measure the isotropy of the √n nearest neighbors of some of the n rows.
+
+    With more rows, neighbors are nearer, until only noise is left between the nearest ones. The
+    number of neighbors therefore grows with that of the rows.
+    """
+    rng = np.random.RandomState(0)
+    n_rows = rows.shape[0]
+    places = np.sort(rng.choice(n_rows, min(n_rows, _N_PLACES), replace=False))
+    found = nearest_neighbors(rows, math.isqrt(n_rows), queries=rows[places])
+    return isotropy_of_neighbors(rows, found.rows, rng)
+
+
+def _unit_rows(engine: Engine, positions: NDArray[np.intp]) -> Any:
+    """Return the unit rows at some positions in float32, a part at a time."""
+    starts = range(0, max(len(positions), 1), _ROWS_PER_PART)
+    parts = (engine.take(positions[start : start + _ROWS_PER_PART])[0] for start in starts)
+    first = next(parts)
+    if sp.issparse(first):
+        return sp.vstack([first, *parts], format="csr").astype(np.float32)
+    rows = np.empty((len(positions), engine.n_features), np.float32)
+    filled = 0
+    for part in itertools.chain([first], parts):
+        rows[filled : filled + len(part)] = part
+        filled += len(part)
+    return rows
+
+
+def _all_unit_rows(engine: Engine) -> Any:
+    """Return all unit rows; rows without a direction are zeros."""
+    return _unit_rows(engine, np.arange(engine.n_rows))
+
+
+def _distinct(rows: Any) -> tuple[Any, NDArray[np.intp]]:
+    """Return the distinct rows, and the number of the one that equals each row."""
+    if rows.shape[0] == 0:
+        return rows, np.empty(0, np.intp)
+    order, is_first = sort_with_copies(rows)
+    if is_first.all():
+        return rows, np.arange(len(order))
+    number = np.empty(len(order), np.intp)
+    number[order] = np.cumsum(is_first) - 1
+    return rows[order[is_first]], number
+
+
+def _basis(rows: Any, n_columns: int) -> NDArray[np.float32]:
+    """Return functions of the rows whose smoothed versions span the space of the patterns.
+
+    These are the features, or projections on random directions if there are too many. If there are
+    too few, the sides of random hyperplanes on which the rows lie are added: few linear functions
+    cannot describe many groups of neighbors.
+    """
+    n_rows, n_features = rows.shape
+    n_columns = min(n_columns, n_rows)
+    rng = np.random.RandomState(0)
+    directions = rng.standard_normal((n_features, n_columns)).astype(np.float32)
+    if n_features >= n_columns or sp.issparse(rows):
+        if n_features == n_columns and not sp.issparse(rows):
+            return np.asarray(rows)
+        return np.ascontiguousarray(rows @ (directions / np.float32(np.sqrt(n_columns))))
+    sides = np.sign(rows @ directions[:, n_features:])
+    return np.hstack([rows, sides / np.float32(np.sqrt(n_columns))])
+
+
+def _scale_to_unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Scale rows to unit length in place; rows of zeros remain."""
+    for start in range(0, len(rows), _ROWS_PER_PART):
+        part = rows[start : start + _ROWS_PER_PART]
+        lengths = row_lengths(part)
+        part /= np.where(lengths > 0, lengths, 1.0)[:, np.newaxis].astype(np.float32)
+    return rows
