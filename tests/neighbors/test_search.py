@@ -91,31 +91,47 @@ def test_search_on_a_device(rows, queries, cosines_per_block, monkeypatch):
     assert_finds_nearest(found, brute_force(rows, 5, queries))
 
 
-def share_found(found, nearest):
-    return np.mean([np.isin(ours, theirs).mean() for ours, theirs in zip(nearest, found)])
+@pytest.fixture(scope="module")
+def flat():
+    """Return rows that scatter in few directions, as embeddings do."""
+    rng = np.random.RandomState(0)
+    scatter = rng.standard_normal((3000, 4)) @ rng.standard_normal((4, 20))
+    rows = rng.standard_normal((8, 20))[rng.randint(8, size=3000)] + 0.3 * scatter
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
-def test_approximate_search_finds_nearly_all_neighbors(queries):
-    pytest.importorskip("faiss")
-    rows = make_vmf_mixture(5000, 20, 5, concentration=60.0, random_state=0)[0]
-    found = nearest_neighbors(rows, 10, approximate=True)
-    assert share_found(found.rows, brute_force(rows, 10)[0]) > 0.9
-    assert (found.rows != np.arange(len(rows))[:, np.newaxis]).all()
+@pytest.mark.slow
+def test_approximate_search_finds_nearly_all_neighbors(flat):
+    pytest.importorskip("pynndescent")
+    found = nearest_neighbors(flat, 10, approximate=True)
+    nearest, _ = brute_force(flat, 10)
+    assert np.mean([np.isin(*pair).mean() for pair in zip(nearest, found.rows)]) > 0.9
+    assert (found.rows != np.arange(len(flat))[:, np.newaxis]).all()
     assert (np.diff(found.cosines, axis=1) <= 0).all()
-    found = nearest_neighbors(rows, 10, queries=queries, approximate=True)
-    assert share_found(found.rows, brute_force(rows, 10, queries)[0]) > 0.9
+    np.testing.assert_allclose(
+        found.cosines[:, 3], (flat * flat[found.rows[:, 3]]).sum(axis=1), atol=1e-5
+    )
+    again = nearest_neighbors(flat, 10, approximate=True)
+    np.testing.assert_array_equal(found.rows, again.rows)
 
 
-def test_approximate_search_of_few_rows_repeats_the_last_neighbor():
-    pytest.importorskip("faiss")
-    rows = np.eye(40, 20) + np.eye(40, 20, -20)
-    rows[20:] += 1e-3 * np.eye(20)[::-1]
-    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    found = nearest_neighbors(rows, 30, approximate=True)
+@pytest.mark.slow
+def test_approximate_search_among_few_rows(flat, monkeypatch):
+    pytest.importorskip("pynndescent")
+    monkeypatch.setattr(search_module, "_FEWEST_ROWS_TO_APPROXIMATE", 0)
+    found = nearest_neighbors(flat[:40], 30, approximate=True)
     assert found.rows.min() >= 0 and np.isfinite(found.cosines).all()
 
 
-@pytest.mark.skipif(importlib.util.find_spec("faiss") is not None, reason="faiss is installed")
-def test_approximate_search_without_faiss_says_what_to_install(rows):
-    with pytest.raises(ImportError, match=r"needs faiss; run pip install .*neighbors"):
+def test_neighbors_that_were_not_found_are_replaced_by_the_last_one_found():
+    rows = np.array([[3, 1, -1], [2, 0, 4]], np.int32)
+    cosines = np.array([[0.9, 0.8, -np.inf], [0.9, 0.8, 0.7]], np.float32)
+    search_module._repeat_last(rows, cosines)
+    np.testing.assert_array_equal(rows, [[3, 1, 1], [2, 0, 4]])
+    np.testing.assert_allclose(cosines, [[0.9, 0.8, 0.8], [0.9, 0.8, 0.7]])
+
+
+@pytest.mark.skipif(importlib.util.find_spec("pynndescent") is not None, reason="is installed")
+def test_approximate_search_without_its_package_says_what_to_install(rows):
+    with pytest.raises(ImportError, match=r"needs pynndescent; run pip install .*neighbors"):
         nearest_neighbors(rows, 3, approximate=True)

@@ -11,6 +11,7 @@ from sklearn.pipeline import make_pipeline
 from vmfmix import NeighborSmoother, VMFMixture
 from vmfmix.datasets import make_vmf_mixture
 from vmfmix.neighbors import neighbor_graph
+from vmfmix.neighbors import smoother as smoother_module
 
 
 def arcs(n_rows=600, seed=0):
@@ -184,6 +185,26 @@ def test_search_on_a_device(flat):
         found.embedding_ @ found.embedding_.T, expected @ expected.T, atol=1e-3
     )
     np.testing.assert_array_equal(found.transform(X), found.embedding_)
+
+
+@pytest.mark.slow
+def test_approximate_search(flat):
+    pytest.importorskip("pynndescent")
+    X, classes = np.tile(flat[0], (2, 1)), np.tile(flat[1], 2)
+    X = X + 0.01 * np.random.RandomState(0).standard_normal(X.shape)
+    smoother = NeighborSmoother(search="approximate").fit(X)
+    labels = VMFMixture(6, random_state=0).fit_predict(smoother.embedding_)
+    assert adjusted_rand_score(classes, labels) > 0.95
+    np.testing.assert_array_equal(smoother.transform(X), smoother.embedding_)
+
+
+def test_search_is_approximate_for_many_rows(monkeypatch):
+    monkeypatch.setattr(smoother_module, "has_approximate_search", lambda: True)
+    few, many = np.zeros((1000, 2)), np.zeros((100_000, 2))
+    assert not NeighborSmoother()._is_approximate(few)
+    assert NeighborSmoother()._is_approximate(many)
+    assert not NeighborSmoother(search="exact")._is_approximate(many)
+    assert not NeighborSmoother(device="cpu")._is_approximate(many)
 
 
 def test_rows_with_more_features_are_projected(flat):

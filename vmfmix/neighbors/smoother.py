@@ -28,7 +28,7 @@ from vmfmix.model.copies import sort_with_copies
 from vmfmix.model.matrices import row_lengths
 from vmfmix.neighbors.diffusion import diffusion, restart_gains
 from vmfmix.neighbors.graph import joined, local_weights, suitable_n_neighbors
-from vmfmix.neighbors.search import has_faiss, nearest_neighbors
+from vmfmix.neighbors.search import has_approximate_search, nearest_neighbors
 
 _RESTART = 0.02
 _N_PLACES = 256  # at which the isotropy is measured
@@ -62,7 +62,7 @@ class NeighborSmoother(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         Probability r with which the walk returns to its first row at each step, from 0
         (excluded) to 1. Smaller values smooth more. 1: the unit rows are returned as they are.
         "auto": 0.02, but 1 if `isotropy_` is at least 0.75; rows then scatter as in a mixture of
-        von Mises-Fisher distributions, where neighbors tell nothing that the means do not.
+        von Mises-Fisher distributions, and neighbors add nothing to what the means describe.
     center : bool or "auto", default="auto"
         Whether to subtract the mean of the unit rows first, and scale to unit length again. "auto":
         for dense rows, but not for sparse ones.
@@ -74,9 +74,9 @@ class NeighborSmoother(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         Maximum number of dimensions of the space in which the rows are smoothed. Rows with more
         features are projected on as many fixed random directions first.
     search : {"auto", "exact", "approximate"}, default="auto"
-        How neighbors are found. "approximate" needs faiss (the extra ``neighbors``) and dense rows,
-        and finds at least 95 % of the neighbors of typical embeddings. "auto": approximate for
-        60,000 rows or more if faiss is installed, otherwise exact.
+        How neighbors are found. "approximate" needs pynndescent (the extra ``neighbors``)
+        and dense rows, and finds about 96 % of the neighbors of sentence embeddings. "auto": approximate for 60,000
+        rows or more if pynndescent is installed, otherwise exact.
     device : str or torch.device, default=None
         Device on which torch searches for neighbors. None: tensors on a GPU are searched there,
         and other rows on the CPU.
@@ -190,7 +190,7 @@ class NeighborSmoother(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             If `X` contains NaN or infinity, or has fewer than 2 distinct rows with a direction, or
             if parameters exclude each other.
         ImportError
-            If torch or faiss are needed and not installed.
+            If torch or pynndescent are needed and not installed.
         """
         self.fit_transform(X)
         return self
@@ -310,7 +310,7 @@ class NeighborSmoother(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         return validate_rows(self, prepare_rows(X, device=self.device), **options)
 
     def _is_approximate(self, rows: Any) -> bool:
-        """Return whether to search with faiss."""
+        """Return whether to search approximately."""
         if self.search == "approximate" and sp.issparse(rows):
             raise ValueError(
                 'search="approximate" needs dense rows, and X is sparse; pass search="exact", or '
@@ -319,7 +319,9 @@ class NeighborSmoother(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         if self.search != "auto":
             return self.search == "approximate"
         is_large = rows.shape[0] >= _APPROXIMATE_FROM
-        return self.device is None and not sp.issparse(rows) and is_large and has_faiss()
+        return (
+            self.device is None and not sp.issparse(rows) and is_large and has_approximate_search()
+        )
 
     def _search_device(self, X: Any) -> Any:
         return X.device if self.device is None and is_tensor(X) else self.device
