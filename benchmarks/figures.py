@@ -3,7 +3,7 @@
 ``python -m benchmarks.figures [--results FOLDER] [--output FOLDER]`` writes
 
 * ``number_of_clusters.svg``: number of components in each iteration, from several starts;
-* ``quality.svg``: adjusted Rand index of whole fits at the true number of clusters;
+* ``quality.svg``: adjusted Rand index of whole fits at the true number of clusters, by encoder;
 * ``passes.svg``: time of an EM pass and of iterations of other methods, relative to the matrix
   product;
 * ``fits.svg``: time and mean cosine of whole fits;
@@ -23,10 +23,12 @@ IMAGES = Path(__file__).parents[1] / "docs" / "images"
 
 # Okabe and Ito's palette, which is safe for color-blind readers, from dark to light.
 QUALITY_COLORS = {
-    "vmfmix": "#0072B2",
+    "VMFMixture": "#56B4E9",
+    "VMFMixture, smoothed": "#0072B2",
     "KMeans n_init=10": "#E69F00",
-    "GaussianMixture spherical": "#009E73",
-    "faiss spherical": "#BBBBBB",
+    "UMAP + KMeans": "#D55E00",
+    "spectral clustering": "#009E73",
+    "Leiden": "#BBBBBB",
 }
 PASS_STYLES = {  # label, color and marker
     "pass": ("vmfmix, soft EM pass", "#0072B2", "o"),
@@ -127,39 +129,36 @@ def plot_histories(results):
 
 
 def plot_quality(results):
-    """Plot bars of the adjusted Rand index by set, with standard deviations over the seeds."""
+    """Plot bars of the mean adjusted Rand index over the sets of each encoder."""
     from matplotlib.figure import Figure
 
-    sets = {
-        name: {row["method"]: row["ARI"] for row in rows}
-        for name, rows in results.items()
-        if isinstance(rows, list) and name != "mean_over_sets"
+    encoders = {
+        encoder: {row["method"]: row["ARI"] for row in rows}
+        for encoder, rows in results["by_encoder"].items()
     }
+    methods = [name for name in QUALITY_COLORS if all(name in each for each in encoders.values())]
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     axes = figure.subplots()
-    width = 0.8 / len(QUALITY_COLORS)
-    for i, (method, color) in enumerate(QUALITY_COLORS.items()):
-        cells = [scores[method].split(" ± ") for scores in sets.values()]
-        offset = (i - (len(QUALITY_COLORS) - 1) / 2) * width
+    width = 0.8 / len(methods)
+    for i, method in enumerate(methods):
+        offset = (i - (len(methods) - 1) / 2) * width
         axes.bar(
-            [place + offset for place in range(len(sets))],
-            [float(mean) for mean, _ in cells],
+            [place + offset for place in range(len(encoders))],
+            [scores[method] for scores in encoders.values()],
             width,
-            yerr=[float(deviation) for _, deviation in cells],
-            color=color,
+            color=QUALITY_COLORS[method],
             label=method,
             edgecolor="white",
             linewidth=0.5,
-            error_kw={"elinewidth": 0.9, "capsize": 1.5, "ecolor": "#333333"},
         )
-    axes.set_xticks(range(len(sets)), sets, rotation=20, ha="right", rotation_mode="anchor")
+    axes.set_xticks(range(len(encoders)), encoders)
     axes.tick_params(axis="x", length=0)
     axes.set_ylabel("adjusted Rand index (ARI)")
     axes.set_ylim(0, 1)
     axes.margins(x=0.01)
     axes.grid(axis="y", color="#DDDDDD", lw=0.6)
     axes.set_axisbelow(True)
-    figure.legend(loc="outside upper center", ncols=len(QUALITY_COLORS))
+    figure.legend(loc="outside upper center", ncols=3)
     return figure
 
 
@@ -323,7 +322,7 @@ def plot_training_numbers(results):
 # For each figure: the results file, the table that it needs, and the function that draws it.
 FIGURES = {
     "number_of_clusters": ("number_of_clusters", "histories", plot_histories),
-    "quality": ("quality", "mean_over_sets", plot_quality),
+    "quality": ("quality", "by_encoder", plot_quality),
     "passes": ("engines", "soft_pass", plot_passes),
     "fits": ("engines", "fits", plot_fits),
     "components": ("engines", "component_passes", plot_components),

@@ -23,6 +23,50 @@ from vmfmix.datasets import load_snips
 
 _MAX_IMAGES = 10_000
 
+# What made the rows of each set, as the manifest of the data says; a set with coarse classes is
+# listed under both names.
+SETS_OF_ENCODERS = {
+    "MiniLM": (
+        "agnews4",
+        "bbc5",
+        "clinc150",
+        "dbpedia70",
+        "dbpedia9",
+        "googlenews152",
+        "newsgroups20",
+        "ohsumed23",
+        "r8",
+        "searchsnippets8",
+        "snips7",
+        "stackoverflow20",
+        "trec50",
+        "trec6",
+    ),
+    "mpnet": (
+        "huffpost41lt",
+        "pricerunner_entities",
+        "pricerunner_entities10",
+        "wos1k_area",
+        "wos1k_area7",
+    ),
+    "e5": ("atis16", "fbtod12", "fbtod3", "gnad9de", "smsspam2"),
+    "EfficientNet": ("coil20_eff", "tinyimagenet115_eff", "tinyimagenet115_eff16"),
+    "LSA": ("language17_lsa", "medabs5_lsa", "webkb4_lsa"),
+    "cells": ("mousebladder16", "pbmc68k10"),
+    "pixels": ("cifar10", "coil20", "digits", "fashion_mnist", "notmnist"),
+    "speech": ("isolet26",),
+}
+OTHER_ENCODER = "other"  # of sets that are not in the manifest
+# Marked so in the manifest: with known labels, the nearest neighbors of a row hardly predict its
+# class, or hardly better than the share of the largest class does.
+HARD = ("atis16", "medabs5_lsa", "pricerunner_entities", "smsspam2")
+
+
+def encoder_of(name):
+    """Return what made the rows of a set."""
+    found = (encoder for encoder, names in SETS_OF_ENCODERS.items() if name in names)
+    return next(found, OTHER_ENCODER)
+
 
 def text_sets(names=None):
     """Iterate over text sets as (name, unit rows in float32, classes), sorted by name."""

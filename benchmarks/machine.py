@@ -20,11 +20,15 @@ def describe(*packages):
         "cpu": _cpu(),
         "cores": os.cpu_count(),
         "threads": max((lib["num_threads"] for lib in threadpool_info()), default=1),
-        "blas_kernels": next(
-            (lib.get("architecture", "") for lib in threadpool_info() if lib["user_api"] == "blas"),
-            "",
-        ),
+        "blas_kernels": _blas_kernels(threadpool_info()),
     }
+
+
+def _blas_kernels(libraries):
+    """Return the kernels of NumPy's BLAS; SciPy and faiss may have loaded others of their own."""
+    blas = [each for each in libraries if each["user_api"] == "blas"]
+    blas.sort(key=lambda each: "numpy" not in each["filepath"])
+    return blas[0].get("architecture", "") if blas else ""
 
 
 def _version(package):

@@ -1,227 +1,422 @@
 """Quality and time of whole fits at the true number of clusters, compared with other methods.
 
-``VMFMIX_DATA=folder python -m benchmarks.quality [--sets NAME ...] [--seeds N] [--output FILE]``
+``VMFMIX_DATA=folder python -m benchmarks.quality [--sets NAME ...] [--methods NAME ...]
+[--seeds N] [--output FILE] [--summary]``
 
-Every method gets the same unit rows in float32, the true number of classes and the same seeds; the
-methods are timed in turn, so that machine drift affects all alike. Labels are used for scoring
-only. The results file has the mean and standard deviation of the scores over the seeds, median
-times, and the difference of the adjusted Rand index from that of KMeans with ten starts.
+Every method of `benchmarks.rivals` gets the same unit rows in float32, the true number of classes
+and the same seeds. The methods take turns, so that machine drift affects all alike. Labels are used
+for scoring only. Both followers of UMAP, at both levels of classes, get the same embedding, and the
+time and memory of the embedding count for each of them.
+
+A finished run is appended to a file next to the output, ``NAME_runs.jsonl``. An interrupted
+benchmark continues from there; delete that file to measure everything again. The results file is
+computed from it at the end, or at any time with ``--summary``.
 """
 
 import argparse
+import ctypes
+import gc
 import json
 import os
+import platform
 import time
 import warnings
+from functools import cache
 from pathlib import Path
 
 import numpy as np
-from sklearn.cluster import KMeans
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.mixture import GaussianMixture
 
 from benchmarks import machine
-from benchmarks.labeled_sets import text_sets
-from vmfmix import VMFMixture
+from benchmarks.fresh_processes import peak_bytes, reset_peak, resident_bytes
+from benchmarks.labeled_sets import (
+    HARD,
+    OTHER_ENCODER,
+    SETS_OF_ENCODERS,
+    all_sets,
+    encoder_of,
+    text_sets,
+)
+from benchmarks.planted_sets import planted
+from benchmarks.rivals import METHODS
 from vmfmix.metrics import clustering_report
 
 RESULTS = Path(__file__).parent / "results" / "quality.json"
-RESULTS_OF_BUNDLED_SET = RESULTS.with_name("quality_bundled.json")  # without VMFMIX_DATA
-SCORES = {"ACC": "accuracy", "NMI": "normalized_mutual_info", "ARI": "adjusted_rand"}
-REFERENCE = "KMeans n_init=10"  # what a careful user does today
-TIME_REFERENCES = (REFERENCE, "KMeans n_init=1")
-REST = 0.2  # seconds between methods: BLAS threads keep spinning for a while and would interfere
-
-
-def vmfmix_method(**options):
-    return lambda X, k, seed: VMFMixture(k, random_state=seed, **options).fit_predict(X)
-
-
-def kmeans_method(n_init):
-    return lambda X, k, seed: KMeans(k, n_init=n_init, random_state=seed).fit_predict(X)
-
-
-def gaussian_mixture(X, k, seed):
-    model = GaussianMixture(k, covariance_type="spherical", random_state=seed)
-    return model.fit_predict(X)
-
-
-def faiss_kmeans(X, k, seed):
-    import faiss
-
-    model = faiss.Kmeans(
-        X.shape[1],
-        k,
-        niter=100,
-        spherical=True,
-        seed=seed + 1,
-        min_points_per_centroid=1,
-        max_points_per_centroid=len(X),  # by default faiss uses at most 256 rows per centroid
-    )
-    model.train(X)
-    return model.index.search(X, 1)[1][:, 0]
-
-
-def chemomae_mixture(X, k, seed):
-    import torch
-    from chemomae.clustering import VMFMixture as ChemomaeMixture
-
-    model = ChemomaeMixture(n_components=k, d=X.shape[1], device="cpu", random_state=seed)
-    rows = torch.from_numpy(X)
-    model.fit(rows)
-    return model.predict(rows).numpy()
-
-
-METHODS = {
-    "vmfmix": vmfmix_method(),
-    "vmfmix plain EM": vmfmix_method(merge=None),
-    "vmfmix tied": vmfmix_method(concentration="tied"),
-    "vmfmix free": vmfmix_method(concentration="free"),
-    "KMeans n_init=1": kmeans_method(1),
-    "KMeans n_init=10": kmeans_method(10),
-    "faiss spherical": faiss_kmeans,
-    "GaussianMixture spherical": gaussian_mixture,
-    "chemomae VMFMixture": chemomae_mixture,
+RESULTS_OF_BUNDLED_SETS = RESULTS.with_name("quality_bundled.json")  # without VMFMIX_DATA
+PACKAGES = ("scikit-learn", "numba", "faiss-cpu", "chemomae", "torch", "umap-learn", "leidenalg")
+SCORES = {
+    "ACC": "accuracy",
+    "NMI": "normalized_mutual_info",
+    "AMI": "adjusted_mutual_info",
+    "ARI": "adjusted_rand",
 }
+REFERENCE = "KMeans n_init=10"  # what a careful user does today
+TIME_REFERENCES = (REFERENCE, "UMAP + KMeans")
+REST = 0.2  # seconds between methods: BLAS threads keep spinning for a while and would interfere
+WARM_UP_ROWS = (600, 4200)  # UMAP searches for neighbors in another way from 4096 rows on
 
 
 class Fit:
     """Whole fits to the bundled sentences, following the conventions of asv."""
 
-    params = list(METHODS)
+    params = [name for name, method in METHODS.items() if method.is_available()]
     param_names = ("method",)
 
-    def setup(self, method):
+    def setup(self, name):
         ((_, self.X, y),) = text_sets(["snips7"])
         self.k = len(np.unique(y))
-        METHODS[method](self.X, self.k, 0)  # compiles and warms the caches
+        self.time_fit(name)  # compiles and warms the caches
 
-    def time_fit(self, method):
-        METHODS[method](self.X, self.k, 0)
+    def time_fit(self, name):
+        fit(name, self.X, self.k, 0)
 
 
-def run(X, y, method, seed):
-    """Return the seconds and scores of one fit."""
-    k = len(np.unique(y))
+# --- runs ----------------------------------------------------------------------------------------
+
+
+def fit(name, X, k, seed):
+    """Return the labels of one method."""
+    method = METHODS[name]
+    return method.fit(method.embed(X, seed) if method.embed else X, k, seed)
+
+
+@cache
+def warm_up(name):
+    """Compile and load what a method uses first, so that it is not timed."""
+    for n_rows in WARM_UP_ROWS:
+        # The smoother leaves rows that scatter in all directions as they are.
+        X, _ = planted("anisotropic", n_rows, 64, 5, 1, 0)
+        fit(name, X, 5, 0)
+
+
+def measure(call, *arguments):
+    """Return the result of a call, its seconds, and its peak memory above that before in bytes."""
+    release_memory()
     time.sleep(REST)
+    reset_peak()
+    before = resident_bytes()
+    start = time.perf_counter()
+    result = call(*arguments)
+    seconds = time.perf_counter() - start
+    return result, seconds, peak_bytes() - before
+
+
+def release_memory():
+    """Return unused memory to the system, as its reuse would not be counted."""
+    gc.collect()
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+class LastEmbedding:
+    """The embedding of the last rows and seed, so that consecutive runs can share it."""
+
+    def __init__(self):
+        self._embed = self._X = self._seed = self._measured = None
+
+    def __call__(self, embed, X, seed):
+        """Return the embedded rows, and the seconds and bytes of the embedding."""
+        is_same = self._embed is embed and self._seed == seed and np.array_equal(self._X, X)
+        if not is_same:
+            self._measured = measure(embed, X, seed)
+            self._embed, self._X, self._seed = embed, X, seed
+        return self._measured
+
+
+def run(name, X, y, seed, embedding):
+    """Return the scores, number of clusters, seconds and memory of one fit."""
+    method, k = METHODS[name], len(np.unique(y))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        start = time.perf_counter()
-        labels = METHODS[method](X, k, seed)
-        seconds = time.perf_counter() - start
+        warnings.simplefilter("ignore")  # about convergence, connected graphs and threads
+        warm_up(name)
+        rows, seconds_before, bytes_before = X, 0.0, 0
+        if method.embed:
+            rows, seconds_before, bytes_before = embedding(method.embed, X, seed)
+        labels, seconds, extra = measure(method.fit, rows, k, seed)
     report = clustering_report(y, labels)
-    return {"seconds": seconds, **{name: report[key] for name, key in SCORES.items()}}
-
-
-def mean(runs, score):
-    """Return the mean of a score over the runs."""
-    return float(np.mean([each[score] for each in runs]))
-
-
-def median_seconds(runs):
-    """Return the median seconds of the runs."""
-    return float(np.median([each["seconds"] for each in runs]))
-
-
-def summarize(runs):
-    """Return the mean ± standard deviation of the scores and the median time over the seeds."""
-    row = {
-        name: f"{mean(runs, name):.3f} ± {np.std([each[name] for each in runs]):.3f}"
-        for name in SCORES
+    return {
+        **{score: round(report[key], 5) for score, key in SCORES.items()},
+        "clusters": report["n_clusters"],
+        "seconds": round(seconds_before + seconds, 4),
+        "peak MB": round(max(bytes_before, extra) / 1e6, 1),
     }
-    return {**row, "seconds": round(median_seconds(runs), 3)}
 
 
-def measure(names, n_seeds):
-    """Return all runs as {set: {method: [run, ...]}}, printing a summary of each set."""
-    runs = {}
-    for name, X, y in text_sets(names):
-        runs[name] = {method: [] for method in METHODS}
-        for method in METHODS:  # compiles and loads what is not to be timed
-            METHODS[method](X[:500], 3, 0)
-        for seed in range(n_seeds):
-            for method in METHODS:
-                runs[name][method].append(run(X, y, method, seed))
-        for method in METHODS:
-            print(f"{name:16} {method:26} {summarize(runs[name][method])}", flush=True)
-    return runs
+def available(names):
+    """Return the methods whose packages are installed, printing which are skipped."""
+    for name in names:
+        if not METHODS[name].is_available():
+            print(f"Skipping {name}: the package {METHODS[name].package} is not installed.")
+    return [name for name in names if METHODS[name].is_available()]
+
+
+def measure_all(set_names, method_names, n_seeds, path):
+    """Run what is not yet in the file of runs: all sets with the first seed, then with the next."""
+    method_names = available(method_names)
+    done = {key(each) for each in read_runs(path)}
+    if done:
+        print(f"Keeping {len(done)} finished runs of {path}; delete it to measure them again.")
+    embedding = LastEmbedding()
+    for seed in range(n_seeds):
+        for set_name, X, y in all_sets(set_names):
+            shape = {"rows": len(X), "features": X.shape[1], "classes": len(np.unique(y))}
+            for name in method_names:
+                about = {"set": set_name, "method": name, "seed": seed}
+                if key(about) in done or (seed > 0 and not METHODS[name].is_random):
+                    continue
+                try:
+                    scores = run(name, X, y, seed, embedding)
+                except Exception as error:  # so that the other runs of a long benchmark follow
+                    print(f"Failed: {name} on {set_name} with seed {seed}: {error!r}", flush=True)
+                    continue
+                append(path, {**about, **shape, **scores})
+                cells = ", ".join(f"{title} {value}" for title, value in scores.items())
+                print(f"seed {seed}  {set_name:22} {name:26} {cells}", flush=True)
+
+
+# --- the file of runs ----------------------------------------------------------------------------
+
+
+def runs_path(output):
+    """Return the path of the file of runs that belongs to a results file."""
+    return output.with_name(f"{output.stem}_runs.jsonl")
+
+
+def key(run):
+    """Return what identifies a run."""
+    return run["set"], run["method"], run["seed"]
+
+
+def append(path, record):
+    """Append one line to a file; after a line that was cut off, it still starts a line."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "a", encoding="utf-8") as file:
+        file.write("\n" + json.dumps(record, ensure_ascii=False))
+
+
+def read_records(path):
+    """Return the complete lines of a file."""
+    records = []
+    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
+        try:
+            records.append(json.loads(line))
+        except json.JSONDecodeError:  # empty, or cut off by an interruption
+            continue
+    return records
+
+
+def read_runs(path):
+    """Return the finished runs of the methods."""
+    return [each for each in read_records(path) if each.get("method") in METHODS]
+
+
+def read_machines(path):
+    """Return the machines and versions of the runs, the latest last."""
+    return [each["machine"] for each in read_records(path) if "machine" in each]
+
+
+def append_machine(path):
+    """Note the machine and the versions, if they are not those of the runs before."""
+    facts = machine.describe(*PACKAGES)
+    if read_machines(path)[-1:] != [facts]:
+        append(path, {"machine": facts})
+
+
+# --- tables --------------------------------------------------------------------------------------
+
+
+def mean(runs, title):
+    """Return the mean of a value over the runs."""
+    return float(np.mean([each[title] for each in runs]))
+
+
+def median(runs, title):
+    """Return the median of a value over the runs."""
+    return float(np.median([each[title] for each in runs]))
+
+
+def grouped(runs):
+    """Return the runs as {set: {method: [run, ...]}}, sets by name and methods in their order."""
+    groups = {}
+    for each in sorted(runs, key=lambda each: (each["set"], list(METHODS).index(each["method"]))):
+        groups.setdefault(each["set"], {}).setdefault(each["method"], []).append(each)
+    return groups
+
+
+def table_of_set(methods):
+    """Return a row for each method: mean ± standard deviation over the seeds, and medians."""
+    reference = methods.get(REFERENCE)
+    return [
+        {
+            "method": name,
+            **{
+                score: f"{mean(runs, score):.3f} ± {np.std([each[score] for each in runs]):.3f}"
+                for score in SCORES
+            },
+            f"ARI − {REFERENCE}": (
+                round(mean(runs, "ARI") - mean(reference, "ARI"), 3) if reference else None
+            ),
+            "clusters": round(mean(runs, "clusters"), 1),
+            "seconds": round(median(runs, "seconds"), 3),
+            "peak MB": round(median(runs, "peak MB"), 1),
+        }
+        for name, runs in methods.items()
+    ]
+
+
+def time_ratio(groups, name, reference):
+    """Return the median over sets of the ratio of median times, or None without the reference."""
+    ratios = [
+        median(methods[name], "seconds") / median(methods[reference], "seconds")
+        for methods in groups.values()
+        if reference in methods
+    ]
+    return round(float(np.median(ratios)), 3) if ratios else None
+
+
+def table_of_means(groups):
+    """Return a row for each method: means over sets that have runs of the same methods."""
+    rows = []
+    for name in next(iter(groups.values()), ()):
+        runs_of_sets = [methods[name] for methods in groups.values()]
+        peaks = [median(runs, "peak MB") for runs in runs_of_sets]
+        means = {score: np.mean([mean(runs, score) for runs in runs_of_sets]) for score in SCORES}
+        rows.append(
+            {
+                "method": name,
+                **{score: round(float(value), 3) for score, value in means.items()},
+                **{
+                    f"time / {reference}": time_ratio(groups, name, reference)
+                    for reference in TIME_REFERENCES
+                },
+                "peak MB": round(float(np.median(peaks)), 1),
+            }
+        )
+    return rows
+
+
+def table_of_sets(groups):
+    """Return a row for each set: its shape, its encoder, and whether it is hard."""
+    rows = []
+    for name, methods in groups.items():
+        first = next(iter(methods.values()))[0]
+        shape = {title: first[title] for title in ("rows", "features", "classes")}
+        rows.append({"set": name, "encoder": encoder_of(name), **shape, "hard": name in HARD})
+    return rows
+
+
+def complete(groups):
+    """Return the sets on which every method was run, as means over others are not comparable."""
+    names = {name for methods in groups.values() for name in methods}
+    return {set_name: methods for set_name, methods in groups.items() if set(methods) == names}
 
 
 def tables(runs):
-    """Return the tables of the results file: one over all sets and one for each set."""
-    overall = []
-    for method in METHODS:
-        scores = {
-            score: np.mean([mean(runs_of_set[method], score) for runs_of_set in runs.values()])
-            for score in SCORES
-        }
-        ratios = {
-            f"time / {reference}": np.median(
-                [
-                    median_seconds(runs_of_set[method]) / median_seconds(runs_of_set[reference])
-                    for runs_of_set in runs.values()
-                ]
-            )
-            for reference in TIME_REFERENCES
-        }
-        overall.append(
-            {
-                "method": method,
-                **{score: round(float(value), 3) for score, value in scores.items()},
-                **{title: round(float(ratio), 2) for title, ratio in ratios.items()},
-            }
+    """Return the tables of the results file."""
+    groups = grouped(runs)
+    comparable = complete(groups)
+    usual = {name: each for name, each in comparable.items() if name not in HARD}
+    hard = {name: each for name, each in comparable.items() if name in HARD}
+    by_encoder = {
+        encoder: table_of_means(
+            {name: each for name, each in usual.items() if encoder_of(name) == encoder}
         )
-    by_set = {
-        name: [
-            {
-                "method": method,
-                **summarize(runs_of_set[method]),
-                f"ARI − {REFERENCE}": round(
-                    mean(runs_of_set[method], "ARI") - mean(runs_of_set[REFERENCE], "ARI"), 3
-                ),
-            }
-            for method in METHODS
-        ]
-        for name, runs_of_set in runs.items()
+        for encoder in (*SETS_OF_ENCODERS, OTHER_ENCODER)
     }
-    return {"mean_over_sets": overall, **by_set}
+    return {
+        "seeds": 1 + max((each["seed"] for each in runs), default=-1),
+        "not_in_means": [name for name in groups if name not in comparable],
+        "mean_over_sets": table_of_means(usual),
+        "mean_over_hard_sets": table_of_means(hard),
+        "by_encoder": {encoder: rows for encoder, rows in by_encoder.items() if rows},
+        "sets": table_of_sets(groups),
+        "by_set": {name: table_of_set(methods) for name, methods in groups.items()},
+    }
+
+
+def save_results(path):
+    """Compute the results file from the file of runs, and return the results."""
+    machines = read_machines(runs_path(path))
+    if len(machines) > 1:
+        print("The runs are from several machines or versions; the results name the latest.")
+    results = {**(machines[-1] if machines else {}), **tables(read_runs(runs_path(path)))}
+    text = json.dumps(results, indent=1, ensure_ascii=False)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text + "\n", encoding="utf-8")
+    return results
+
+
+# --- tables of README.md -------------------------------------------------------------------------
+
+
+def markdown(rows):
+    """Return rows of cells that are text as a Markdown table, numbers aligned right."""
+    titles = list(rows[0]) if rows else []
+    lines = ["| " + " | ".join(titles) + " |", "|---|" + "---:|" * (len(titles) - 1)]
+    return "\n".join(lines + ["| " + " | ".join(row.values()) + " |" for row in rows])
+
+
+def ratio_cell(ratio):
+    """Return a ratio with two digits, or three if it is small."""
+    return "" if ratio is None else f"{ratio:.{3 if ratio < 0.1 else 2}f}"
 
 
 def readme_table(results):
-    """Return the table over all sets as Markdown, for README.md."""
-    rows = results["mean_over_sets"]
-    names = list(rows[0])
-    lines = ["| " + " | ".join(names) + " |", "|---|" + "---:|" * (len(names) - 1)]
-    for row in rows:
-        cells = [row["method"], *(f"{row[score]:.3f}" for score in SCORES)]
-        cells += [f"{row[f'time / {reference}']:.2f}" for reference in TIME_REFERENCES]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+    """Return the means over the sets that are not hard as Markdown, for README.md."""
+    titles = [f"time / {reference}" for reference in TIME_REFERENCES]
+    return markdown(
+        [
+            {
+                "method": row["method"],
+                **{score: f"{row[score]:.3f}" for score in SCORES},
+                **{title: ratio_cell(row[title]) for title in titles},
+            }
+            for row in results["mean_over_sets"]
+        ]
+    )
+
+
+def readme_table_of_encoders(results, score="ARI"):
+    """Return the mean of a score over the sets of each encoder as Markdown, for README.md."""
+    by_encoder = {
+        encoder: {row["method"]: f"{row[score]:.3f}" for row in rows}
+        for encoder, rows in results["by_encoder"].items()
+    }
+    names = [row["method"] for row in results["mean_over_sets"]]
+    return markdown(
+        [
+            {"method": name, **{encoder: cells[name] for encoder, cells in by_encoder.items()}}
+            for name in names
+        ]
+    )
 
 
 def main():
     """Run the benchmark from the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sets", nargs="*", help="names of text sets; default: all available")
-    parser.add_argument("--seeds", type=int, default=5, help="default: %(default)s")
+    parser.add_argument("--sets", nargs="*", help="names of labeled sets; default: all available")
+    parser.add_argument(
+        "--methods", nargs="*", choices=METHODS, default=list(METHODS), help="default: all"
+    )
+    parser.add_argument("--seeds", type=int, default=5, help="number; default: %(default)s")
     has_folder = "VMFMIX_DATA" in os.environ
     parser.add_argument(
         "--output",
         type=Path,
-        default=RESULTS if has_folder else RESULTS_OF_BUNDLED_SET,
+        default=RESULTS if has_folder else RESULTS_OF_BUNDLED_SETS,
         help="default: %(default)s",
     )
+    parser.add_argument(
+        "--summary", action="store_true", help="only compute the results from the finished runs"
+    )
     options = parser.parse_args()
-    runs = measure(options.sets, options.seeds)
-    results = {
-        **machine.describe("scikit-learn", "numba", "faiss-cpu", "chemomae", "torch"),
-        "seeds": options.seeds,
-        **tables(runs),
-    }
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(results, indent=1, ensure_ascii=False)
-    options.output.write_text(text + "\n", encoding="utf-8")
-    print(readme_table(results))
+    if not options.summary:
+        path = runs_path(options.output)
+        append_machine(path)
+        measure_all(options.sets, options.methods, options.seeds, path)
+    results = save_results(options.output)
+    if results["not_in_means"]:
+        print("Not in the means, as some methods have no run:", *results["not_in_means"])
+    print(readme_table(results), readme_table_of_encoders(results), sep="\n\n")
 
 
 if __name__ == "__main__":

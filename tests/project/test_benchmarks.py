@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from benchmarks import figures, number_of_clusters, planted_sets, quality, tables
-from benchmarks.labeled_sets import all_sets, text_sets
+from benchmarks import figures, machine, number_of_clusters, planted_sets, quality, rivals, tables
+from benchmarks.labeled_sets import HARD, all_sets, encoder_of, text_sets
 
 pytestmark = pytest.mark.slow
 
@@ -113,6 +113,13 @@ def test_labeled_sets_of_every_kind(tmp_path, monkeypatch):
     assert_allclose(
         sets["pixels3"][0][1:], pixels[1:] / np.linalg.norm(pixels[1:], axis=1)[:, None], atol=1e-6
     )
+
+
+def test_encoders_of_labeled_sets():
+    assert encoder_of("trec6") == encoder_of("trec50") == "MiniLM"
+    assert encoder_of("digits") == "pixels"
+    assert encoder_of("unknown") == "other"
+    assert "other" not in map(encoder_of, HARD)
 
 
 def write_jpegs(path, colors):
@@ -240,29 +247,162 @@ def test_grid_contains_true_number():
         assert (np.diff(grid) > 0).all()
 
 
-def test_quality_tables():
-    def make_runs(ari, seconds):
-        run = {"ACC": ari, "NMI": ari, "ARI": ari, "seconds": seconds}
-        return [{**run, "ARI": ari - 0.1}, {**run, "ARI": ari + 0.1}]
+def make_quality_runs(name, method, aris, seconds=2.0, **others):
+    about = {"set": name, "method": method, "rows": 90, "features": 8, "classes": 3}
+    scores = {"ACC": 0.5, "NMI": 0.5, "AMI": 0.5, "clusters": 3, "seconds": seconds, "peak MB": 9.0}
+    return [
+        {**about, "seed": seed, **scores, "ARI": ari, **others} for seed, ari in enumerate(aris)
+    ]
 
-    runs = {
-        name: {method: make_runs(0.5, 2.0) for method in quality.METHODS} for name in ("a", "b")
-    }
-    runs["a"]["vmfmix"] = make_runs(0.75, 1.0)
-    runs["a"]["KMeans n_init=1"] = make_runs(0.5, 0.5)
-    tables = quality.tables(runs)
-    row = tables["a"][0]
-    assert (row["method"], row["ARI"], row["seconds"]) == ("vmfmix", "0.750 ± 0.100", 1.0)
+
+@pytest.fixture
+def quality_runs():
+    """Return runs of three methods on two usual sets and a hard one."""
+    return [
+        *make_quality_runs("trec6", "UMAP + KMeans", [0.4], 8.0),
+        *make_quality_runs("trec6", "KMeans n_init=10", [0.4, 0.6], 2.0),
+        *make_quality_runs("trec6", "VMFMixture", [0.65, 0.85], 1.0, clusters=4),
+        *make_quality_runs("digits", "VMFMixture", [0.3], 6.0),
+        *make_quality_runs("digits", "KMeans n_init=10", [0.2], 2.0),
+        *make_quality_runs("digits", "UMAP + KMeans", [0.6], 8.0),
+        *make_quality_runs("atis16", "VMFMixture", [0.1], 1.0),
+        *make_quality_runs("atis16", "KMeans n_init=10", [0.0], 4.0),
+        *make_quality_runs("atis16", "UMAP + KMeans", [0.0], 2.0),
+    ]
+
+
+def test_quality_tables(quality_runs):
+    tables = quality.tables(quality_runs)
+    assert tables["seeds"] == 2
+    assert tables["not_in_means"] == []
+    row = tables["by_set"]["trec6"][0]
+    assert (row["method"], row["ARI"], row["seconds"]) == ("VMFMixture", "0.750 ± 0.100", 1.0)
     assert row["ARI − KMeans n_init=10"] == 0.25
+    assert row["clusters"] == 4
     overall = tables["mean_over_sets"][0]
-    assert overall["ARI"] == 0.625
-    assert overall["time / KMeans n_init=10"] == 0.75  # of 0.5 and 1
-    assert overall["time / KMeans n_init=1"] == 1.5  # of 2 and 1
+    assert overall["ARI"] == 0.525  # of 0.75 and 0.3
+    assert overall["time / KMeans n_init=10"] == 1.75  # of 0.5 and 3
+    assert overall["time / UMAP + KMeans"] == 0.438  # of 1/8 and 6/8
+    assert [row["ARI"] for row in tables["mean_over_hard_sets"]] == [0.1, 0.0, 0.0]
+    assert {encoder: rows[0]["ARI"] for encoder, rows in tables["by_encoder"].items()} == {
+        "MiniLM": 0.75,
+        "pixels": 0.3,
+    }
+    hard, *usual = tables["sets"]
+    assert (hard["set"], hard["encoder"], hard["hard"]) == ("atis16", "e5", True)
+    assert not any(row["hard"] for row in usual)
+
+
+def test_quality_means_leave_out_sets_that_some_methods_lack(quality_runs):
+    runs = [each for each in quality_runs if (each["set"], each["seed"]) != ("digits", 0)]
+    runs += make_quality_runs("digits", "VMFMixture", [0.3])
+    tables = quality.tables(runs)
+    assert tables["not_in_means"] == ["digits"]
+    assert tables["mean_over_sets"][0]["ARI"] == 0.75
+    assert tables["by_set"]["digits"][0]["ARI − KMeans n_init=10"] is None
+
+
+def test_quality_tables_without_a_reference():
+    (row,) = quality.tables(make_quality_runs("digits", "Ward", [0.3]))["mean_over_sets"]
+    assert row["ARI"] == 0.3
+    assert row["time / UMAP + KMeans"] is None
+
+
+def test_quality_tables_of_readme(quality_runs):
+    tables = quality.tables(quality_runs)
     lines = quality.readme_table(tables).splitlines()
     assert lines[0] == (
-        "| method | ACC | NMI | ARI | time / KMeans n_init=10 | time / KMeans n_init=1 |"
+        "| method | ACC | NMI | AMI | ARI | time / KMeans n_init=10 | time / UMAP + KMeans |"
     )
-    assert lines[2] == "| vmfmix | 0.625 | 0.625 | 0.625 | 0.75 | 1.50 |"
+    assert lines[2] == "| VMFMixture | 0.500 | 0.500 | 0.500 | 0.525 | 1.75 | 0.44 |"
+    lines = quality.readme_table_of_encoders(tables).splitlines()
+    assert lines[0] == "| method | MiniLM | pixels |"
+    assert lines[2] == "| VMFMixture | 0.750 | 0.300 |"
+
+
+def test_quality_runs_survive_a_line_that_was_cut_off(tmp_path, quality_runs):
+    path = tmp_path / "quality_runs.jsonl"
+    assert quality.read_runs(path) == []
+    quality.append(path, {"machine": {"cores": 2}})
+    quality.append(path, quality_runs[0])
+    path.write_text(path.read_text(encoding="utf-8") + '\n{"set": "tre', encoding="utf-8")
+    quality.append(path, quality_runs[1])
+    assert quality.read_runs(path) == quality_runs[:2]
+    assert quality.read_machines(path) == [{"cores": 2}]
+
+
+def test_quality_benchmark_continues_from_finished_runs(tmp_path, monkeypatch, capsys):
+    calls = []
+
+    def labels(X, k, seed):
+        calls.append((len(X), seed))
+        if len(calls) == 2:
+            raise ValueError("no labels")
+        return np.arange(len(X)) % k
+
+    X, y = np.ones((6, 2), np.float32), np.arange(6) % 3
+    methods = {
+        "random": rivals.Method(labels),
+        "fixed": rivals.Method(lambda X, k, seed: np.zeros(len(X), int), is_random=False),
+        "absent": rivals.Method(labels, package="no_such_package"),
+    }
+    monkeypatch.setattr(quality, "METHODS", methods)
+    monkeypatch.setattr(quality, "REST", 0)
+    monkeypatch.setattr(quality, "warm_up", lambda name: None)
+    monkeypatch.setattr(quality, "all_sets", lambda names: [("a", X, y), ("b", X, y)])
+    path = tmp_path / "runs.jsonl"
+    quality.measure_all(None, list(methods), 2, path)
+    printed = capsys.readouterr().out
+    assert "Skipping absent" in printed
+    assert "Failed: random on b with seed 0" in printed
+    assert calls == [(6, 0), (6, 0), (6, 1), (6, 1)]  # all sets with one seed, then the next
+    assert len(quality.read_runs(path)) == 5
+    quality.measure_all(None, list(methods), 2, path)
+    assert calls[4:] == [(6, 0)]  # only the run that failed
+    runs = quality.read_runs(path)
+    assert sorted(map(quality.key, runs)) == sorted(
+        [(name, "random", seed) for name in "ab" for seed in range(2)]
+        + [(name, "fixed", 0) for name in "ab"]
+    )
+    assert {(each["method"], each["ACC"], each["clusters"]) for each in runs} == {
+        ("random", 1.0, 3),
+        ("fixed", 0.33333, 1),
+    }
+
+
+def test_embedding_is_measured_once_for_the_same_rows_and_seed(monkeypatch):
+    monkeypatch.setattr(quality, "REST", 0)
+    seeds = []
+
+    def embed(X, seed):
+        seeds.append(seed)
+        return X + seed
+
+    embedding, X = quality.LastEmbedding(), np.ones((3, 2))
+    rows, seconds, _ = embedding(embed, X, 1)
+    assert_array_equal(rows, X + 1)
+    assert embedding(embed, X.copy(), 1)[1] == seconds
+    embedding(embed, X, 2)
+    embedding(embed, 2 * X, 2)
+    assert seeds == [1, 2, 2]
+
+
+@pytest.mark.parametrize(("k", "number"), [(5, 5), (50, 50), (7, 5), (9, 10)])
+def test_closest_number_bisects_the_resolution(k, number):
+    def communities(resolution):  # 5, 10, 15, ...
+        return np.arange(1000) % (5 * max(int(resolution), 1))
+
+    assert len(np.unique(rivals.closest_number(communities, k))) == number
+
+
+@pytest.mark.filterwarnings("ignore:the number of connected components")  # by Ward
+def test_methods_use_the_true_number_and_find_separate_clusters():
+    y = np.arange(300) % 3
+    X = np.eye(16)[y] + np.random.default_rng(0).normal(scale=0.05, size=(300, 16))
+    X = (X / np.linalg.norm(X, axis=1, keepdims=True)).astype(np.float32)
+    for name in ("VMFMixture", "VMFMixture, smoothed", "GaussianMixture spherical", "Ward"):
+        labels = quality.fit(name, X, 3, 0)
+        assert quality.clustering_report(y, labels)["adjusted_rand"] == 1, name
 
 
 # --- figures -------------------------------------------------------------------------------------
@@ -292,6 +432,16 @@ def engine_results():
     }
 
 
+def test_blas_kernels_are_those_of_numpy():
+    def library(path, kernels, kind="blas"):
+        return {"user_api": kind, "filepath": path, "architecture": kernels}
+
+    others = [library("faiss.libs/a.so", "Prescott"), library("numpy.libs/b.so", "", "openmp")]
+    assert machine._blas_kernels(others) == "Prescott"
+    assert machine._blas_kernels([*others, library("numpy.libs/c.so", "Zen")]) == "Zen"
+    assert machine._blas_kernels([]) == ""
+
+
 def test_save_keeps_tables_not_measured_again(tmp_path):
     path = tmp_path / "results" / "engines.json"
     tables.save(path, {"threads": 1}, {"b": [1, 2]}, ("a", "b"))
@@ -315,15 +465,14 @@ def test_means_over_seeds_of_trainings():
     ]
 
 
-def test_figures_are_drawn_from_results(runs, tmp_path, capsys):
+def test_figures_are_drawn_from_results(runs, quality_runs, tmp_path, capsys):
     pytest.importorskip("matplotlib")
 
     assert figures.draw(tmp_path, tmp_path / "figures") == []
     assert "python -m benchmarks.quality" in capsys.readouterr().out
     tables = number_of_clusters.tables(runs)
     (tmp_path / "number_of_clusters.json").write_text(json.dumps(tables), encoding="utf-8")
-    rows = [{"method": method, "ARI": "0.500 ± 0.100"} for method in quality.METHODS]
-    text = json.dumps({"seeds": 5, "mean_over_sets": rows, "a": rows})
+    text = json.dumps(quality.tables(quality_runs))
     (tmp_path / "quality.json").write_text(text, encoding="utf-8")
     (tmp_path / "engines.json").write_text(json.dumps(engine_results()), encoding="utf-8")
     times = {"machines": 1, "read s": 9.0, "compute s": 5.0}

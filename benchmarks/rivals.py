@@ -1,0 +1,168 @@
+"""The methods that `benchmarks.quality` compares: vmfmix, and others of several kinds.
+
+A method gets unit rows in float32, the true number of classes and a seed, and returns labels.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.cluster import AgglomerativeClustering, KMeans, SpectralClustering
+from sklearn.mixture import GaussianMixture
+from sklearn.pipeline import make_pipeline
+
+from benchmarks.baselines import spherical_kmeans
+from vmfmix import NeighborSmoother, VMFMixture
+from vmfmix.neighbors import neighbor_graph
+
+N_NEIGHBORS = 15  # in all graphs of nearest neighbors
+LOWEST_RESOLUTION, HIGHEST_RESOLUTION = 1e-3, 1e3  # of Leiden
+BISECTIONS = 16
+
+
+@dataclass(frozen=True)
+class Method:
+    """A clustering method.
+
+    Parameters
+    ----------
+    fit : callable
+        (rows, number of clusters, seed) to labels.
+    embed : callable, default=None
+        (rows, seed) to the rows that `fit` gets instead.
+    package : str, default=None
+        Optional package that the method needs.
+    is_random : bool, default=True
+        Whether the result depends on the seed.
+    """
+
+    fit: Callable
+    embed: Callable | None = None
+    package: str | None = None
+    is_random: bool = True
+
+    def is_available(self):
+        """Return whether the package is installed."""
+        return self.package is None or find_spec(self.package) is not None
+
+
+def mixture(X, k, seed, **options):
+    return VMFMixture(k, random_state=seed, **options).fit_predict(X)
+
+
+def smoothed_mixture(X, k, seed):
+    return make_pipeline(NeighborSmoother(), VMFMixture(k, random_state=seed)).fit_predict(X)
+
+
+def kmeans(X, k, seed, n_init):
+    return KMeans(k, n_init=n_init, random_state=seed).fit_predict(X)
+
+
+def faiss_kmeans(X, k, seed):
+    model = spherical_kmeans(k, X.shape[1], niter=100, seed=seed + 1)
+    model.train(X)
+    return model.index.search(X, 1)[1][:, 0]
+
+
+def spherical_gaussians(X, k, seed):
+    return GaussianMixture(k, covariance_type="spherical", random_state=seed).fit_predict(X)
+
+
+def chemomae_mixture(X, k, seed):
+    import torch
+    from chemomae.clustering import VMFMixture as ChemomaeMixture
+
+    model = ChemomaeMixture(n_components=k, d=X.shape[1], device="cpu", random_state=seed)
+    rows = torch.from_numpy(X)
+    model.fit(rows)
+    return model.predict(rows).numpy()
+
+
+def umap_embedding(X, seed):
+    """Embed rows in five dimensions; with a seed, UMAP uses one thread."""
+    from umap import UMAP
+
+    model = UMAP(
+        n_neighbors=N_NEIGHBORS, n_components=5, min_dist=0.0, metric="cosine", random_state=seed
+    )
+    return model.fit_transform(X)
+
+
+def full_gaussians(X, k, seed):
+    """Fit Gaussians with full covariances, in float64 as those of small clusters are singular."""
+    return GaussianMixture(k, random_state=seed).fit_predict(X.astype(np.float64))
+
+
+def spectral(X, k, seed):
+    """Cluster the graph of nearest neighbors; among unit rows, these are the nearest by angle."""
+    model = SpectralClustering(
+        k, affinity="nearest_neighbors", n_neighbors=N_NEIGHBORS, random_state=seed
+    )
+    return model.fit_predict(X)
+
+
+def ward(X, k, seed):
+    graph = neighbor_graph(X, N_NEIGHBORS)
+    return AgglomerativeClustering(k, connectivity=graph, linkage="ward").fit_predict(X)
+
+
+def leiden(X, k, seed):
+    """Find communities at the resolution that gives k of them, or the closest number."""
+    import igraph
+    import leidenalg
+
+    edges = sp.triu(neighbor_graph(X, N_NEIGHBORS)).tocoo()
+    graph = igraph.Graph(n=len(X), edges=np.column_stack([edges.row, edges.col]))
+
+    def communities(resolution):
+        partition = leidenalg.find_partition(
+            graph,
+            leidenalg.RBConfigurationVertexPartition,
+            resolution_parameter=resolution,
+            seed=seed,
+        )
+        return np.array(partition.membership)
+
+    return closest_number(communities, k)
+
+
+def closest_number(communities, k):
+    """Bisect the resolution for k communities, and return the labels with the closest number.
+
+    Parameters
+    ----------
+    communities : callable
+        Resolution to labels; a higher resolution gives more communities.
+    k : int
+    """
+    low, high = LOWEST_RESOLUTION, HIGHEST_RESOLUTION
+    labels_by_error = {}
+    for _ in range(BISECTIONS):
+        resolution = np.sqrt(low * high)
+        labels = communities(resolution)
+        excess = len(np.unique(labels)) - k
+        labels_by_error.setdefault(abs(excess), labels)
+        if excess == 0:
+            break
+        low, high = (low, resolution) if excess > 0 else (resolution, high)
+    return labels_by_error[min(labels_by_error)]
+
+
+METHODS = {
+    "VMFMixture": Method(mixture),
+    "VMFMixture, centered": Method(partial(mixture, center=True)),
+    "VMFMixture, smoothed": Method(smoothed_mixture),
+    "KMeans n_init=1": Method(partial(kmeans, n_init=1)),
+    "KMeans n_init=10": Method(partial(kmeans, n_init=10)),
+    "faiss spherical": Method(faiss_kmeans, package="faiss"),
+    "GaussianMixture spherical": Method(spherical_gaussians),
+    "chemomae VMFMixture": Method(chemomae_mixture, package="chemomae"),
+    "UMAP + KMeans": Method(partial(kmeans, n_init=10), umap_embedding, "umap"),
+    "UMAP + GaussianMixture": Method(full_gaussians, umap_embedding, "umap"),
+    "spectral clustering": Method(spectral),
+    "Leiden": Method(leiden, package="leidenalg"),
+    "Ward": Method(ward, is_random=False),
+}
