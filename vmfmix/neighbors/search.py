@@ -64,8 +64,8 @@ def nearest_neighbors(
     queries : ndarray or CSR matrix of shape (n_queries, n_features), default=None
         Unit rows. None: the rows themselves, where no row is its own neighbor.
     approximate : bool, default=False
-        Needs pynndescent and dense rows; not for other `queries`. Fewer than 1,000 rows are searched
-        exactly in any case.
+        Needs pynndescent and dense rows; not for other `queries`. Fewer than 1,000 rows are
+        searched exactly in any case.
     device : str or torch.device, default=None
         Device on which torch searches; dense rows and exact search only. None: the CPU, with as
         many threads as BLAS has.

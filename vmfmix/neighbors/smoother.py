@@ -74,9 +74,9 @@ class NeighborSmoother(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         Maximum number of dimensions of the space in which the rows are smoothed. Rows with more
         features are projected on as many fixed random directions first.
     search : {"auto", "exact", "approximate"}, default="auto"
-        How neighbors are found. "approximate" needs pynndescent (the extra ``neighbors``)
-        and dense rows, and finds about 96 % of the neighbors of sentence embeddings. "auto": approximate for 60,000
-        rows or more if pynndescent is installed, otherwise exact.
+        How neighbors are found. "approximate" needs pynndescent (the extra ``neighbors``) and dense
+        rows, and finds about 96 % of the neighbors of sentence embeddings. "auto": approximate for
+        60,000 dense rows or more if pynndescent is installed, otherwise exact.
     device : str or torch.device, default=None
         Device on which torch searches for neighbors. None: tensors on a GPU are searched there,
         and other rows on the CPU.
