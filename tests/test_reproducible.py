@@ -13,9 +13,9 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 
 from tests.golden import FILE, cases, record, records
+from tests.limits import HANG
 
 ROOT = Path(__file__).parents[1]
-TIME_LIMIT = 1200  # seconds: a hang is recognized after these; a busy machine needs far less
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def test_another_process_gives_same_results(results, n_threads):
         env=os.environ | threads,
         capture_output=True,
         text=True,
-        timeout=TIME_LIMIT,
+        timeout=HANG,
     )
     assert done.returncode == 0, done.stderr
     assert_same(json.loads(done.stdout), results, rel=1e-9)

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.limits import HANG
+
 ROOT = Path(__file__).parents[1]
-TIME_LIMIT = 1200  # seconds: a hang is recognized after these, and a busy machine needs far less
 
 pytestmark = [
     pytest.mark.slow,
@@ -78,7 +79,7 @@ def run(code):
         env=os.environ | dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
         capture_output=True,
         text=True,
-        timeout=TIME_LIMIT,
+        timeout=HANG,
     )
     assert done.returncode == 0, done.stderr
     return [int(number) for number in done.stdout.split()]

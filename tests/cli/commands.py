@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.limits import HANG
 from vmfmix.cli.main import main
 
 ROOT = Path(__file__).parents[2]
@@ -39,5 +40,5 @@ def read_table(path):
 
 def run_module(*argv, **options):
     return subprocess.run(
-        [sys.executable, *argv], cwd=ROOT, capture_output=True, text=True, timeout=60, **options
+        [sys.executable, *argv], cwd=ROOT, capture_output=True, text=True, timeout=HANG, **options
     )

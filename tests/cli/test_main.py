@@ -12,6 +12,7 @@ import scipy.sparse as sp
 
 import vmfmix
 from tests.cli.commands import FIT, FIT_FILES, ROOT, fails, files, read_table
+from tests.limits import HANG
 from vmfmix import VMFMixture
 from vmfmix.cli.main import main
 from vmfmix.merging.costs import COSTS
@@ -296,7 +297,7 @@ def test_closed_standard_streams(folder, closed):
             shell=True,
             capture_output=True,
             text=True,
-            timeout=100,
+            timeout=HANG,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
         )
         assert done.returncode == 0 and done.stderr == ""

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.limits import HANG
+
 pytest.importorskip("torch")
 pytest.importorskip("kornia")
 
@@ -22,7 +24,7 @@ def test_siammm_from_scratch_prints_number_of_clusters():
         env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=HANG,
     )
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.limits import HANG
+
 pytest.importorskip("lightning")
 pytest.importorskip("kornia")
 
@@ -75,7 +77,7 @@ def test_two_processes_equal_one_with_double_batches(method, tmp_path):
             env={**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""},
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=HANG,
         )
         assert done.returncode == 0, done.stderr
         results[n_processes] = np.load(path).values()

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.limits import HANG
 from vmfmix import VMFMixture
 from vmfmix.datasets import make_vmf_mixture
 
@@ -29,7 +30,7 @@ dist.init_process_group(
     store=dist.FileStore(folder + "/store", 2),
     rank=rank,
     world_size=2,
-    timeout=datetime.timedelta(seconds=60),
+    timeout=datetime.timedelta(seconds=600),
 )
 X, _ = make_vmf_mixture(3000, 16, 5, concentration=30.0, dtype=np.float32, random_state=0)
 mine = X[:1100] if rank == 0 else X[1100:]
@@ -52,7 +53,7 @@ def run_in_two_processes(code, folder):
         for rank in range(2)
     ]
     try:
-        printed = [process.communicate(timeout=120)[0] for process in both]
+        printed = [process.communicate(timeout=HANG)[0] for process in both]
     finally:
         for process in both:
             process.kill()

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.limits import HANG
+
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
@@ -15,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 def output_of(*command):
     """Run a Python command and return what it prints."""
     result = subprocess.run(
-        [sys.executable, *command], capture_output=True, text=True, cwd=ROOT, timeout=200
+        [sys.executable, *command], capture_output=True, text=True, cwd=ROOT, timeout=HANG
     )
     assert result.returncode == 0, result.stderr
     return result.stdout

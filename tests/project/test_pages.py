@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.limits import HANG
+
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -81,7 +83,7 @@ def test_the_commands_of_training_run_as_printed(tmp_path):
             env={**environment, "PYTHONPATH": str(ROOT)},
             capture_output=True,
             text=True,
-            timeout=600,
+            timeout=HANG,
         )
         assert done.returncode == 0, done.stderr
     assert "mixture of the training" in done.stdout

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 import vmfmix
+from tests.limits import HANG
 from tests.project.layers import ROOT
 
 SCRIPT = """\
@@ -25,7 +26,7 @@ def test_mypy_infers_fitted_attributes_and_rejects_unknown_parameters(tmp_path):
     command = [sys.executable, "-m", "mypy", "--no-error-summary", "--cache-dir", ".", "script.py"]
     environment = {"MYPYPATH": str(ROOT), "PATH": ""}
     done = subprocess.run(
-        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=HANG
     )
     printed = [line for line in done.stdout.splitlines() if line.startswith("script.py")]
     notes = [line for line in printed if "note: Revealed type" in line]

@@ -15,6 +15,7 @@ import pytest
 import scipy.sparse as sp
 
 import vmfmix
+from tests.limits import HANG
 from vmfmix import VMFMixture
 from vmfmix.cli.main import main
 from vmfmix.datasets import make_vmf_mixture
@@ -395,7 +396,7 @@ except OSError:
 def test_network_is_never_used(tmp_path):
     pytest.importorskip("matplotlib")
     command = [sys.executable, "-W", "ignore", "-c", BLOCKED]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=HANG)
     assert done.returncode == 0, done.stderr
     assert (
         done.stdout.count("NETWORK") == 1 and "CLOSED" in done.stdout
