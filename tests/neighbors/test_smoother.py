@@ -200,7 +200,7 @@ def test_approximate_search(flat):
 
 def test_search_is_approximate_for_many_rows(monkeypatch):
     monkeypatch.setattr(smoother_module, "has_approximate_search", lambda: True)
-    few, many = np.zeros((1000, 2)), np.zeros((100_000, 2))
+    few, many = np.zeros((1000, 2)), np.zeros((200_000, 2))
     assert not NeighborSmoother()._is_approximate(few)
     assert NeighborSmoother()._is_approximate(many)
     assert not NeighborSmoother(search="exact")._is_approximate(many)

@@ -33,7 +33,7 @@ from vmfmix.neighbors.search import has_approximate_search, nearest_neighbors
 _RESTART = 0.02
 _N_PLACES = 256  # at which the isotropy is measured
 _ROWS_PER_PART = 8192
-_APPROXIMATE_FROM = 60_000  # rows, from where the search takes longer than all other steps
+_APPROXIMATE_FROM = 120_000  # rows: fewer are searched exactly before pynndescent has compiled its code
 _CLOSENESS_OF_COPIES = 1e-6  # 1 − cosine, of a new row and the fitted row that it repeats
 
 
@@ -76,7 +76,7 @@ class NeighborSmoother(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     search : {"auto", "exact", "approximate"}, default="auto"
         How neighbors are found. "approximate" needs pynndescent (the extra ``neighbors``) and dense
         rows, and finds about 96 % of the neighbors of sentence embeddings. "auto": approximate for
-        60,000 dense rows or more if pynndescent is installed, otherwise exact.
+        120,000 dense rows or more if pynndescent is installed, otherwise exact.
     device : str or torch.device, default=None
         Device on which torch searches for neighbors. None: tensors on a GPU are searched there,
         and other rows on the CPU.
