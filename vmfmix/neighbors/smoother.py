@@ -33,7 +33,7 @@ from vmfmix.neighbors.search import has_approximate_search, nearest_neighbors
 _RESTART = 0.02
 _N_PLACES = 256  # at which the isotropy is measured
 _ROWS_PER_PART = 8192
-_APPROXIMATE_FROM = 120_000  # rows: fewer are searched exactly before pynndescent has compiled its code
+_APPROXIMATE_FROM = 120_000  # rows; for fewer, compiling pynndescent takes longer than it saves
 _CLOSENESS_OF_COPIES = 1e-6  # 1 − cosine, of a new row and the fitted row that it repeats
 
 
