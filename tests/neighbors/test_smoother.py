@@ -8,7 +8,7 @@ from sklearn.base import clone
 from sklearn.metrics import adjusted_rand_score
 from sklearn.pipeline import make_pipeline
 
-from vmfmix import NeighborSmoother, VMFMixture
+from vmfmix import NeighborSmoother, VMFMixture, load
 from vmfmix.datasets import make_vmf_mixture
 from vmfmix.neighbors import neighbor_graph
 from vmfmix.neighbors import smoother as smoother_module
@@ -258,3 +258,59 @@ def test_few_rows(n_rows):
     smoother = NeighborSmoother().fit(X)
     assert np.isfinite(smoother.embedding_).all()
     np.testing.assert_array_equal(smoother.transform(X), smoother.embedding_)
+
+
+@pytest.mark.parametrize("kind", ["dense", "sparse", "frame", "not smoothed", "not whitened"])
+def test_saved_smoother_transforms_as_before(flat, planted, kind, tmp_path):
+    X = flat[0]
+    if kind == "sparse":
+        X = sp.csr_array(np.where(np.abs(X) < 0.5, 0, X))
+    elif kind == "frame":
+        X = pd.DataFrame(X).add_prefix("x")
+    elif kind == "not smoothed":
+        X = planted[0]
+    smoother = NeighborSmoother(whiten=kind != "not whitened").fit(X)
+    smoother.save(tmp_path / "smoother.npz")
+    loaded = NeighborSmoother.load(tmp_path / "smoother.npz")
+    np.testing.assert_array_equal(loaded.transform(X), smoother.transform(X))
+    assert list(loaded.get_feature_names_out()) == list(smoother.get_feature_names_out())
+    assert loaded.get_params() == smoother.get_params()
+
+
+def test_loading_a_file_of_the_other_class(flat, tmp_path):
+    NeighborSmoother().fit(flat[0]).save(tmp_path / "smoother.npz")
+    VMFMixture(2, random_state=0).fit(flat[0]).save(tmp_path / "model.npz")
+    with pytest.raises(ValueError, match=r"holds a NeighborSmoother; .*NeighborSmoother.load"):
+        load(tmp_path / "smoother.npz")
+    with pytest.raises(ValueError, match=r"holds a VMFMixture, .*vmfmix.load"):
+        NeighborSmoother.load(tmp_path / "model.npz")
+    with pytest.raises(FileNotFoundError):
+        NeighborSmoother.load(tmp_path / "none.npz")
+
+
+def spoil(smoother, name):
+    """Change a stored attribute so that no fit can have produced it."""
+    value = getattr(smoother, name)
+    if isinstance(value, np.ndarray):
+        value = value[1:]
+    else:
+        value = {"n_neighbors_": 10**6, "restart_": -1.0, "isotropy_": "high"}.get(name, 7.5)
+    setattr(smoother, name, value)
+
+
+@pytest.mark.parametrize("name", sorted(smoother_module._STORED_ATTRIBUTES))
+def test_inconsistent_files_are_refused(flat, name, tmp_path):
+    X = pd.DataFrame(flat[0]).add_prefix("x")
+    smoother = NeighborSmoother().fit(X)
+    spoil(smoother, name)
+    smoother.save(tmp_path / "smoother.npz")
+    with pytest.raises(ValueError, match="is damaged"):
+        NeighborSmoother.load(tmp_path / "smoother.npz")
+
+
+def test_truncated_files_are_refused(flat, tmp_path):
+    path = tmp_path / "smoother.npz"
+    NeighborSmoother().fit(flat[0]).save(path)
+    path.write_bytes(path.read_bytes()[:-1000])
+    with pytest.raises(ValueError, match="is damaged"):
+        NeighborSmoother.load(path)

@@ -33,7 +33,7 @@ LAYERS = {
     "storage": ["_version"],
     "fitting": ["merging", "engines", "model", "distribution", "storage", "_version"],
     "mixture": ["fitting", "merging", "engines", "model", "distribution", "storage"],
-    "neighbors.smoother": ["merging", "neighbors", "fitting", "engines", "model"],
+    "neighbors.smoother": ["merging", "neighbors", "fitting", "engines", "model", "storage"],
     "storage.models": ["mixture", "merging", "model", "storage"],
     "": ["mixture", "neighbors.smoother", "storage.models", "_version"],
     "datasets": ["distribution"],

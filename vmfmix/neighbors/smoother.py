@@ -29,12 +29,25 @@ from vmfmix.model.matrices import row_lengths
 from vmfmix.neighbors.diffusion import diffusion, restart_gains
 from vmfmix.neighbors.graph import joined, local_weights, suitable_n_neighbors
 from vmfmix.neighbors.search import has_approximate_search, nearest_neighbors
+from vmfmix.storage.model_format import damage_reported, read_model, write_model
 
 _RESTART = 0.02
 _N_PLACES = 256  # at which the isotropy is measured
 _ROWS_PER_PART = 8192
 _APPROXIMATE_FROM = 120_000  # rows; for fewer, compiling pynndescent takes longer than it saves
 _CLOSENESS_OF_COPIES = 1e-6  # 1 − cosine, of a new row and the fitted row that it repeats
+_TOLERANCE = 1e-3  # of lengths that should be 1
+_STORED_ATTRIBUTES = {
+    "_row_embedding",
+    "_rows",
+    "center_",
+    "eigenvalues_",
+    "feature_names_in_",
+    "isotropy_",
+    "n_features_in_",
+    "n_neighbors_",
+    "restart_",
+}
 
 
 class NeighborSmoother(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -210,7 +223,7 @@ class NeighborSmoother(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             A CSR matrix if `X` is sparse and is not smoothed.
         """
         X = self._validate_rows(X, reset=True, ensure_min_samples=2, ensure_min_features=2)
-        for name in ("center_", "eigenvalues_", "_rows", "_row_embedding"):
+        for name in ("center_", "eigenvalues_", "restart_", "_rows", "_row_embedding"):
             self.__dict__.pop(name, None)
         engine = choose_engine(X, device=self.device)
         if (self.center == "auto" and not is_sparse(X)) or self.center is True:
@@ -306,6 +319,116 @@ class NeighborSmoother(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         names: NDArray[np.object_] = mixin.get_feature_names_out(self, input_features)
         return names
 
+    def save(self, path: Any) -> None:
+        """Write what `transform` needs to a file; pickle is not involved.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Usually ending in ``.npz``. The file is written completely or not at all. It has 4 bytes
+            for each feature and each dimension of the output of each distinct row.
+
+        Raises
+        ------
+        ValueError
+            If a parameter cannot be stored.
+        OSError
+            If the file cannot be written.
+        """
+        check_is_fitted(self)
+        self._validate_params()  # otherwise the file could not be loaded
+        parameters = self.get_params()
+        if parameters["device"] is not None:
+            parameters["device"] = str(parameters["device"])  # may be a torch.device
+        attributes = {
+            name: value for name, value in vars(self).items() if name in _STORED_ATTRIBUTES
+        }
+        write_model(path, "NeighborSmoother", parameters, attributes)
+
+    @classmethod
+    def load(cls, path: Any) -> NeighborSmoother:
+        """Load a smoother that `save` wrote; nothing in the file is run.
+
+        Parameters
+        ----------
+        path : str or path-like
+
+        Returns
+        -------
+        NeighborSmoother
+            Fitted, but without `embedding_`.
+
+        Raises
+        ------
+        FileNotFoundError
+            If the file does not exist.
+        ValueError
+            If the file holds no smoother, is damaged, or was written in a later version of the
+            format.
+
+        Examples
+        --------
+        >>> import os, tempfile
+        >>> from vmfmix import NeighborSmoother
+        >>> from vmfmix.datasets import load_snips
+        >>> X = load_snips().data[:500]
+        >>> smoother = NeighborSmoother().fit(X)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = os.path.join(folder, "smoother.npz")
+        ...     smoother.save(path)
+        ...     loaded = NeighborSmoother.load(path)
+        >>> bool((loaded.transform(X) == smoother.embedding_).all())
+        True
+        """
+        stored = read_model(path)
+        if stored.class_name != "NeighborSmoother":
+            raise ValueError(
+                f"{path} holds a {stored.class_name}, and no NeighborSmoother; read it with "
+                "vmfmix.load."
+            )
+        with damage_reported(path):
+            smoother = cls().set_params(**stored.parameters)
+            if not stored.attributes.keys() <= _STORED_ATTRIBUTES:
+                raise ValueError("The file has unknown attributes.")
+            vars(smoother).update(stored.attributes)
+            smoother._validate_params()
+            if not smoother._is_consistent():
+                raise ValueError("The stored arrays are inconsistent.")
+            return smoother
+
+    def _is_consistent(self) -> bool:
+        """Return whether a fit can have produced the attributes."""
+        n_features = self.n_features_in_
+        center = getattr(self, "center_", np.zeros(n_features))
+        names = getattr(self, "feature_names_in_", np.empty(n_features, object))
+        numbers_are_valid = (
+            type(n_features) is int
+            and n_features >= 2
+            and type(self.n_neighbors_) is int
+            and 0 < self.restart_ <= 1
+            and type(self.isotropy_) is float
+        )
+        if not numbers_are_valid or center.shape != (n_features,) or len(names) != n_features:
+            return False
+        if not np.isfinite(center).all() or center.dtype != np.float64:
+            return False
+        if self.restart_ == 1:
+            return not hasattr(self, "_rows")
+        rows, smoothed, eigenvalues = self._rows, self._row_embedding, self.eigenvalues_
+        n_rows = smoothed.shape[0]
+        values = rows.data if sp.issparse(rows) else rows
+        return bool(
+            rows.shape == (n_rows, n_features)
+            and 1 <= self.n_neighbors_ < n_rows
+            and smoothed.ndim == 2
+            and (eigenvalues <= 1).all()
+            and (not self.whiten or eigenvalues.shape == smoothed.shape[1:])
+            and (self.whiten or smoothed.shape[1] == n_features)
+            and all(array.dtype == np.float32 for array in (values, smoothed))
+            and all(np.isfinite(array).all() for array in (values, smoothed, eigenvalues))
+            and (np.abs(row_lengths(rows) - 1.0) < _TOLERANCE).all()
+        )
+
     def _validate_rows(self, X: Any, **options: Any) -> Any:
         return validate_rows(self, prepare_rows(X, device=self.device), **options)
 
@@ -340,8 +463,10 @@ class NeighborSmoother(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
 
     @property
     def _n_features_out(self) -> int:
-        embedding = self._row_embedding if self.restart_ < 1 else self.embedding_
-        return int(embedding.shape[1])
+        return int(self._row_embedding.shape[1] if self.restart_ < 1 else self.n_features_in_)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "restart_")
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

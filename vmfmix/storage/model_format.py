@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy.sparse as sp
 
 from vmfmix._version import __version__
 from vmfmix.storage.archives import read_arrays
@@ -29,12 +30,14 @@ class StoredModel(NamedTuple):
 
     Parameters
     ----------
+    class_name : str
     parameters, attributes : dict
         By name.
     merge_history : dict of array
         The fields of the merge history; empty if there is none.
     """
 
+    class_name: str
     parameters: dict[str, Any]
     attributes: dict[str, Any]
     merge_history: dict[str, Any]
@@ -45,7 +48,7 @@ def write_model(
     class_name: str,
     parameters: Mapping[str, Any],
     attributes: Mapping[str, Any],
-    merge_history: Mapping[str, Any],
+    merge_history: Mapping[str, Any] | None = None,
 ) -> None:
     """Write a model file; it appears only when it is complete.
 
@@ -55,8 +58,8 @@ def write_model(
     class_name : str
     parameters, attributes : dict
         By name.
-    merge_history : dict of array
-        The fields of the merge history; empty if there is none.
+    merge_history : dict of array, default=None
+        The fields of the merge history, if there is one.
 
     Raises
     ------
@@ -69,7 +72,9 @@ def write_model(
         header[kind] = {}
         for name, value in values.items():
             value = value.item() if isinstance(value, np.generic) else value
-            if isinstance(value, (np.ndarray, list, tuple)) or hasattr(value, "__array__"):
+            if sp.issparse(value):
+                arrays |= named_arrays(f"{kind}.{name}", value)
+            elif isinstance(value, (np.ndarray, list, tuple)) or hasattr(value, "__array__"):
                 array = np.asarray(value)
                 arrays[f"{kind}.{name}"] = array.astype(str) if array.dtype == object else array
             elif value is None or isinstance(value, (bool, int, float, str)):
@@ -79,7 +84,7 @@ def write_model(
                     f"{name}={value!r} cannot be saved without pickle; make it an array, a number, "
                     "a string or None."
                 )
-    for name, matrix in merge_history.items():
+    for name, matrix in (merge_history or {}).items():
         arrays |= named_arrays(f"fitted.merge_history_.{name}", matrix)
     arrays["format"] = np.array(json.dumps(header))
     with atomic_file(path) as file:
@@ -114,7 +119,7 @@ def read_model(path: Any) -> StoredModel:
     with damage_reported(path):
         parameters, attributes = dict(header["parameter"]), dict(header["fitted"])
         history = {}
-        for full_name, value in arrays.items():
+        for full_name, value in restore_matrices(arrays).items():
             kind, name, *part = full_name.split(".")
             if kind == "parameter":
                 parameters[name] = value
@@ -123,7 +128,7 @@ def read_model(path: Any) -> StoredModel:
             else:
                 is_names = name == "feature_names_in_"
                 attributes[name] = value.astype(object) if is_names else value
-        return StoredModel(parameters, attributes, restore_matrices(history))
+        return StoredModel(str(header["class"]), parameters, attributes, history)
 
 
 @contextmanager

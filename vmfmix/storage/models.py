@@ -35,7 +35,8 @@ def load(path: Any) -> VMFMixture:
     FileNotFoundError
         If the file does not exist.
     ValueError
-        If the file is not such a model, or was written in a later version of the format.
+        If the file is not such a model, or was written in a later version of the format. See
+        `vmfmix.NeighborSmoother.load` for smoothers.
 
     Examples
     --------
@@ -51,6 +52,8 @@ def load(path: Any) -> VMFMixture:
     True
     """
     stored = read_model(path)
+    if stored.class_name == "NeighborSmoother":
+        raise ValueError(f"{path} holds a NeighborSmoother; read it with NeighborSmoother.load.")
     with damage_reported(path):
         model = _build(stored)
         if not _is_consistent(model):
