@@ -79,7 +79,7 @@ def test_selection_accepts_a_function_of_rows_and_labels(paths):
 
 def score_by_definition(rows, labels, score):
     """Compute the score of one partition from the complete matrix of edges."""
-    edges = neighbor_graph(rows).toarray()
+    edges = neighbor_graph(rows).toarray().astype(np.float64)
     same = np.equal.outer(labels, labels)
     share = 1 / edges.sum()
     members = [labels == k for k in range(labels.max() + 1)]

@@ -18,4 +18,5 @@ def test_concurrent_fit_predict_save_and_load():
     # A leak of one block of responsibilities per job would exceed this after a thousand jobs.
     memory = facts["memory in each tenth of the run, MiB"]
     assert memory[-1] - memory[1] < 50.0  # the first fits allocate buffers that are kept
-    assert facts["leaked threads"] == facts["leaked open files"] == 0
+    # Garbage of earlier tests may be collected meanwhile, which closes files.
+    assert facts["leaked threads"] <= 0 and facts["leaked open files"] <= 0
