@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from copy import copy
 from dataclasses import replace
 from numbers import Integral, Real
@@ -57,6 +56,7 @@ from vmfmix.fitting.state import EstimatorState, LastFit, shared_options
 from vmfmix.fitting.streaming import Stream
 from vmfmix.fitting.validation import (
     copies_per_unit_weight,
+    restored_on_failure,
     validate_dense_to_center,
     validate_parameters,
     validate_row_count,
@@ -433,7 +433,7 @@ class VMFMixture(
                 "checkpoint cannot be combined with a warm start from an earlier fit; leave out "
                 "checkpoint, or pass warm_start=False."
             )
-        with _restored_on_failure(self, "n_features_in_", "feature_names_in_"):
+        with restored_on_failure(self, "n_features_in_", "feature_names_in_"):
             X = self._validate_rows(X, has_weights=sample_weight is not None, ensure_min_features=2)
             if last:
                 last.validate_continuation(self, X.shape[1])
@@ -547,7 +547,7 @@ class VMFMixture(
         (3500, 500)
         """
         validate_parameters(self)
-        with _restored_on_failure(self, "n_features_in_", "feature_names_in_"):
+        with restored_on_failure(self, "n_features_in_", "feature_names_in_"):
             is_first = not hasattr(self, "means_")
             X = self._validate_rows(X, reset=is_first, ensure_min_features=2 if is_first else 1)
             if isinstance(X, RowSource):
@@ -1047,19 +1047,6 @@ class VMFMixture(
         tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-
-@contextmanager
-def _restored_on_failure(model: VMFMixture, *names: str) -> Iterator[None]:
-    """Restore the named attributes if a fit fails."""
-    before = {name: vars(model)[name] for name in names if hasattr(model, name)}
-    try:
-        yield
-    except BaseException:
-        for name in names:
-            model.__dict__.pop(name, None)
-        model.__dict__.update(before)
-        raise
 
 
 def _is_fitted_name(name: str) -> bool:

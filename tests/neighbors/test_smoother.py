@@ -10,7 +10,7 @@ from sklearn.pipeline import make_pipeline
 
 from vmfmix import NeighborSmoother, VMFMixture, load
 from vmfmix.datasets import make_vmf_mixture
-from vmfmix.neighbors import neighbor_graph
+from vmfmix.neighbors import nearest_neighbors, neighbor_graph
 from vmfmix.neighbors import smoother as smoother_module
 
 
@@ -66,6 +66,27 @@ def test_rows_that_scatter_in_few_directions_are_smoothed(flat):
     assert smoother.restart_ < 0.1 and smoother.isotropy_ < 0.5
     labels = VMFMixture(6, random_state=0).fit_predict(smoother.embedding_)
     assert adjusted_rand_score(flat[1], labels) > 0.95
+
+
+def test_rows_that_are_not_smoothed_need_no_graph(planted, monkeypatch):
+    def search(rows, n_neighbors, *, queries=None, **options):
+        assert queries is not None, "searched for the neighbors of all rows"
+        return nearest_neighbors(rows, n_neighbors, queries=queries, **options)
+
+    monkeypatch.setattr(smoother_module, "nearest_neighbors", search)
+    assert NeighborSmoother().fit(planted[0]).restart_ == 1
+
+
+def test_a_fit_that_fails_leaves_the_fit_before(flat, monkeypatch):
+    def fail(*args):
+        raise MemoryError
+
+    smoother = NeighborSmoother().fit(flat[0])
+    before = smoother.transform(flat[0])
+    monkeypatch.setattr(smoother_module, "diffusion", fail)
+    with pytest.raises(MemoryError):
+        smoother.fit(flat[0][:300, :20])
+    np.testing.assert_array_equal(smoother.transform(flat[0]), before)
 
 
 @pytest.mark.parametrize("whiten", [True, False])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from numbers import Integral
 from typing import Any
 
@@ -102,6 +103,19 @@ def validate_numeric(X: Any) -> None:
         raise ValueError(
             f"X is a one-dimensional sequence of {len(X)} vectors; pass np.stack(list(X))."
         )
+
+
+@contextmanager
+def restored_on_failure(model: Any, *names: str) -> Iterator[None]:
+    """Restore the named attributes if a fit fails."""
+    before = {name: vars(model)[name] for name in names if hasattr(model, name)}
+    try:
+        yield
+    except BaseException:
+        for name in names:
+            model.__dict__.pop(name, None)
+        model.__dict__.update(before)
+        raise
 
 
 def validate_rows(estimator: Any, X: Any, **options: Any) -> Any:

@@ -22,7 +22,12 @@ from vmfmix.engines.base import Engine, is_tensor
 from vmfmix.engines.choice import choose_engine, prepare_rows
 from vmfmix.fitting.sklearn_compat import Interval, StrOptions, validate_parameters_before
 from vmfmix.fitting.start import mean_of_unit_rows
-from vmfmix.fitting.validation import is_sparse, validate_dense_to_center, validate_rows
+from vmfmix.fitting.validation import (
+    is_sparse,
+    restored_on_failure,
+    validate_dense_to_center,
+    validate_rows,
+)
 from vmfmix.merging.isotropy import ISOTROPIC, isotropy_of_neighbors
 from vmfmix.model.copies import sort_with_copies
 from vmfmix.model.matrices import row_lengths
@@ -88,7 +93,7 @@ class NeighborSmoother(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         features are projected on as many fixed random directions first.
     search : {"auto", "exact", "approximate"}, default="auto"
         How neighbors are found. "approximate" needs pynndescent (the extra ``neighbors``) and dense
-        rows, and finds about 96 % of the neighbors of sentence embeddings. "auto": approximate for
+        rows, and misses a few of the neighbors. "auto": approximate for
         120,000 dense rows or more if pynndescent is installed, otherwise exact.
     device : str or torch.device, default=None
         Device on which torch searches for neighbors. None: tensors on a GPU are searched there,
@@ -102,8 +107,8 @@ class NeighborSmoother(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         The value of `restart` that was used.
     isotropy_ : float
         How evenly the √n nearest neighbors of a row scatter: their effective dimension as a share
-        of all directions on the sphere, from 0 to 1. Embeddings by networks have 0.01 to 0.35,
-        samples of von Mises-Fisher mixtures 0.9 to 1. NaN for fewer than 16 rows.
+        of all directions on the sphere, from 0 to 1. Near 1 for samples of von Mises-Fisher
+        mixtures, unless clusters have fewer than √n rows. NaN for fewer than 16 rows.
     eigenvalues_ : ndarray of shape (n_patterns,)
         λ: the share of each pattern over the rows that is left after a step of the walk, in
         descending order, as far as it is more than half. As many values near 1 as there are groups
@@ -222,42 +227,13 @@ class NeighborSmoother(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         smoothed : ndarray of shape (n_samples, n_features_out), float32
             A CSR matrix if `X` is sparse and is not smoothed.
         """
-        X = self._validate_rows(X, reset=True, ensure_min_samples=2, ensure_min_features=2)
-        for name in ("center_", "eigenvalues_", "restart_", "_rows", "_row_embedding"):
+        with restored_on_failure(self, "n_features_in_", "feature_names_in_"):
+            X = self._validate_rows(X, reset=True, ensure_min_samples=2, ensure_min_features=2)
+            fitted, embedding = self._fitted(X)
+        for name in _STORED_ATTRIBUTES - {"n_features_in_", "feature_names_in_"}:
             self.__dict__.pop(name, None)
-        engine = choose_engine(X, device=self.device)
-        if (self.center == "auto" and not is_sparse(X)) or self.center is True:
-            validate_dense_to_center(X)
-            self.center_ = mean_of_unit_rows(engine)
-            engine = choose_engine(X, center=self.center_, device=self.device)
-        positions = engine.used_rows
-        rows, row_of_position = _distinct(_unit_rows(engine, positions))
-        if rows.shape[0] < 2:
-            raise ValueError(
-                f"X has {rows.shape[0]} distinct rows with a direction; smoothing needs at least 2."
-            )
-        self.n_neighbors_ = suitable_n_neighbors(rows.shape[0], self.n_neighbors)
-        found = nearest_neighbors(
-            rows,
-            self.n_neighbors_,
-            approximate=self._is_approximate(rows),
-            device=self._search_device(X),
-        )
-        self.isotropy_ = _local_isotropy(rows)
-        if self.restart == "auto":
-            self.restart_ = 1.0 if self.isotropy_ >= ISOTROPIC else _RESTART
-        else:
-            self.restart_ = float(self.restart)
-        if self.restart_ == 1:
-            self.embedding_ = _all_unit_rows(choose_engine(X, device=self.device))
-            return self.embedding_
-        graph = joined(found, local_weights(found))
-        self._rows, self._row_embedding = rows, self._smoothed(graph, rows)
-        self.embedding_ = self._row_embedding
-        if rows.shape[0] < engine.n_rows:
-            self.embedding_ = np.zeros((engine.n_rows, self._n_features_out), np.float32)
-            self.embedding_[positions] = self._row_embedding[row_of_position]
-        return self.embedding_
+        self.__dict__.update(fitted, embedding_=embedding)
+        return embedding
 
     def transform(self, X: Any) -> Any:
         """Smooth rows by their nearest neighbors among the fitted rows.
@@ -429,6 +405,43 @@ class NeighborSmoother(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             and (np.abs(row_lengths(rows) - 1.0) < _TOLERANCE).all()
         )
 
+    def _fitted(self, X: Any) -> tuple[dict[str, Any], Any]:
+        """Return the fitted attributes but `embedding_`, and the embedding."""
+        fitted: dict[str, Any] = {}
+        engine = choose_engine(X, device=self.device)
+        raw_engine = engine
+        if (self.center == "auto" and not is_sparse(X)) or self.center is True:
+            validate_dense_to_center(X)
+            fitted["center_"] = mean_of_unit_rows(engine)
+            engine = choose_engine(X, center=fitted["center_"], device=self.device)
+        positions = engine.used_rows
+        rows, row_of_position = _distinct(_unit_rows(engine, positions))
+        n_rows = rows.shape[0]
+        if n_rows < 2:
+            raise ValueError(
+                f"X has {n_rows} distinct rows with a direction; smoothing needs at least 2."
+            )
+        is_approximate = self._is_approximate(rows)
+        isotropy, restart = _local_isotropy(rows), self.restart
+        if restart == "auto":
+            restart = 1.0 if isotropy >= ISOTROPIC else _RESTART
+        n_neighbors = suitable_n_neighbors(n_rows, self.n_neighbors)
+        fitted |= {"isotropy_": isotropy, "restart_": float(restart), "n_neighbors_": n_neighbors}
+        if restart == 1:
+            embedding = _all_unit_rows(raw_engine)
+        else:
+            found = nearest_neighbors(
+                rows, n_neighbors, approximate=is_approximate, device=self._search_device(X)
+            )
+            graph = joined(found, local_weights(found))
+            smoothed, eigenvalues = self._smoothed(graph, rows, restart)
+            fitted |= {"eigenvalues_": eigenvalues, "_rows": rows, "_row_embedding": smoothed}
+            embedding = smoothed
+            if n_rows < engine.n_rows:
+                embedding = np.zeros((engine.n_rows, smoothed.shape[1]), np.float32)
+                embedding[positions] = smoothed[row_of_position]
+        return fitted, embedding
+
     def _validate_rows(self, X: Any, **options: Any) -> Any:
         return validate_rows(self, prepare_rows(X, device=self.device), **options)
 
@@ -449,17 +462,18 @@ class NeighborSmoother(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     def _search_device(self, X: Any) -> Any:
         return X.device if self.device is None and is_tensor(X) else self.device
 
-    def _smoothed(self, graph: Any, rows: Any) -> NDArray[np.float32]:
-        """Return the smoothed rows, of unit length, and set the eigenvalues."""
+    def _smoothed(
+        self, graph: Any, rows: Any, restart: float
+    ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+        """Return the smoothed rows, of unit length, and the eigenvalues of the walk."""
         patterns, eigenvalues, shares = diffusion(graph, _basis(rows, self.n_components))
-        self.eigenvalues_ = eigenvalues
-        gains = restart_gains(eigenvalues, self.restart_)
+        gains = restart_gains(eigenvalues, restart)
         if self.whiten:
             patterns *= gains.astype(np.float32)
-            return _scale_to_unit(patterns)
+            return _scale_to_unit(patterns), eigenvalues
         contents = np.asarray((patterns.T * shares) @ rows)
         smoothed = patterns @ (gains[:, np.newaxis] * contents).astype(np.float32)
-        return _scale_to_unit(smoothed)
+        return _scale_to_unit(smoothed), eigenvalues
 
     @property
     def _n_features_out(self) -> int:
