@@ -70,11 +70,11 @@ $(VENV)/.with-%: pyproject.toml constraints.txt | $(BIN)/python
 	@$(BIN)/python -m pip install -qq -c constraints.txt -e "$(if $(filter core,$*),.,.[$*])"
 	@touch $@
 
-# turftopic needs an older rich than constraints.txt has.
+# turftopic needs older versions of rich and igraph than constraints.txt has.
 $(CLIENTS)/.with-clients: pyproject.toml constraints.txt
 	@$(MAKE) --no-print-directory VENV=$(CLIENTS) $(CLIENTS)/bin/python
 	@echo "Installing vmfmix (clients) into $(CLIENTS) ..."
-	@grep -v '^rich=' constraints.txt > $(CLIENTS)/constraints.txt
+	@grep -v -E '^(igraph|rich)=' constraints.txt > $(CLIENTS)/constraints.txt
 	@$(CLIENTS)/bin/python -m pip install -qq -c $(CLIENTS)/constraints.txt -e ".[clients]"
 	@touch $@
 
