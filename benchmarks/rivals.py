@@ -12,10 +12,9 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.cluster import AgglomerativeClustering, KMeans, SpectralClustering
 from sklearn.mixture import GaussianMixture
-from sklearn.pipeline import make_pipeline
 
 from benchmarks.baselines import spherical_kmeans
-from vmfmix import NeighborSmoother, VMFMixture
+from vmfmix import VMFMixture
 from vmfmix.neighbors import neighbor_graph
 
 N_NEIGHBORS = 15  # in all graphs of nearest neighbors
@@ -51,10 +50,6 @@ class Method:
 
 def mixture(X, k, seed, **options):
     return VMFMixture(k, random_state=seed, **options).fit_predict(X)
-
-
-def smoothed_mixture(X, k, seed):
-    return make_pipeline(NeighborSmoother(), VMFMixture(k, random_state=seed)).fit_predict(X)
 
 
 def kmeans(X, k, seed, n_init):
@@ -154,7 +149,7 @@ def closest_number(communities, k):
 METHODS = {
     "VMFMixture": Method(mixture),
     "VMFMixture, centered": Method(partial(mixture, center=True)),
-    "VMFMixture, smoothed": Method(smoothed_mixture),
+    "VMFMixture, smoothed": Method(partial(mixture, smooth=True)),
     "KMeans n_init=1": Method(partial(kmeans, n_init=1)),
     "KMeans n_init=10": Method(partial(kmeans, n_init=10)),
     "faiss spherical": Method(faiss_kmeans, package="faiss"),

@@ -31,7 +31,7 @@ _NOT_A_CLASSIFIER = (
         NeighborSmoother(restart=0.1, whiten=False),
     ],
     expected_failed_checks=lambda estimator: (
-        {}
+        _of_smoothers(estimator)
         if isinstance(estimator, NeighborSmoother)
         else {
             "check_estimator_sparse_array": _NOT_A_CLASSIFIER,

@@ -22,6 +22,7 @@ from sklearn.base import (
     ClassNamePrefixFeaturesOutMixin,
     ClusterMixin,
     TransformerMixin,
+    clone,
 )
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
@@ -76,6 +77,8 @@ from vmfmix.model.statistics import (
     MixtureParameters,
     maximize,
 )
+from vmfmix.neighbors.smoother import NeighborSmoother
+from vmfmix.neighbors.stored import stored_attributes
 from vmfmix.storage.model_format import write_model
 
 
@@ -125,6 +128,13 @@ class VMFMixture(
     background : bool, default=False
         Add a uniform component for rows that belong to no cluster; such rows are labeled -1. It
         can also absorb clusters that got no seed, so use several starts, for example ``n_init=10``.
+    smooth : bool or NeighborSmoother, default=False
+        Average the rows with their nearest neighbors first, and fit the mixture to the smoothed
+        rows: better clusters of most embeddings, as clusters are then compact. True: as
+        `NeighborSmoother` does by default, which leaves rows as they are if they scatter as the
+        model assumes; pass a `NeighborSmoother` to change its parameters. The mixture, `sample`,
+        `transform` and `score_samples` then refer to smoothed rows. A fit keeps a copy of the rows,
+        as new rows are smoothed by their nearest neighbors among them.
     center : bool, default=False
         Subtract the mean of the unit rows, and scale the rows to unit length again, before fitting.
         Helps if all embeddings share a strong common direction. Not available for sparse `X`.
@@ -206,7 +216,7 @@ class VMFMixture(
     weights_ : ndarray of shape (n_components_,)
         They sum to 1, together with `background_weight_` if there is a background.
     means_ : ndarray of shape (n_components_, n_features)
-        Mean directions, unit rows.
+        Mean directions, unit rows; in the space of the smoothed rows with `smooth`.
     concentrations_ : ndarray of shape (n_components_,)
         All equal if ``concentration="tied"``.
     merge_history_ : MergeHistory
@@ -221,6 +231,8 @@ class VMFMixture(
         from its own rows.
     background_weight_ : float
         Weight of the uniform component; only with ``background=True``.
+    smoother_ : NeighborSmoother
+        Smooths the rows; only with `smooth`.
     center_ : ndarray of shape (n_features,)
         The mean that was subtracted from the unit rows; only with ``center=True``.
     labels_ : ndarray of shape (n_samples,), int32
@@ -287,6 +299,7 @@ class VMFMixture(
     merge_history_: MergeHistory
     isotropy_: float
     background_weight_: float
+    smoother_: NeighborSmoother
     center_: FloatArray
     labels_: NDArray[np.int32]
     probabilities_: FloatArray
@@ -307,6 +320,7 @@ class VMFMixture(
             Interval(Real, 0, LARGEST_CONCENTRATION, closed="both"),
         ],
         "background": ["boolean"],
+        "smooth": ["boolean", NeighborSmoother],
         "center": ["boolean"],
         "assignment": [StrOptions({"soft", "hard"})],
         "n_components_init": [Interval(Integral, 1, None, closed="left"), None],
@@ -332,6 +346,7 @@ class VMFMixture(
         *,
         concentration: Literal["pooled", "tied", "free"] | float = "pooled",
         background: bool = False,
+        smooth: bool | NeighborSmoother = False,
         center: bool = False,
         assignment: Literal["soft", "hard"] = "soft",
         n_components_init: int | None = None,
@@ -353,6 +368,7 @@ class VMFMixture(
         self.n_components = n_components
         self.concentration = concentration
         self.background = background
+        self.smooth = smooth
         self.center = center
         self.assignment = assignment
         self.n_components_init = n_components_init
@@ -445,8 +461,9 @@ class VMFMixture(
             progress = self._init_callback_context(max_subtasks=self.n_init)
             metadata = {"sample_weight": weights}
             progress.call_on_fit_task_begin(estimator=self, X=X, y=y, metadata=metadata)
+            smoother, rows = self._smoothed(X, weights) if self.smooth else (None, X)
             center = self._mean_to_subtract(X, weights) if self.center else None
-            engine = self._make_engine(X, weights, center)
+            engine = self._make_engine(rows, weights, center, _device_of(X))
             validate_row_count(self, engine)
             n_rows = int(engine.all_reduce(np.array([engine.n_rows]))[0])
             if engine.n_zero_rows:
@@ -459,7 +476,9 @@ class VMFMixture(
             file = None if checkpoint is None else Checkpoint(checkpoint, self, engine)
             keep_unfinished = self._keep_unfinished if self.warm_start else None
             fit = best_fit(self, engine, progress, last, file, keep_unfinished)
-            self._set_fit(fit, engine, center=center, copies=copies, n_rows=n_rows)
+            self._set_fit(
+                fit, engine, smoother=smoother, center=center, copies=copies, n_rows=n_rows
+            )
             if file is not None:
                 file.remove()
         progress.call_on_fit_task_end(estimator=self, X=X, y=y, metadata=metadata)
@@ -547,6 +566,12 @@ class VMFMixture(
         (3500, 500)
         """
         validate_parameters(self)
+        if self.smooth:
+            raise ValueError(
+                "partial_fit cannot smooth rows, whose neighbors are in all batches; pass "
+                "smooth=False, or fit a NeighborSmoother to a sample and pass batches that its "
+                "transform returns."
+            )
         with restored_on_failure(self, "n_features_in_", "feature_names_in_"):
             is_first = not hasattr(self, "means_")
             X = self._validate_rows(X, reset=is_first, ensure_min_features=2 if is_first else 1)
@@ -821,6 +846,10 @@ class VMFMixture(
         check_is_fitted(self)
         self._validate_params()  # otherwise the file could not be loaded
         attributes = {name: value for name, value in vars(self).items() if _is_fitted_name(name)}
+        smoother = attributes.pop("smoother_", None)
+        if smoother is not None:
+            values = stored_attributes(smoother)
+            attributes |= {f"smoother_.{name}": value for name, value in values.items()}
         history = attributes.pop("merge_history_", None)
         write_model(
             path,
@@ -832,7 +861,7 @@ class VMFMixture(
 
     def _storable_parameters(self) -> dict[str, Any]:
         """Return the parameters, with values that a file cannot hold replaced."""
-        parameters = self.get_params()
+        parameters = self.get_params(deep=False)
         unknown = parameters.keys() - VMFMixture().get_params().keys()
         if unknown:
             raise ValueError(
@@ -845,6 +874,9 @@ class VMFMixture(
             parameters["selection"] = "auto"  # nor is code; the number is already chosen
         if parameters["device"] is not None:
             parameters["device"] = str(parameters["device"])  # may be a torch.device
+        if isinstance(self.smooth, NeighborSmoother):
+            own = self.smooth.storable_parameters()
+            parameters |= {"smooth": True, **{f"smooth__{name}": own[name] for name in own}}
         return parameters
 
     # --- rows and engines -------------------------------------------------------------------------
@@ -858,14 +890,18 @@ class VMFMixture(
         return validate_rows(self, X, **options)
 
     def _make_engine(
-        self, X: Any, sample_weight: FloatArray | None = None, center: FloatArray | None = None
+        self,
+        X: Any,
+        sample_weight: FloatArray | None = None,
+        center: FloatArray | None = None,
+        device: Any = None,
     ) -> Engine:
         return choose_engine(
             X,
             sample_weight=sample_weight,
             center=center,
             block_size=self.block_size,
-            device=self.device,
+            device=device if self.device is None else self.device,
             report=RowProgress() if self.verbose else None,
         )
 
@@ -873,10 +909,27 @@ class VMFMixture(
         check_is_fitted(self)
         X = X.rows if isinstance(X, SharedRowSource) else X  # the rows of this process
         X = self._validate_rows(X, reset=False)
-        return self._make_engine(X, center=getattr(self, "center_", None))
+        device = _device_of(X)
+        if hasattr(self, "smoother_") and self.smoother_.restart_ < 1:
+            X = self.smoother_.transform(X)
+        return self._make_engine(X, center=getattr(self, "center_", None), device=device)
 
     def _assign(self, X: Any) -> Assignment:
         return self._engine_for_new_rows(X).assign(self._parameters())
+
+    def _smoothed(self, X: Any, weights: FloatArray | None) -> tuple[NeighborSmoother, Any]:
+        """Return the fitted smoother and the rows that the mixture is fitted to."""
+        if isinstance(X, SharedRowSource):
+            raise ValueError(
+                "smooth=True needs all rows in one process, and X is a share of them; pass "
+                "smooth=False, or fit a NeighborSmoother to a sample and share what its transform "
+                "returns."
+            )
+        is_default = isinstance(self.smooth, bool)
+        smoother = NeighborSmoother(device=self.device) if is_default else clone(self.smooth)
+        smoother._validate_params()  # scikit-learn skips this within `fit`
+        smoothed = smoother.fit_transform(X, sample_weight=weights)
+        return smoother, X if smoother.restart_ == 1 else smoothed
 
     def _mean_to_subtract(self, X: Any, sample_weight: FloatArray | None) -> FloatArray:
         validate_dense_to_center(X)
@@ -969,7 +1022,14 @@ class VMFMixture(
         self._state = replace(self._private_state, interrupted=unfinished)
 
     def _set_fit(
-        self, fit: Fit, engine: Engine, *, center: FloatArray | None, copies: float, n_rows: int
+        self,
+        fit: Fit,
+        engine: Engine,
+        *,
+        smoother: NeighborSmoother | None,
+        center: FloatArray | None,
+        copies: float,
+        n_rows: int,
     ) -> None:
         """Set the state and the fitted attributes."""
         start, result = fit.start, fit.result
@@ -977,9 +1037,11 @@ class VMFMixture(
         # First, since a warning that is turned into an error must leave the model unchanged.
         warn_about_result(self, fit, counts)
         self._state = EstimatorState(fit.as_last(self, copies=copies))
-        outdated = ["center_", "background_weight_", "isotropy_"]
+        outdated = ["smoother_", "center_", "background_weight_", "isotropy_"]
         for name in outdated if start.continues else [*outdated, "merge_history_"]:
             self.__dict__.pop(name, None)
+        if smoother is not None:
+            self.smoother_ = smoother
         if center is not None:
             self.center_ = center
         if start.isotropy is not None:
@@ -1047,6 +1109,11 @@ class VMFMixture(
         tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _device_of(X: Any) -> Any:
+    """Return the device of a tensor; None for other rows, which choose no device."""
+    return X.device if is_tensor(X) else None
 
 
 def _is_fitted_name(name: str) -> bool:

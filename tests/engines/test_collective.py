@@ -186,6 +186,20 @@ except Exception as error:
         assert "True" not in text  # no half-fitted model
 
 
+def test_shares_of_the_rows_cannot_be_smoothed(tmp_path):
+    codes, printed = run_in_two_processes(
+        """
+        try:
+            VMFMixture(5, smooth=True).fit(Shard(mine))
+        except ValueError as error:
+            print(error)
+        """,
+        tmp_path,
+    )
+    assert codes == [0, 0]
+    assert all("smooth=True needs all rows in one process" in text for text in printed)
+
+
 def test_refuses_shard_without_a_process_group():
     code = """
 from vmfmix.engines.collective import Shard

@@ -12,6 +12,7 @@ from vmfmix import NeighborSmoother, VMFMixture, load
 from vmfmix.datasets import make_vmf_mixture
 from vmfmix.neighbors import nearest_neighbors, neighbor_graph
 from vmfmix.neighbors import smoother as smoother_module
+from vmfmix.neighbors.stored import STORED_ATTRIBUTES
 
 
 def arcs(n_rows=600, seed=0):
@@ -319,7 +320,7 @@ def spoil(smoother, name):
     setattr(smoother, name, value)
 
 
-@pytest.mark.parametrize("name", sorted(smoother_module._STORED_ATTRIBUTES))
+@pytest.mark.parametrize("name", sorted(STORED_ATTRIBUTES))
 def test_inconsistent_files_are_refused(flat, name, tmp_path):
     X = pd.DataFrame(flat[0]).add_prefix("x")
     smoother = NeighborSmoother().fit(X)

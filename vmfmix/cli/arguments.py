@@ -213,6 +213,12 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
         "labeled -1",
     )
     group.add_argument(
+        "--smooth",
+        action="store_true",
+        help="average rows with their nearest neighbors first, which makes the clusters of most "
+        "embeddings compact; MODEL then holds a copy of the rows",
+    )
+    group.add_argument(
         "--center",
         action="store_true",
         help="subtract the mean of the normalized rows before fitting",

@@ -36,6 +36,7 @@ _ESTIMATOR_PARAMETERS = (
     "selection",
     "concentration",
     "background",
+    "smooth",
     "center",
     "assignment",
     "n_init",

@@ -28,13 +28,16 @@ def prepare_rows(
     Returns
     -------
     torch.Tensor, RowSource, or X itself
-        X itself if it is an array or can be converted to one; scikit-learn then validates it.
+        X itself if it is an array or can be converted to one, which scikit-learn then validates,
+        or if it is a RowSource already.
 
     Raises
     ------
     ValueError
         If rows contain NaN or infinity or have the wrong shape.
     """
+    if isinstance(X, RowSource):
+        return X
     if is_tensor(X):
         from vmfmix.engines.torch_device import prepare_tensor
 

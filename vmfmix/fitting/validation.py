@@ -54,6 +54,18 @@ def validate_parameters(estimator: Any) -> None:
             'selection="stability" compares merge paths from different seeds, and means_init fixes '
             "the start; pass another selection, or means_init=None."
         )
+    if estimator.smooth:
+        if estimator.center:
+            raise ValueError(
+                "center=True cannot be combined with smooth, which centers rows itself; pass "
+                "center=False, or smooth=NeighborSmoother(center=True)."
+            )
+        if estimator.warm_start:
+            raise ValueError(
+                "warm_start=True cannot be combined with smooth, as smoothed rows depend on all "
+                "rows of a fit; pass warm_start=False, or fit to the rows that "
+                "NeighborSmoother().fit_transform(X) returns."
+            )
     if merges_components(estimator):
         for name in ("weights_init", "concentrations_init"):
             if getattr(estimator, name) is not None:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
@@ -27,6 +27,7 @@ from vmfmix.fitting.validation import (
     restored_on_failure,
     validate_dense_to_center,
     validate_rows,
+    validate_sample_weight,
 )
 from vmfmix.merging.isotropy import ISOTROPIC, isotropy_of_neighbors
 from vmfmix.model.copies import sort_with_copies
@@ -34,6 +35,7 @@ from vmfmix.model.matrices import row_lengths
 from vmfmix.neighbors.diffusion import diffusion, restart_gains
 from vmfmix.neighbors.graph import joined, local_weights, suitable_n_neighbors
 from vmfmix.neighbors.search import has_approximate_search, nearest_neighbors
+from vmfmix.neighbors.stored import STORED_ATTRIBUTES, restore_attributes, stored_attributes
 from vmfmix.storage.model_format import damage_reported, read_model, write_model
 
 _RESTART = 0.02
@@ -41,18 +43,6 @@ _N_PLACES = 256  # at which the isotropy is measured
 _ROWS_PER_PART = 8192
 _APPROXIMATE_FROM = 120_000  # rows; for fewer, compiling pynndescent takes longer than it saves
 _CLOSENESS_OF_COPIES = 1e-6  # 1 − cosine, of a new row and the fitted row that it repeats
-_TOLERANCE = 1e-3  # of lengths that should be 1
-_STORED_ATTRIBUTES = {
-    "_row_embedding",
-    "_rows",
-    "center_",
-    "eigenvalues_",
-    "feature_names_in_",
-    "isotropy_",
-    "n_features_in_",
-    "n_neighbors_",
-    "restart_",
-}
 
 
 class NeighborSmoother(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -189,7 +179,9 @@ class NeighborSmoother(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         self.search = search
         self.device = device
 
-    def fit(self, X: Any, y: Any = None) -> NeighborSmoother:
+    def fit(
+        self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None
+    ) -> NeighborSmoother:
         """Find the neighbors of all rows and smooth them.
 
         Parameters
@@ -197,6 +189,9 @@ class NeighborSmoother(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         X : {array-like, CSR matrix, tensor, block source} of shape (n_samples, n_features)
             Rows, of which only the directions matter.
         y : Ignored
+        sample_weight : array-like of shape (n_samples,), default=None
+            Nonnegative weights in the mean that `center` subtracts. A row of weight 2 is the same
+            as two copies, and a row of weight 0 is nobody's neighbor.
 
         Returns
         -------
@@ -210,17 +205,19 @@ class NeighborSmoother(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         ImportError
             If torch or pynndescent are needed and not installed.
         """
-        self.fit_transform(X)
+        self.fit_transform(X, sample_weight=sample_weight)
         return self
 
     @validate_parameters_before
-    def fit_transform(self, X: Any, y: Any = None) -> Any:
+    def fit_transform(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> Any:
         """Find the neighbors of all rows and return the smoothed rows.
 
         Parameters
         ----------
         X : {array-like, CSR matrix, tensor, block source} of shape (n_samples, n_features)
         y : Ignored
+        sample_weight : array-like of shape (n_samples,), default=None
+            See `fit`.
 
         Returns
         -------
@@ -229,10 +226,13 @@ class NeighborSmoother(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         """
         with restored_on_failure(self, "n_features_in_", "feature_names_in_"):
             X = self._validate_rows(X, reset=True, ensure_min_samples=2, ensure_min_features=2)
-            fitted, embedding = self._fitted(X)
-        for name in _STORED_ATTRIBUTES - {"n_features_in_", "feature_names_in_"}:
+            weights = None if sample_weight is None else validate_sample_weight(sample_weight, X)
+            fitted, embedding = self._fitted(X, weights)
+        for name in STORED_ATTRIBUTES - {"n_features_in_", "feature_names_in_"}:
             self.__dict__.pop(name, None)
         self.__dict__.update(fitted, embedding_=embedding)
+        if self.restart_ < 1 and weights is not None and not weights.all():
+            embedding[weights == 0] = self.transform(X)[weights == 0]
         return embedding
 
     def transform(self, X: Any) -> Any:
@@ -313,13 +313,14 @@ class NeighborSmoother(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         """
         check_is_fitted(self)
         self._validate_params()  # otherwise the file could not be loaded
+        write_model(path, "NeighborSmoother", self.storable_parameters(), stored_attributes(self))
+
+    def storable_parameters(self) -> dict[str, Any]:
+        """Return the parameters with values that a file can hold."""
         parameters = self.get_params()
         if parameters["device"] is not None:
             parameters["device"] = str(parameters["device"])  # may be a torch.device
-        attributes = {
-            name: value for name, value in vars(self).items() if name in _STORED_ATTRIBUTES
-        }
-        write_model(path, "NeighborSmoother", parameters, attributes)
+        return parameters
 
     @classmethod
     def load(cls, path: Any) -> NeighborSmoother:
@@ -364,56 +365,20 @@ class NeighborSmoother(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             )
         with damage_reported(path):
             smoother = cls().set_params(**stored.parameters)
-            if not stored.attributes.keys() <= _STORED_ATTRIBUTES:
-                raise ValueError("The file has unknown attributes.")
-            vars(smoother).update(stored.attributes)
-            smoother._validate_params()
-            if not smoother._is_consistent():
-                raise ValueError("The stored arrays are inconsistent.")
+            restore_attributes(smoother, stored.attributes)
             return smoother
 
-    def _is_consistent(self) -> bool:
-        """Return whether a fit can have produced the attributes."""
-        n_features = self.n_features_in_
-        center = getattr(self, "center_", np.zeros(n_features))
-        names = getattr(self, "feature_names_in_", np.empty(n_features, object))
-        numbers_are_valid = (
-            type(n_features) is int
-            and n_features >= 2
-            and type(self.n_neighbors_) is int
-            and 0 < self.restart_ <= 1
-            and type(self.isotropy_) is float
-        )
-        if not numbers_are_valid or center.shape != (n_features,) or len(names) != n_features:
-            return False
-        if not np.isfinite(center).all() or center.dtype != np.float64:
-            return False
-        if self.restart_ == 1:
-            return not hasattr(self, "_rows")
-        rows, smoothed, eigenvalues = self._rows, self._row_embedding, self.eigenvalues_
-        n_rows = smoothed.shape[0]
-        values = rows.data if sp.issparse(rows) else rows
-        return bool(
-            rows.shape == (n_rows, n_features)
-            and 1 <= self.n_neighbors_ < n_rows
-            and smoothed.ndim == 2
-            and (eigenvalues <= 1).all()
-            and (not self.whiten or eigenvalues.shape == smoothed.shape[1:])
-            and (self.whiten or smoothed.shape[1] == n_features)
-            and all(array.dtype == np.float32 for array in (values, smoothed))
-            and all(np.isfinite(array).all() for array in (values, smoothed, eigenvalues))
-            and (np.abs(row_lengths(rows) - 1.0) < _TOLERANCE).all()
-        )
-
-    def _fitted(self, X: Any) -> tuple[dict[str, Any], Any]:
+    def _fitted(self, X: Any, weights: NDArray[np.float64] | None) -> tuple[dict[str, Any], Any]:
         """Return the fitted attributes but `embedding_`, and the embedding."""
         fitted: dict[str, Any] = {}
-        engine = choose_engine(X, device=self.device)
+        engine = choose_engine(X, sample_weight=weights, device=self.device)
         raw_engine = engine
         if (self.center == "auto" and not is_sparse(X)) or self.center is True:
             validate_dense_to_center(X)
             fitted["center_"] = mean_of_unit_rows(engine)
-            engine = choose_engine(X, center=fitted["center_"], device=self.device)
+            engine = choose_engine(
+                X, sample_weight=weights, center=fitted["center_"], device=self.device
+            )
         positions = engine.used_rows
         rows, row_of_position = _distinct(_unit_rows(engine, positions))
         n_rows = rows.shape[0]

@@ -2,9 +2,9 @@
 
 The array ``format`` holds the JSON text: the class, the version, the parameters and the scalar
 attributes. Each array among the parameters is stored as ``parameter.<name>``, each one among the
-attributes as ``fitted.<name>``, and those of the merge history as
-``fitted.merge_history_.<name>``. A sparse matrix is stored as ``<name>.data``, ``.indices``,
-``.indptr`` and ``.shape``.
+attributes as ``fitted.<name>``, those of the merge history as ``fitted.merge_history_.<name>``, and
+those of the smoother as ``fitted.smoother_.<name>``. A sparse matrix is stored as ``<name>.data``,
+``.indices``, ``.indptr`` and ``.shape``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from vmfmix.storage.archives import read_arrays
 from vmfmix.storage.arrays import named_arrays, restore_matrices
 from vmfmix.storage.writing import atomic_file
 
-_FORMAT = 3
+_FORMAT = 4
 
 
 class StoredModel(NamedTuple):
@@ -126,7 +126,8 @@ def read_model(path: Any) -> StoredModel:
             elif name == "merge_history_":
                 history[".".join(part)] = value
             else:
-                is_names = name == "feature_names_in_"
+                name = ".".join([name, *part])
+                is_names = name.endswith("feature_names_in_")
                 attributes[name] = value.astype(object) if is_names else value
         return StoredModel(str(header["class"]), parameters, attributes, history)
 

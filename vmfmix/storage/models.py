@@ -6,13 +6,17 @@ refused. See `vmfmix.storage.model_format` for the contents of a file.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from sklearn.base import clone
 
 from vmfmix.merging.history import MergeHistory
 from vmfmix.mixture import VMFMixture
 from vmfmix.model.statistics import LARGEST_CONCENTRATION
+from vmfmix.neighbors.smoother import NeighborSmoother
+from vmfmix.neighbors.stored import restore_attributes
 from vmfmix.storage.model_format import StoredModel, damage_reported, read_model
 
 _TOLERANCE = 1e-6  # of sums and lengths that should be 1
@@ -62,14 +66,29 @@ def load(path: Any) -> VMFMixture:
 
 
 def _build(stored: StoredModel) -> VMFMixture:
-    model = VMFMixture().set_params(**stored.parameters)
-    for name, value in stored.attributes.items():
+    parameters, of_smooth = _split(stored.parameters, "smooth__")
+    attributes, of_smoother = _split(stored.attributes, "smoother_.")
+    model = VMFMixture().set_params(**parameters)
+    if of_smooth:
+        model.smooth = NeighborSmoother().set_params(**of_smooth)
+    if of_smoother:
+        smoother = NeighborSmoother(device=model.device)
+        model.smoother_ = clone(model.smooth) if of_smooth else smoother
+        restore_attributes(model.smoother_, of_smoother)
+    for name, value in attributes.items():
         if not name.endswith("_") or name.startswith("_") or hasattr(VMFMixture, name):
             raise ValueError(f"{name} is not an attribute of a fitted model.")
         setattr(model, name, value)
     if stored.merge_history:
         model.merge_history_ = MergeHistory(**stored.merge_history)
     return model
+
+
+def _split(values: Mapping[str, Any], prefix: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the values whose names do not have a prefix, and those that do, without it."""
+    own = {name: value for name, value in values.items() if not name.startswith(prefix)}
+    start = len(prefix)
+    return own, {name[start:]: values[name] for name in values if name.startswith(prefix)}
 
 
 def _is_consistent(model: VMFMixture) -> bool:
@@ -79,19 +98,24 @@ def _is_consistent(model: VMFMixture) -> bool:
     return (
         _has_consistent_mixture(model)
         and (not hasattr(model, "labels_") or _has_consistent_labels(model))
-        and (history is None or history.is_consistent(model.n_features_in_))
+        and (history is None or history.is_consistent(model.means_.shape[1]))
     )
 
 
 def _has_consistent_mixture(model: VMFMixture) -> bool:
     n_components, n_features = model.n_components_, model.n_features_in_
+    n_dimensions = n_features  # of the space of the mixture
+    if hasattr(model, "smoother_"):
+        if model.smoother_.n_features_in_ != n_features:
+            return False
+        n_dimensions = len(model.smoother_.get_feature_names_out())
     background = getattr(model, "background_weight_", 0.0)
     center = getattr(model, "center_", np.zeros(n_features))
     weights, means, concentrations = model.weights_, model.means_, model.concentrations_
     integers = (n_components, n_features, model.n_samples_seen_, model.n_iter_)
     if not all(type(number) is int and number >= 0 for number in integers) or n_features == 0:
         return False
-    shapes = [(n_components,), (n_components, n_features), (n_components,), (n_features,)]
+    shapes = [(n_components,), (n_components, n_dimensions), (n_components,), (n_features,)]
     for values, shape in zip((weights, means, concentrations, center), shapes):
         if values.shape != shape or values.dtype != np.float64 or not np.isfinite(values).all():
             return False
