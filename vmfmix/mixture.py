@@ -25,6 +25,7 @@ from sklearn.base import (
     clone,
 )
 from sklearn.utils import check_random_state
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from vmfmix import distribution
@@ -80,6 +81,16 @@ from vmfmix.model.statistics import (
 from vmfmix.neighbors.smoother import NeighborSmoother
 from vmfmix.neighbors.stored import stored_attributes
 from vmfmix.storage.model_format import write_model
+
+
+def _can_learn_from_batches(estimator: VMFMixture) -> bool:
+    if estimator.smooth:
+        raise AttributeError(
+            "partial_fit cannot smooth rows, whose neighbors are in all batches; pass "
+            "smooth=False, or fit a NeighborSmoother to a sample and pass batches that its "
+            "transform returns."
+        )
+    return True
 
 
 class VMFMixture(
@@ -518,6 +529,7 @@ class VMFMixture(
         """
         return self.fit(X, sample_weight=sample_weight).transform(X)
 
+    @available_if(_can_learn_from_batches)
     @validate_parameters_before
     def partial_fit(
         self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None
@@ -566,12 +578,6 @@ class VMFMixture(
         (3500, 500)
         """
         validate_parameters(self)
-        if self.smooth:
-            raise ValueError(
-                "partial_fit cannot smooth rows, whose neighbors are in all batches; pass "
-                "smooth=False, or fit a NeighborSmoother to a sample and pass batches that its "
-                "transform returns."
-            )
         with restored_on_failure(self, "n_features_in_", "feature_names_in_"):
             is_first = not hasattr(self, "means_")
             X = self._validate_rows(X, reset=is_first, ensure_min_features=2 if is_first else 1)

@@ -51,8 +51,15 @@ def test_gains_give_the_fixed_point(planted, restart):
 def test_patterns_that_a_step_leaves_less_than_half_of_are_left_out(planted):
     eigenvalues = diffusion(planted[1], planted[0]).eigenvalues
     assert (eigenvalues > 0.5).all() and (np.diff(eigenvalues) <= 0).all()
-    graph = neighbor_graph(np.eye(6), 5)  # one pattern is kept if there are no others
-    assert len(diffusion(graph, np.eye(6, dtype=np.float32)).eigenvalues) == 1
+    graph = neighbor_graph(np.eye(6), 5)  # two patterns are kept if there are no others
+    assert len(diffusion(graph, np.eye(6, dtype=np.float32)).eigenvalues) == 2
+
+
+def test_a_single_pattern_is_completed_by_zeros():
+    pair = np.eye(2, dtype=np.float32)
+    result = diffusion(neighbor_graph(pair, 1), pair)
+    assert result.patterns.shape == (2, 2) and result.eigenvalues.shape == (2,)
+    np.testing.assert_array_equal(result.patterns[:, 1], 0.0)
 
 
 def test_groups_without_edges_between_them_have_patterns_with_eigenvalue_1():

@@ -29,7 +29,8 @@ from vmfmix.neighbors.search import in_threads
 _ROWS_PER_PART = 2048
 _STEPS = 15  # of smoothing, which find the space of the eigenvectors
 _RESTART_OF_STEPS = 0.05
-_SMALLEST_EIGENVALUE = 0.5  # a step leaves at least half of each pattern that is kept
+SMALLEST_EIGENVALUE = 0.5  # a step leaves at least half of each pattern that is kept
+_FEWEST_PATTERNS = 2
 _SMALLEST_SHARE = 1e-9  # of the largest eigenvalue; below are directions that rounding made
 
 
@@ -42,7 +43,8 @@ class Diffusion(NamedTuple):
         Eigenvectors u_m. Their means are 0 and their mean products δ_mn, where a row counts in
         proportion to the sum of its edges.
     eigenvalues : ndarray of shape (n_patterns,)
-        λ_m, in descending order, from 1 to 1/2. At least one is kept, however small.
+        λ_m, in descending order, from 1 to 1/2. At least two are kept, however small, as there are
+        no directions on a line; if there is only one, zeros are added.
     shares : ndarray of shape (n_rows,)
         The sum of the edges of each row, as a share of all.
     """
@@ -87,7 +89,7 @@ def diffusion(graph: Any, rows: NDArray[np.float32]) -> Diffusion:
     Returns
     -------
     Diffusion
-        With at least one pattern, and at most n_features.
+        With at least two patterns, and at most n_features.
     """
     degrees = np.asarray(graph.sum(axis=1), dtype=np.float64).ravel()
     shares = degrees / degrees.sum()
@@ -100,10 +102,13 @@ def diffusion(graph: Any, rows: NDArray[np.float32]) -> Diffusion:
     after_step = basis.T @ _weighted_products(smoothed, shares, step) @ basis
     del step
     eigenvalues, axes = np.linalg.eigh((after_step + after_step.T) / 2.0)
-    n_kept = max(int((eigenvalues > _SMALLEST_EIGENVALUE).sum()), 1)
+    n_kept = max(int((eigenvalues > SMALLEST_EIGENVALUE).sum()), _FEWEST_PATTERNS)
     kept = slice(-1, -n_kept - 1, -1)
     patterns = _product(smoothed, (basis @ axes[:, kept]).astype(np.float32))
-    return Diffusion(patterns, np.minimum(eigenvalues[kept], 1.0), shares)
+    eigenvalues = np.minimum(eigenvalues[kept], 1.0)
+    n_missing = max(_FEWEST_PATTERNS - len(eigenvalues), 0)
+    patterns = np.pad(patterns, ((0, 0), (0, n_missing))) if n_missing else patterns
+    return Diffusion(patterns, np.pad(eigenvalues, (0, n_missing)), shares)
 
 
 def _smoothed(graph: Any, rows: NDArray[np.float32]) -> NDArray[np.float32]:

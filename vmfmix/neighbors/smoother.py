@@ -32,7 +32,7 @@ from vmfmix.fitting.validation import (
 from vmfmix.merging.isotropy import ISOTROPIC, isotropy_of_neighbors
 from vmfmix.model.copies import sort_with_copies
 from vmfmix.model.matrices import row_lengths
-from vmfmix.neighbors.diffusion import diffusion, restart_gains
+from vmfmix.neighbors.diffusion import SMALLEST_EIGENVALUE, diffusion, restart_gains
 from vmfmix.neighbors.graph import joined, local_weights, suitable_n_neighbors
 from vmfmix.neighbors.search import has_approximate_search, nearest_neighbors
 from vmfmix.neighbors.stored import STORED_ATTRIBUTES, restore_attributes, stored_attributes
@@ -70,7 +70,8 @@ class NeighborSmoother(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         Probability r with which the walk returns to its first row at each step, from 0
         (excluded) to 1. Smaller values smooth more. 1: the unit rows are returned as they are.
         "auto": 0.02, but 1 if `isotropy_` is at least 0.75; rows then scatter as in a mixture of
-        von Mises-Fisher distributions, and neighbors add nothing to what the means describe.
+        von Mises-Fisher distributions, and neighbors add nothing to what the means describe. Also 1
+        if a step of the walk leaves no more than half of every pattern over the rows.
     center : bool or "auto", default="auto"
         Whether to subtract the mean of the unit rows first, and scale to unit length again. "auto":
         for dense rows, but not for sparse ones.
@@ -393,18 +394,17 @@ class NeighborSmoother(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         n_neighbors = suitable_n_neighbors(n_rows, self.n_neighbors)
         fitted |= {"isotropy_": isotropy, "restart_": float(restart), "n_neighbors_": n_neighbors}
         if restart == 1:
-            embedding = _all_unit_rows(raw_engine)
-        else:
-            found = nearest_neighbors(
-                rows, n_neighbors, approximate=is_approximate, device=self._search_device(X)
-            )
-            graph = joined(found, local_weights(found))
-            smoothed, eigenvalues = self._smoothed(graph, rows, restart)
-            fitted |= {"eigenvalues_": eigenvalues, "_rows": rows, "_row_embedding": smoothed}
-            embedding = smoothed
-            if n_rows < engine.n_rows:
-                embedding = np.zeros((engine.n_rows, smoothed.shape[1]), np.float32)
-                embedding[positions] = smoothed[row_of_position]
+            return fitted, _all_unit_rows(raw_engine)
+        found = nearest_neighbors(
+            rows, n_neighbors, approximate=is_approximate, device=self._search_device(X)
+        )
+        graph = joined(found, local_weights(found))
+        smoothed, eigenvalues = self._smoothed(graph, rows, restart)
+        if self.restart == "auto" and eigenvalues[0] <= SMALLEST_EIGENVALUE:
+            return fitted | {"restart_": 1.0}, _all_unit_rows(raw_engine)
+        fitted |= {"eigenvalues_": eigenvalues, "_rows": rows, "_row_embedding": smoothed}
+        embedding = np.zeros((engine.n_rows, smoothed.shape[1]), np.float32)
+        embedding[positions] = smoothed[row_of_position]
         return fitted, embedding
 
     def _validate_rows(self, X: Any, **options: Any) -> Any:
@@ -488,12 +488,13 @@ def _all_unit_rows(engine: Engine) -> Any:
 
 
 def _distinct(rows: Any) -> tuple[Any, NDArray[np.intp]]:
-    """Return the distinct rows, and the number of the one that equals each row."""
+    """Return the distinct rows, and the number of the one that equals each row.
+
+    Their order depends on their values alone, so that the result does not depend on that of `rows`.
+    """
     if rows.shape[0] == 0:
         return rows, np.empty(0, np.intp)
     order, is_first = sort_with_copies(rows)
-    if is_first.all():
-        return rows, np.arange(len(order))
     number = np.empty(len(order), np.intp)
     number[order] = np.cumsum(is_first) - 1
     return rows[order[is_first]], number
