@@ -486,7 +486,8 @@ class VMFMixture(
                 )
             file = None if checkpoint is None else Checkpoint(checkpoint, self, engine)
             keep_unfinished = self._keep_unfinished if self.warm_start else None
-            fit = best_fit(self, engine, progress, last, file, keep_unfinished)
+            graph_among = smoother.graph_among if smoother and rows is not X else None
+            fit = best_fit(self, engine, progress, last, file, keep_unfinished, graph_among)
             self._set_fit(
                 fit, engine, smoother=smoother, center=center, copies=copies, n_rows=n_rows
             )

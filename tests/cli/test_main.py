@@ -21,7 +21,7 @@ from vmfmix.merging.selection import RULES
 
 def test_fit_writes_results_of_the_estimator(folder, rows, capsys):
     assert main([*FIT, "--out", "out", "--concentration", "free", "--n-init", "2"]) == 0
-    model = VMFMixture(3, concentration="free", n_init=2, random_state=0).fit(rows[0])
+    model = VMFMixture(3, concentration="free", smooth=True, n_init=2, random_state=0).fit(rows[0])
     assert {path.name for path in Path("out").iterdir()} == FIT_FILES
     labels = np.load("out/labels.npy")
     assert labels.dtype.kind == "i"
@@ -31,6 +31,24 @@ def test_fit_writes_results_of_the_estimator(folder, rows, capsys):
     assert again.get_params() == model.get_params()
     np.testing.assert_array_equal(again.means_, model.means_)
     assert capsys.readouterr().err == ""
+
+
+def test_rows_are_smoothed_by_default_but_not_if_there_are_many(folder, capsys, monkeypatch):
+    flat = np.random.RandomState(0).standard_normal((300, 3)) @ np.eye(3, 12) + np.arange(12.0)
+    np.save("flat.npy", flat)
+    fit = ["fit", "flat.npy", "--n-components", "3", "--out", "out", "--overwrite"]
+    assert main(fit) == 0
+    assert "of 12 numbers, averaged with 15 neighbors, " in " ".join(
+        capsys.readouterr().out.split()
+    )
+    with monkeypatch.context() as patch:
+        patch.setattr("vmfmix.cli.main.LARGEST_SMOOTHED", 299)
+        for options, is_smoothed in (([], False), (["--smooth"], True)):
+            assert main([*fit, *options]) == 0
+            assert hasattr(vmfmix.load("out/model.npz"), "smoother_") == is_smoothed
+    for option in ("--no-smooth", "--center"):
+        assert main([*fit, option]) == 0
+        assert not hasattr(vmfmix.load("out/model.npz"), "smoother_")
 
 
 def test_every_option_reaches_the_estimator(folder, capsys):
@@ -80,8 +98,8 @@ def test_fit_estimates_number_of_clusters_by_default(folder, rows, capsys):
     captured = capsys.readouterr()
     assert captured.err == ""
     model = vmfmix.load("out/model.npz")
-    assert model.get_params() == VMFMixture(random_state=0).get_params()
-    expected = VMFMixture(random_state=0).fit(rows[0])
+    assert model.get_params() == VMFMixture(smooth=True, random_state=0).get_params()
+    expected = VMFMixture(random_state=0).fit(rows[0])  # these rows need no smoothing
     np.testing.assert_array_equal(np.load("out/labels.npy"), expected.labels_)
     n_start = expected.merge_history_.n_components_init
     origin = f"number estimated by merging {n_start} components"

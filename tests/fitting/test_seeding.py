@@ -85,7 +85,7 @@ def test_seeding_accepts_fewer_distinct_rows_than_seeds():
 def test_distinct_rows_sums_the_weights_of_copies(planted, container, dtype):
     X = planted[0][:100].astype(dtype)
     weights = np.arange(1.0, 201.0)
-    rows, summed = distinct_rows(container(np.concatenate([X, X])), weights)
+    rows, summed, _ = distinct_rows(container(np.concatenate([X, X])), weights)
     assert rows.shape == (100, 50)
     assert summed.sum() == weights.sum()
     first = [np.flatnonzero((row == X).all(axis=1))[0] for row in as_array(rows)]
@@ -96,8 +96,8 @@ def test_distinct_rows_sums_the_weights_of_copies(planted, container, dtype):
 def test_distinct_rows_does_not_depend_on_the_order(planted):
     X = planted[0][:100]
     order = np.random.RandomState(1).permutation(100)
-    rows, _ = distinct_rows(X, np.ones(100))
-    reordered, _ = distinct_rows(X[order], np.ones(100))
+    rows, _, _ = distinct_rows(X, np.ones(100))
+    reordered, _, _ = distinct_rows(X[order], np.ones(100))
     np.testing.assert_array_equal(rows, reordered)
 
 
@@ -105,6 +105,6 @@ def test_distinct_rows_merges_copies_that_differ_by_rounding(planted):
     X = planted[0][:100]
     scaled = 3.7 * X
     scaled /= np.linalg.norm(scaled, axis=1, keepdims=True)
-    rows, weights = distinct_rows(np.concatenate([X, scaled]), np.ones(200))
+    rows, weights, _ = distinct_rows(np.concatenate([X, scaled]), np.ones(200))
     assert len(rows) == 100
     assert (weights == 2.0).all()

@@ -93,7 +93,7 @@ def test_merged_start_labels_only_the_last_partition_for_known_number(rows):
 def test_merged_start_isotropy_matches_direct_estimate(rows):
     engine = choose_engine(rows)
     start = start_of(engine, 5)
-    ordered, _ = distinct_rows(rows, np.ones(len(rows)))  # in the order of the path
+    ordered, _, _ = distinct_rows(rows, np.ones(len(rows)))  # in the order of the path
     direct = isotropy(ordered, start.partitions[-1].labels, np.random.RandomState(0))
     assert start.isotropy == pytest.approx(direct, abs=0.05)
     parameters = maximize(start.statistics)

@@ -14,6 +14,8 @@ import vmfmix
 from vmfmix import NeighborSmoother, VMFMixture
 from vmfmix.cli.main import main
 from vmfmix.datasets import load_snips, make_vmf_mixture
+from vmfmix.fitting import start
+from vmfmix.merging import selection
 from vmfmix.plotting import plot_sphere
 from vmfmix.report import write_report
 
@@ -145,6 +147,41 @@ def test_rows_without_a_direction_are_left_out(flat):
     with pytest.warns(UserWarning, match="3 of the 603 rows of X have no direction"):
         model = VMFMixture(6, smooth=True, random_state=0).fit(X)
     assert adjusted_rand_score(flat[1], model.labels_[:600]) > 0.95
+
+
+def test_the_number_of_clusters_is_found_on_the_graph_of_the_rows(flat, monkeypatch):
+    found = VMFMixture(smooth=True, random_state=0).fit(flat[0])
+    assert 5 <= found.n_components_ <= 7
+    assert found.merge_history_.scores.max() <= 1.0
+
+    def search(*args, **options):
+        raise AssertionError("searched for neighbors a second time")
+
+    monkeypatch.setattr(selection, "neighbor_graph", search)
+    again = VMFMixture(smooth=True, random_state=0).fit(flat[0])
+    np.testing.assert_array_equal(again.labels_, found.labels_)
+
+
+@pytest.mark.filterwarnings("ignore:No clusters were found")
+@pytest.mark.parametrize("n_directions", [12, 40])
+def test_one_stretched_cluster_stays_one(n_directions):
+    rng = np.random.RandomState(0)
+    lengths = np.concatenate([np.ones(n_directions), np.full(64 - n_directions, 0.1)])
+    X = rng.standard_normal((1500, 64)) * lengths + rng.standard_normal(64)
+    assert VMFMixture(smooth=True, random_state=0).fit(X).n_components_ == 1
+
+
+def test_a_sample_of_the_rows_has_its_own_graph(flat, monkeypatch):
+    monkeypatch.setattr(start, "_SAMPLE_ROWS", 300)
+    model = VMFMixture(smooth=True, n_components_init=15, random_state=0).fit(flat[0])
+    assert 5 <= model.n_components_ <= 7
+
+
+def test_copies_do_not_change_the_number(flat):
+    copies = np.repeat(flat[0], 2, axis=0)
+    model = VMFMixture(smooth=True, random_state=0).fit(copies)
+    expected = VMFMixture(smooth=True, random_state=0).fit(flat[0])
+    assert model.n_components_ == expected.n_components_
 
 
 @pytest.mark.parametrize(

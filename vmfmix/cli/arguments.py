@@ -75,6 +75,9 @@ examples:
   vmfmix report run/mixture.npz run/embeddings.npy --images images/ -o page.html"""
 
 
+LARGEST_SMOOTHED = 100_000  # rows, by default: their neighbors are found within about a minute
+
+
 class _Parser(argparse.ArgumentParser):
     """A parser that raises ValueError for wrong arguments instead of printing usage and exiting.
 
@@ -214,9 +217,10 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--smooth",
-        action="store_true",
+        action=argparse.BooleanOptionalAction,
         help="average rows with their nearest neighbors first, which makes the clusters of most "
-        "embeddings compact; MODEL then holds a copy of the rows",
+        "embeddings compact; the model then holds a copy of the rows (default: on for at most "
+        f"{LARGEST_SMOOTHED:,} rows, unless --center is given)",
     )
     group.add_argument(
         "--center",

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vmfmix.cli.arguments import make_parser
+from vmfmix.cli.arguments import LARGEST_SMOOTHED, make_parser
 from vmfmix.cli.outputs import (
     FIT_OUTPUTS,
     PREDICT_OUTPUTS,
@@ -260,6 +260,8 @@ def _fit_model(arguments: argparse.Namespace, X: Any) -> Any:
     from vmfmix.mixture import VMFMixture
 
     model = VMFMixture(**{name: getattr(arguments, name) for name in _ESTIMATOR_PARAMETERS})
+    if model.smooth is None:
+        model.smooth = not model.center and X.shape[0] <= LARGEST_SMOOTHED
     if model.n_components != "auto" and model.n_components > X.shape[0]:
         raise ValueError(
             f"--n-components {model.n_components} is more than the {X.shape[0]} rows of "

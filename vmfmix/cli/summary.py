@@ -202,6 +202,9 @@ def _title(model: Any, concentration_range: str | None) -> str:
     n_clusters = _counted(model.n_components_, "cluster")
     n_rows = _counted(len(model.labels_), "row")
     parts = [f"{n_clusters}{_origin(model)} in {n_rows} of {model.n_features_in_} numbers"]
+    smoother = getattr(model, "smoother_", None)
+    if smoother is not None and smoother.restart_ < 1:
+        parts.append(f"averaged with {smoother.n_neighbors_} neighbors")
     if concentration_range is not None:
         parts.append(f"concentration {concentration_range}")
     outcome = "converged" if model.converged_ else "stopped"

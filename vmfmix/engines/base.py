@@ -252,10 +252,25 @@ class Engine(ABC):
         rows : ndarray or CSR matrix of shape (n, n_features)
         weights : ndarray of shape (n,)
         """
+        return self.take(self.draw(size, rng))
+
+    def draw(self, size: int, rng: np.random.RandomState) -> NDArray[np.intp]:
+        """Return the positions of the rows that `sample` returns.
+
+        Parameters
+        ----------
+        size, rng
+            See `sample`.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            In ascending order.
+        """
         positions = self.used_rows
         if size < len(positions):
             positions = np.sort(rng.choice(positions, size, replace=False))
-        return self.take(positions)
+        return positions
 
     def broadcast(self, value: Any) -> Any:
         """Return the value of the first of the processes that share a fit."""

@@ -12,7 +12,7 @@ from sklearn.utils import check_random_state
 from vmfmix.engines.base import Engine
 from vmfmix.fitting.checkpoints import Checkpoint
 from vmfmix.fitting.progress import Reporter
-from vmfmix.fitting.start import Start, measure_isotropy, new_start
+from vmfmix.fitting.start import GraphAmong, Start, measure_isotropy, new_start
 from vmfmix.fitting.state import LastFit, shared_options
 from vmfmix.merging.isotropy import own_share
 from vmfmix.model import em
@@ -66,6 +66,7 @@ def best_fit(
     last: LastFit | None = None,
     checkpoint: Checkpoint | None = None,
     keep_unfinished: Callable[[LastFit], None] | None = None,
+    graph_among: GraphAmong | None = None,
 ) -> Fit:
     """Fit from ``estimator.n_init`` starts, or continue the last fit, and return the best.
 
@@ -81,6 +82,8 @@ def best_fit(
         The file that stores the progress of the fit.
     keep_unfinished : callable, default=None
         Called after each EM iteration with the best fit so far, if there is no checkpoint.
+    graph_among : callable, default=None
+        See `vmfmix.fitting.start.merged_start`.
 
     Returns
     -------
@@ -98,7 +101,7 @@ def best_fit(
             start = _continued_start(estimator, engine, rng, last)
         else:
             store = checkpoint.stage(f"{init} tied first") if checkpoint else None
-            start = new_start(estimator, engine, rng, reporter, store)
+            start = new_start(estimator, engine, rng, reporter, store, graph_among)
         start = engine.broadcast(start)
         final_store: em.IterationStore | None = None
         if checkpoint:

@@ -57,7 +57,7 @@ def seed_means(
     array([1., 1., 1.])
     """
     size = max(_SAMPLE_ROWS_PER_SEED * n_components, _MIN_SAMPLE_ROWS)
-    rows, weights = distinct_rows(*engine.sample(size, rng))
+    rows, weights, _ = distinct_rows(*engine.sample(size, rng))
     return means_from_rows(rows, weights, n_components, init_params, rng)
 
 
@@ -108,7 +108,7 @@ def means_from_rows(
     return scaled_rows(means, 1.0 / np.where(lengths > 0, lengths, 1.0))
 
 
-def distinct_rows(rows: Any, weights: FloatArray) -> tuple[Any, FloatArray]:
+def distinct_rows(rows: Any, weights: FloatArray) -> tuple[Any, FloatArray, NDArray[np.intp]]:
     """Return the distinct rows in an order that depends on their values alone, with summed weights.
 
     Copies are found by `vmfmix.model.copies.sort_with_copies`. Results thus do not depend on the
@@ -123,6 +123,8 @@ def distinct_rows(rows: Any, weights: FloatArray) -> tuple[Any, FloatArray]:
     -------
     rows : ndarray or CSR matrix of shape (n_distinct, n_features)
     weights : ndarray of shape (n_distinct,)
+    positions : ndarray of shape (n_distinct,)
+        Of the first of the copies.
 
     Examples
     --------
@@ -132,11 +134,10 @@ def distinct_rows(rows: Any, weights: FloatArray) -> tuple[Any, FloatArray]:
     np.float64(3.0)
     """
     order, is_first = sort_with_copies(rows)
-    rows, weights = rows[order], weights[order]
-    if is_first.all():
-        return rows, weights
-    first = np.flatnonzero(is_first)
-    return rows[first], np.add.reduceat(weights, first)
+    weights, positions = weights[order], order[is_first]
+    if not is_first.all():
+        weights = np.add.reduceat(weights, np.flatnonzero(is_first))
+    return rows[positions], weights, positions
 
 
 def spherical_kmeans_plusplus(

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from numbers import Real
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vmfmix.engines.base import Engine
 from vmfmix.engines.choice import choose_engine
@@ -45,6 +46,10 @@ _MAX_EXTRA_COMPONENTS = 4000  # time and memory grow with the square of the numb
 _SEEDING_ROWS_PER_COMPONENT = 10
 _SEEDING_TRIALS = 4  # fewer than for a start without merging, which cannot correct bad seeds
 _BACKGROUND_WEIGHT = 0.01
+
+
+GraphAmong: TypeAlias = Callable[[NDArray[np.intp]], Any]
+"""Positions of rows to the graph of nearest neighbors among them, a CSR matrix."""
 
 
 @dataclass
@@ -114,6 +119,7 @@ def new_start(
     rng: np.random.RandomState,
     reporter: Reporter,
     store: em.IterationStore | None = None,
+    graph_among: GraphAmong | None = None,
 ) -> Start:
     """Compute initial parameters by merging, by seeding, or from the given initial values.
 
@@ -126,6 +132,8 @@ def new_start(
     reporter : Reporter
     store : IterationStore, default=None
         Stores the progress of the stage with tied concentrations.
+    graph_among : callable, default=None
+        See `merged_start`.
 
     Returns
     -------
@@ -135,7 +143,7 @@ def new_start(
     shared = estimator.concentration if is_fixed else "tied"
     merged, weights, concentrations = None, None, None
     if merges_components(estimator):
-        merged = engine.broadcast(_merge(estimator, engine, rng, reporter))
+        merged = engine.broadcast(_merge(estimator, engine, rng, reporter, graph_among))
         cut = maximize(merged.statistics, concentration=shared)
         means, weights, concentrations = cut.means, cut.weights, cut.concentrations
     else:
@@ -173,7 +181,11 @@ def new_start(
 
 
 def _merge(
-    estimator: Any, engine: Engine, rng: np.random.RandomState, reporter: Reporter
+    estimator: Any,
+    engine: Engine,
+    rng: np.random.RandomState,
+    reporter: Reporter,
+    graph_among: GraphAmong | None,
 ) -> MergedStart:
     """Merge components according to the parameters of the estimator."""
     n_init, means = estimator.n_components_init, estimator.means_init
@@ -190,6 +202,7 @@ def _merge(
         selection=estimator.selection,
         rng=rng,
         report=reporter.merging,
+        graph_among=graph_among,
     )
 
 
@@ -204,6 +217,7 @@ def merged_start(
     selection: str | Callable[[Any, Any], float] = "auto",
     rng: np.random.RandomState,
     report: Report | None = None,
+    graph_among: GraphAmong | None = None,
 ) -> MergedStart:
     """Draw many components from a sample of the rows and merge them.
 
@@ -225,6 +239,9 @@ def merged_start(
     rng : numpy.random.RandomState
     report : callable, default=None
         Called after each E step; see `vmfmix.merging.path.merge_path`.
+    graph_among : callable, default=None
+        Positions of rows to the graph of their nearest neighbors, if the rows of the engine are
+        smoothed along this graph.
 
     Returns
     -------
@@ -241,7 +258,8 @@ def merged_start(
     4
     """
     n_init = n_components_init or default_n_components_init(n_components, engine.n_used_rows)
-    rows, weights = distinct_rows(*engine.sample(merge_sample_size(n_init), rng))
+    drawn = engine.draw(merge_sample_size(n_init), rng)
+    rows, weights, positions = distinct_rows(*engine.take(drawn))
     n_rows = rows.shape[0]
     if n_components_init is None:
         n_init = default_n_components_init(n_components, n_rows)
@@ -277,8 +295,9 @@ def merged_start(
         elif n_components == "auto":
             n_paths = RULES[selection].n_paths if isinstance(selection, str) else 1
             paths = [partitions, *(new_path() for _ in range(n_paths - 1))]
+            graph = None if graph_among is None else graph_among(drawn[positions])
             chosen, scores = select_n_components(
-                MergePaths(paths, rows, weights / scale, sample_engine, rng), selection
+                MergePaths(paths, rows, weights / scale, sample_engine, rng, graph), selection
             )
         chosen = min(chosen, partitions[0].n_components)
         labeled = [each for each in partitions if each.labels is not None]
@@ -398,7 +417,7 @@ def measure_isotropy(
     float
         From 0 to 1.
     """
-    rows, _ = distinct_rows(*engine.sample(_SAMPLE_ROWS, rng))
+    rows, _, _ = distinct_rows(*engine.sample(_SAMPLE_ROWS, rng))
     labels = choose_engine(rows).assign(parameters).labels
     in_clusters = labels < len(parameters.weights) - parameters.has_background
     return isotropy(rows[in_clusters], labels[in_clusters], rng)

@@ -31,6 +31,8 @@ from vmfmix.model.statistics import (
 from vmfmix.neighbors.graph import neighbor_graph
 
 _STEPS = 6  # of the random walk in `persistence`
+_SCALES = np.geomspace(1.5, 48.0, 16)  # numbers of steps in `scale_votes`
+_VOTE_WIDTH = 0.5  # in the logarithm of the number of components
 _CHANCE_PERSISTENCE = 0.08  # reached by cutting a single cluster
 _AGREEMENT = 0.95
 
@@ -53,6 +55,8 @@ class MergePaths:
     engine : Engine
         Holds these rows and weights.
     rng : numpy.random.RandomState
+    graph : CSR matrix of shape (n_rows, n_rows), default=None
+        Graph of nearest neighbors along which the rows were smoothed. None: they were not.
     """
 
     paths: Sequence[Sequence[Partition]]
@@ -60,11 +64,16 @@ class MergePaths:
     weights: FloatArray
     engine: Engine
     rng: np.random.RandomState
+    graph: Any = None
 
     @property
     def partitions(self) -> Sequence[Partition]:
         """The path on which the number is chosen."""
         return self.paths[0]
+
+    def neighbor_graph(self) -> Any:
+        """Return the graph of nearest neighbors, before smoothing if the rows are smoothed."""
+        return neighbor_graph(self.rows) if self.graph is None else self.graph
 
 
 def select_n_components(
@@ -121,7 +130,13 @@ def automatic(paths: MergePaths) -> Scores:
     and ICL decides. It also decides if the clusters have fewer than eight rows, which are too few
     to measure the scatter. Otherwise, `persistence` chooses among the numbers up to that of ICL; if
     it is no higher than for a single cluster that is cut, the number is 1.
+
+    Smoothed rows scatter in few directions in any case, and persist longer in their clusters. The
+    number is then that of `scale_votes`, or 1 under the same condition as above.
     """
+    if paths.graph is not None:
+        is_single = max(_graph_persistence(paths).values()) <= _CHANCE_PERSISTENCE
+        return {1: 1.0} if is_single else scale_votes(paths)
     icl_scores = icl(paths)
     largest = _best(icl_scores)
     if largest == 1:
@@ -245,14 +260,39 @@ def bounded_by_icl(rule: Callable[[MergePaths], Scores]) -> Callable[[MergePaths
     return bounded
 
 
+def scale_votes(paths: MergePaths) -> Scores:
+    """Score by the share of the scales at which about this number persists longest [1]_.
+
+    A scale is a number of steps of the random walk. Few steps suit many clusters, and many steps
+    few clusters. Scales from 1.5 to 48 steps, evenly spaced on a logarithmic axis, each vote for
+    the number with the greatest `persistence`; a vote counts for similar numbers as well, with a
+    weight of exp(−log²(ratio) / (2 · 0.5²)).
+
+    References
+    ----------
+    .. [1] J.-C. Delvenne, S. N. Yaliraki, M. Barahona (2010). Stability of graph communities across
+       time scales. PNAS 107 (29), 12755-12760.
+    """
+
+    def at_all_scales(inside: FloatArray, volumes: FloatArray) -> FloatArray:
+        return np.array([persistence(inside, volumes, steps) for steps in _SCALES])
+
+    by_number = graph_scores(paths.partitions, paths.neighbor_graph(), at_all_scales)
+    numbers = np.array(sorted(by_number))
+    winners = numbers[np.argmax([by_number[number] for number in numbers], axis=0)]
+    ratios = np.log(winners[:, np.newaxis] / numbers)
+    votes = np.exp(-(ratios**2) / (2.0 * _VOTE_WIDTH**2)).mean(axis=0)
+    return dict(zip(numbers.tolist(), votes.tolist(), strict=True))
+
+
 def _graph_persistence(paths: MergePaths) -> Scores:
     """Score by `persistence` on the graph of nearest neighbors."""
-    return graph_scores(paths.partitions, neighbor_graph(paths.rows), persistence)
+    return graph_scores(paths.partitions, paths.neighbor_graph(), persistence)
 
 
 def _graph_modularity(paths: MergePaths) -> Scores:
     """Score by `modularity` on the graph of nearest neighbors."""
-    return graph_scores(paths.partitions, neighbor_graph(paths.rows), modularity)
+    return graph_scores(paths.partitions, paths.neighbor_graph(), modularity)
 
 
 def _mean_silhouette(paths: MergePaths) -> Scores:
@@ -369,13 +409,13 @@ def modularity(inside: FloatArray, volumes: FloatArray) -> float:
     return float(np.sum(inside - np.square(volumes)))
 
 
-def persistence(inside: FloatArray, volumes: FloatArray) -> float:
-    """Compute how much a random walk still reveals about its first cluster after six steps.
+def persistence(inside: FloatArray, volumes: FloatArray, steps: float = _STEPS) -> float:
+    """Compute how much a random walk still reveals about its first cluster after some steps.
 
-    Σ_c a_c f_c⁶ log(1 / a_c), in nats. A random walk along the edges of the neighbor graph is in
-    cluster c with probability a_c, and its next step ends there with probability F_c;
+    Σ_c a_c f_cᵗ log(1 / a_c), in nats, after t steps. A random walk along the edges of the neighbor
+    graph is in cluster c with probability a_c, and its next step ends there with probability F_c;
     f_c = (F_c − a_c) / (1 − a_c) is that probability corrected for chance. With more clusters, the
-    cluster reveals more (log 1/a_c), but the walk leaves it sooner (f_c⁶). Modularity penalizes a
+    cluster reveals more (log 1/a_c), but the walk leaves it sooner (f_cᵗ). Modularity penalizes a
     cut by the product of two volumes; persistence weighs a cut in the same way whether there are
     few clusters or many.
 
@@ -383,6 +423,8 @@ def persistence(inside: FloatArray, volumes: FloatArray) -> float:
     ----------
     inside, volumes : ndarray of shape (n_clusters,)
         As for `modularity`.
+    steps : float, default=6
+        Number t of steps.
 
     Returns
     -------
@@ -398,14 +440,14 @@ def persistence(inside: FloatArray, volumes: FloatArray) -> float:
     positive = volumes > 0
     inside, volumes = inside[positive], volumes[positive]
     stays = (inside / volumes - volumes) / np.maximum(1.0 - volumes, 1e-12)
-    return float(-np.sum(volumes * np.maximum(stays, 0.0) ** _STEPS * np.log(volumes)))
+    return float(-np.sum(volumes * np.maximum(stays, 0.0) ** steps * np.log(volumes)))
 
 
 def graph_scores(
     partitions: Sequence[Partition],
     graph: Any,
-    score: Callable[[FloatArray, FloatArray], float],
-) -> Scores:
+    score: Callable[[FloatArray, FloatArray], Any],
+) -> dict[int, Any]:
     """Score every number of components on the path from the edges between components.
 
     Parameters

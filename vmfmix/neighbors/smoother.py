@@ -33,8 +33,13 @@ from vmfmix.merging.isotropy import ISOTROPIC, isotropy_of_neighbors
 from vmfmix.model.copies import sort_with_copies
 from vmfmix.model.matrices import row_lengths
 from vmfmix.neighbors.diffusion import SMALLEST_EIGENVALUE, diffusion, restart_gains
-from vmfmix.neighbors.graph import joined, local_weights, suitable_n_neighbors
-from vmfmix.neighbors.search import has_approximate_search, nearest_neighbors
+from vmfmix.neighbors.graph import (
+    joined,
+    local_weights,
+    neighbor_graph,
+    suitable_n_neighbors,
+)
+from vmfmix.neighbors.search import Neighbors, has_approximate_search, nearest_neighbors
 from vmfmix.neighbors.stored import STORED_ATTRIBUTES, restore_attributes, stored_attributes
 from vmfmix.storage.model_format import damage_reported, read_model, write_model
 
@@ -71,7 +76,8 @@ class NeighborSmoother(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         (excluded) to 1. Smaller values smooth more. 1: the unit rows are returned as they are.
         "auto": 0.02, but 1 if `isotropy_` is at least 0.75; rows then scatter as in a mixture of
         von Mises-Fisher distributions, and neighbors add nothing to what the means describe. Also 1
-        if a step of the walk leaves no more than half of every pattern over the rows.
+        if a step of the walk leaves no more than half of every pattern over the rows, or if there
+        are fewer than 2 distinct rows.
     center : bool or "auto", default="auto"
         Whether to subtract the mean of the unit rows first, and scale to unit length again. "auto":
         for dense rows, but not for sparse ones.
@@ -105,7 +111,7 @@ class NeighborSmoother(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         descending order, as far as it is more than half. As many values near 1 as there are groups
         of rows with few edges between them, less one. Only if rows were smoothed.
     n_neighbors_ : int
-        Number of neighbors that were used.
+        Number of neighbors that were used; 0 if there are fewer than 2 distinct rows.
     center_ : ndarray of shape (n_features,)
         The mean that was subtracted from the unit rows; only if it was.
     n_features_in_ : int
@@ -150,6 +156,8 @@ class NeighborSmoother(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
 
     _rows: Any  # distinct unit rows with a direction
     _row_embedding: NDArray[np.float32]
+    _row_numbers: NDArray[np.intp]  # number of the distinct row of each row of X, or -1
+    _found: Neighbors
 
     _parameter_constraints: dict[str, Any] = {
         "n_neighbors": [Interval(Integral, 1, None, closed="left")],
@@ -201,8 +209,7 @@ class NeighborSmoother(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         Raises
         ------
         ValueError
-            If `X` contains NaN or infinity, or has fewer than 2 distinct rows with a direction, or
-            if parameters exclude each other.
+            If `X` contains NaN or infinity, or if parameters exclude each other.
         ImportError
             If torch or pynndescent are needed and not installed.
         """
@@ -226,10 +233,11 @@ class NeighborSmoother(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             A CSR matrix if `X` is sparse and is not smoothed.
         """
         with restored_on_failure(self, "n_features_in_", "feature_names_in_"):
-            X = self._validate_rows(X, reset=True, ensure_min_samples=2, ensure_min_features=2)
+            X = self._validate_rows(X, reset=True, ensure_min_features=2)
             weights = None if sample_weight is None else validate_sample_weight(sample_weight, X)
             fitted, embedding = self._fitted(X, weights)
-        for name in STORED_ATTRIBUTES - {"n_features_in_", "feature_names_in_"}:
+        outdated = {"_found", "_row_numbers", *STORED_ATTRIBUTES}
+        for name in outdated - {"n_features_in_", "feature_names_in_"}:
             self.__dict__.pop(name, None)
         self.__dict__.update(fitted, embedding_=embedding)
         if self.restart_ < 1 and weights is not None and not weights.all():
@@ -276,6 +284,26 @@ class NeighborSmoother(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         means[is_copy] = self._row_embedding[found.rows[is_copy, 0]]
         smoothed[positions] = means
         return smoothed
+
+    def graph_among(self, positions: NDArray[np.intp]) -> Any:
+        """Return the graph of nearest neighbors among some of the rows of the last fit.
+
+        Parameters
+        ----------
+        positions : ndarray of shape (n,)
+            Of different rows that were smoothed.
+
+        Returns
+        -------
+        CSR matrix of shape (n, n), float32
+            Edges have the weight 1. For all different rows, it is the graph of the fit; otherwise,
+            neighbors are sought among the given rows.
+        """
+        numbers = self._row_numbers[positions]
+        if len(numbers) < self._rows.shape[0]:
+            return neighbor_graph(self._rows[numbers], self.n_neighbors)
+        graph = joined(self._found, np.ones_like(self._found.cosines))
+        return graph[numbers][:, numbers]
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
         """Return the names of the features of smoothed rows.
@@ -384,9 +412,8 @@ class NeighborSmoother(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         rows, row_of_position = _distinct(_unit_rows(engine, positions))
         n_rows = rows.shape[0]
         if n_rows < 2:
-            raise ValueError(
-                f"X has {n_rows} distinct rows with a direction; smoothing needs at least 2."
-            )
+            fitted |= {"isotropy_": float("nan"), "restart_": 1.0, "n_neighbors_": 0}
+            return fitted, _all_unit_rows(raw_engine)
         is_approximate = self._is_approximate(rows)
         isotropy, restart = _local_isotropy(rows), self.restart
         if restart == "auto":
@@ -403,6 +430,9 @@ class NeighborSmoother(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         if self.restart == "auto" and eigenvalues[0] <= SMALLEST_EIGENVALUE:
             return fitted | {"restart_": 1.0}, _all_unit_rows(raw_engine)
         fitted |= {"eigenvalues_": eigenvalues, "_rows": rows, "_row_embedding": smoothed}
+        fitted["_found"] = found
+        fitted["_row_numbers"] = np.full(engine.n_rows, -1, np.intp)
+        fitted["_row_numbers"][positions] = row_of_position
         embedding = np.zeros((engine.n_rows, smoothed.shape[1]), np.float32)
         embedding[positions] = smoothed[row_of_position]
         return fitted, embedding
