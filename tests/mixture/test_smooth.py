@@ -263,4 +263,5 @@ def test_the_command_and_the_report_use_the_smoother(flat, model, tmp_path, caps
     np.testing.assert_array_equal(capsys.readouterr().out.split(), labels.astype(str))
     page = tmp_path / "report.html"
     write_report(page, vmfmix.load(out / "model.npz"), flat[0])
-    assert "6 clusters" in page.read_text(encoding="utf-8")
+    text = page.read_text(encoding="utf-8")
+    assert "6 clusters" in text and "rows averaged with 15 neighbors" in text

@@ -117,6 +117,9 @@ def _summary(model: FittedMixture, labels: np.ndarray | None, clusters: np.ndarr
     if model.n_components == "auto":
         found += " (number of clusters estimated)"
     summary = [f"{len(clusters):,} rows", f"{model.n_features_in_:,} features", found]
+    smoother = getattr(model, "smoother_", None)
+    if smoother is not None and smoother.restart_ < 1:
+        summary.append(f"rows averaged with {smoother.n_neighbors_} neighbors")
     n_background = int((clusters < 0).sum())
     if n_background:
         summary.append(f"{n_background:,} background rows (no cluster)")
