@@ -177,7 +177,8 @@ class VMFMixture(
         How the number of components is chosen if ``n_components="auto"``:
 
         - "auto": "icl" if its clusters scatter as the model assumes (see `isotropy_`), otherwise
-          "persistence" among the numbers up to that of "icl".
+          "persistence" among the numbers up to that of "icl". For smoothed rows, the number with
+          the greatest "persistence" at most numbers of steps.
         - "persistence": how long a random walk between neighboring rows stays in its cluster.
         - "icl", "bic": likelihood criteria; right for von Mises-Fisher clusters, several times too
           many on real embeddings.
