@@ -244,7 +244,7 @@ class VMFMixture(
     background_weight_ : float
         Weight of the uniform component; only with ``background=True``.
     smoother_ : NeighborSmoother
-        Smooths the rows; only with `smooth`.
+        Smooths the rows, without its attribute `embedding_`; only with `smooth`.
     center_ : ndarray of shape (n_features,)
         The mean that was subtracted from the unit rows; only with ``center=True``.
     labels_ : ndarray of shape (n_samples,), int32
@@ -937,6 +937,7 @@ class VMFMixture(
         smoother = NeighborSmoother(device=self.device) if is_default else clone(self.smooth)
         smoother._validate_params()  # scikit-learn skips this within `fit`
         smoothed = smoother.fit_transform(X, sample_weight=weights)
+        del smoother.embedding_  # needed no longer
         return smoother, X if smoother.restart_ == 1 else smoothed
 
     def _mean_to_subtract(self, X: Any, sample_weight: FloatArray | None) -> FloatArray:

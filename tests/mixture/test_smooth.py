@@ -47,7 +47,7 @@ def test_predict_gives_the_labels_of_the_fit(flat, model):
 
 
 def test_the_mixture_is_one_of_smoothed_rows(flat, model):
-    n_dimensions = model.smoother_.embedding_.shape[1]
+    n_dimensions = model.smoother_.transform(flat[0]).shape[1]
     assert model.means_.shape == (6, n_dimensions)
     assert model.sample(3)[0].shape == (3, n_dimensions)
     assert model.n_features_in_ == flat[0].shape[1]
@@ -86,6 +86,29 @@ def test_a_model_is_saved_with_its_smoother(flat, smooth, tmp_path):
     np.testing.assert_array_equal(loaded.predict_proba(new), model.predict_proba(new))
     assert str(loaded.smooth) == str(smooth)
     assert loaded.get_feature_names_out().tolist() == model.get_feature_names_out().tolist()
+
+
+def test_files_with_a_damaged_smoother_are_refused(model, tmp_path):
+    path = tmp_path / "model.npz"
+    model.save(path)
+    with np.load(path) as stored:
+        arrays = dict(stored)
+    parts = [name for name in arrays if name.startswith("fitted.smoother_.")]
+    assert len(parts) == 4  # the mean, the eigenvalues, the rows, and the smoothed rows
+    changes = {name: arrays[name][:-1] for name in parts}
+    changes["fitted.smoother_._rows"] = arrays["fitted.smoother_._rows"] * 2
+    for name, changed in changes.items():
+        for others in ({name: changed}, {}):
+            if name.endswith("center_") and not others:
+                continue  # a smoother need not subtract a mean
+            rest = {each: arrays[each] for each in arrays if each != name}
+            np.savez(path, **rest, **others)
+            with pytest.raises(ValueError, match="is damaged"):
+                vmfmix.load(path)
+    means = {"fitted.means_": arrays["fitted.means_"][:, :-1]}
+    np.savez(path, **{**arrays, **means})
+    with pytest.raises(ValueError, match="is damaged"):
+        vmfmix.load(path)
 
 
 def test_the_given_smoother_is_not_fitted(flat):
