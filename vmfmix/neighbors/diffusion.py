@@ -21,6 +21,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from vmfmix.model.matrices import inner_products
@@ -75,6 +76,35 @@ def restart_gains(eigenvalues: NDArray[np.float64], restart: float) -> NDArray[n
     array([1.  , 0.53, 0.18])
     """
     return restart / (1.0 - (1.0 - restart) * eigenvalues)
+
+
+def basis(rows: Any, n_columns: int) -> NDArray[np.float32]:
+    """Return functions of the rows whose smoothed versions span the space of the patterns.
+
+    These are the features, or projections on random directions if there are too many. If there are
+    too few, the sides of random hyperplanes on which the rows lie are added: few linear functions
+    cannot describe many groups of neighbors.
+
+    Parameters
+    ----------
+    rows : ndarray or CSR matrix of shape (n_rows, n_features), float32
+    n_columns : int
+        At most n_rows are returned.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_columns), float32
+    """
+    n_rows, n_features = rows.shape
+    n_columns = min(n_columns, n_rows)
+    rng = np.random.RandomState(0)
+    directions = rng.standard_normal((n_features, n_columns)).astype(np.float32)
+    if n_features >= n_columns or sp.issparse(rows):
+        if n_features == n_columns and not sp.issparse(rows):
+            return np.asarray(rows)
+        return np.ascontiguousarray(rows @ (directions / np.float32(np.sqrt(n_columns))))
+    sides = np.sign(rows @ directions[:, n_features:])
+    return np.hstack([rows, sides / np.float32(np.sqrt(n_columns))])
 
 
 def diffusion(graph: Any, rows: NDArray[np.float32]) -> Diffusion:

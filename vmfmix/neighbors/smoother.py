@@ -32,7 +32,12 @@ from vmfmix.fitting.validation import (
 from vmfmix.merging.isotropy import ISOTROPIC, isotropy_of_neighbors
 from vmfmix.model.copies import sort_with_copies
 from vmfmix.model.matrices import row_lengths
-from vmfmix.neighbors.diffusion import SMALLEST_EIGENVALUE, diffusion, restart_gains
+from vmfmix.neighbors.diffusion import (
+    SMALLEST_EIGENVALUE,
+    basis,
+    diffusion,
+    restart_gains,
+)
 from vmfmix.neighbors.graph import (
     joined,
     local_weights,
@@ -461,7 +466,7 @@ class NeighborSmoother(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         self, graph: Any, rows: Any, restart: float
     ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
         """Return the smoothed rows, of unit length, and the eigenvalues of the walk."""
-        patterns, eigenvalues, shares = diffusion(graph, _basis(rows, self.n_components))
+        patterns, eigenvalues, shares = diffusion(graph, basis(rows, self.n_components))
         gains = restart_gains(eigenvalues, restart)
         if self.whiten:
             patterns *= gains.astype(np.float32)
@@ -528,25 +533,6 @@ def _distinct(rows: Any) -> tuple[Any, NDArray[np.intp]]:
     number = np.empty(len(order), np.intp)
     number[order] = np.cumsum(is_first) - 1
     return rows[order[is_first]], number
-
-
-def _basis(rows: Any, n_columns: int) -> NDArray[np.float32]:
-    """Return functions of the rows whose smoothed versions span the space of the patterns.
-
-    These are the features, or projections on random directions if there are too many. If there are
-    too few, the sides of random hyperplanes on which the rows lie are added: few linear functions
-    cannot describe many groups of neighbors.
-    """
-    n_rows, n_features = rows.shape
-    n_columns = min(n_columns, n_rows)
-    rng = np.random.RandomState(0)
-    directions = rng.standard_normal((n_features, n_columns)).astype(np.float32)
-    if n_features >= n_columns or sp.issparse(rows):
-        if n_features == n_columns and not sp.issparse(rows):
-            return np.asarray(rows)
-        return np.ascontiguousarray(rows @ (directions / np.float32(np.sqrt(n_columns))))
-    sides = np.sign(rows @ directions[:, n_features:])
-    return np.hstack([rows, sides / np.float32(np.sqrt(n_columns))])
 
 
 def _scale_to_unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
