@@ -1,9 +1,9 @@
-"""Settings of `NeighborSmoother` compared, and how well the best ones hold on other sets.
+"""Parameters of `NeighborSmoother` compared, and how well the best ones hold on other sets.
 
 ``VMFMIX_DATA=folder python -m benchmarks.smoothing [--sets NAME ...] [--seeds N] [--output FILE]``
 
-Each setting smooths the rows of each set that is not marked as hard, before a mixture with the true
-number of classes is fitted. For each set, the setting with the greatest mean score on all other
+Each variant smooths the rows of each set that is not marked as hard, before a mixture with the true
+number of classes is fitted. For each set, the variant with the greatest mean score on all other
 sets is chosen, and its score on the set that was left out is what a choice by these sets can be
 expected to give on new ones.
 """
@@ -24,7 +24,7 @@ RESULTS = Path(__file__).parent / "results" / "smoothing.json"
 RESULTS_OF_BUNDLED_SETS = RESULTS.with_name("smoothing_bundled.json")  # without VMFMIX_DATA
 DEFAULT = "default"
 NOT_SMOOTHED = "not smoothed"
-SETTINGS = {
+PARAMETERS = {
     NOT_SMOOTHED: None,
     DEFAULT: {},
     "restart=0.01": {"restart": 0.01},
@@ -50,22 +50,22 @@ def scores_of(X, y, options, n_seeds):
 
 
 def left_out(scores):
-    """Return for each set the setting that is best on the others, and its score on this set.
+    """Return for each set the variant that is best on the others, and its score on this set.
 
     Parameters
     ----------
     scores : dict of dict
-        {set: {setting: score}}.
+        {set: {variant: score}}.
 
     Returns
     -------
     dict of tuple
-        {set: (setting, score)}
+        {set: (variant, score)}
     """
     choices = {}
     for name, own in scores.items():
         others = [each for other, each in scores.items() if other != name] or [own]
-        best = max(own, key=lambda setting: np.mean([each[setting] for each in others]))
+        best = max(own, key=lambda variant: np.mean([each[variant] for each in others]))
         choices[name] = best, own[best]
     return choices
 
@@ -73,11 +73,11 @@ def left_out(scores):
 def tables(scores):
     """Return the tables of the results file."""
     choices = left_out(scores)
-    means = {name: float(np.mean([each[name] for each in scores.values()])) for name in SETTINGS}
+    means = {name: float(np.mean([each[name] for each in scores.values()])) for name in PARAMETERS}
     chosen = float(np.mean([score for _, score in choices.values()]))
     return {
-        "settings": [{"setting": name, "ARI": round(mean, 3)} for name, mean in means.items()]
-        + [{"setting": "chosen on the other sets", "ARI": round(chosen, 3)}],
+        "parameters": [{"parameters": name, "ARI": round(mean, 3)} for name, mean in means.items()]
+        + [{"parameters": "chosen on the other sets", "ARI": round(chosen, 3)}],
         "sets": [
             {
                 "set": name,
@@ -111,10 +111,10 @@ def main():
         if name in HARD:
             continue
         scores[name] = {
-            setting: float(np.mean(scores_of(X, y, values, options.seeds)))
-            for setting, values in SETTINGS.items()
+            variant: float(np.mean(scores_of(X, y, values, options.seeds)))
+            for variant, values in PARAMETERS.items()
         }
-        cells = ", ".join(f"{setting} {score:.3f}" for setting, score in scores[name].items())
+        cells = ", ".join(f"{variant} {score:.3f}" for variant, score in scores[name].items())
         print(f"{name:22} {cells}", flush=True)
     results = {
         **machine.describe("scikit-learn", "numba"),
