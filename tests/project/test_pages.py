@@ -20,8 +20,6 @@ def test_the_tables_are_those_of_the_results_file():
     from benchmarks.quality import RESULTS, readme_table, readme_table_of_encoders
 
     results = json.loads(RESULTS.read_text(encoding="utf-8"))
-    if "by_encoder" not in results:
-        pytest.skip("the results are those of an earlier form of the benchmark")
     assert readme_table(results) in README
     assert readme_table_of_encoders(results) in README
 

@@ -124,17 +124,20 @@ def diffusion(graph: Any, rows: NDArray[np.float32]) -> Diffusion:
     degrees = np.asarray(graph.sum(axis=1), dtype=np.float64).ravel()
     shares = degrees / degrees.sum()
     smoothed = _smoothed(graph, rows)
-    smoothed -= (shares @ smoothed).astype(np.float32)  # the pattern that is the same for all rows
+    del rows
+    # The pattern that is the same for all rows; by parts, as they are converted to float64.
+    mean = sum(shares[part] @ smoothed[part] for part in _parts(len(smoothed)))
+    smoothed -= np.asarray(mean, np.float32)
     variances, axes = np.linalg.eigh(_weighted_products(smoothed, shares, smoothed))
     exists = variances > _SMALLEST_SHARE * variances[-1]
-    basis = axes[:, exists] / np.sqrt(variances[exists])
+    scaled = axes[:, exists] / np.sqrt(variances[exists])
     step = _neighbor_means(graph, smoothed)
-    after_step = basis.T @ _weighted_products(smoothed, shares, step) @ basis
+    after_step = scaled.T @ _weighted_products(smoothed, shares, step) @ scaled
     del step
     eigenvalues, axes = np.linalg.eigh((after_step + after_step.T) / 2.0)
     n_kept = max(int((eigenvalues > SMALLEST_EIGENVALUE).sum()), _FEWEST_PATTERNS)
     kept = slice(-1, -n_kept - 1, -1)
-    patterns = _product(smoothed, (basis @ axes[:, kept]).astype(np.float32))
+    patterns = _product(smoothed, (scaled @ axes[:, kept]).astype(np.float32))
     eigenvalues = np.minimum(eigenvalues[kept], 1.0)
     n_missing = max(_FEWEST_PATTERNS - len(eigenvalues), 0)
     patterns = np.pad(patterns, ((0, 0), (0, n_missing))) if n_missing else patterns
