@@ -8,7 +8,16 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from benchmarks import figures, machine, number_of_clusters, planted_sets, quality, rivals, tables
+from benchmarks import (
+    figures,
+    machine,
+    number_of_clusters,
+    planted_sets,
+    quality,
+    rivals,
+    smoothing,
+    tables,
+)
 from benchmarks.labeled_sets import HARD, all_sets, encoder_of, text_sets
 
 pytestmark = pytest.mark.slow
@@ -496,3 +505,22 @@ def test_figures_are_drawn_from_results(runs, quality_runs, tmp_path, capsys):
         assert first.startswith(b"<?xml")
         figures.draw(tmp_path, tmp_path / "figures")
         assert path.read_bytes() == first
+
+
+# --- smoothing -----------------------------------------------------------------------------------
+
+
+def test_left_out_parameters_are_chosen_on_the_other_sets():
+    scores = {"a": {"x": 1.0, "y": 0.0}, "b": {"x": 0.0, "y": 0.5}, "c": {"x": 0.0, "y": 0.5}}
+    choices = smoothing.left_out(scores)
+    assert choices == {"a": ("y", 0.0), "b": ("x", 0.0), "c": ("x", 0.0)}
+
+
+def test_the_tables_of_smoothing_name_every_variant_and_the_left_out_score():
+    scores = {name: dict.fromkeys(smoothing.PARAMETERS, 0.5) for name in ("digits", "snips7")}
+    scores["digits"][smoothing.DEFAULT] = 0.75
+    results = smoothing.tables(scores)
+    means = {row["parameters"]: row["ARI"] for row in results["parameters"]}
+    assert list(means)[:-1] == list(smoothing.PARAMETERS)
+    assert means[smoothing.DEFAULT] == 0.625 and means["chosen on the other sets"] == 0.5
+    assert results["sets"][0]["difference"] == 0.25
