@@ -46,6 +46,9 @@ def test_rows_are_smoothed_by_default_but_not_if_there_are_many(folder, capsys, 
         for options, is_smoothed in (([], False), (["--smooth"], True)):
             assert main([*fit, *options]) == 0
             assert hasattr(vmfmix.load("out/model.npz"), "smoother_") == is_smoothed
+    sp.save_npz("sparse.npz", sp.csr_matrix(np.maximum(flat, 0)))
+    assert main(["fit", "sparse.npz", *fit[2:]]) == 0
+    assert not hasattr(vmfmix.load("out/model.npz"), "smoother_")
     for option in ("--no-smooth", "--center"):
         assert main([*fit, option]) == 0
         assert not hasattr(vmfmix.load("out/model.npz"), "smoother_")

@@ -220,7 +220,7 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
         action=argparse.BooleanOptionalAction,
         help="average rows with their nearest neighbors first, which makes the clusters of most "
         "embeddings compact; the model then holds a copy of the rows (default: on for at most "
-        f"{LARGEST_SMOOTHED:,} rows, unless --center is given)",
+        f"{LARGEST_SMOOTHED:,} dense rows, unless --center is given)",
     )
     group.add_argument(
         "--center",

@@ -257,11 +257,14 @@ def _read_model_and_embeddings(arguments: argparse.Namespace) -> tuple[Any, Any]
 
 def _fit_model(arguments: argparse.Namespace, X: Any) -> Any:
     """Return the mixture fitted to X; if stderr is a terminal, progress is shown there."""
+    import numpy as np
+
     from vmfmix.mixture import VMFMixture
 
     model = VMFMixture(**{name: getattr(arguments, name) for name in _ESTIMATOR_PARAMETERS})
     if model.smooth is None:
-        model.smooth = not model.center and X.shape[0] <= LARGEST_SMOOTHED
+        is_small = X.shape[0] <= LARGEST_SMOOTHED and isinstance(X, np.ndarray)
+        model.smooth = is_small and not model.center
     if model.n_components != "auto" and model.n_components > X.shape[0]:
         raise ValueError(
             f"--n-components {model.n_components} is more than the {X.shape[0]} rows of "
