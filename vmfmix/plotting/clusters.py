@@ -225,11 +225,15 @@ def plot_sphere(
         If the model does not have three dimensions, or a share is not between 0 and 1.
     """
     check_is_fitted(model)
-    n_dimensions = model.means_.shape[1]
-    if n_dimensions != 3 or model.n_features_in_ != 3:
+    if model.n_features_in_ != 3:
         raise ValueError(
-            f"The model has {n_dimensions} dimensions, and X {model.n_features_in_} features, but "
-            "plot_sphere needs 3; use plot_map instead."
+            f"The rows have {model.n_features_in_} features, but plot_sphere needs 3; use plot_map "
+            "instead."
+        )
+    if model.means_.shape[1] != 3:
+        raise ValueError(
+            f"The smoothed rows have {model.means_.shape[1]} dimensions, but plot_sphere needs 3; "
+            "use plot_map instead."
         )
     if not all(0.0 < share < 1.0 for share in shares):
         raise ValueError(f"shares={shares} is not allowed; pass numbers between 0 and 1.")
