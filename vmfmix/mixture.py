@@ -933,9 +933,12 @@ class VMFMixture(
                 "smooth=False, or fit a NeighborSmoother to a sample and share what its transform "
                 "returns."
             )
-        is_default = isinstance(self.smooth, bool)
-        smoother = NeighborSmoother(device=self.device) if is_default else clone(self.smooth)
+        smoother = NeighborSmoother(device=self.device)
+        if isinstance(self.smooth, NeighborSmoother):
+            smoother = clone(self.smooth)
         smoother._validate_params()  # scikit-learn skips this within `fit`
+        if self.verbose:
+            print(f"Smoothing {X.shape[0]} rows", flush=True)
         smoothed = smoother.fit_transform(X, sample_weight=weights)
         del smoother.embedding_  # needed no longer
         return smoother, X if smoother.restart_ == 1 else smoothed

@@ -41,6 +41,11 @@ def test_the_labels_are_those_of_the_pipeline(flat, model):
     np.testing.assert_array_equal(model.predict_proba(flat[0]), pipeline.predict_proba(flat[0]))
 
 
+def test_smoothing_is_announced(flat, capsys):
+    VMFMixture(6, smooth=np.True_, verbose=1, random_state=0).fit(flat[0])
+    assert capsys.readouterr().out.startswith("Smoothing 600 rows\nInitialization 0: ")
+
+
 def test_predict_gives_the_labels_of_the_fit(flat, model):
     np.testing.assert_array_equal(model.predict(flat[0]), model.labels_)
     assert adjusted_rand_score(flat[1], model.labels_) > 0.95
