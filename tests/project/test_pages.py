@@ -22,6 +22,12 @@ def test_the_tables_are_those_of_the_results_file():
     results = json.loads(RESULTS.read_text(encoding="utf-8"))
     assert readme_table(results) in README
     assert readme_table_of_encoders(results) in README
+    usual = [each["set"] for each in results["sets"] if not each["hard"]]
+    assert f"Averages over {len(usual)} labeled sets" in README
+    for name in usual:
+        scores = {row["method"]: float(row["ARI"].split()[0]) for row in results["by_set"][name]}
+        if scores["VMFMixture, smoothed"] < scores["VMFMixture"] - 0.02:
+            assert name in README  # the sets that smoothing makes worse are named
 
 
 PAGES = {  # and how many blocks of code are followed by what they print

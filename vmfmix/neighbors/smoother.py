@@ -95,8 +95,8 @@ class NeighborSmoother(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         features are projected on as many fixed random directions first.
     search : {"auto", "exact", "approximate"}, default="auto"
         How neighbors are found. "approximate" needs pynndescent (the extra ``neighbors``) and dense
-        rows, and misses a few of the neighbors. "auto": approximate for
-        120,000 dense rows or more if pynndescent is installed, otherwise exact.
+        rows, and misses a few of the neighbors. "auto": approximate for 120,000 dense rows or more
+        if pynndescent is installed, otherwise exact.
     device : str or torch.device, default=None
         Device on which torch searches for neighbors. None: tensors on a GPU are searched there,
         and other rows on the CPU.
@@ -205,7 +205,7 @@ class NeighborSmoother(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         y : Ignored
         sample_weight : array-like of shape (n_samples,), default=None
             Nonnegative weights in the mean that `center` subtracts. A row of weight 2 is the same
-            as two copies, and a row of weight 0 is nobody's neighbor.
+            as two copies, and a row of weight 0 is a neighbor of no row.
 
         Returns
         -------
