@@ -2,8 +2,8 @@
 Smooth rows with their neighbors
 ================================
 
-The pixels of handwritten digits form stretched clusters: a slanted 1 differs more from an upright 1
-than from some other digits. This example averages each image with its nearest neighbors first.
+The pixels of handwritten digits form stretched clusters, as each digit is written in several ways.
+This example averages each image with its nearest neighbors first.
 """
 
 # sphinx_gallery_thumbnail_number = 1
@@ -47,7 +47,7 @@ for name, model in (("pixels", raw), ("smoothed", smoothed)):
     print(f"{name:9} ARI {adjusted_rand_score(digit, model.labels_):.3f}")
 
 # %%
-# Most clusters now are a digit.
+# Most clusters now contain one digit. Only the ones are divided among three clusters.
 
 plot_labels(smoothed, X, digit)
 
