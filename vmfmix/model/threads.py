@@ -99,6 +99,18 @@ class _ThreadLimit:
                 original[library] = number
                 _set_num_threads(library, 1)
 
+    def hold_before_fork(self) -> None:
+        """Let no other thread set a number while the process is forked.
+
+        OpenBLAS starts its threads under a lock of its own when a number is set for the first time
+        after a fork. A child that is forked meanwhile would wait for that lock forever.
+        """
+        self._lock.acquire()
+
+    def resume_after_fork(self) -> None:
+        """Let the threads of the parent continue."""
+        self._lock.release()
+
     def reset_after_fork(self) -> None:
         """Forget tokens and locks of other threads, which do not exist in a forked child."""
         for library in self._libraries or ():
@@ -166,7 +178,11 @@ def _imported_torch() -> list[_Library]:
 
 _thread_limit = _ThreadLimit()
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=lambda: _thread_limit.reset_after_fork())
+    os.register_at_fork(
+        before=lambda: _thread_limit.hold_before_fork(),
+        after_in_parent=lambda: _thread_limit.resume_after_fork(),
+        after_in_child=lambda: _thread_limit.reset_after_fork(),
+    )
 
 
 @contextmanager
