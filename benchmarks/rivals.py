@@ -1,6 +1,7 @@
-"""The methods that `benchmarks.quality` compares: vmfmix, and others of several kinds.
+"""The methods that the benchmarks of clusterings compare: vmfmix, and others of several kinds.
 
 A method gets unit rows in float32, the true number of classes and a seed, and returns labels.
+Those of `METHODS` find this number of clusters. Those of `WITHOUT_NUMBER` ignore it.
 """
 
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from importlib.util import find_spec
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.cluster import AgglomerativeClustering, KMeans, SpectralClustering
+from sklearn.cluster import HDBSCAN, AgglomerativeClustering, KMeans, SpectralClustering
 from sklearn.mixture import GaussianMixture
 
 from benchmarks.baselines import spherical_kmeans
@@ -99,6 +100,16 @@ def spectral(X, k, seed):
     return model.fit_predict(X)
 
 
+def hdbscan(X, k, seed, min_cluster_size, algorithm="auto"):
+    """Cluster by HDBSCAN; with many features, "brute" is faster, and gives the same labels."""
+    return HDBSCAN(min_cluster_size, algorithm=algorithm, copy=True).fit_predict(X)
+
+
+def umap_hdbscan(X, k, seed):
+    """Cluster an embedding by UMAP, with the parameters that BERTopic gives to both."""
+    return hdbscan(umap_embedding(X, seed), k, seed, min_cluster_size=10)
+
+
 def ward(X, k, seed):
     graph = neighbor_graph(X, N_NEIGHBORS)
     return AgglomerativeClustering(k, connectivity=graph, linkage="ward").fit_predict(X)
@@ -106,30 +117,43 @@ def ward(X, k, seed):
 
 def leiden(X, k, seed):
     """Find communities at the resolution that gives k of them, or the closest number."""
+    graph = unweighted_graph(X)
+
+    def labels_at(resolution):
+        return communities(
+            graph, "RBConfigurationVertexPartition", seed, resolution_parameter=resolution
+        )
+
+    return closest_number(labels_at, k)
+
+
+def leiden_by_default(X, k, seed, partition):
+    """Find communities at the default resolution of leidenalg, which is 1."""
+    return communities(unweighted_graph(X), partition, seed)
+
+
+def unweighted_graph(X):
+    """Return the graph of nearest neighbors for leidenalg."""
     import igraph
-    import leidenalg
 
     edges = sp.triu(neighbor_graph(X, N_NEIGHBORS)).tocoo()
-    graph = igraph.Graph(n=len(X), edges=np.column_stack([edges.row, edges.col]))
-
-    def communities(resolution):
-        partition = leidenalg.find_partition(
-            graph,
-            leidenalg.RBConfigurationVertexPartition,
-            resolution_parameter=resolution,
-            seed=seed,
-        )
-        return np.array(partition.membership)
-
-    return closest_number(communities, k)
+    return igraph.Graph(n=len(X), edges=np.column_stack([edges.row, edges.col]))
 
 
-def closest_number(communities, k):
+def communities(graph, partition, seed, **options):
+    """Return the labels that Leiden finds with a class of partitions of leidenalg."""
+    import leidenalg
+
+    found = leidenalg.find_partition(graph, getattr(leidenalg, partition), seed=seed, **options)
+    return np.array(found.membership)
+
+
+def closest_number(labels_at, k):
     """Bisect the resolution for k communities, and return the labels with the closest number.
 
     Parameters
     ----------
-    communities : callable
+    labels_at : callable
         Resolution to labels; a higher resolution gives more communities.
     k : int
     """
@@ -137,7 +161,7 @@ def closest_number(communities, k):
     labels_by_error = {}
     for _ in range(BISECTIONS):
         resolution = np.sqrt(low * high)
-        labels = communities(resolution)
+        labels = labels_at(resolution)
         excess = len(np.unique(labels)) - k
         labels_by_error.setdefault(abs(excess), labels)
         if excess == 0:
@@ -160,4 +184,17 @@ METHODS = {
     "spectral clustering": Method(spectral),
     "Leiden": Method(leiden, package="leidenalg"),
     "Ward": Method(ward, is_random=False),
+}
+
+WITHOUT_NUMBER = {
+    "Leiden, modularity": Method(
+        partial(leiden_by_default, partition="RBConfigurationVertexPartition"), package="leidenalg"
+    ),
+    "Leiden, CPM": Method(
+        partial(leiden_by_default, partition="CPMVertexPartition"), package="leidenalg"
+    ),
+    "UMAP + HDBSCAN": Method(umap_hdbscan, package="umap"),
+    "HDBSCAN(15)": Method(
+        partial(hdbscan, min_cluster_size=15, algorithm="brute"), is_random=False
+    ),
 }

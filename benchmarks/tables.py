@@ -41,9 +41,13 @@ def merge_tables(earlier, new, order):
 
 def save(path, facts, new, order):
     """Write facts and tables to a file, keeping the tables in it that were not measured again."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     earlier = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    text = json.dumps({**facts, **merge_tables(earlier, new, order)}, indent=1, ensure_ascii=False)
-    # Lists of numbers go on one line.
+    write(path, {**facts, **merge_tables(earlier, new, order)})
+
+
+def write(path, results):
+    """Write a results file, with lists of numbers on one line each."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(results, indent=1, ensure_ascii=False)
     text = re.sub(r"\[[\s\d.,]+\]", lambda numbers: " ".join(numbers[0].split()), text)
     path.write_text(text + "\n", encoding="utf-8")

@@ -68,6 +68,7 @@ from vmfmix.fitting.validation import (
 from vmfmix.merging.costs import COSTS
 from vmfmix.merging.history import MergeHistory
 from vmfmix.merging.isotropy import own_share
+from vmfmix.merging.levels import Level
 from vmfmix.merging.selection import RULES
 from vmfmix.model import criteria
 from vmfmix.model.matrices import as_array
@@ -158,8 +159,9 @@ class VMFMixture(
         None: three times `n_components`, but at most 4,000 more than `n_components` and at most
         half of the rows, and at least 50 or a twentieth of the rows, whichever is less; for "auto",
         an eighth of the rows, but at most 600, and at least 20 or half of the rows, whichever is
-        less. With ``n_components=1``, 1. Copies of a row count once. The time and memory that
-        merging takes grow with the square of this number.
+        less, and more if most rows are in groups of less than 16. With ``n_components=1``, 1.
+        Copies of a row count once. The time and memory that merging takes grow with the square of
+        this number.
     merge : {"likelihood", "icl", "jeffreys", "cosine"} or None, default="likelihood"
         Cost of merging two components:
 
@@ -177,9 +179,9 @@ class VMFMixture(
         How the number of components is chosen if ``n_components="auto"``:
 
         - "auto": "icl" if its clusters scatter as the model assumes (see `isotropy_`), otherwise
-          "persistence" among the numbers up to that of "icl". For smoothed rows, the number with
-          the greatest "persistence" at most numbers of steps.
-        - "persistence": how long a random walk between neighboring rows stays in its cluster.
+          the number at which random walks between neighboring rows stay in their clusters for long
+          at most scales (see `levels_`), and at most that of "icl" unless rows are smoothed.
+        - "persistence": the same at one scale, six steps.
         - "icl", "bic": likelihood criteria; right for von Mises-Fisher clusters, several times too
           many on real embeddings.
         - "modularity": modularity of the partition on the graph of nearest neighbors.
@@ -187,6 +189,10 @@ class VMFMixture(
         - "stability": the largest number at which merge paths from three seeds agree.
         - a function of (rows, labels), such as `sklearn.metrics.calinski_harabasz_score`; the
           greatest value wins.
+    resolution : float, default=1.0
+        Greater values find more and smaller clusters, lower ones fewer and larger clusters, if
+        ``n_components="auto"`` and ``selection="auto"``; other combinations need 1. Twice the
+        resolution finds about twice as many clusters where no number stands out, and never fewer.
     init_params : {"k-means++", "random_from_data", "random"}, default="k-means++"
         How initial mean directions are drawn: spherical k-means++ on (a sample of) the rows,
         distinct random rows, or the mean directions of a random partition.
@@ -235,6 +241,11 @@ class VMFMixture(
         The merges with their costs, and the score of each number of components; only if components
         were merged. ``merge_history_.plot()``, ``.plot_scores()`` and ``.plot_dendrogram()`` plot
         it, and `merge_to` returns the clusters at another number.
+    levels_ : list of Level
+        At most five natural numbers of clusters, as tuples ``(n_components, strength)``: the chosen
+        one first, then the others, the strongest first. The strength is the share of the scales, on
+        a logarithmic axis, at which a number within a factor of 1.5 is the best one. `merge_to`
+        returns the clusters of each. Only with ``n_components="auto"``.
     isotropy_ : float
         How evenly rows scatter within clusters: the effective dimension of their scatter as a share
         of all directions on the sphere, from 0 to 1. The model assumes 1; text embeddings have 0.05
@@ -338,6 +349,7 @@ class VMFMixture(
         "n_components_init": [Interval(Integral, 1, None, closed="left"), None],
         "merge": [StrOptions(set(COSTS)), None],
         "selection": [StrOptions(set(RULES)), callable],
+        "resolution": [Interval(Real, 0, None, closed="neither")],
         "init_params": [StrOptions({"k-means++", "random_from_data", "random"})],
         "means_init": ["array-like", None],
         "weights_init": ["array-like", None],
@@ -364,6 +376,7 @@ class VMFMixture(
         n_components_init: int | None = None,
         merge: Literal["likelihood", "icl", "jeffreys", "cosine"] | None = "likelihood",
         selection: str | Callable[[Any, Any], float] = "auto",
+        resolution: float = 1.0,
         init_params: Literal["k-means++", "random_from_data", "random"] = "k-means++",
         means_init: ArrayLike | None = None,
         weights_init: ArrayLike | None = None,
@@ -386,6 +399,7 @@ class VMFMixture(
         self.n_components_init = n_components_init
         self.merge = merge
         self.selection = selection
+        self.resolution = resolution
         self.init_params = init_params
         self.means_init = means_init
         self.weights_init = weights_init
@@ -452,7 +466,8 @@ class VMFMixture(
             If `max_iter` was reached first, or components were dropped because they owned no rows.
         UserWarning
             If the number of clusters that "auto" found is doubtful: one cluster, nearly as many as
-            merging started from, or mostly clusters of very few rows.
+            merging started from, mostly clusters of very few rows, or far from the number that
+            modularity favors.
         """
         validate_parameters(self)
         last = (self._private_state.interrupted or self._last_fit()) if self.warm_start else None
@@ -825,7 +840,7 @@ class VMFMixture(
             prior, concentration = ConcentrationPrior.pooled(statistics, share), "free"
         parameters = maximize(statistics, concentration=concentration, prior=prior)
         model = copy(self)
-        model.n_components = int(n_components)
+        model.n_components, model.resolution = int(n_components), 1.0
         for name in ("_state", "labels_", "probabilities_", "lower_bound_", "lower_bounds_"):
             model.__dict__.pop(name, None)
         model.n_iter_, model.converged_ = 0, False
@@ -835,6 +850,17 @@ class VMFMixture(
         if X is not None:
             model._set_assignment(model._assign(X))
         return model
+
+    @property
+    def levels_(self) -> list[Level]:
+        """Natural numbers of clusters, the chosen one first."""
+        history = getattr(self, "merge_history_", None)
+        if history is None or len(history.levels) == 0:
+            raise AttributeError(
+                'levels_ exists only after a fit with n_components="auto", which compares numbers.'
+            )
+        pairs = zip(history.levels.tolist(), history.strengths.tolist(), strict=True)
+        return [Level(*pair) for pair in pairs]
 
     def save(self, path: Any) -> None:
         """Write the fitted model to a file that `vmfmix.load` reads; pickle is not involved.
@@ -1059,8 +1085,13 @@ class VMFMixture(
         if start.isotropy is not None:
             self.isotropy_ = start.isotropy
         if start.merged:
+            selected = start.merged.selection
             self.merge_history_ = MergeHistory.from_path(
-                start.merged.partitions, fit.iterations, start.merged.scores, start.merged.scale
+                start.merged.partitions,
+                fit.iterations,
+                selected.scores if selected else {},
+                selected.levels if selected else (),
+                start.merged.scale,
             )
         self._set_parameters(parameters)
         self._set_assignment(assignment)

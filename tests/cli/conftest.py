@@ -16,6 +16,14 @@ def rows():
     return X, y
 
 
+@pytest.fixture(scope="module")
+def groups():
+    """Return rows of three groups of four clusters each."""
+    rng = np.random.default_rng(0)
+    centers = np.repeat(np.eye(3, 12), 4, axis=0) + 0.17 * rng.standard_normal((12, 12))
+    return np.repeat(centers, 40, axis=0) + 0.12 * rng.standard_normal((480, 12))
+
+
 @pytest.fixture
 def folder(tmp_path, monkeypatch, rows):
     """Create a working folder with rows.npy, texts.txt and labels.txt."""

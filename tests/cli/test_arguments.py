@@ -41,6 +41,12 @@ from vmfmix.merging.selection import RULES
         (["fit", "rows.npy", "--out", "out", "--merge", "none"], "finds the number of clusters"),
         ([*FIT, "--out", "out", "--merge", "ward"], "'ward' is not one of likelihood, icl, "),
         ([*FIT, "--out", "out", "--selection", "best"], "'best'"),
+        ([*FIT, "--out", "out", "--resolution", "0"], "'0' is not a number > 0"),
+        ([*FIT, "--out", "out", "--resolution", "2"], 'n_components="auto"'),
+        (["cut"], "MODEL"),
+        (["cut", "model.npz", "rows.npy", "-n", "0", "--out", "out"], "'0' is not an integer of"),
+        (["cut", "model.npz", "-n", "3", "--out", "out"], "needs a file of embeddings and --out"),
+        (["cut", "model.npz", "rows.npy", "-n", "3"], "needs a file of embeddings and --out"),
     ],
 )
 def test_refuses_invalid_arguments(folder, capsys, argv, message):
@@ -52,7 +58,7 @@ def test_version(capsys):
     assert capsys.readouterr().out == f"vmfmix {vmfmix.__version__}\n"
 
 
-@pytest.mark.parametrize("command", [[], ["fit"], ["predict"], ["report"]])
+@pytest.mark.parametrize("command", [[], ["fit"], ["cut"], ["predict"], ["report"]])
 def test_help_of_commands(capsys, command, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     assert main([*command, "--help"]) == 0
@@ -62,7 +68,8 @@ def test_help_of_commands(capsys, command, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("command", "outputs"), [("fit", FIT_OUTPUTS), ("predict", PREDICT_OUTPUTS)]
+    ("command", "outputs"),
+    [("fit", FIT_OUTPUTS), ("cut", FIT_OUTPUTS), ("predict", PREDICT_OUTPUTS)],
 )
 def test_help_lists_outputs(capsys, command, outputs):
     assert main([command, "--help"]) == 0

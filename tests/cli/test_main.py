@@ -1,4 +1,4 @@
-"""Tests of the commands `fit` and `predict`, of warnings, progress and exit codes."""
+"""Tests of the commands `fit`, `cut` and `predict`, of warnings, progress and exit codes."""
 
 import io
 import os
@@ -76,6 +76,15 @@ def test_every_option_reaches_the_estimator(folder, capsys):
         "random_state": 7,
     }
     assert capsys.readouterr() == ("", "")
+
+
+def test_resolution_reaches_the_estimator(folder, groups):
+    np.save("rows.npy", groups)
+    assert main(["fit", "rows.npy", "--resolution", "0.2", "--out", "out"]) == 0
+    model = vmfmix.load("out/model.npz")
+    assert model.resolution == 0.2
+    expected = VMFMixture(smooth=True, resolution=0.2, random_state=0).fit(groups)
+    assert model.n_components_ == expected.n_components_ < 12
 
 
 @pytest.mark.slow
@@ -211,6 +220,103 @@ def test_fit_writes_nothing_if_interrupted(folder, monkeypatch, capsys, error, c
     assert main([*FIT, "--out", "out"]) == code
     assert files() == before
     assert capsys.readouterr().err.startswith(f"vmfmix: {message}")
+
+
+def test_cut_writes_the_results_of_merge_to(folder, groups, capsys):
+    np.save("rows.npy", groups)
+    Path("texts.txt").write_text("".join(f"text {i}\n" for i in range(480)))
+    Path("labels.txt").write_text("".join(f"group {i // 160}\n" for i in range(480)))
+    assert main(["fit", "rows.npy", "--out", "out", "--quiet"]) == 0
+    options = ["--out", "cut", "--texts", "texts.txt", "--labels", "labels.txt"]
+    assert main(["cut", "out/model.npz", "rows.npy", "-n", "3", *options]) == 0
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    expected = vmfmix.load("out/model.npz").merge_to(3, groups)
+    labels = np.load("cut/labels.npy")
+    np.testing.assert_array_equal(labels, expected.labels_)
+    np.testing.assert_array_equal(np.load("cut/probabilities.npy"), expected.probabilities_)
+    assert {path.name for path in Path("cut").iterdir()} == FIT_FILES | {"texts.csv"}
+    assert [row["text"] for row in read_table("cut/texts.csv")] == [f"text {i}" for i in range(480)]
+    sizes = [int(row["size"]) for row in read_table("cut/summary.csv")]
+    assert sizes == np.bincount(labels).tolist()
+    n_start = expected.merge_history_.n_components_init
+    title, _, rest = captured.out.partition("\n\n")
+    assert " ".join(title.split()) == (
+        f"3 clusters (cut from the merge path of {n_start} components) in 480 rows of 12 numbers"
+    )
+    assert "text " in rest and "accuracy 1.000" in rest and rest.endswith(" to cut\n")
+    again = vmfmix.load("cut/model.npz")
+    assert again.n_components_ == 3
+    np.testing.assert_array_equal(again.means_, expected.means_)
+    # A cut can be cut again, also at more clusters.
+    assert main(["cut", "cut/model.npz", "rows.npy", "-n", "12", "--out", "finer", "--quiet"]) == 0
+    finer = vmfmix.load("out/model.npz").merge_to(12, groups)
+    np.testing.assert_array_equal(np.load("finer/labels.npy"), finer.labels_)
+
+
+def test_cut_without_a_number_prints_natural_numbers(folder, groups, capsys):
+    np.save("rows.npy", groups)
+    assert main(["fit", "rows.npy", "--out", "out", "--quiet"]) == 0
+    model = vmfmix.load("out/model.npz")
+    assert [level.n_components for level in model.levels_] == [12, 3]
+    before = files()
+    for embeddings in ([], ["rows.npy"]):
+        assert main(["cut", "out/model.npz", *embeddings]) == 0
+        assert files() == before
+        captured = capsys.readouterr()
+        assert captured.err == ""
+        table, _, advice = captured.out.partition("\n\n")
+        head, *lines = (line.split(maxsplit=2) for line in table.splitlines())
+        assert head == ["clusters", "strength"]
+        assert [line[:2] for line in lines] == [
+            [str(level.n_components), f"{level.strength:.0%}"] for level in model.levels_
+        ]
+        assert [line[2:] for line in lines] == [["chosen by the fit"], []]
+        assert f"up to {model.merge_history_.n_components_init}:" in advice
+        assert advice.endswith("\nvmfmix cut out/model.npz EMBEDDINGS -n 3 --out FOLDER\n")
+
+
+def test_cut_of_few_rows_has_clusters_without_rows(folder, rows, capsys):
+    assert main(["fit", "rows.npy", "--out", "out", "--quiet"]) == 0
+    np.save("few.npy", rows[0][:2])
+    Path("few.txt").write_text("one\ntwo\n")
+    options = ["-n", "5", "--out", "cut", "--texts", "few.txt"]
+    assert main(["cut", "out/model.npz", "few.npy", *options]) == 0
+    captured = capsys.readouterr()
+    assert captured.err == "" and "nan" not in captured.out
+    table = read_table("cut/summary.csv")
+    assert len(table) == 5 and sum(int(row["size"]) for row in table) == 2
+    for row in table:
+        assert (row["mean_cosine"] == "") == (row["size"] == "0")
+
+
+@pytest.mark.parametrize(
+    ("fit", "cut", "message"),
+    [
+        ([], ["rows.npy", "-n", "99"], "n_components=99 is not on the merge path, which goes from"),
+        ([], ["new.npy", "-n", "2"], "new.npy has rows of 5 numbers, but out/model.npz was fitted"),
+        ([], ["rows.npy", "-n", "2", "--texts", "few.txt"], "few.txt"),
+        ([], ["rows.npy", "-n", "2", "--out", "out"], "out already has labels.npy"),
+        (
+            ["--n-components", "3"],
+            ["rows.npy", "-n", "2"],
+            "down to 3; pass a number in this range",
+        ),
+        (["--n-components", "3"], [], "no natural numbers of clusters, because their number was"),
+        (
+            ["--n-components", "3", "--merge", "none"],
+            ["rows.npy", "-n", "2"],
+            "merged no components, so it has no other numbers of components; fit again with",
+        ),
+    ],
+)
+def test_cut_refuses(folder, capsys, fit, cut, message):
+    np.save("new.npy", np.eye(5))
+    Path("few.txt").write_text("one\n")
+    assert main(["fit", "rows.npy", "--out", "out", "--quiet", *fit]) == 0
+    embeddings, options = cut[:1], cut[1:]
+    out = [] if not cut or "--out" in cut else ["--out", "cut"]
+    assert message in fails(capsys, "cut", "out/model.npz", *embeddings, *options, *out)
 
 
 def test_predict_after_fit_gives_the_same_labels(folder, capsys):

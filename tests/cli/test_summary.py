@@ -1,5 +1,6 @@
 """Tests of the printed summary, summary.csv and texts.csv."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 import vmfmix
 from tests.cli.commands import FIT, read_table
 from vmfmix.cli.main import main
+from vmfmix.cli.summary import summarize, table
 from vmfmix.datasets import make_vmf_mixture
 from vmfmix.metrics import clustering_report
 
@@ -124,6 +126,49 @@ def test_table_has_column_for_different_concentrations(folder, capsys, kind):
     assert shown == {k: f"{value:.1f}" for k, value in enumerate(model.concentrations_)}
 
 
+def sentences_of(shown):
+    """Return the sentences above the table, each in one line."""
+    title = " ".join(shown.partition("\n\n")[0].split())
+    first, iterations, second = title.partition(" iterations")
+    return first + iterations, second.strip()
+
+
+def test_title_names_other_numbers_of_clusters(folder, groups, capsys):
+    np.save("rows.npy", groups)
+    assert main(["fit", "rows.npy", "--out", "out"]) == 0
+    model = vmfmix.load("out/model.npz")
+    smallest, largest = model.merge_history_.range_of_similar_scores()
+    assert smallest <= 12 <= largest and smallest < largest
+    title, alternatives = sentences_of(capsys.readouterr().out)
+    assert title.startswith("12 clusters (number estimated by merging 60 components) in 480 rows ")
+    assert alternatives == (
+        f"{smallest} to {largest} clusters score within 3% of the best; "
+        "other natural numbers of clusters: 3"
+    )
+
+
+@pytest.mark.parametrize(
+    ("levels", "scores", "expected"),
+    [
+        ([4, 37, 2], [0.0, 1.0, 0.5], "Other natural numbers of clusters: 37, 2"),
+        ([4], [0.99, 1.0, 0.0], "3 to 4 clusters score within 3% of the best"),
+        ([4], [0.0, 1.0, 0.0], ""),
+    ],
+)
+def test_title_leaves_out_what_says_nothing(levels, scores, expected):
+    X, _ = make_vmf_mixture(200, 8, 4, concentration=80.0, random_state=0)
+    model = vmfmix.VMFMixture(random_state=0).fit(X)
+    model.merge_history_ = replace(
+        model.merge_history_,
+        candidates=np.array([3, 4, 5]),
+        scores=np.array(scores),
+        levels=np.array(levels),
+        strengths=np.ones(len(levels)),
+    )
+    clusters = summarize(model, np.ones(200))
+    assert sentences_of(table(model, clusters))[1] == expected
+
+
 def test_table_fits_narrow_terminal(folder, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "60")
     assert main(["fit", "rows.npy", "--out", "out", "--texts", "texts.txt"]) == 0
@@ -131,4 +176,4 @@ def test_table_fits_narrow_terminal(folder, capsys, monkeypatch):
     assert max(map(len, shown.splitlines())) <= 60
     title = " ".join(shown.partition("\n\n")[0].split())
     assert title.startswith("3 clusters (number estimated by merging ")
-    assert title.endswith(" iterations")
+    assert " iterations " in title and title.endswith(" clusters score within 3% of the best")

@@ -9,6 +9,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 from vmfmix.engines.choice import choose_engine
 from vmfmix.fitting.outcome import drop_empty_components, warn_about_result
+from vmfmix.merging.levels import Level
+from vmfmix.merging.selection import Selection
 from vmfmix.model.statistics import MixtureParameters
 
 
@@ -56,6 +58,8 @@ def warn(
     converged=True,
     stopped=False,
     max_iter=100,
+    n_by_modularity=None,
+    resolution=1.0,
 ):
     """Warn about a fit that found clusters of these sizes."""
     counts = np.array(counts, dtype=int)
@@ -63,12 +67,17 @@ def warn(
         SimpleNamespace(n_components=n_components_init),
         SimpleNamespace(row_labels=np.zeros(n_distinct, dtype=int)),
     ]
+    n_chosen = len(counts) if n_chosen is None else n_chosen
+    selected = Selection(
+        n_chosen, {}, [Level(n_chosen, 0.5), Level(70, 0.2)], n_by_modularity or n_chosen
+    )
     start = SimpleNamespace(
-        merged=SimpleNamespace(partitions=partitions),
-        n_components=len(counts) if n_chosen is None else n_chosen,
+        merged=SimpleNamespace(partitions=partitions, selection=selected), n_components=n_chosen
     )
     result = SimpleNamespace(converged=converged, stopped=stopped)
-    estimator = SimpleNamespace(n_components=n_components, max_iter=max_iter)
+    estimator = SimpleNamespace(
+        n_components=n_components, selection="auto", resolution=resolution, max_iter=max_iter
+    )
     warn_about_result(estimator, SimpleNamespace(start=start, result=result), counts)
 
 
@@ -79,6 +88,8 @@ def warn(
         ([5], {"n_components_init": 2, "n_distinct": 5}, "X has only 5 distinct rows"),
         ([50] * 15, {"n_components_init": 20, "n_distinct": 100}, r"\(15\) .* \(20\).*init=50\."),
         ([50] * 15, {"n_components_init": 20}, r"n_components_init=80\."),
+        ([90] * 10, {"n_by_modularity": 26}, "10 was chosen, .* favors 26. .* are 10, 70;"),
+        ([90] * 10, {"n_by_modularity": 3}, "10 was chosen, and modularity favors 3"),
         ([3] * 10 + [900], {}, "Most of the 11 clusters have fewer than 4 rows"),
     ],
 )

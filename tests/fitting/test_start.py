@@ -60,7 +60,7 @@ def test_merged_start_ignores_copies_and_order_of_rows(rows):
     other = start_of(choose_engine(rows[order]), "auto")
     for start in (five, other):
         assert start.n_components == one.n_components == 5
-        assert start.scores == one.scores
+        assert start.selection == one.selection
         np.testing.assert_array_equal(start.statistics.counts, one.statistics.counts)
     assert (one.scale, five.scale) == (1.0, 5.0)
     # More rows than the sample: copies are drawn unequally, and the number is still the same.
@@ -80,7 +80,7 @@ def test_merged_start_statistics_have_the_chosen_number(rows):
     start = start_of(choose_engine(rows), "auto")
     assert len(start.statistics.counts) == start.n_components == 5
     assert start.statistics.counts.sum() == 1500
-    assert start.scores[5] == max(start.scores.values())
+    assert start.selection.scores[5] == max(start.selection.scores.values())
 
 
 def test_merged_start_labels_only_the_last_partition_for_known_number(rows):

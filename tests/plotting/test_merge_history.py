@@ -30,6 +30,8 @@ HISTORY = MergeHistory(
     seconds=np.arange(8.0),
     candidates=np.array([5, 4, 3, 2, 1]),
     scores=np.array([0.2, 0.4, 0.75, 0.75 - 1e-9, -0.1]),
+    levels=np.array([3, 5]),
+    strengths=np.array([0.75, 0.25]),
 )
 NOTHING = np.array([])
 ALONE = MergeHistory(
@@ -44,6 +46,8 @@ ALONE = MergeHistory(
     seconds=np.arange(4.0),
     candidates=np.array([1]),
     scores=np.array([-1.14]),
+    levels=np.array([1]),
+    strengths=np.array([1.0]),
 )
 
 
@@ -182,6 +186,39 @@ def test_plot_scores(ax):
 def test_plot_scores_marks_smaller_of_equal_scores(ax):
     plot_scores(replace(HISTORY, scores=np.array([0.2, 0.7, 0.1, 0.7, 0.0])), ax=ax)
     assert texts(ax) == ["2 (score 0.7)"]
+
+
+def test_plot_scores_shades_numbers_with_similar_scores(ax):
+    plot_scores(HISTORY, ax=ax)
+    (shade,) = ax.patches
+    assert HISTORY.range_of_similar_scores() == (2, 3)
+    assert (shade.get_extents().x0, shade.get_extents().x1) == pytest.approx(
+        tuple(ax.transData.transform([(2, 0), (3, 0)])[:, 0])
+    )
+    assert legend_labels(ax) == ["within 3% of the best score"]
+
+
+def test_plot_scores_shades_nothing_if_one_number_is_best(ax):
+    plot_scores(replace(HISTORY, scores=np.array([0.2, 0.4, 0.7, 0.5, 0.0])), ax=ax)
+    assert not ax.patches and ax.get_legend() is None
+
+
+def test_plot_scores_shows_natural_numbers_at_the_top(ax):
+    plot_scores(replace(HISTORY, levels=np.array([3, 1, 9])), ax=ax)
+    (top,) = ax.child_axes
+    assert list(top.get_xticks()) == [3, 1, 9]
+    labels = top.get_xticklabels()
+    assert [label.get_text() for label in labels] == ["3", "1", "9"]
+    chosen, *others = (to_hex(label.get_color()) for label in labels)
+    assert chosen == to_hex(ax.lines[1].get_color()) and chosen not in others
+    left, right = ax.get_xlim()
+    assert left < 1 and right > 9  # 9 is not among the candidates
+    assert "natural numbers" in top.get_xlabel()
+
+
+def test_plot_scores_without_natural_numbers(ax):
+    plot_scores(replace(HISTORY, levels=np.array([], dtype=int), strengths=NOTHING), ax=ax)
+    assert ax.child_axes == []
 
 
 def test_plot_scores_of_a_single_candidate(ax):

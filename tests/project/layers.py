@@ -31,7 +31,7 @@ LAYERS = {
     "plotting": ["inspection", "_install"],
     "merging": ["neighbors", "engines", "model", "distribution", "plotting"],
     "storage": ["_version"],
-    "fitting": ["merging", "engines", "model", "distribution", "storage", "_version"],
+    "fitting": ["merging", "neighbors", "engines", "model", "distribution", "storage", "_version"],
     "neighbors.smoother": ["merging", "neighbors", "fitting", "engines", "model", "storage"],
     "mixture": [
         "neighbors.smoother",

@@ -182,78 +182,255 @@ def test_error_factor(estimate, true, factor):
     assert number_of_clusters.error_factor(estimate, true) == pytest.approx(factor)
 
 
-def make_run(number, ari=0.5, seconds=1.0):
+@pytest.mark.parametrize(("estimate", "factor"), [(9, 1.0), (18, 2.0), (35, 2.0), (140, 2.0)])
+def test_error_factor_to_the_nearer_of_two_numbers(estimate, factor):
+    assert number_of_clusters.error_factor(estimate, 70, 9) == pytest.approx(factor)
+
+
+def make_run(name, k, number, method="VMFMixture", start="auto", part="labeled", **others):
+    about = {"part": part, "set": name, "method": method, "seed": 0, "start": start}
+    shape = {"rows": 100, "features": 8, "true numbers": [k], "K*": k}
     history = [20, 20, 5, 1, number, number]
-    return {"K": number, "AMI": 0.6, "ARI": ari, "ACC": 0.7, "seconds": seconds, "history": history}
+    found = {"K": number, "AMI": 0.6, "ARI": 0.5, "ACC": 0.7, "seconds": 1.0, "history": history}
+    path = {"levels": [[number, 0.75], [5, 0.25]]}
+    if part != "labeled":
+        path = {"noise": 0.25}
+    elif start == "auto":
+        path |= {"regret ARI": 0.1, "regret AMI": 0.0, "K of best ARI": k, "K of best AMI": number}
+    return {**about, **shape, **found, **path, **others}
 
 
 def test_mean_error_factor_does_not_cancel_over_and_underestimates():
-    runs = [make_run(5), make_run(20)]
-    assert number_of_clusters.mean_error_factor(runs, 10) == pytest.approx(2.0)
+    runs = [make_run("a", 10, number) for number in (5, 20)]
+    assert number_of_clusters.mean_error_factor(runs) == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "k", "is_near"),
+    [
+        ([9, 40], 6, True),
+        ([4], 6, True),
+        ([10, 3], 6, False),
+        ([20, 2, 3, 6], 6, False),  # only the first three count
+        ([], 6, False),
+    ],
+)
+def test_true_number_is_near_one_of_the_first_levels(numbers, k, is_near):
+    run = {"K*": k, "levels": [[number, 0.2] for number in numbers]}
+    assert number_of_clusters.has_near_level(run) == is_near
 
 
 @pytest.fixture
 def runs():
-    def run_set(k, found, found_from_2k):
-        starts = {
-            "auto": [make_run(number) for number in found],
-            "2 K*": [make_run(number) for number in found_from_2k],
-        }
-        return {"rows": 100, "features": 8, "K*": k, "starts": starts}
+    """Return runs on three usual sets, two of which have the same rows, and on a hard one."""
+    trec = {"true numbers": [6, 48]}
+    numbers = {"digits": (10, 20), "trec6": (6, 6), "trec50": (48, 6), "atis16": (16, 1)}
+    runs = []
+    for name, (k, found) in numbers.items():
+        others = trec if name.startswith("trec") else {}
+        regret = {"regret ARI": 0.4} if name == "digits" else {}
+        runs += [
+            make_run(name, k, found, **others, **regret),
+            make_run(name, k, found, **others, **regret, seed=1),
+            make_run(name, k, found // 2 if found > 6 else found, start="2 K*"),
+            make_run(name, k, 3 * k, "Leiden, modularity", part="rivals", ARI=0.25, **others),
+            make_run(name, k, 2 * k, "KMeans, silhouette", part="alternatives", noise=0, **others),
+        ]
+    samples = {"part": "planted", "rows": 2000}
+    for n in (2000, 8000):
+        title = number_of_clusters.planted_title("plain", 20, 64, 8, n)
+        runs += [make_run(title, 8, number, **samples, seed=number) for number in (8, 9)]
+        runs.append(make_run(title, 8, 7, start="4 K*", **samples))
+    title = number_of_clusters.unclustered_title("uniform", 3)
+    for method in number_of_clusters.VARIANTS:
+        runs.append(make_run(title, 1, 1, method, part="unclustered"))
+        runs.append(make_run(title, 1, 2, method, part="unclustered", start="4 K*"))
+    return runs
 
-    def run_alternatives(k, number):
-        run = {**make_run(number), "noise": 0.25}
-        methods = dict.fromkeys(number_of_clusters.ALTERNATIVES, run)
-        return {"rows": 90, "K*": k, "methods": methods}
 
-    labeled = {
-        "snips7": run_set(8, [8, 8], [8]),
-        "b": run_set(10, [20, 20], [5]),
-        "c": run_set(4, [6, 6], [6]),
-    }
-    return {
-        "labeled": labeled,
-        "alternatives": {"snips7": run_alternatives(8, 8), "b": run_alternatives(10, 2)},
-        "planted": {("plain", 20, 64, 8, n): run_set(8, [8, 9], [7]) for n in (2000, 6000)},
-        "unclustered": {},
-    }
+def test_summary_of_estimated_numbers(runs):
+    results = number_of_clusters.tables(runs)
+    assert results["seeds"] == 10
+    assert results["hard_sets"] == ["atis16"]
+    own, rival, few_rows = results["summary"]
+    assert (own["method"], own["sets"]) == ("VMFMixture", 3)
+    assert own["error factor, median"] == 2.0  # of 1, 2 and 8
+    assert (own["error factor, worst"], own["error factor, worst set"]) == (8.0, "trec50")
+    assert own["error factor to the nearer K*, median"] == 1.0  # of 1, 2 and 1
+    assert own["error factor to the nearer K*, worst set"] == "digits"
+    assert (own["ARI, mean"], own["AMI, mean"]) == (0.5, 0.6)
+    assert own["regret ARI, mean"] == 0.2  # of 0.1, 0.1 and 0.4
+    assert (own["regret ARI, worst"], own["regret ARI, worst set"]) == (0.4, "digits")
+    assert own["K* within a factor 1.5 of a level"] == 0.333  # trec6
+    assert own["largest / smallest K over starts, median"] == 1.0  # of 1, 1 and 2
+    assert own["largest / smallest K over starts, worst"] == 2.0
+    assert own["seconds, median"] == 1.0
+    assert few_rows["method"] == "KMeans, silhouette, ≤ 3000 rows"
+    assert few_rows["error factor, median"] == 2.0
+    assert "regret ARI, mean" not in few_rows
+    assert (rival["method"], rival["error factor, median"]) == ("Leiden, modularity", 3.0)
+    assert rival["error factor to the nearer K*, worst"] == 3.0  # 144 for 48, 18 for 6
+    assert rival["noise, mean"] == 0.25
+    assert [row["sets"] for row in results["summary_of_hard_sets"]] == [1, 1, 1]
+    assert list(results["encoders"]) == ["MiniLM", "pixels"]
+    own, rival, _ = results["encoders"]["MiniLM"]
+    assert (own["sets"], own["error factor, median"]) == (2, 4.5)  # of 1 and 8
+    assert (own["ARI"], rival["ARI"], rival["AMI"]) == (0.5, 0.25, 0.6)
 
 
-def test_summary_table_of_error_factors(runs):
-    own, *others = number_of_clusters.tables(runs)["summary"]
-    assert own["error factor, median"] == 1.5  # of 1, 2 and 1.5
-    assert (own["error factor, worst"], own["worst set"]) == (2.0, "b")
-    assert own["largest / smallest K over starts, median"] == 1.0  # of 1, 4 and 1
-    assert own["largest / smallest K over starts, worst"] == 4.0
-    for other in others:
-        assert other["sets"] == 2
-        assert other["error factor, median"] == 3.0  # of 1 and 5
-        assert (other["error factor, worst"], other["worst set"]) == (5.0, "b")
+def test_summary_leaves_out_sets_that_some_methods_lack(runs):
+    runs = [each for each in runs if (each["set"], each["part"]) != ("digits", "rivals")]
+    results = number_of_clusters.tables(runs)
+    assert results["not_in_summary"] == ["digits"]
+    assert [row["sets"] for row in results["summary"]] == [2, 2, 2]
 
 
 def test_tables_of_estimated_numbers(runs):
     tables = number_of_clusters.tables(runs)
-    assert "unclustered" not in tables  # nothing was measured
     labeled = {row["set"]: row for row in tables["labeled"]}
-    b = labeled["b"]
-    assert (b["K / K*"], b["range"], b["K from 2 K*"]) == (2.0, "20", 5)
-    assert b["K from 8 K*"] is None
-    assert tables["alternatives"][1]["HDBSCAN(5): K (ARI)"] == "2 (0.50, 25% noise)"
+    assert list(labeled) == ["atis16", "digits", "trec50", "trec6"]
+    digits = labeled["digits"]
+    assert (digits["K found"], digits["range"], digits["K from 2 K*"]) == (20, "20", 10)
+    assert digits["K from 8 K*"] is None
+    assert (digits["encoder"], digits["hard"]) == ("pixels", False)
+    assert digits["levels"] == "20 (0.75), 5 (0.25)"
+    assert (digits["regret ARI"], digits["K of best ARI"]) == (0.4, 10)
+    trec50 = labeled["trec50"]
+    assert (trec50["error factor"], trec50["to the nearer K*"]) == (8.0, 1.0)
+    assert tables["rivals"][1]["Leiden, modularity: K (ARI, AMI)"] == "30 (0.25, 0.60, 25% noise)"
+    assert tables["alternatives"][1]["KMeans, silhouette: K (ARI, AMI)"] == "20 (0.50, 0.60)"
     (row,) = tables["planted"]
     assert (row["K*"], row["sizes"]) == (8, "20:1")
-    assert row["K found in 2000 rows"] == row["K found in 6000 rows"] == "8–9"
+    assert row["K found in 2000 rows"] == row["K found in 8000 rows"] == "8–9"
+    assert row["K from 4 K*"] == "7"
+    assert [row["method"] for row in tables["unclustered"]] == list(number_of_clusters.VARIANTS)
+    assert [row["K found"] for row in tables["unclustered"]] == ["1", "1"]
+    assert [(row["K from 2"], row["K from 4"]) for row in tables["unclustered"]] == [
+        (None, "2")
+    ] * 2
     assert tables["histories"] == {
-        "snips7": {"K*": 8, "auto": [20, 20, 5, 1, 8, 8], "2 K*": [20, 20, 5, 1, 8, 8]}
+        "digits": {"K*": 10, "auto": [20, 20, 5, 1, 20, 20], "2 K*": [20, 20, 5, 1, 10, 10]}
     }
 
 
-def test_grid_contains_true_number():
+def test_tables_of_no_runs():
+    tables = number_of_clusters.tables([])
+    assert (tables["seeds"], tables["hard_sets"]) == (0, [])
+    assert "summary" not in tables
+
+
+def test_grid_contains_other_numbers_up_to_the_largest():
     for k in (4, 10, 152):
-        grid = number_of_clusters.grid(k)
-        assert grid[0] == 2
-        assert grid[-1] == 3 * k
+        grid = number_of_clusters.grid(3 * k, 1.5, k, 3 * k + 1)
+        assert (grid[0], grid[-1]) == (2, 3 * k)
         assert k in grid
         assert (np.diff(grid) > 0).all()
+    assert number_of_clusters.grid(8, 2.0, 1) == [1, 2, 4, 8]
+
+
+def test_regret_is_never_negative():
+    found = {"K": 4, "ARI": 0.5, "AMI": 0.5}
+    on_path = {2: {"ARI": 0.1, "AMI": 0.75}, 4: {"ARI": 0.4, "AMI": 0.4}}
+    assert number_of_clusters.regrets(found, on_path) == {
+        "regret ARI": 0.0,
+        "K of best ARI": 4,
+        "regret AMI": 0.25,
+        "K of best AMI": 2,
+    }
+
+
+@pytest.mark.parametrize("method", number_of_clusters.VARIANTS)
+def test_labels_on_path_are_those_of_merge_to(method):
+    X, _ = planted_sets.planted("anisotropic", 600, 64, 5, 1, seed=0)
+    model = number_of_clusters.fit(X, method, 0)
+    before = model.labels_.copy()
+    for number, labels in zip((2, 9), number_of_clusters.labels_on_path(model, X, (2, 9))):
+        assert_array_equal(labels, model.merge_to(number, X).labels_)
+    assert_array_equal(model.predict(X), before)
+
+
+def test_number_benchmark_continues_and_scores_one_fit_with_both_classes(
+    tmp_path, monkeypatch, capsys
+):
+    X, y = planted_sets.planted("plain", 400, 64, 4, 1, seed=0)
+    sets = [("digits", X[:200], y[:200]), ("trec4", X, y), ("trec2", X, y // 2)]
+    calls = []
+
+    def labels(X, k, seed):
+        calls.append((len(X), seed))
+        if len(calls) == 1:
+            raise ValueError("no labels")
+        return np.where(np.arange(len(X)) < 100, -1, 0)
+
+    methods = {
+        "fake": rivals.Method(labels),
+        "fixed": rivals.Method(labels, is_random=False),
+        "absent": rivals.Method(labels, package="no_such_package"),
+    }
+    monkeypatch.setattr(number_of_clusters, "RIVALS", methods)
+    monkeypatch.setattr(
+        number_of_clusters, "METHODS", {**number_of_clusters.ALTERNATIVES, **methods}
+    )
+    monkeypatch.setattr(quality, "REST", 0)
+    monkeypatch.setattr(number_of_clusters, "warm_up", lambda method: None)
+    monkeypatch.setattr(number_of_clusters, "all_sets", lambda names: sets)
+    path = tmp_path / "number_of_clusters_runs.jsonl"
+    names = ["VMFMixture", *methods]
+    number_of_clusters.measure_all(["labeled"], None, names, 1, path)
+    number_of_clusters.measure_all(["rivals"], None, names, 2, path)
+    printed = capsys.readouterr().out
+    assert "Skipping absent" in printed
+    assert "Failed: rivals digits fake 0 auto" in printed
+    # Two sets of rows and two seeds; the method without a seed runs once.
+    assert calls == [(200, 0), (200, 0), (400, 0), (400, 0), (200, 1), (400, 1)]
+    number_of_clusters.measure_all(["rivals", "labeled"], None, names, 1, path)
+    assert calls[6:] == [(200, 0)]
+    runs = number_of_clusters.read_runs(path)
+    assert len(set(map(number_of_clusters.key, runs))) == len(runs)
+    fine, coarse = (
+        next(
+            each
+            for each in runs
+            if number_of_clusters.key(each) == ("labeled", name, "VMFMixture", 0, "auto")
+        )
+        for name in ("trec4", "trec2")
+    )
+    assert fine["true numbers"] == coarse["true numbers"] == [2, 4]
+    assert (fine["K*"], coarse["K*"]) == (4, 2)
+    assert all(fine[each] == coarse[each] for each in ("K", "seconds", "levels", "history"))
+    assert fine["K"] == 4 and fine["ARI"] > 0.9 and fine["regret ARI"] < 0.05
+    assert coarse["regret ARI"] >= 0 and coarse["ARI"] < fine["ARI"]
+    starts = [each["start"] for each in runs if each["set"] == "trec4"]
+    assert starts[:4] == ["auto", "2 K*", "4 K*", "8 K*"]
+    (rival,) = (
+        each
+        for each in runs
+        if number_of_clusters.key(each) == ("rivals", "trec4", "fixed", 0, "auto")
+    )
+    assert (rival["K"], rival["noise"]) == (1, 0.25)
+    results = number_of_clusters.save_results(tmp_path / "number_of_clusters.json")
+    assert json.loads((tmp_path / "number_of_clusters.json").read_text()) == results
+    assert [row["method"] for row in results["summary"]] == ["VMFMixture", "fake", "fixed"]
+
+
+def test_alternatives_get_a_sample_of_the_rows(monkeypatch):
+    X, y = np.eye(5, dtype=np.float32)[np.arange(50) % 5], np.arange(50) % 5
+    monkeypatch.setattr(number_of_clusters, "MAX_ROWS", 40)
+    sets = [("trec5", X, y), ("trec3", X, y // 2)]
+    monkeypatch.setattr(number_of_clusters, "all_sets", lambda names: sets)
+    abouts = [about for (about,), _ in number_of_clusters.alternative_runs(None, 1)]
+    assert len(abouts) == 2 * len(number_of_clusters.ALTERNATIVES)
+    assert {(each["set"], each["K*"]) for each in abouts} == {("trec5", 5), ("trec3", 3)}
+    assert all((each["rows"], each["true numbers"]) == (40, [3, 5]) for each in abouts)
+
+
+def test_alternatives_estimate_the_number_of_separate_clusters():
+    y = np.arange(240) % 4
+    X = np.eye(16)[y] + np.random.default_rng(0).normal(scale=0.05, size=(240, 16))
+    X = (X / np.linalg.norm(X, axis=1, keepdims=True)).astype(np.float32)
+    for name in ("VMFMixture", "KMeans, silhouette"):
+        labels = number_of_clusters.ALTERNATIVES[name].fit(X, 4, 0)
+        assert quality.clustering_report(y, labels)["adjusted_rand"] == 1, name
 
 
 def make_quality_runs(name, method, aris, seconds=2.0, **others):

@@ -4,6 +4,8 @@ import json
 import os
 import re
 import shutil
+from copy import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -81,6 +83,50 @@ def test_merge_levels_agree_with_merge_to(page, snips, model):
         np.testing.assert_allclose(level["share"], shares, atol=1e-4)
         for sources in level["sources"]:
             assert sum(share for _, share in sources) <= 1.0 + 1e-3
+
+
+def with_levels(model, strengths):
+    """Return a copy of a model with natural numbers of clusters, {number: strength}."""
+    marked = copy(model)
+    marked.merge_history_ = replace(
+        model.merge_history_,
+        levels=np.array([*strengths]),
+        strengths=np.array([*strengths.values()]),
+    )
+    return marked
+
+
+@pytest.fixture(scope="module")
+def marked_page(snips, model, tmp_path_factory):
+    """Return the page of a model with natural numbers of clusters, one of them very large."""
+    path = tmp_path_factory.mktemp("marked") / "report.html"
+    assert model.n_components_ == 6
+    write_report(path, with_levels(model, {6: 0.625, 3: 0.25, 70: 0.125}), snips[0])
+    return path
+
+
+def test_report_has_natural_numbers_with_strengths(marked_page):
+    contents = contents_of(marked_page)["merge_levels"]["levels"]
+    strengths = {level["number"]: level["strength"] for level in contents}
+    assert list(strengths) == sorted(strengths)
+    marked = {number: strength for number, strength in strengths.items() if strength is not None}
+    assert marked == {3: 0.25, 6: 0.625, 70: 0.125}
+    (level,) = (level for level in contents if level["number"] == 70)
+    assert len(level["share"]) == 70
+
+
+def test_report_without_natural_numbers(snips, tmp_path):
+    X = snips[0][::7]
+    write_report(tmp_path / "r.html", VMFMixture(5, random_state=0).fit(X), X)
+    contents = contents_of(tmp_path / "r.html")["merge_levels"]["levels"]
+    assert 5 in {level["number"] for level in contents}
+    assert {level["strength"] for level in contents} == {None}
+
+
+def test_report_of_few_rows_shows_no_more_clusters_than_rows(snips, model, tmp_path):
+    write_report(tmp_path / "r.html", with_levels(model, {6: 0.5, 70: 0.5}), snips[0][:50])
+    contents = contents_of(tmp_path / "r.html")["merge_levels"]["levels"]
+    assert max(level["number"] for level in contents) <= 50
 
 
 def test_report_escapes_texts(page):
@@ -383,12 +429,64 @@ def test_browser_slider_shows_other_numbers_of_clusters(opened, page):
     contents = contents_of(page)["merge_levels"]
     numbers = [level["number"] for level in contents["levels"]]
     place = numbers.index(contents["n_components"])
-    assert output.text == f"{contents['n_components']} clusters (this fit)"
+    assert output.text.startswith(f"{contents['n_components']} clusters (this fit; natural number")
     slider.send_keys(Keys.ARROW_RIGHT)
     assert output.text == f"{numbers[place + 1]} clusters"
     assert len(opened.find_elements("css selector", ".card")) == numbers[place + 1]
     slider.send_keys(Keys.HOME)
     assert output.text == "1 cluster"
+
+
+@pytest.mark.browser
+def test_browser_marks_natural_numbers_of_clusters(browser, marked_page):
+    browser.get(marked_page.as_uri())
+    ticks = browser.find_elements("css selector", ".ticks button")
+    assert [tick.text for tick in ticks] == ["3", "6", "70"]
+    assert [tick.get_attribute("title") for tick in ticks] == [
+        "3 clusters (natural number, strength 25%)",
+        "6 clusters (this fit; natural number, strength 63%)",
+        "70 clusters (natural number, strength 13%)",
+    ]
+    assert ["fit" in tick.get_attribute("class") for tick in ticks] == [False, True, False]
+    output = browser.find_element("id", "level-value")
+    assert output.text == ticks[1].get_attribute("title")
+    for tick, n_cards in zip(ticks, (3, 6, 50)):
+        browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", tick)
+        tick.click()
+        assert output.text == tick.get_attribute("title")
+        assert len(browser.find_elements("css selector", ".card")) == n_cards
+        slider = browser.find_element("id", "level")
+        thumb = "const box = arguments[0].getBoundingClientRect(); return box.left + 8 + "
+        thumb += "(box.width - 16) * arguments[0].value / arguments[0].max"
+        place = tick.rect["x"] + tick.rect["width"] / 2
+        assert place == pytest.approx(browser.execute_script(thumb, slider), abs=1.5)
+    assert browser.get_log("browser") == []
+
+
+@pytest.mark.browser
+def test_browser_marks_only_this_fit_without_natural_numbers(browser, snips, tmp_path):
+    X = snips[0][::7]
+    write_report(tmp_path / "r.html", VMFMixture(5, random_state=0).fit(X), X)
+    browser.get((tmp_path / "r.html").as_uri())
+    (tick,) = browser.find_elements("css selector", ".ticks button")
+    assert tick.get_attribute("title") == "5 clusters (this fit)"
+    assert "natural" not in browser.find_element("css selector", "#levels + p").text
+
+
+@pytest.mark.browser
+def test_browser_fits_marks_on_a_phone(browser, snips, tmp_path):
+    model = VMFMixture(n_components_init=150, random_state=0).fit(snips[0])
+    strengths = dict.fromkeys((model.n_components_, 70, 100, 150), 0.25)  # adjacent at the end
+    write_report(tmp_path / "r.html", with_levels(model, strengths), snips[0])
+    metrics = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    browser.get((tmp_path / "r.html").as_uri())
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= 390
+    for tick in browser.find_elements("css selector", ".ticks button"):
+        browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", tick)
+        tick.click()  # fails if another tick covers its center
+        assert browser.find_element("id", "level-value").text == tick.get_attribute("title")
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 @pytest.mark.browser

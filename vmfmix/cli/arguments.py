@@ -24,13 +24,15 @@ CONCENTRATIONS = ("pooled", "tied", "free")
 
 _DESCRIPTION = """\
 Cluster embeddings by direction with mixtures of von Mises-Fisher distributions.
-'fit' finds the clusters in a file of embeddings, 'report' makes a web page that
-shows them, and 'predict' assigns new embeddings to the clusters."""
+'fit' finds the clusters in a file of embeddings, 'cut' changes their number,
+'report' makes a web page that shows them, and 'predict' assigns new embeddings
+to the clusters."""
 
 _EXAMPLES = """\
 examples:
   vmfmix fit embeddings.npy --out clusters/
   vmfmix fit embeddings.npy --n-components 7 --texts texts.txt --out clusters/
+  vmfmix cut clusters/model.npz embeddings.npy -n 37 --out clusters-37/
   vmfmix report clusters/model.npz embeddings.npy --texts texts.txt -o page.html
   vmfmix predict clusters/model.npz new.npy --out new-clusters/
 
@@ -50,6 +52,19 @@ examples:
   vmfmix fit data.npz --array train --n-components 50 --n-init 5 --out train/
 
 Results are reproducible: --random-state is 0 by default."""
+
+_CUT_DESCRIPTION = f"""\
+Cut a fitted model at another number of clusters on its merge path, assign the
+rows to these clusters, and print a summary. Without -n, print the natural
+numbers of clusters that the fit found, with their strengths. Files written to
+the folder of --out:
+
+{describe_outputs(FIT_OUTPUTS)}"""
+
+_CUT_EXAMPLES = """\
+examples:
+  vmfmix cut clusters/model.npz
+  vmfmix cut clusters/model.npz embeddings.npy -n 37 --out clusters-37/"""
 
 _PREDICT_DESCRIPTION = f"""\
 Assign each row of a file of embeddings to the most probable cluster of a fitted
@@ -103,7 +118,7 @@ def make_parser(
     Parameters
     ----------
     commands : dict of callable
-        The functions that run ``fit``, ``report`` and ``predict``.
+        The functions that run ``fit``, ``cut``, ``report`` and ``predict``.
 
     Returns
     -------
@@ -122,6 +137,15 @@ def make_parser(
     )
     fit.set_defaults(command=commands["fit"])
     _add_fit_arguments(fit)
+
+    cut = subparsers.add_parser(
+        "cut",
+        help="change the number of clusters",
+        description=_CUT_DESCRIPTION,
+        epilog=_CUT_EXAMPLES,
+    )
+    cut.set_defaults(command=commands["cut"])
+    _add_cut_arguments(cut)
 
     report = subparsers.add_parser(
         "report",
@@ -149,18 +173,7 @@ def _add_fit_arguments(parser: argparse.ArgumentParser) -> None:
     _add_number_of_clusters(parser.add_argument_group("number of clusters"))
     _add_model(parser.add_argument_group("model"))
     _add_fitting(parser.add_argument_group("fitting"))
-    group = parser.add_argument_group("texts and labels")
-    group.add_argument(
-        "--texts",
-        metavar="FILE",
-        help="text file with one text per row; the summary shows the most typical texts of each "
-        "cluster",
-    )
-    group.add_argument(
-        "--labels",
-        metavar="FILE",
-        help="text file with one known label per row; used only to score the clusters",
-    )
+    _add_texts_and_labels(parser.add_argument_group("texts and labels"))
     _add_overwrite_and_quiet(parser)
 
 
@@ -196,6 +209,14 @@ def _add_number_of_clusters(group: argparse._ArgumentGroup) -> None:
         metavar="RULE",
         help="rule that chooses the number of clusters when it is estimated: "
         f"{_choices(SELECTION_RULES)} (default: auto)",
+    )
+    group.add_argument(
+        "--resolution",
+        type=_resolution,
+        default=1.0,
+        metavar="X",
+        help="find more clusters if greater than 1, and fewer if less; needs 'auto' as number and "
+        "as rule (default: 1)",
     )
 
 
@@ -274,6 +295,36 @@ def _add_fitting(group: argparse._ArgumentGroup) -> None:
     )
 
 
+def _add_texts_and_labels(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--texts",
+        metavar="FILE",
+        help="text file with one text per row; the summary shows the most typical texts of each "
+        "cluster",
+    )
+    group.add_argument(
+        "--labels",
+        metavar="FILE",
+        help="text file with one known label per row; used only to score the clusters",
+    )
+
+
+def _add_cut_arguments(parser: argparse.ArgumentParser) -> None:
+    _add_model_file(parser)
+    _add_embeddings(parser, "EMBEDDINGS", nargs="?")
+    parser.add_argument(
+        "-n",
+        "--n-components",
+        type=_positive_integer,
+        metavar="N",
+        help="number of clusters, at most the number of components that merging started from; "
+        "needs EMBEDDINGS and --out",
+    )
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="output folder")
+    _add_texts_and_labels(parser.add_argument_group("texts and labels"))
+    _add_overwrite_and_quiet(parser)
+
+
 def _add_report_arguments(parser: argparse.ArgumentParser) -> None:
     _add_model_file(parser)
     _add_embeddings(parser, "EMBEDDINGS")
@@ -322,13 +373,18 @@ def _add_predict_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_model_file(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", metavar="MODEL", help="model.npz written by 'vmfmix fit'")
+    parser.add_argument(
+        "model", metavar="MODEL", help="model.npz written by 'vmfmix fit' or 'vmfmix cut'"
+    )
 
 
-def _add_embeddings(parser: argparse.ArgumentParser, metavar: str) -> None:
+def _add_embeddings(
+    parser: argparse.ArgumentParser, metavar: str, nargs: str | None = None
+) -> None:
     parser.add_argument(
         "embeddings",
         metavar=metavar,
+        nargs=nargs,
         help="file with one embedding per row: .npy, .npz (dense, or sparse from "
         "scipy.sparse.save_npz) or .parquet. Rows need not be normalized: only their directions "
         "matter",
@@ -384,11 +440,15 @@ def _merge_cost(text: str) -> str | None:
 def _concentration(text: str) -> str | float:
     if text in CONCENTRATIONS:
         return text
-    return _nonnegative_number(text, "'pooled', 'tied', 'free' or a number ≥ 0")
+    return _number(text, 0.0, "'pooled', 'tied', 'free' or a number ≥ 0")
 
 
 def _tolerance(text: str) -> float:
-    return _nonnegative_number(text, "a number ≥ 0")
+    return _number(text, 0.0, "a number ≥ 0")
+
+
+def _resolution(text: str) -> float:
+    return _number(text, math.ulp(0.0), "a number > 0")
 
 
 def _integer(text: str, lowest: int, allowed: str, highest: float = math.inf) -> int:
@@ -402,12 +462,12 @@ def _integer(text: str, lowest: int, allowed: str, highest: float = math.inf) ->
     return number
 
 
-def _nonnegative_number(text: str, allowed: str) -> float:
-    """Return a finite number ≥ 0, or raise an error that says what is allowed."""
+def _number(text: str, lowest: float, allowed: str) -> float:
+    """Return a finite number with a lower limit, or raise an error that says what is allowed."""
     try:
         number = float(text)
     except ValueError:
         number = math.nan
-    if not 0 <= number < math.inf:
+    if not lowest <= number < math.inf:
         raise argparse.ArgumentTypeError(f"'{text}' is not {allowed}")
     return number

@@ -10,7 +10,7 @@ import contextlib
 import os
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,7 @@ _ESTIMATOR_PARAMETERS = (
     "n_components_init",
     "merge",
     "selection",
+    "resolution",
     "concentration",
     "background",
     "smooth",
@@ -97,7 +98,7 @@ def _closed_streams_replaced() -> Iterator[None]:
 
 
 def _run(argv: Sequence[str] | None) -> int:
-    parser = make_parser({"fit": _fit, "report": _report, "predict": _predict})
+    parser = make_parser({"fit": _fit, "cut": _cut, "report": _report, "predict": _predict})
     try:
         arguments = parser.parse_args(argv)
     except SystemExit as done:  # --help and --version
@@ -134,18 +135,50 @@ def _one_line(text: object) -> str:
 
 
 def _fit(arguments: argparse.Namespace) -> None:
+    validate_output_folder(arguments.out, FIT_OUTPUTS, overwrite=arguments.overwrite)
+    X = _read_embeddings(arguments)
+    _write_clusters(arguments, X, lambda: _fit_model(arguments, X))
+
+
+def _cut(arguments: argparse.Namespace) -> None:
+    if arguments.n_components is None:
+        _print_levels(arguments.model)
+        return
+    if arguments.embeddings is None or arguments.out is None:
+        raise ValueError(
+            f"-n {arguments.n_components} needs a file of embeddings and --out; give both, or "
+            "leave out -n to print the natural numbers of clusters."
+        )
+    validate_output_folder(arguments.out, FIT_OUTPUTS, overwrite=arguments.overwrite)
+    model, X = _read_model_and_embeddings(arguments)
+    _write_clusters(arguments, X, lambda: model.merge_to(arguments.n_components, X))
+
+
+def _print_levels(path: str) -> None:
+    """Print the natural numbers of clusters of a model, and how to cut it."""
+    from vmfmix.cli import summary
+
+    model = _read_model(path)
+    if not hasattr(model, "levels_"):
+        raise ValueError(
+            f"{path} has no natural numbers of clusters, because their number was given; fit "
+            "again with --n-components auto to find them."
+        )
+    print(summary.levels(model, path))
+
+
+def _write_clusters(arguments: argparse.Namespace, X: Any, make_model: Callable[[], Any]) -> None:
+    """Read texts and labels, then make the model of the rows, and write and print its clusters."""
     from vmfmix.cli import summary
     from vmfmix.inspection import cosines_of_rows
 
-    validate_output_folder(arguments.out, FIT_OUTPUTS, overwrite=arguments.overwrite)
-    X = _read_embeddings(arguments)
     texts = _read_lines(arguments.texts, X.shape[0])
     known_labels = _read_labels(arguments.labels, X.shape[0])
-    model = _fit_model(arguments, X)
+    model = make_model()
     labels, probabilities = model.labels_, model.probabilities_
     cosines, _ = cosines_of_rows(model, X, labels)
     clusters = summary.summarize(model, cosines)
-    typical_texts = summary.typical_texts(labels, cosines, texts) if texts else None
+    typical_texts = summary.typical_texts(model, cosines, texts) if texts else None
     paragraphs = [summary.table(model, clusters, typical_texts)]
     if known_labels:
         paragraphs.append(summary.scores(known_labels, labels, arguments.labels))
@@ -239,13 +272,17 @@ def _read_images(path: Path | None, n_rows: int) -> Any:
     return images
 
 
-def _read_model_and_embeddings(arguments: argparse.Namespace) -> tuple[Any, Any]:
-    """Return the model and the embeddings, which must have the number of features of the model."""
+def _read_model(path: str) -> Any:
     from vmfmix.storage.models import load
     from vmfmix.storage.reading import validate_input_file
 
-    validate_input_file(arguments.model)
-    model = load(arguments.model)
+    validate_input_file(path)
+    return load(path)
+
+
+def _read_model_and_embeddings(arguments: argparse.Namespace) -> tuple[Any, Any]:
+    """Return the model and the embeddings, which must have the number of features of the model."""
+    model = _read_model(arguments.model)
     X = _read_embeddings(arguments)
     if X.shape[1] != model.n_features_in_:
         raise ValueError(

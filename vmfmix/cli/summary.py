@@ -14,6 +14,7 @@ from vmfmix.metrics import clustering_report
 
 __all__ = [
     "COLUMNS",
+    "levels",
     "scores",
     "summarize",
     "table",
@@ -63,14 +64,15 @@ def summarize(model: Any, cosines: np.ndarray) -> list[dict[str, Any]]:
         it, with the keys `COLUMNS`: ``cluster``, ``size`` (rows), ``share`` (of all rows),
         ``weight`` and ``concentration`` of the component, ``mean_angle_degrees`` and
         ``mean_cosine`` between rows and mean direction, and ``nearest_cluster`` with
-        ``nearest_cosine`` (the cluster with the nearest mean direction). None where undefined.
+        ``nearest_cosine`` (the cluster with the nearest mean direction). None where undefined: no
+        rows, or no other clusters.
     """
     nearest, nearest_cosines = nearest_means(model, 1)
     angles = np.degrees(np.arccos(cosines))
     clusters: list[dict[str, Any]] = []
     for cluster in range(model.n_components_):
         members = model.labels_ == cluster
-        has_others = model.n_components_ > 1
+        has_rows, has_others = members.any(), model.n_components_ > 1
         clusters.append(
             {
                 "cluster": cluster,
@@ -78,8 +80,8 @@ def summarize(model: Any, cosines: np.ndarray) -> list[dict[str, Any]]:
                 "share": members.mean(),
                 "weight": model.weights_[cluster],
                 "concentration": model.concentrations_[cluster],
-                "mean_angle_degrees": angles[members].mean(),
-                "mean_cosine": cosines[members].mean(),
+                "mean_angle_degrees": angles[members].mean() if has_rows else None,
+                "mean_cosine": cosines[members].mean() if has_rows else None,
                 "nearest_cluster": int(nearest[cluster, 0]) if has_others else None,
                 "nearest_cosine": nearest_cosines[cluster, 0] if has_others else None,
             }
@@ -97,12 +99,13 @@ def summarize(model: Any, cosines: np.ndarray) -> list[dict[str, Any]]:
     return clusters
 
 
-def typical_texts(labels: np.ndarray, cosines: np.ndarray, texts: Sequence[str]) -> list[list[str]]:
+def typical_texts(model: Any, cosines: np.ndarray, texts: Sequence[str]) -> list[list[str]]:
     """Return the texts of each cluster that are nearest to its mean direction.
 
     Parameters
     ----------
-    labels, cosines : ndarray of shape (n_samples,)
+    model : VMFMixture
+    cosines : ndarray of shape (n_samples,)
     texts : list of str
 
     Returns
@@ -111,8 +114,8 @@ def typical_texts(labels: np.ndarray, cosines: np.ndarray, texts: Sequence[str])
         Up to three different texts for each cluster, nearest first, each in one line.
     """
     typical = []
-    for cluster in range(labels.max() + 1):
-        rows = np.flatnonzero(labels == cluster)
+    for cluster in range(model.n_components_):
+        rows = np.flatnonzero(model.labels_ == cluster)
         distinct: dict[str, None] = {}
         for row in rows[np.argsort(-cosines[rows], kind="stable")]:
             distinct[_printable(texts[row])] = None
@@ -155,15 +158,43 @@ def table(
         if row["cluster"] < 0:
             lines.append([*cells, "background (rows in no cluster)"])
         elif texts:
-            first, *others = texts[row["cluster"]]
+            first, *others = texts[row["cluster"]] or [""]
             lines.append([*cells, first])
             lines += [[*[""] * len(cells), text] for text in others]
         elif row["nearest_cluster"] is None:
             lines.append([*cells, ""])
         else:
             lines.append([*cells, f"{row['nearest_cluster']} ({row['nearest_cosine']:.2f})"])
-    title = textwrap.fill(_title(model, concentration_range), _width())
+    sentences = _title(model, concentration_range), _alternatives(model)
+    title = "\n".join(textwrap.fill(sentence, _width()) for sentence in sentences if sentence)
     return f"{title}\n\n{_aligned(lines)}"
+
+
+def levels(model: Any, path: str) -> str:
+    """Return the natural numbers of clusters as a table, and the command that cuts the model.
+
+    Parameters
+    ----------
+    model : VMFMixture
+        Fitted with ``n_components="auto"``.
+    path : str
+        Its file.
+
+    Returns
+    -------
+    str
+    """
+    chosen, *others = model.levels_
+    lines = [["clusters", "strength", ""]]
+    for level in model.levels_:
+        remark = "chosen by the fit" if level == chosen else ""
+        lines.append([str(level.n_components), f"{level.strength:.0%}", remark])
+    example = (others or [chosen])[0].n_components
+    largest = model.merge_history_.n_components_init
+    return (
+        f"{_aligned(lines)}\n\nTo cut the model at one of these, or at another number up to "
+        f"{largest}:\nvmfmix cut {path} EMBEDDINGS -n {example} --out FOLDER"
+    )
 
 
 def scores(known_labels: Sequence[str], labels: np.ndarray, source: str) -> str:
@@ -187,12 +218,12 @@ def scores(known_labels: Sequence[str], labels: np.ndarray, source: str) -> str:
 
 
 def _cell(row: dict[str, Any], column: str) -> str:
-    """Return a number as the table shows it; the background has neither angle nor concentration."""
+    """Return a number as the table shows it; nothing for the background or without rows."""
     if column in ("cluster", "size"):
         return str(row[column])
     if column == "share":
         return f"{row[column]:.1%}"
-    if row["cluster"] < 0:
+    if row["cluster"] < 0 or row[column] is None:
         return ""
     return f"{row[column]:.1f}" if column == "concentration" else f"{row[column]:.0f}°"
 
@@ -207,19 +238,43 @@ def _title(model: Any, concentration_range: str | None) -> str:
         parts.append(f"averaged with {smoother.n_neighbors_} neighbors")
     if concentration_range is not None:
         parts.append(f"concentration {concentration_range}")
-    outcome = "converged" if model.converged_ else "stopped"
-    parts.append(f"{outcome} after {_counted(model.n_iter_, 'iteration')}")
+    if not _is_cut(model):
+        outcome = "converged" if model.converged_ else "stopped"
+        parts.append(f"{outcome} after {_counted(model.n_iter_, 'iteration')}")
     return ", ".join(parts)
 
 
 def _origin(model: Any) -> str:
-    """Return how the number of clusters was estimated; nothing if it was given."""
+    """Return how the number of clusters was estimated or changed; nothing if it was given."""
+    if _is_cut(model):
+        n_start = model.merge_history_.n_components_init
+        return f" (cut from the merge path of {_counted(n_start, 'component')})"
     if model.n_components != "auto":
         return ""
     n_start = model.merge_history_.n_components_init
     if n_start > model.n_components_:
         return f" (number estimated by merging {n_start} components)"
     return " (number estimated)"
+
+
+def _is_cut(model: Any) -> bool:
+    """Return whether a model was cut at another number, so that EM did not run."""
+    return bool(model.n_iter_ == 0)
+
+
+def _alternatives(model: Any) -> str:
+    """Return a sentence on other numbers of clusters; nothing if the number was given."""
+    if model.n_components != "auto":
+        return ""
+    parts = []
+    smallest, largest = model.merge_history_.range_of_similar_scores()
+    if smallest < largest:
+        parts.append(f"{smallest} to {largest} clusters score within 3% of the best")
+    others = ", ".join(str(level.n_components) for level in model.levels_[1:])
+    if others:
+        parts.append(f"other natural numbers of clusters: {others}")
+    sentence = "; ".join(parts)
+    return sentence[:1].upper() + sentence[1:]
 
 
 def _range(concentrations: np.ndarray) -> str | None:

@@ -16,6 +16,7 @@ from vmfmix.model.statistics import MixtureParameters
 _NEAR_THE_START = 0.7  # of the initial number, which may be too small at and above this share
 _TINY_CLUSTER = 4  # rows
 _MIN_DISTINCT_ROWS = 10  # to estimate the number of clusters
+_CONTRADICTION = 2.5  # ratio of the numbers that two scores favor
 
 
 def drop_empty_components(
@@ -109,6 +110,21 @@ def _doubts_about_number(
             f"from ({n_start}), so there may be more; pass "
             f"n_components_init={min(4 * n_start, n_distinct // 2)}."
         ), UserWarning
+    chosen = merged.selection
+    if (
+        chosen is not None
+        and estimator.selection == "auto"
+        and estimator.resolution == 1
+        and chosen.n_by_modularity
+    ):
+        ratio = chosen.n_by_modularity / chosen.n_components
+        if not 1.0 / _CONTRADICTION <= ratio <= _CONTRADICTION:
+            levels = ", ".join(str(level.n_components) for level in chosen.levels)
+            return (
+                f"The number of clusters is uncertain: {chosen.n_components} was chosen, and "
+                f"modularity favors {chosen.n_by_modularity}. Natural numbers (levels_) are "
+                f"{levels}; compare them with merge_to, or pass n_components or resolution."
+            ), UserWarning
     if np.median(counts) < _TINY_CLUSTER:
         return (
             f"Most of the {n_found} clusters have fewer than {_TINY_CLUSTER} rows. If you want "

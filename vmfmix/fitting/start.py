@@ -21,7 +21,7 @@ from vmfmix.fitting.seeding import distinct_rows, means_from_rows, seed_means
 from vmfmix.fitting.validation import merges_components, validate_initial_values
 from vmfmix.merging.isotropy import isotropy
 from vmfmix.merging.path import Partition, Report, merge_path
-from vmfmix.merging.selection import RULES, MergePaths, Scores, select_n_components
+from vmfmix.merging.selection import RULES, MergePaths, Selection, select_n_components
 from vmfmix.model import em
 from vmfmix.model.matrices import stacked
 from vmfmix.model.statistics import (
@@ -32,6 +32,7 @@ from vmfmix.model.statistics import (
     maximize,
 )
 from vmfmix.model.threads import single_threaded_blas
+from vmfmix.neighbors.group_size import n_small_groups
 
 # Size of the sample that merging works on; larger if merging starts from many components.
 _SAMPLE_ROWS = 12_000
@@ -62,8 +63,8 @@ class MergedStart:
         The merge path.
     n_components : int
         Chosen or given number of components.
-    scores : dict
-        {number of components: score}; empty if the number was given.
+    selection : Selection or None
+        How the number was chosen; None if it was given.
     scale : float
         Mean weight of the distinct rows, by which the statistics of the path are divided.
     isotropy : float
@@ -72,7 +73,7 @@ class MergedStart:
 
     partitions: list[Partition]
     n_components: int
-    scores: Scores
+    selection: Selection | None
     scale: float
     isotropy: float
 
@@ -200,6 +201,7 @@ def _merge(
         init_params=estimator.init_params,
         cost=estimator.merge,
         selection=estimator.selection,
+        resolution=estimator.resolution,
         rng=rng,
         report=reporter.merging,
         graph_among=graph_among,
@@ -215,6 +217,7 @@ def merged_start(
     init_params: str = "k-means++",
     cost: str = "likelihood",
     selection: str | Callable[[Any, Any], float] = "auto",
+    resolution: float = 1.0,
     rng: np.random.RandomState,
     report: Report | None = None,
     graph_among: GraphAmong | None = None,
@@ -227,7 +230,8 @@ def merged_start(
     n_components : int or "auto"
         Number of components to merge down to; "auto": merge down to 1, and let `selection` choose.
     n_components_init : int, default=None
-        Number of components to start from. None: see `default_n_components_init`.
+        Number of components to start from. None: see `default_n_components_init`; for "auto" and
+        rows in groups of less than 16, at least twice the estimated number of groups.
     means_init : ndarray of shape (n_components_init, n_features), default=None
         Unit rows to start from.
     init_params : str, default="k-means++"
@@ -236,6 +240,8 @@ def merged_start(
         See `vmfmix.merging.pairs.merge_components`.
     selection : str or callable, default="auto"
         See `vmfmix.merging.selection.select_n_components`.
+    resolution : float, default=1.0
+        See `vmfmix.merging.selection.automatic`.
     rng : numpy.random.RandomState
     report : callable, default=None
         Called after each E step; see `vmfmix.merging.path.merge_path`.
@@ -263,6 +269,8 @@ def merged_start(
     n_rows = rows.shape[0]
     if n_components_init is None:
         n_init = default_n_components_init(n_components, n_rows)
+        if n_components == "auto":
+            n_init = max(n_init, _n_init_for_small_groups(rows))
     n_init = min(n_init, n_rows)
     # Weights are scaled to mean 1, so that copying all rows changes nothing.
     scale = float(weights.mean())
@@ -289,21 +297,23 @@ def merged_start(
 
     with single_threaded_blas():
         partitions = new_path()
-        chosen, scores = n_end, Scores()
+        chosen, selected = n_end, None
         if partitions[-1].n_components > n_end:  # a callback stopped the merging
             chosen = partitions[-1].n_components
         elif n_components == "auto":
             n_paths = RULES[selection].n_paths if isinstance(selection, str) else 1
             paths = [partitions, *(new_path() for _ in range(n_paths - 1))]
             graph = None if graph_among is None else graph_among(drawn[positions])
-            chosen, scores = select_n_components(
-                MergePaths(paths, rows, weights / scale, sample_engine, rng, graph), selection
+            selected = select_n_components(
+                MergePaths(paths, rows, weights / scale, sample_engine, rng, graph, resolution),
+                selection,
             )
+            chosen = selected.n_components
         chosen = min(chosen, partitions[0].n_components)
         labeled = [each for each in partitions if each.labels is not None]
         nearest = min(labeled, key=lambda each: abs(each.n_components - chosen))
         evenness = isotropy(rows, nearest.row_labels, rng)
-    return MergedStart(partitions, chosen, scores, scale, evenness)
+    return MergedStart(partitions, chosen, selected, scale, evenness)
 
 
 def default_n_components_init(n_components: int | str, n_rows: int) -> int:
@@ -334,6 +344,11 @@ def default_n_components_init(n_components: int | str, n_rows: int) -> int:
         min(n_components + extra, n_rows // 2),
         min(_MIN_COMPONENTS_INIT, n_rows // 20),
     )
+
+
+def _n_init_for_small_groups(rows: Any) -> int:
+    """Return the number to start from if most rows are in small groups, otherwise 0."""
+    return min(2 * n_small_groups(rows), rows.shape[0] // 2, _MAX_EXTRA_COMPONENTS)
 
 
 def merge_sample_size(n_components_init: int) -> int:

@@ -45,6 +45,11 @@ def validate_parameters(estimator: Any) -> None:
             f"n_components_init={n_init} is the number that merging starts from, and merge=None "
             'turns merging off; pass merge="likelihood", or n_components_init=None.'
         )
+    if estimator.resolution != 1 and (n_components != "auto" or estimator.selection != "auto"):
+        raise ValueError(
+            f"resolution={estimator.resolution} changes the number of clusters that "
+            'n_components="auto" and selection="auto" find; pass both, or resolution=1.'
+        )
     if (
         estimator.selection == "stability"
         and n_components == "auto"

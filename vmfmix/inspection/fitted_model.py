@@ -38,6 +38,14 @@ class MergeRecord(Protocol):
     def scores(self) -> np.ndarray:
         """Score of each candidate, shape (n_candidates,); greater is better."""
 
+    @property
+    def levels(self) -> np.ndarray:
+        """Natural numbers of components, the chosen one first, shape (n_levels,)."""
+
+    @property
+    def strengths(self) -> np.ndarray:
+        """Strength of each level, from 0 to 1, shape (n_levels,)."""
+
 
 class FittedMixture(Protocol):
     """A fitted mixture.

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from vmfmix.merging.levels import Level
 from vmfmix.merging.pairs import groups_after
 from vmfmix.merging.path import Partition
 from vmfmix.model.matrices import stacked
@@ -50,6 +51,10 @@ class MergeHistory:
         Numbers of components that `selection` compared; empty if the number was given.
     scores : ndarray of shape (n_candidates,)
         Their scores; greater is better.
+    levels : ndarray of shape (n_levels,), int
+        Natural numbers of components, the chosen one first; empty if the number was given.
+    strengths : ndarray of shape (n_levels,)
+        Their strengths, from 0 to 1; see `vmfmix.merging.levels.Level`.
 
     Examples
     --------
@@ -73,6 +78,8 @@ class MergeHistory:
     seconds: FloatArray
     candidates: IntArray
     scores: FloatArray
+    levels: IntArray = field(default_factory=lambda: np.empty(0, int))
+    strengths: FloatArray = field(default_factory=lambda: np.empty(0))
 
     @classmethod
     def from_path(
@@ -80,6 +87,7 @@ class MergeHistory:
         partitions: Sequence[Partition],
         iterations: Sequence[tuple[int, float, float]],
         scores: Mapping[int, float],
+        levels: Sequence[Level] = (),
         scale: float = 1.0,
     ) -> MergeHistory:
         """Return the record of a merge path and of the fit that started with it.
@@ -90,6 +98,7 @@ class MergeHistory:
         iterations : list of (n_components, log_likelihood, seconds)
         scores : dict
             {number of components: score}
+        levels : list of Level, default=()
         scale : float, default=1.0
             Factor that turns the weights of the statistics into numbers of rows.
         """
@@ -122,6 +131,8 @@ class MergeHistory:
             seconds=np.array(seconds),
             candidates=np.array(list(scores), dtype=int),
             scores=np.array(list(scores.values()), dtype=float),
+            levels=np.array([level.n_components for level in levels], dtype=int),
+            strengths=np.array([level.strength for level in levels], dtype=float),
         )
 
     @property
@@ -134,6 +145,41 @@ class MergeHistory:
             f"MergeHistory({self.n_components_init} components merged down to {self.rounds[-1]} "
             f"in {len(self.rounds) - 1} rounds)"
         )
+
+    def range_of_similar_scores(self, tolerance: float = 0.03) -> tuple[int, int]:
+        """Return the range of numbers around the chosen one that score almost as well.
+
+        Parameters
+        ----------
+        tolerance : float, default=0.03
+            Greatest difference from the best score, as a share of the difference between the best
+            and the worst score.
+
+        Returns
+        -------
+        smallest, largest : int
+            All numbers between them were compared and are within the tolerance.
+
+        Raises
+        ------
+        ValueError
+            If the number of components was given, so that there are no scores.
+        """
+        if len(self.candidates) == 0:
+            raise ValueError(
+                "This history has no scores, because the number of components was given; fit with "
+                'n_components="auto".'
+            )
+        order = np.argsort(self.candidates)
+        numbers, scores = self.candidates[order], self.scores[order]
+        best = np.nanmax(scores)
+        is_similar = scores >= best - tolerance * (best - np.nanmin(scores))
+        first = last = int(np.flatnonzero(scores == best)[0])
+        while first > 0 and is_similar[first - 1]:
+            first -= 1
+        while last < len(numbers) - 1 and is_similar[last + 1]:
+            last += 1
+        return int(numbers[first]), int(numbers[last])
 
     def statistics(self, n_components: int) -> SufficientStatistics:
         """Return the sufficient statistics at another number of components on the path.
@@ -213,7 +259,14 @@ class MergeHistory:
 
     def _has_valid_shapes(self, n_features: int) -> bool:
         rounds = self.rounds
-        integers = (rounds, self.children, self.nodes, self.n_components, self.candidates)
+        integers = (
+            rounds,
+            self.children,
+            self.nodes,
+            self.n_components,
+            self.candidates,
+            self.levels,
+        )
         if any(values.dtype.kind != "i" for values in integers) or len(rounds) == 0:
             return False
         n_merges, n_nodes = int(rounds[0]) - int(rounds[-1]), int(rounds.sum())
@@ -227,6 +280,7 @@ class MergeHistory:
             (self.log_likelihoods, (n_iterations,)),
             (self.seconds, (n_iterations,)),
             (self.scores, (len(self.candidates),)),
+            (self.strengths, (len(self.levels),)),
         ]
         if any(values.shape != shape for values, shape in shapes):
             return False

@@ -7,34 +7,38 @@ default is `automatic`. To add a rule, write a function like those below and giv
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from sklearn.metrics import adjusted_mutual_info_score
 
 from vmfmix import distribution
 from vmfmix.engines.base import Engine
 from vmfmix.merging.isotropy import ISOTROPIC, isotropy
+from vmfmix.merging.levels import SIX_STEPS, Level, PathScores
 from vmfmix.merging.pairs import add_row_and_column
 from vmfmix.merging.path import Partition
 from vmfmix.model import em
 from vmfmix.model.criteria import bic_penalty, classification_log_likelihood, n_free_parameters
-from vmfmix.model.matrices import inner_products
+from vmfmix.model.matrices import inner_products, unit_rows
 from vmfmix.model.statistics import (
     ConcentrationPrior,
     FloatArray,
     SufficientStatistics,
     maximize,
 )
-from vmfmix.neighbors.graph import neighbor_graph
+from vmfmix.neighbors.graph import joined, suitable_n_neighbors
+from vmfmix.neighbors.group_size import within_groups
+from vmfmix.neighbors.search import nearest_neighbors
 
-_STEPS = 6  # of the random walk in `persistence`
-_SCALES = np.geomspace(1.5, 48.0, 16)  # numbers of steps in `scale_votes`
-_VOTE_WIDTH = 0.5  # in the logarithm of the number of components
 _CHANCE_PERSISTENCE = 0.08  # reached by cutting a single cluster
 _AGREEMENT = 0.95
+_MAX_REFINED = 16  # numbers that are all refined; of more, some
 
 Scores = dict[int, float]
 """Score of each number of components; greater is better."""
@@ -57,6 +61,8 @@ class MergePaths:
     rng : numpy.random.RandomState
     graph : CSR matrix of shape (n_rows, n_rows), default=None
         Graph of nearest neighbors along which the rows were smoothed. None: they were not.
+    resolution : float, default=1.0
+        Greater values favor more components; see `automatic`.
     """
 
     paths: Sequence[Sequence[Partition]]
@@ -65,20 +71,63 @@ class MergePaths:
     engine: Engine
     rng: np.random.RandomState
     graph: Any = None
+    resolution: float = 1.0
 
     @property
     def partitions(self) -> Sequence[Partition]:
         """The path on which the number is chosen."""
         return self.paths[0]
 
-    def neighbor_graph(self) -> Any:
-        """Return the graph of nearest neighbors, before smoothing if the rows are smoothed."""
-        return neighbor_graph(self.rows) if self.graph is None else self.graph
+    @cached_property
+    def graph_scores(self) -> PathScores:
+        """Scores on the graph of nearest neighbors, before smoothing if the rows are smoothed."""
+        graph = _graph_of_centered(self.rows, self.weights) if self.graph is None else self.graph
+        return PathScores.of(self.partitions, graph)
+
+    @cached_property
+    def icl_scores(self) -> Scores:
+        """Scores by `icl`."""
+        return icl(self)
+
+    @cached_property
+    def model_holds(self) -> bool:
+        """Whether the clusters that ICL finds scatter as the model assumes.
+
+        Also if they have fewer than eight rows, which are too few to measure the scatter. Not for a
+        single cluster, or for smoothed rows.
+        """
+        largest = _best(self.icl_scores) if self.graph is None else 1
+        if largest == 1:
+            return False
+        partition = [each for each in self.partitions if each.n_components >= largest][-1]
+        return not isotropy(self.rows, partition.row_labels, self.rng) < ISOTROPIC
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The chosen number of components, and how sure it is.
+
+    Parameters
+    ----------
+    n_components : int
+    scores : dict
+        {number of components: score} of all numbers that were compared, in descending order.
+    levels : list of Level
+        Natural numbers of components, the chosen one first.
+    n_by_modularity : int or None
+        The number with the greatest modularity, another score on the same graph. None if the graph
+        does not decide: in a single cluster, or if the model holds.
+    """
+
+    n_components: int
+    scores: Scores
+    levels: list[Level]
+    n_by_modularity: int | None
 
 
 def select_n_components(
     paths: MergePaths, selection: str | Callable[[Any, Any], float]
-) -> tuple[int, Scores]:
+) -> Selection:
     """Choose the number of components.
 
     Parameters
@@ -91,9 +140,7 @@ def select_n_components(
 
     Returns
     -------
-    n_components : int
-    scores : dict
-        {number of components: score} of all numbers that were compared, in descending order.
+    Selection
 
     Raises
     ------
@@ -101,7 +148,7 @@ def select_n_components(
         If every score is NaN.
     """
     if paths.partitions[0].n_components == 1:
-        return 1, {1: 0.0}
+        return Selection(1, {1: 0.0}, [Level(1, 1.0)], None)
     if isinstance(selection, str):
         scores = RULES[selection].score(paths)
     else:
@@ -113,7 +160,13 @@ def select_n_components(
             f"selection={selection!r} returned NaN for every number of components; pass another "
             "function, or n_components."
         )
-    return _best(valid), scores
+    chosen = _best(valid)
+    if chosen == 1:
+        return Selection(1, scores, [Level(1, 1.0)], None)
+    by_modularity = None
+    if not (selection == "auto" and paths.model_holds):
+        by_modularity = _best(_graph_modularity(paths))
+    return Selection(chosen, scores, paths.graph_scores.levels(chosen), by_modularity)
 
 
 def _best(scores: Scores) -> int:
@@ -122,31 +175,47 @@ def _best(scores: Scores) -> int:
 
 
 def automatic(paths: MergePaths) -> Scores:
-    """Score by ICL if rows scatter as the model assumes, otherwise by persistence.
+    """Score by ICL if rows scatter as the model assumes, otherwise by the votes of scales.
 
     ICL gives an upper bound on the number: 1 for a single von Mises-Fisher cluster, and several
     times too many for real embeddings, whose clusters scatter in far fewer directions than the
     model assumes. If the clusters at that number scatter in nearly all directions, the model holds,
     and ICL decides. It also decides if the clusters have fewer than eight rows, which are too few
-    to measure the scatter. Otherwise, `persistence` chooses among the numbers up to that of ICL; if
-    it is no higher than for a single cluster that is cut, the number is 1.
+    to measure the scatter. Otherwise, the number is that of `PathScores.votes`, at most that of
+    ICL, or 1 if clusters persist no longer than those that are cut from a single one.
 
-    Smoothed rows scatter in few directions in any case, and persist longer in their clusters. The
-    number is then that of `scale_votes`, or 1 under the same condition as above.
+    Smoothed rows scatter in few directions in any case; their number has no upper bound.
     """
-    if paths.graph is not None:
-        is_single = max(_graph_persistence(paths).values()) <= _CHANCE_PERSISTENCE
-        return {1: 1.0} if is_single else scale_votes(paths)
-    icl_scores = icl(paths)
-    largest = _best(icl_scores)
-    if largest == 1:
-        return icl_scores
-    partition = [each for each in paths.partitions if each.n_components >= largest][-1]
-    if not isotropy(paths.rows, partition.row_labels, paths.rng) < ISOTROPIC:
-        return refined_icl(paths, largest)
-    scores = {k: score for k, score in _graph_persistence(paths).items() if k <= largest}
-    scores[1] = _CHANCE_PERSISTENCE
-    return scores
+    if paths.model_holds:
+        return _at_resolution(refined_icl(paths, _best(paths.icl_scores)), paths)
+    largest = paths.partitions[0].n_components
+    if paths.graph is None:
+        largest = _best(paths.icl_scores)
+        if largest == 1:
+            return paths.icl_scores
+    scores = paths.graph_scores.up_to(largest)
+    if scores.persistence[:, SIX_STEPS].max() <= _CHANCE_PERSISTENCE:
+        return {1: 1.0}
+    return _as_scores(scores.numbers, scores.votes(paths.resolution))
+
+
+def _at_resolution(refined: Scores, paths: MergePaths) -> Scores:
+    """Return ICL with a penalty that is divided by the resolution.
+
+    `refined_icl` covers only the numbers near its best one. For another resolution than 1, scores
+    are therefore not refined, of the numbers from the refined one on upward or downward. The number
+    with the greatest score never decreases with the resolution.
+    """
+    if paths.resolution == 1:
+        return refined
+    at_one, sign = _best(refined), np.sign(paths.resolution - 1.0)
+    n_rows, dim = paths.weights.sum(), paths.rows.shape[1]
+    share = (1.0 - 1.0 / paths.resolution) / n_rows
+    return {
+        number: score + share * _penalty(n_rows, number, dim, 1)
+        for number, score in paths.icl_scores.items()
+        if sign * (number - at_one) >= 0
+    }
 
 
 def icl(paths: MergePaths) -> Scores:
@@ -209,18 +278,27 @@ def refined_icl(paths: MergePaths, largest: int) -> Scores:
     The path assigns rows to the nearest mean. Where concentrations differ, some rows of a wide
     cluster are then assigned to a tight cluster next to it, which costs more than a separate
     cluster for them. The model itself must therefore assign the rows: after each round of merges,
-    and for all numbers around the best of these.
+    and for numbers around the best of these.
     """
     path = [each for each in paths.partitions if each.n_components <= largest]
     above = [each for each in paths.partitions if each.n_components > largest][-1:]
     path = above + path
     scores = {each.n_components: _refined_score(paths.engine, each.statistics) for each in path}
-    best = _best(scores)
-    position = [each.n_components for each in path].index(best)
+    position = [each.n_components for each in path].index(_best(scores))
     for partition in path[max(position - 1, 0) : position + 1]:
-        smallest = partition.n_components - len(partition.merges)
-        for number in range(partition.n_components - 1, smallest, -1):
-            scores[number] = _refined_score(paths.engine, partition.cut(number))
+        scores |= _scores_around_best(paths.engine, partition)
+    return scores
+
+
+def _scores_around_best(engine: Engine, partition: Partition) -> Scores:
+    """Score the numbers down to the next partition; of many, some and all around their best."""
+    numbers = range(partition.n_components - len(partition.merges) + 1, partition.n_components)
+    step = math.isqrt(len(numbers)) if len(numbers) > _MAX_REFINED else 1
+    scores = {each: _refined_score(engine, partition.cut(each)) for each in numbers[::step]}
+    if step > 1:
+        best = _best(scores)
+        around = [each for each in numbers if 0 < abs(each - best) < step]
+        scores |= {each: _refined_score(engine, partition.cut(each)) for each in around}
     return scores
 
 
@@ -253,46 +331,38 @@ def bounded_by_icl(rule: Callable[[MergePaths], Scores]) -> Callable[[MergePaths
     """Limit a rule that cannot choose 1 to numbers no greater than the one that ICL prefers."""
 
     def bounded(paths: MergePaths) -> Scores:
-        largest = _best(icl(paths))
+        largest = _best(paths.icl_scores)
         return {k: score for k, score in rule(paths).items() if k <= largest}
 
     bounded.__doc__ = rule.__doc__
     return bounded
 
 
-def scale_votes(paths: MergePaths) -> Scores:
-    """Score by the share of the scales at which about this number persists longest [1]_.
-
-    A scale is a number of steps of the random walk. Few steps suit many clusters, and many steps
-    few clusters. Scales from 1.5 to 48 steps, evenly spaced on a logarithmic axis, each vote for
-    the number with the greatest `persistence`; a vote counts for similar numbers as well, with a
-    weight of exp(−log²(ratio) / (2 · 0.5²)).
-
-    References
-    ----------
-    .. [1] J.-C. Delvenne, S. N. Yaliraki, M. Barahona (2010). Stability of graph communities across
-       time scales. PNAS 107 (29), 12755-12760.
-    """
-
-    def at_all_scales(inside: FloatArray, volumes: FloatArray) -> FloatArray:
-        return np.array([persistence(inside, volumes, steps) for steps in _SCALES])
-
-    by_number = graph_scores(paths.partitions, paths.neighbor_graph(), at_all_scales)
-    numbers = np.array(sorted(by_number))
-    winners = numbers[np.argmax([by_number[number] for number in numbers], axis=0)]
-    ratios = np.log(winners[:, np.newaxis] / numbers)
-    votes = np.exp(-(ratios**2) / (2.0 * _VOTE_WIDTH**2)).mean(axis=0)
-    return dict(zip(numbers.tolist(), votes.tolist(), strict=True))
-
-
-def _graph_persistence(paths: MergePaths) -> Scores:
-    """Score by `persistence` on the graph of nearest neighbors."""
-    return graph_scores(paths.partitions, paths.neighbor_graph(), persistence)
+def _six_step_persistence(paths: MergePaths) -> Scores:
+    """Score by `persistence` after six steps on the graph of nearest neighbors."""
+    scores = paths.graph_scores
+    return _as_scores(scores.numbers, scores.persistence[:, SIX_STEPS])
 
 
 def _graph_modularity(paths: MergePaths) -> Scores:
     """Score by `modularity` on the graph of nearest neighbors."""
-    return graph_scores(paths.partitions, paths.neighbor_graph(), modularity)
+    return _as_scores(paths.graph_scores.numbers, paths.graph_scores.modularity)
+
+
+def _as_scores(numbers: Any, values: Any) -> Scores:
+    return dict(zip(numbers.tolist(), values.tolist(), strict=True))
+
+
+def _graph_of_centered(rows: Any, weights: FloatArray) -> Any:
+    """Return the graph of nearest neighbors of the rows, dense ones after subtracting their mean.
+
+    All embeddings of an encoder may share a direction, in which they are near to each other.
+    """
+    if not sp.issparse(rows):
+        rows = unit_rows(rows - (weights @ rows / weights.sum()).astype(rows.dtype))
+    n_neighbors = suitable_n_neighbors(rows.shape[0])
+    found = within_groups(nearest_neighbors(rows, n_neighbors), rows)
+    return joined(found, np.ones_like(found.cosines))
 
 
 def _mean_silhouette(paths: MergePaths) -> Scores:
@@ -380,111 +450,6 @@ def silhouette(engine: Engine, weights: FloatArray, partition: Partition) -> flo
     return float(total / weights.sum())
 
 
-def modularity(inside: FloatArray, volumes: FloatArray) -> float:
-    """Compute the share of edges within clusters minus its expectation if edges were random [1]_.
-
-    Parameters
-    ----------
-    inside : ndarray of shape (n_clusters,)
-        Edge ends in a cluster whose other end is in the same cluster, as a share of all.
-    volumes : ndarray of shape (n_clusters,)
-        Edge ends in a cluster, as a share of all.
-
-    Returns
-    -------
-    float
-
-    References
-    ----------
-    .. [1] M. E. J. Newman, M. Girvan (2004). Finding and evaluating community structure in
-       networks. Physical Review E 69, 026113.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from vmfmix.merging.selection import modularity
-    >>> modularity(np.array([0.5, 0.5]), np.array([0.5, 0.5]))
-    0.5
-    """
-    return float(np.sum(inside - np.square(volumes)))
-
-
-def persistence(inside: FloatArray, volumes: FloatArray, steps: float = _STEPS) -> float:
-    """Compute how much a random walk still reveals about its first cluster after some steps.
-
-    Σ_c a_c f_cᵗ log(1 / a_c), in nats, after t steps. A random walk along the edges of the neighbor
-    graph is in cluster c with probability a_c, and its next step ends there with probability F_c;
-    f_c = (F_c − a_c) / (1 − a_c) is that probability corrected for chance. With more clusters, the
-    cluster reveals more (log 1/a_c), but the walk leaves it sooner (f_cᵗ). Modularity penalizes a
-    cut by the product of two volumes; persistence weighs a cut in the same way whether there are
-    few clusters or many.
-
-    Parameters
-    ----------
-    inside, volumes : ndarray of shape (n_clusters,)
-        As for `modularity`.
-    steps : float, default=6
-        Number t of steps.
-
-    Returns
-    -------
-    float
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from vmfmix.merging.selection import persistence
-    >>> round(persistence(np.array([0.5, 0.5]), np.array([0.5, 0.5])), 3)
-    0.693
-    """
-    positive = volumes > 0
-    inside, volumes = inside[positive], volumes[positive]
-    stays = (inside / volumes - volumes) / np.maximum(1.0 - volumes, 1e-12)
-    return float(-np.sum(volumes * np.maximum(stays, 0.0) ** steps * np.log(volumes)))
-
-
-def graph_scores(
-    partitions: Sequence[Partition],
-    graph: Any,
-    score: Callable[[FloatArray, FloatArray], Any],
-) -> dict[int, Any]:
-    """Score every number of components on the path from the edges between components.
-
-    Parameters
-    ----------
-    partitions : list of Partition
-    graph : CSR matrix of shape (n_rows, n_rows)
-    score : callable
-        `modularity` or `persistence`.
-
-    Returns
-    -------
-    dict
-        {number of components: score}
-    """
-    scores = {}
-    for partition in partitions:
-        edges = _edges_between(partition, graph)
-        inside, volumes = np.diagonal(edges).copy(), edges.sum(axis=1)
-        scores[partition.n_components] = score(inside, volumes)
-        for done, (i, j, _) in enumerate(partition.merges[:-1]):  # the last yields the next one
-            add_row_and_column(edges, i, j)
-            inside[i], inside[j] = edges[i, i], 0.0
-            volumes[i], volumes[j] = volumes[i] + volumes[j], 0.0
-            scores[partition.n_components - done - 1] = score(inside, volumes)
-    return scores
-
-
-def _edges_between(partition: Partition, graph: Any) -> FloatArray:
-    """Count edge ends by their own component and that of the other end, as shares of all."""
-    n_components, labels = partition.n_components, partition.row_labels
-    degrees = np.diff(graph.indptr)
-    pairs = np.repeat(labels.astype(np.int64) * n_components, degrees)
-    pairs += labels[graph.indices]
-    edges = np.bincount(pairs, minlength=n_components**2).reshape(n_components, n_components)
-    return edges / max(edges.sum(), 1)
-
-
 @dataclass(frozen=True)
 class SelectionRule:
     """An entry of `RULES`.
@@ -505,7 +470,7 @@ class SelectionRule:
 
 RULES = {
     "auto": SelectionRule(automatic),
-    "persistence": SelectionRule(bounded_by_icl(_graph_persistence)),
+    "persistence": SelectionRule(bounded_by_icl(_six_step_persistence)),
     "modularity": SelectionRule(bounded_by_icl(_graph_modularity)),
     "silhouette": SelectionRule(bounded_by_icl(_mean_silhouette)),
     "stability": SelectionRule(stability, n_paths=3),

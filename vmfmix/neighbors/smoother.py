@@ -44,6 +44,7 @@ from vmfmix.neighbors.graph import (
     neighbor_graph,
     suitable_n_neighbors,
 )
+from vmfmix.neighbors.group_size import within_groups
 from vmfmix.neighbors.search import Neighbors, has_approximate_search, nearest_neighbors
 from vmfmix.neighbors.stored import STORED_ATTRIBUTES, restore_attributes, stored_attributes
 from vmfmix.storage.model_format import damage_reported, read_model, write_model
@@ -74,8 +75,10 @@ class NeighborSmoother(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     Parameters
     ----------
     n_neighbors : int, default=15
-        Number of nearest neighbors by angle; fewer if there are fewer than 20 rows for each. Copies
-        of a row are joined as one row and do not use up its neighbors.
+        Number of nearest neighbors by angle; fewer if there are fewer than 20 rows for each, or if
+        rows come in smaller groups: at most as many as the typical row has neighbors that are
+        closer than half-way between its nearest neighbor and the mean of all rows. Copies of a row
+        are joined as one row and do not use up its neighbors.
     restart : float or "auto", default="auto"
         Probability r with which the walk returns to its first row at each step, from 0
         (excluded) to 1. Smaller values smooth more. 1: the unit rows are returned as they are.
@@ -306,7 +309,7 @@ class NeighborSmoother(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         """
         numbers = self._row_numbers[positions]
         if len(numbers) < self._rows.shape[0]:
-            return neighbor_graph(self._rows[numbers], self.n_neighbors)
+            return neighbor_graph(self._rows[numbers], self.n_neighbors_)
         graph = joined(self._found, np.ones_like(self._found.cosines))
         return graph[numbers][:, numbers]
 
@@ -430,6 +433,8 @@ class NeighborSmoother(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         found = nearest_neighbors(
             rows, n_neighbors, approximate=is_approximate, device=self._search_device(X)
         )
+        found = within_groups(found, rows)
+        fitted["n_neighbors_"] = found.rows.shape[1]
         graph = joined(found, local_weights(found))
         smoothed, eigenvalues = self._smoothed(graph, rows, restart)
         if self.restart == "auto" and eigenvalues[0] <= SMALLEST_EIGENVALUE:

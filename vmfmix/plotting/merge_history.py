@@ -115,6 +115,10 @@ def _label_ends(ax: Any) -> None:
 def plot_scores(history: Any, ax: Any = None) -> Any:
     """Plot the selection score of each number of components that was compared.
 
+    A dashed line marks the chosen number. The numbers around it that score almost as well are
+    shaded: they miss the best score by at most 3 % of its difference from the worst. An axis at the
+    top shows the natural numbers of components, the chosen one in orange.
+
     Parameters
     ----------
     history : MergeHistory
@@ -134,6 +138,7 @@ def plot_scores(history: Any, ax: Any = None) -> Any:
     See Also
     --------
     plot_merging : Number of components in each EM iteration.
+    vmfmix.merging.history.MergeHistory.range_of_similar_scores : The shaded range.
 
     Examples
     --------
@@ -147,12 +152,8 @@ def plot_scores(history: Any, ax: Any = None) -> Any:
     >>> ax.texts[0].get_text().startswith("4 (score")
     True
     """
+    smallest, largest = history.range_of_similar_scores()
     chosen = _chosen(history)
-    if chosen is None:
-        raise ValueError(
-            "This history has no scores, because the number of components was given; fit with "
-            'n_components="auto".'
-        )
     ax = axes_for(ax, "plot_scores", (7.0, 4.2))
     candidates, scores = np.asarray(history.candidates), np.asarray(history.scores)
     score = scores[candidates == chosen][0]
@@ -160,7 +161,11 @@ def plot_scores(history: Any, ax: Any = None) -> Any:
     ax.plot(candidates, scores, color=BLUE, marker=marker)
     ax.axvline(chosen, color=ORANGE, ls="dashed", lw=1.0, zorder=1)
     ax.plot(chosen, score, color=ORANGE, marker="o", ls="none")
-    logarithmic(ax, "x", candidates.min() / 1.25, candidates.max() * 1.25)
+    if smallest < largest:
+        label = "within 3% of the best score"
+        ax.axvspan(smallest, largest, color=ORANGE, alpha=0.15, lw=0.0, zorder=0.5, label=label)
+    numbers = np.concatenate([candidates, history.levels])
+    logarithmic(ax, "x", numbers.min() / 1.25, numbers.max() * 1.25)
     bottom, top = ax.get_ylim()
     # The best score is annotated above its point, where no other score can be.
     ax.set_ylim(bottom, top + _TOP_MARGIN * (top - bottom))
@@ -175,7 +180,21 @@ def plot_scores(history: Any, ax: Any = None) -> Any:
         va="bottom",
     )
     name_axes(ax, "number of components", "selection score (greater is better)")
+    if smallest < largest:
+        ax.legend(frameon=False)
+    if len(history.levels):
+        _add_axis_of_levels(ax, history.levels)
     return ax
+
+
+def _add_axis_of_levels(ax: Any, levels: Any) -> None:
+    """Show the natural numbers of components at the top, the chosen one in orange."""
+    axis = ax.secondary_xaxis("top")
+    axis.set_xticks(levels, [str(number) for number in levels])
+    axis.minorticks_off()
+    axis.set_xlabel("natural numbers of components")
+    axis.spines["top"].set_visible(False)
+    axis.get_xticklabels()[0].set_color(ORANGE)
 
 
 def plot_dendrogram(history: Any, n_components: int = 30, ax: Any = None) -> Any:
@@ -241,7 +260,7 @@ def plot_dendrogram(history: Any, n_components: int = 30, ax: Any = None) -> Any
     from scipy.cluster.hierarchy import dendrogram
 
     n_leaves = min(n_components, n_initial)
-    chosen = _chosen(history) or 1
+    chosen = _chosen(history)
     rows = {node: f"{n_rows:.0f}" for node, n_rows in _rows_of_leaves(history, n_leaves).items()}
     leaf_width = 72.0 * ax.bbox.width / ax.figure.dpi / n_leaves  # in points
     is_horizontal = leaf_width > 0.8 * _LEAF_SIZE * max(map(len, rows.values()))
@@ -306,10 +325,10 @@ def _draw_cut(ax: Any, heights: np.ndarray, chosen: int, n_leaves: int) -> None:
     ax.legend(loc="upper right", frameon=False)
 
 
-def _chosen(history: Any) -> int | None:
-    """Return the number with the best score, the smallest of equal ones; None without scores."""
+def _chosen(history: Any) -> int:
+    """Return the number with the best score, the smallest of equal ones; 1 without scores."""
     scores = zip(history.scores.tolist(), history.candidates.tolist())
-    return min(((-score, number) for score, number in scores), default=(None, None))[1]
+    return min(((-score, number) for score, number in scores), default=(0.0, 1))[1]
 
 
 def _counted(number: int) -> str:

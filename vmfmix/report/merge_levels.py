@@ -36,15 +36,17 @@ def merge_levels(
     Returns
     -------
     contents : dict or None
-        ``n_components`` of the fit; ``levels``, with ``number``, and for each cluster ``share``,
-        ``exemplars`` and ``sources`` (see `_source_clusters`); ``candidates`` and ``scores`` of the
-        selection. None if nothing was merged.
+        ``n_components`` of the fit; ``levels``, with ``number``, ``strength`` (None unless the
+        number is natural), and for each cluster ``share``, ``exemplars`` and ``sources`` (see
+        `_source_clusters`); ``candidates`` and ``scores`` of the selection. None if nothing was
+        merged.
     exemplars : ndarray of int
         All exemplars, as positions in the data.
     """
     if not hasattr(model, "merge_history_"):
         return None, np.empty(0, dtype=np.int64)
     history: MergeRecord = model.merge_history_
+    strengths = dict(zip(history.levels.tolist(), rounded(history.strengths)))
     levels, exemplars = [], []
     for number in _numbers_of_clusters(history, model.n_components_, len(rows)):
         is_fit = number == model.n_components_
@@ -58,6 +60,7 @@ def merge_levels(
         levels.append(
             {
                 "number": number,
+                "strength": strengths.get(number),
                 "share": rounded(sizes / len(rows)),
                 "exemplars": chosen.tolist(),
                 "sources": [[]] * number
@@ -75,12 +78,17 @@ def merge_levels(
 
 
 def _numbers_of_clusters(history: MergeRecord, n_components: int, n_rows: int) -> list[int]:
-    """Return the numbers of clusters to show: those near that of the fit, and a geometric range."""
+    """Return the numbers of clusters to show.
+
+    They are those near that of the fit, a geometric range, and the natural ones.
+    """
     smallest, largest = int(history.rounds[-1]), history.n_components_init
     largest = max(min(largest, max(_MAX_RATIO * n_components, _MIN_LARGEST), n_rows), n_components)
     adjacent = range(n_components - _N_ADJACENT, n_components + _N_ADJACENT + 1)
     spread = np.geomspace(max(smallest, 1), largest, _N_LEVELS).round().astype(int).tolist()
-    return sorted({number for number in adjacent if smallest <= number <= largest} | {*spread})
+    near = {number for number in adjacent if smallest <= number <= largest}
+    natural = {number for number in history.levels.tolist() if number <= n_rows}
+    return sorted(near | natural | {*spread})
 
 
 def _source_clusters(
