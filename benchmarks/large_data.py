@@ -1,10 +1,12 @@
 """Large data: rows on disk, in streams and in several processes, and estimates for 10⁹ rows.
 
-``python -m benchmarks.large_data [--parts sources fit processes streams billion] [--rows N]
-[--folder FOLDER] [--repeats N] [--output FILE]``
+``python -m benchmarks.large_data [--parts sources fit smoothing processes streams billion]
+[--rows N] [--folder FOLDER] [--repeats N] [--output FILE]``
 
 * sources: a pass over rows in memory, in a memory-mapped file, and read from a file in blocks;
 * fit: a whole fit to a file, and its memory without the system's file cache;
+* smoothing: a fit with ``smooth=True`` to rows in memory, in anisotropic clusters, and its memory
+  beyond the rows;
 * processes: a pass over the same rows in one process, in two with torch.distributed, and on two
   dask workers;
 * streams: `partial_fit` on shuffled batches compared with `fit`, on labeled texts;
@@ -33,7 +35,7 @@ from benchmarks.engine_passes import drop_candidates
 from benchmarks.engine_sets import CONCENTRATION_OF_FITS
 from benchmarks.fresh_processes import run_code, status_bytes
 from benchmarks.labeled_sets import text_sets
-from benchmarks.planted_sets import planted_means
+from benchmarks.planted_sets import planted, planted_means
 from benchmarks.tables import print_rows, ratio_with_quartiles, save
 from vmfmix import VMFMixture
 from vmfmix.datasets import make_vmf_mixture
@@ -43,10 +45,13 @@ from vmfmix.model.statistics import MixtureParameters
 
 RESULTS = Path(__file__).parent / "results" / "large_data.json"
 GPU_RESULTS = RESULTS.with_name("gpu.json")
-TABLES = ("sources", "fit", "processes", "streams", "billion")
+TABLES = ("sources", "fit", "smoothing", "processes", "streams", "billion")
 FEATURES, COMPONENTS = 384, 100
 ROWS_IN_MEMORY, ROWS_AT_ONCE = 1_000_000, 50_000
 ROWS_OF_PROCESSES = 400_000
+ROWS_TO_SMOOTH = (100_000, 1_000_000)
+CLUSTERS_TO_SMOOTH = 50
+ROWS_OF_WARM_UP = 5000
 BATCH = 500  # rows of a stream
 IN_MEMORY = "in memory, float16"
 COLD_BLOCKS = "file read in blocks, cold cache"
@@ -224,6 +229,35 @@ def fit_part(path, options):
             f"print(json.dumps(fit_of_file({str(path)!r}, {kind!r}, {options.threads})))"
         )
         table.append({"source": kind, **run_code(code)})
+        yield table
+
+
+def smoothed_fit(n_rows, n_threads):
+    """Return the time and memory of a smoothed fit; meant to run in a fresh process."""
+    X, y = planted("anisotropic", n_rows, FEATURES, CLUSTERS_TO_SMOOTH, 1, 0)
+    model = VMFMixture(CLUSTERS_TO_SMOOTH, smooth=True, random_state=0)
+    model.fit(X[:: n_rows // ROWS_OF_WARM_UP])  # compiles
+    before = status_bytes("RssAnon")
+    with limited_to(n_threads), PeakPrivateMemory() as peak:
+        start = time.perf_counter()
+        model.fit(X)
+        seconds = time.perf_counter() - start
+    return {
+        "rows": n_rows,
+        "rows MiB": round(X.nbytes / 2**20),
+        "clusters": CLUSTERS_TO_SMOOTH,
+        "seconds": round(seconds, 1),
+        "peak memory beyond rows MiB": round((peak.bytes - before) / 2**20),
+        "ARI": round(adjusted_rand_score(y, model.labels_), 3),
+        "restart": model.smoother_.restart_,
+    }
+
+
+def smoothing_part(path, options):
+    """Iterate over the table of time and memory of smoothed fits in fresh processes."""
+    table = []
+    for n_rows in ROWS_TO_SMOOTH:
+        table.append(run_in_fresh_process(f"smoothed_fit({n_rows}, {options.threads})"))
         yield table
 
 
@@ -416,6 +450,7 @@ def billion_part(path, options):
 PARTS = {
     "sources": sources_part,
     "fit": fit_part,
+    "smoothing": smoothing_part,
     "processes": processes_part,
     "streams": streams_part,
     "billion": billion_part,

@@ -190,9 +190,10 @@ class VMFMixture(
         - a function of (rows, labels), such as `sklearn.metrics.calinski_harabasz_score`; the
           greatest value wins.
     resolution : float, default=1.0
-        Greater values find more and smaller clusters, lower ones fewer and larger clusters, if
-        ``n_components="auto"`` and ``selection="auto"``; other combinations need 1. Twice the
-        resolution finds about twice as many clusters where no number stands out, and never fewer.
+        Greater values find more and smaller clusters, lower ones fewer and larger clusters, and
+        never the other way round, if ``n_components="auto"`` and ``selection="auto"``; other
+        combinations need 1. The score of a number K is multiplied by K to the power of
+        log(resolution); if "icl" decides, its penalty is divided by the resolution.
     init_params : {"k-means++", "random_from_data", "random"}, default="k-means++"
         How initial mean directions are drawn: spherical k-means++ on (a sample of) the rows,
         distinct random rows, or the mean directions of a random partition.

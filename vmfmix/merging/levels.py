@@ -115,9 +115,9 @@ class PathScores:
         Parameters
         ----------
         resolution : float, default=1.0
-            The shares are multiplied by a power of the number such that the mode of votes that
-            agree moves by this factor, and scaled to a maximum of 1. As the power increases with
-            the resolution, the number with the greatest score never decreases.
+            The shares are multiplied by the number to the power of log(resolution), and scaled to a
+            maximum of 1. As the power increases with the resolution, the number with the greatest
+            score never decreases.
 
         Returns
         -------
@@ -128,7 +128,7 @@ class PathScores:
         votes: FloatArray = np.exp(-(ratios**2) / (2.0 * _VOTE_WIDTH**2)).mean(axis=0)
         if resolution == 1:
             return votes
-        log_votes = np.log(votes) + np.log(resolution) / _VOTE_WIDTH**2 * log_numbers
+        log_votes = np.log(votes) + np.log(resolution) * log_numbers
         scaled: FloatArray = np.exp(log_votes - log_votes.max())
         return scaled
 
