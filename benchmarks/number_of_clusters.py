@@ -61,6 +61,7 @@ from benchmarks.quality import (
     append,
     append_machine,
     complete,
+    markdown,
     mean,
     measure,
     median,
@@ -762,6 +763,23 @@ def save_results(path):
     results = {**(machines[-1] if machines else {}), **tables(read_runs(runs_path(path)))}
     write(path, results)
     return results
+
+
+def readme_table(results):
+    """Return the means over the sets that are not hard as Markdown, for README.md."""
+    factor = "error factor to the nearer K*, median"
+    return markdown(
+        [
+            {
+                "method": row["method"],
+                "AMI": f"{row['AMI, mean']:.3f}",
+                "ARI": f"{row['ARI, mean']:.3f}",
+                "error factor": f"{row[factor]:.2f}",
+                "noise": f"{row.get('noise, mean', 0.0):.0%}",
+            }
+            for row in results["summary"]
+        ]
+    )
 
 
 def main():

@@ -30,6 +30,14 @@ def test_the_tables_are_those_of_the_results_file():
             assert name in README  # the sets that smoothing makes worse are named
 
 
+def test_the_table_of_unknown_numbers_is_that_of_the_results_file():
+    pytest.importorskip("sklearn")
+    from benchmarks.number_of_clusters import RESULTS, readme_table
+
+    results = json.loads(RESULTS.read_text(encoding="utf-8"))
+    assert readme_table(results) in README
+
+
 PAGES = {  # and how many blocks of code are followed by what they print
     "README.md": 0,
     "docs/quickstart.md": 0,
