@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.decomposition import PCA
 
 from vmfmix import VMFMixture, load
 from vmfmix.datasets import load_snips
@@ -157,6 +158,14 @@ def test_the_range_of_similar_scores_surrounds_the_chosen_number(snips_fit):
     given = VMFMixture(7, random_state=0).fit(load_snips().data).merge_history_
     with pytest.raises(ValueError, match="no scores"):
         given.range_of_similar_scores()
+
+
+def test_icl_does_not_decide_if_all_scales_favor_fewer_clusters():
+    """In ten dimensions, the clusters seem to scatter evenly, and ICL would find more than 30."""
+    X = PCA(10, random_state=0).fit_transform(load_snips().data)
+    model = VMFMixture(random_state=0).fit(X)
+    assert VMFMixture(selection="icl", random_state=0).fit(X).n_components_ > 20
+    assert 5 <= model.n_components_ <= 12
 
 
 @pytest.mark.parametrize("smooth", [False, True])

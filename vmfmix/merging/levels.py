@@ -107,6 +107,10 @@ class PathScores:
         winners: NDArray[np.integer] = self.numbers[np.argmax(self.persistence, axis=0)]
         return winners
 
+    def reach(self, number: int) -> bool:
+        """Return whether some scale favors as many clusters, or more; within a factor of 1.5."""
+        return bool(self.winners.max() * _SAME_LEVEL >= number)
+
     def votes(self, resolution: float = 1.0) -> FloatArray:
         """Compute the share of the scales that vote for each number.
 

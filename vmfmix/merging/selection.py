@@ -181,13 +181,16 @@ def automatic(paths: MergePaths) -> Scores:
     times too many for real embeddings, whose clusters scatter in far fewer directions than the
     model assumes. If the clusters at that number scatter in nearly all directions, the model holds,
     and ICL decides. It also decides if the clusters have fewer than eight rows, which are too few
-    to measure the scatter. Otherwise, the number is that of `PathScores.votes`, at most that of
+    to measure the scatter. In both cases, one scale at least must favor as many clusters: in a few
+    dimensions, curved clusters seem to scatter in all of them. Otherwise, the number is that of `PathScores.votes`, at most that of
     ICL, or 1 if clusters persist no longer than those that are cut from a single one.
 
     Smoothed rows scatter in few directions in any case; their number has no upper bound.
     """
     if paths.model_holds:
-        return _at_resolution(refined_icl(paths, _best(paths.icl_scores)), paths)
+        refined = refined_icl(paths, _best(paths.icl_scores))
+        if paths.graph_scores.reach(_best(refined)):
+            return _at_resolution(refined, paths)
     largest = paths.partitions[0].n_components
     if paths.graph is None:
         largest = _best(paths.icl_scores)
