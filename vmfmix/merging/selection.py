@@ -182,8 +182,9 @@ def automatic(paths: MergePaths) -> Scores:
     model assumes. If the clusters at that number scatter in nearly all directions, the model holds,
     and ICL decides. It also decides if the clusters have fewer than eight rows, which are too few
     to measure the scatter. In both cases, one scale at least must favor as many clusters: in a few
-    dimensions, curved clusters seem to scatter in all of them. Otherwise, the number is that of `PathScores.votes`, at most that of
-    ICL, or 1 if clusters persist no longer than those that are cut from a single one.
+    dimensions, curved clusters seem to scatter in all of them. Otherwise, the number is that of
+    `PathScores.votes`, at most that of ICL, or 1 if clusters persist no longer than those that are
+    cut from a single one.
 
     Smoothed rows scatter in few directions in any case; their number has no upper bound.
     """
