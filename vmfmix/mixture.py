@@ -193,7 +193,8 @@ class VMFMixture(
         Greater values find more and smaller clusters, lower ones fewer and larger clusters, and
         never the other way round, if ``n_components="auto"`` and ``selection="auto"``; other
         combinations need 1. The score of a number K is multiplied by K to the power of
-        log(resolution); if "icl" decides, its penalty is divided by the resolution.
+        log(resolution); if "icl" decides, its number changes by the same factor as if its penalty
+        was divided by the resolution.
     init_params : {"k-means++", "random_from_data", "random"}, default="k-means++"
         How initial mean directions are drawn: spherical k-means++ on (a sample of) the rows,
         distinct random rows, or the mean directions of a random partition.
@@ -245,8 +246,9 @@ class VMFMixture(
     levels_ : list of Level
         At most five natural numbers of clusters, as tuples ``(n_components, strength)``: the chosen
         one first, then the others, the strongest first. The strength is the share of the scales, on
-        a logarithmic axis, at which a number within a factor of 1.5 is the best one. `merge_to`
-        returns the clusters of each. Only with ``n_components="auto"``.
+        a logarithmic axis, at which a number within a factor of 1.5 is the best one; 0 if none
+        favors the chosen number, and 1 for a single cluster. `merge_to` returns the clusters of
+        each. Only with ``n_components="auto"``.
     isotropy_ : float
         How evenly rows scatter within clusters: the effective dimension of their scatter as a share
         of all directions on the sphere, from 0 to 1. The model assumes 1; text embeddings have 0.05

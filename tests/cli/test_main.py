@@ -260,6 +260,8 @@ def test_cut_without_a_number_prints_natural_numbers(folder, groups, capsys):
     model = vmfmix.load("out/model.npz")
     assert [level.n_components for level in model.levels_] == [12, 3]
     before = files()
+    assert main(["cut", "out/model.npz", "rows.npy", "--out", "cut"]) == 2
+    assert "--out cut needs a number of clusters; give -n N" in capsys.readouterr().err
     for embeddings in ([], ["rows.npy"]):
         assert main(["cut", "out/model.npz", *embeddings]) == 0
         assert files() == before
@@ -302,7 +304,7 @@ def test_cut_of_few_rows_has_clusters_without_rows(folder, rows, capsys):
             ["rows.npy", "-n", "2"],
             "down to 3; pass a number in this range",
         ),
-        (["--n-components", "3"], [], "no natural numbers of clusters, because their number was"),
+        (["--n-components", "3"], [], "no natural numbers of clusters: their number was given"),
         (
             ["--n-components", "3", "--merge", "none"],
             ["rows.npy", "-n", "2"],

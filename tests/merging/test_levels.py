@@ -5,7 +5,7 @@ import pytest
 from sklearn.decomposition import PCA
 
 from vmfmix import VMFMixture, load
-from vmfmix.datasets import load_snips
+from vmfmix.datasets import load_snips, make_vmf_mixture
 from vmfmix.merging.levels import SCALES, SIX_STEPS, Level, PathScores
 from vmfmix.neighbors.communities import modularity, persistence
 from vmfmix.neighbors.graph import neighbor_graph
@@ -141,9 +141,22 @@ def test_resolution_is_monotone_in_a_fit(smooth):
 def test_resolution_is_monotone_if_icl_decides(rows):
     found = [
         VMFMixture(resolution=r, random_state=0).fit(rows).n_components_
-        for r in (0.001, 0.2, 0.9, 1.0, 1.1, 5.0, 100.0)
+        for r in (0.001, 0.2, 0.999, 1.0, 1.001, 5.0, 100.0)
     ]
     assert found == sorted(found)
+    assert found[2] == found[3] == found[4]
+
+
+@pytest.mark.slow
+def test_resolution_near_1_keeps_the_number_if_concentrations_differ():
+    """Before the model itself assigns rows, ICL prefers three times as many clusters."""
+    X, _ = make_vmf_mixture(
+        2000, 12, 8, concentration=2.0 * np.geomspace(4, 800, 8), random_state=0
+    )
+    found = [
+        VMFMixture(resolution=r, random_state=0).fit(X).n_components_ for r in (0.999, 1.0, 1.001)
+    ]
+    assert len(set(found)) == 1
 
 
 def test_the_range_of_similar_scores_surrounds_the_chosen_number(snips_fit):

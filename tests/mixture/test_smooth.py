@@ -185,7 +185,7 @@ def test_the_number_of_clusters_is_found_on_the_graph_of_the_rows(flat, monkeypa
     def search(*args, **options):
         raise AssertionError("searched for neighbors a second time")
 
-    monkeypatch.setattr(selection, "nearest_neighbors", search)
+    monkeypatch.setattr(selection, "graph_within_groups", search)
     again = VMFMixture(smooth=True, random_state=0).fit(flat[0])
     np.testing.assert_array_equal(again.labels_, found.labels_)
 

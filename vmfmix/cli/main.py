@@ -142,6 +142,11 @@ def _fit(arguments: argparse.Namespace) -> None:
 
 def _cut(arguments: argparse.Namespace) -> None:
     if arguments.n_components is None:
+        if arguments.out is not None:
+            raise ValueError(
+                f"--out {arguments.out} needs a number of clusters; give -n N, or leave out --out "
+                "to print the natural numbers of clusters."
+            )
         _print_levels(arguments.model)
         return
     if arguments.embeddings is None or arguments.out is None:
@@ -161,8 +166,8 @@ def _print_levels(path: str) -> None:
     model = _read_model(path)
     if not hasattr(model, "levels_"):
         raise ValueError(
-            f"{path} has no natural numbers of clusters, because their number was given; fit "
-            "again with --n-components auto to find them."
+            f"{path} has no natural numbers of clusters: their number was given, or merging was "
+            "stopped; fit again with --n-components auto to find them."
         )
     print(summary.levels(model, path))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import textwrap
 from collections.abc import Sequence
@@ -189,11 +190,11 @@ def levels(model: Any, path: str) -> str:
     for level in model.levels_:
         remark = "chosen by the fit" if level == chosen else ""
         lines.append([str(level.n_components), f"{level.strength:.0%}", remark])
-    example = (others or [chosen])[0].n_components
+    example = others[0].n_components if others else "N"
     largest = model.merge_history_.n_components_init
     return (
-        f"{_aligned(lines)}\n\nTo cut the model at one of these, or at another number up to "
-        f"{largest}:\nvmfmix cut {path} EMBEDDINGS -n {example} --out FOLDER"
+        f"{_aligned(lines)}\n\nTo cut the model at another number, up to {largest}:\n"
+        f"vmfmix cut {shlex.quote(path)} EMBEDDINGS -n {example} --out FOLDER"
     )
 
 

@@ -158,7 +158,7 @@ class MergeHistory:
         Returns
         -------
         smallest, largest : int
-            All numbers between them were compared and are within the tolerance.
+            All compared numbers between them are within the tolerance.
 
         Raises
         ------

@@ -32,9 +32,7 @@ from vmfmix.model.statistics import (
     SufficientStatistics,
     maximize,
 )
-from vmfmix.neighbors.graph import joined, suitable_n_neighbors
-from vmfmix.neighbors.group_size import within_groups
-from vmfmix.neighbors.search import nearest_neighbors
+from vmfmix.neighbors.group_size import graph_within_groups
 
 _CHANCE_PERSISTENCE = 0.08  # reached by cutting a single cluster
 _AGREEMENT = 0.95
@@ -198,28 +196,31 @@ def automatic(paths: MergePaths) -> Scores:
         if largest == 1:
             return paths.icl_scores
     scores = paths.graph_scores.up_to(largest)
+    votes = _as_scores(scores.numbers, scores.votes(paths.resolution))
     if scores.persistence[:, SIX_STEPS].max() <= _CHANCE_PERSISTENCE:
-        return {1: 1.0}
-    return _as_scores(scores.numbers, scores.votes(paths.resolution))
+        votes[1] = 1.0  # the maximum, and of equal scores that of the smallest number wins
+    return votes
 
 
 def _at_resolution(refined: Scores, paths: MergePaths) -> Scores:
-    """Return ICL with a penalty that is divided by the resolution.
+    """Return the refined scores, or those of another resolution than 1.
 
-    `refined_icl` covers only the numbers near its best one. For another resolution than 1, scores
-    are therefore not refined, of the numbers from the refined one on upward or downward. The number
-    with the greatest score never decreases with the resolution.
+    Dividing the penalty of ICL by the resolution changes its number by some factor. Since
+    `refined_icl` covers only the numbers near its best one, that one is multiplied by the factor,
+    and numbers are scored by how close they are, in the logarithm. The number never decreases with
+    the resolution.
     """
     if paths.resolution == 1:
         return refined
-    at_one, sign = _best(refined), np.sign(paths.resolution - 1.0)
     n_rows, dim = paths.weights.sum(), paths.rows.shape[1]
     share = (1.0 - 1.0 / paths.resolution) / n_rows
-    return {
+    at_resolution = {
         number: score + share * _penalty(n_rows, number, dim, 1)
         for number, score in paths.icl_scores.items()
-        if sign * (number - at_one) >= 0
     }
+    factor = _best(at_resolution) / _best(paths.icl_scores)
+    target = np.log(factor * _best(refined))
+    return {number: -abs(float(np.log(number) - target)) for number in paths.icl_scores}
 
 
 def icl(paths: MergePaths) -> Scores:
@@ -364,9 +365,7 @@ def _graph_of_centered(rows: Any, weights: FloatArray) -> Any:
     """
     if not sp.issparse(rows):
         rows = unit_rows(rows - (weights @ rows / weights.sum()).astype(rows.dtype))
-    n_neighbors = suitable_n_neighbors(rows.shape[0])
-    found = within_groups(nearest_neighbors(rows, n_neighbors), rows)
-    return joined(found, np.ones_like(found.cosines))
+    return graph_within_groups(rows)
 
 
 def _mean_silhouette(paths: MergePaths) -> Scores:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vmfmix.neighbors.graph import N_NEIGHBORS, joined, suitable_n_neighbors
 from vmfmix.neighbors.search import Neighbors, nearest_neighbors
 
 _N_PLACES = 1000  # at which group sizes are estimated
@@ -63,6 +64,25 @@ def within_groups(found: Neighbors, rows: Any) -> Neighbors:
     """
     n_kept = int(np.median(n_close_neighbors(found, _mean_cosines(rows, rows))))
     return Neighbors(found.rows[:, :n_kept], found.cosines[:, :n_kept])
+
+
+def graph_within_groups(rows: Any, n_neighbors: int = N_NEIGHBORS) -> Any:
+    """Return the graph of nearest neighbors that `within_groups` keeps, with edges of weight 1.
+
+    Parameters
+    ----------
+    rows : ndarray or CSR matrix of shape (n_rows, n_features)
+        Unit rows, all different.
+    n_neighbors : int, default=15
+        Maximum number of neighbors; fewer if there are few rows.
+
+    Returns
+    -------
+    CSR matrix of shape (n_rows, n_rows), float32
+    """
+    found = nearest_neighbors(rows, suitable_n_neighbors(rows.shape[0], n_neighbors))
+    found = within_groups(found, rows)
+    return joined(found, np.ones_like(found.cosines))
 
 
 def n_small_groups(rows: Any) -> int:

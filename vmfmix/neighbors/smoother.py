@@ -41,10 +41,9 @@ from vmfmix.neighbors.diffusion import (
 from vmfmix.neighbors.graph import (
     joined,
     local_weights,
-    neighbor_graph,
     suitable_n_neighbors,
 )
-from vmfmix.neighbors.group_size import within_groups
+from vmfmix.neighbors.group_size import graph_within_groups, within_groups
 from vmfmix.neighbors.search import Neighbors, has_approximate_search, nearest_neighbors
 from vmfmix.neighbors.stored import STORED_ATTRIBUTES, restore_attributes, stored_attributes
 from vmfmix.storage.model_format import damage_reported, read_model, write_model
@@ -309,7 +308,7 @@ class NeighborSmoother(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         """
         numbers = self._row_numbers[positions]
         if len(numbers) < self._rows.shape[0]:
-            return neighbor_graph(self._rows[numbers], self.n_neighbors_)
+            return graph_within_groups(self._rows[numbers], self.n_neighbors)
         graph = joined(self._found, np.ones_like(self._found.cosines))
         return graph[numbers][:, numbers]
 

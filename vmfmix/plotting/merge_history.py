@@ -328,7 +328,8 @@ def _draw_cut(ax: Any, heights: np.ndarray, chosen: int, n_leaves: int) -> None:
 def _chosen(history: Any) -> int:
     """Return the number with the best score, the smallest of equal ones; 1 without scores."""
     scores = zip(history.scores.tolist(), history.candidates.tolist())
-    return min(((-score, number) for score, number in scores), default=(0.0, 1))[1]
+    valid = ((-score, number) for score, number in scores if not np.isnan(score))
+    return min(valid, default=(0.0, 1))[1]
 
 
 def _counted(number: int) -> str:
