@@ -106,7 +106,7 @@ def n_small_groups(rows: Any) -> int:
     >>> import numpy as np
     >>> from vmfmix.neighbors.group_size import n_small_groups
     >>> rng = np.random.default_rng(0)
-    >>> rows = np.repeat(rng.standard_normal((50, 32)), 5, axis=0)
+    >>> rows = np.repeat(rng.standard_normal((50, 64)), 5, axis=0)
     >>> rows += 0.1 * rng.standard_normal(rows.shape)
     >>> n_small_groups(rows / np.linalg.norm(rows, axis=1, keepdims=True))
     50
