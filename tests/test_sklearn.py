@@ -12,8 +12,6 @@ _NOT_A_CLASSIFIER = (
     "columns of a classifier; no clusterer can pass it"
 )
 
-_DENSE = "the check expects transform to return sparse rows for sparse rows"
-_OF_SMOOTHERS = {"check_sample_weight_equivalence_on_sparse_data": _DENSE}
 _OF_MIXTURES = {
     "check_estimator_sparse_array": _NOT_A_CLASSIFIER,
     "check_estimator_sparse_matrix": _NOT_A_CLASSIFIER,
@@ -39,11 +37,7 @@ _OF_MIXTURES = {
         NeighborSmoother(restart=0.1, whiten=False),
     ],
     expected_failed_checks=lambda estimator: (
-        _OF_MIXTURES
-        if isinstance(estimator, VMFMixture)
-        else {}
-        if estimator.restart == "auto"  # few rows are not smoothed
-        else _OF_SMOOTHERS
+        _OF_MIXTURES if isinstance(estimator, VMFMixture) else {}
     ),
 )
 def test_passes_scikit_learn_checks(estimator, check):

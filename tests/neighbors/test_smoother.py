@@ -333,3 +333,11 @@ def test_truncated_files_are_refused(flat, tmp_path):
     path.write_bytes(path.read_bytes()[:-1000])
     with pytest.raises(ValueError, match="is damaged"):
         NeighborSmoother.load(path)
+
+
+def test_new_rows_may_be_of_another_type_than_the_fitted_ones():
+    rows = np.abs(make_vmf_mixture(400, 20, 4, random_state=0)[0])
+    rows[rows < 0.2] = 0.0
+    for fitted, other in ((sp.csr_array(rows), rows), (rows, sp.csr_array(rows))):
+        smoother = NeighborSmoother(restart=0.1, center=False).fit(fitted)
+        np.testing.assert_allclose(smoother.transform(other), smoother.embedding_, atol=1e-6)

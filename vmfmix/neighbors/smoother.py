@@ -277,6 +277,8 @@ class NeighborSmoother(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         if len(positions) == 0:
             return smoothed
         queries = _unit_rows(engine, positions)
+        if sp.issparse(self._rows) != sp.issparse(queries):  # another type than in the fit
+            queries = sp.csr_array(queries) if sp.issparse(self._rows) else queries.toarray()
         found = nearest_neighbors(
             self._rows, self.n_neighbors_, queries=queries, device=self._search_device(X)
         )
