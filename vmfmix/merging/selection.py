@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -40,6 +39,22 @@ _MAX_REFINED = 16  # numbers that are all refined; of more, some
 
 Scores = dict[int, float]
 """Score of each number of components; greater is better."""
+
+
+def _computed_once(method: Callable[[Any], Any]) -> Any:
+    """Return a property that keeps its value.
+
+    Unlike `functools.cached_property` before Python 3.12, it has no lock, which fits in other
+    threads would wait for, and forever in a process that was forked meanwhile.
+    """
+    key = f"_{method.__name__}"
+
+    def value(self: Any) -> Any:
+        if key not in self.__dict__:
+            self.__dict__[key] = method(self)
+        return self.__dict__[key]
+
+    return property(value, doc=method.__doc__)
 
 
 @dataclass(frozen=True)
@@ -76,18 +91,18 @@ class MergePaths:
         """The path on which the number is chosen."""
         return self.paths[0]
 
-    @cached_property
+    @_computed_once
     def graph_scores(self) -> PathScores:
         """Scores on the graph of nearest neighbors, before smoothing if the rows are smoothed."""
         graph = _graph_of_centered(self.rows, self.weights) if self.graph is None else self.graph
         return PathScores.of(self.partitions, graph)
 
-    @cached_property
+    @_computed_once
     def icl_scores(self) -> Scores:
         """Scores by `icl`."""
         return icl(self)
 
-    @cached_property
+    @_computed_once
     def model_holds(self) -> bool:
         """Whether the clusters that ICL finds scatter as the model assumes.
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vmfmix.model.threads import single_threaded_blas
 from vmfmix.neighbors.graph import N_NEIGHBORS, joined, suitable_n_neighbors
 from vmfmix.neighbors.search import Neighbors, nearest_neighbors
 
@@ -126,4 +127,5 @@ def n_small_groups(rows: Any) -> int:
 def _mean_cosines(rows: Any, queries: Any) -> NDArray[np.floating]:
     """Compute the mean cosine of each query to all rows."""
     mean = np.asarray(rows.mean(axis=0)).ravel()
-    return np.asarray(queries @ mean).ravel()
+    with single_threaded_blas():
+        return np.asarray(queries @ mean).ravel()
