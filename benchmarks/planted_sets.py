@@ -85,3 +85,13 @@ def planted_keys():
         for k in NUMBERS
         for n in SIZES
     ]
+
+
+def planted_title(kind, imbalance, dim, k, n):
+    """Return the name of a planted mixture."""
+    return f"{kind} {imbalance}:1 d={dim} K*={k} n={n}"
+
+
+def unclustered_title(distribution, dim):
+    """Return the name of a sample without clusters."""
+    return f"{distribution} d={dim}"

@@ -16,20 +16,12 @@ computed from it at the end, or at any time with ``--summary``.
 """
 
 import argparse
-import ctypes
-import gc
-import json
-import os
-import platform
-import time
 import warnings
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks import machine
-from benchmarks.fresh_processes import peak_bytes, reset_peak, resident_bytes
 from benchmarks.labeled_sets import (
     HARD,
     OTHER_ENCODER,
@@ -38,13 +30,24 @@ from benchmarks.labeled_sets import (
     encoder_of,
     text_sets,
 )
+from benchmarks.measuring import WARM_UP_ROWS, measure
 from benchmarks.planted_sets import planted
 from benchmarks.rivals import METHODS
+from benchmarks.runs import (
+    add_options,
+    append,
+    append_machine,
+    available,
+    complete,
+    mean,
+    read_runs,
+    runs_path,
+    save_results,
+)
+from benchmarks.tables import markdown
 from vmfmix.metrics import clustering_report
 
 RESULTS = Path(__file__).parent / "results" / "quality.json"
-RESULTS_OF_BUNDLED_SETS = RESULTS.with_name("quality_bundled.json")  # without VMFMIX_DATA
-PACKAGES = ("scikit-learn", "numba", "faiss-cpu", "chemomae", "torch", "umap-learn", "leidenalg")
 SCORES = {
     "ACC": "accuracy",
     "NMI": "normalized_mutual_info",
@@ -53,8 +56,6 @@ SCORES = {
 }
 REFERENCE = "KMeans n_init=10"  # what a careful user does today
 TIME_REFERENCES = (REFERENCE, "UMAP + KMeans")
-REST = 0.2  # seconds between methods: BLAS threads keep spinning for a while and would interfere
-WARM_UP_ROWS = (600, 4200)  # UMAP searches for neighbors in another way from 4096 rows on
 
 
 class Fit:
@@ -88,25 +89,6 @@ def warm_up(name):
         # The smoother leaves rows that scatter in all directions as they are.
         X, _ = planted("anisotropic", n_rows, 64, 5, 1, 0)
         fit(name, X, 5, 0)
-
-
-def measure(call, *arguments):
-    """Return the result of a call, its seconds, and its peak memory above that before in bytes."""
-    release_memory()
-    time.sleep(REST)
-    reset_peak()
-    before = resident_bytes()
-    start = time.perf_counter()
-    result = call(*arguments)
-    seconds = time.perf_counter() - start
-    return result, seconds, peak_bytes() - before
-
-
-def release_memory():
-    """Return unused memory to the system, as its reuse would not be counted."""
-    gc.collect()
-    if platform.libc_ver()[0] == "glibc":
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 class LastEmbedding:
@@ -143,18 +125,10 @@ def run(name, X, y, seed, embedding):
     }
 
 
-def available(names):
-    """Return the methods whose packages are installed, printing which are skipped."""
-    for name in names:
-        if not METHODS[name].is_available():
-            print(f"Skipping {name}: the package {METHODS[name].package} is not installed.")
-    return [name for name in names if METHODS[name].is_available()]
-
-
 def measure_all(set_names, method_names, n_seeds, path):
     """Run what is not yet in the file of runs: all sets with the first seed, then with the next."""
-    method_names = available(method_names)
-    done = {key(each) for each in read_runs(path)}
+    method_names = available(method_names, METHODS)
+    done = {key(each) for each in read_runs(path, METHODS)}
     if done:
         print(f"Keeping {len(done)} finished runs of {path}; delete it to measure them again.")
     embedding = LastEmbedding()
@@ -175,65 +149,12 @@ def measure_all(set_names, method_names, n_seeds, path):
                 print(f"seed {seed}  {set_name:22} {name:26} {cells}", flush=True)
 
 
-# --- the file of runs ----------------------------------------------------------------------------
-
-
-def runs_path(output):
-    """Return the path of the file of runs that belongs to a results file."""
-    return output.with_name(f"{output.stem}_runs.jsonl")
-
-
 def key(run):
     """Return what identifies a run."""
     return run["set"], run["method"], run["seed"]
 
 
-def append(path, record):
-    """Append one line to a file; after a line that was cut off, it still starts a line."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "a", encoding="utf-8") as file:
-        file.write("\n" + json.dumps(record, ensure_ascii=False))
-
-
-def read_records(path):
-    """Return the complete lines of a file."""
-    records = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
-        try:
-            records.append(json.loads(line))
-        except json.JSONDecodeError:  # empty, or cut off by an interruption
-            continue
-    return records
-
-
-def read_runs(path):
-    """Return the finished runs of the methods."""
-    return [each for each in read_records(path) if each.get("method") in METHODS]
-
-
-def read_machines(path):
-    """Return the machines and versions of the runs, the latest last."""
-    return [each["machine"] for each in read_records(path) if "machine" in each]
-
-
-def append_machine(path):
-    """Note the machine and the versions, if they are not those of the runs before."""
-    facts = machine.describe(*PACKAGES)
-    if read_machines(path)[-1:] != [facts]:
-        append(path, {"machine": facts})
-
-
 # --- tables --------------------------------------------------------------------------------------
-
-
-def mean(runs, title):
-    """Return the mean of a value over the runs."""
-    return float(np.mean([each[title] for each in runs]))
-
-
-def median(runs, title):
-    """Return the median of a value over the runs."""
-    return float(np.median([each[title] for each in runs]))
 
 
 def timed(runs):
@@ -311,12 +232,6 @@ def table_of_sets(groups):
     return rows
 
 
-def complete(groups):
-    """Return the sets on which every method was run, as means over others are not comparable."""
-    names = {name for methods in groups.values() for name in methods}
-    return {set_name: methods for set_name, methods in groups.items() if set(methods) == names}
-
-
 def tables(runs):
     """Return the tables of the results file."""
     groups = grouped(runs)
@@ -340,26 +255,7 @@ def tables(runs):
     }
 
 
-def save_results(path):
-    """Compute the results file from the file of runs, and return the results."""
-    machines = read_machines(runs_path(path))
-    if len(machines) > 1:
-        print("The runs are from several machines or versions; the results name the latest.")
-    results = {**(machines[-1] if machines else {}), **tables(read_runs(runs_path(path)))}
-    text = json.dumps(results, indent=1, ensure_ascii=False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text + "\n", encoding="utf-8")
-    return results
-
-
 # --- tables of README.md -------------------------------------------------------------------------
-
-
-def markdown(rows):
-    """Return rows of cells that are text as a Markdown table, numbers aligned right."""
-    titles = list(rows[0]) if rows else []
-    lines = ["| " + " | ".join(titles) + " |", "|---|" + "---:|" * (len(titles) - 1)]
-    return "\n".join(lines + ["| " + " | ".join(row.values()) + " |" for row in rows])
 
 
 def ratio_cell(ratio):
@@ -400,27 +296,13 @@ def readme_table_of_encoders(results, score="ARI"):
 def main():
     """Run the benchmark from the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sets", nargs="*", help="names of labeled sets; default: all available")
-    parser.add_argument(
-        "--methods", nargs="*", choices=METHODS, default=list(METHODS), help="default: all"
-    )
-    parser.add_argument("--seeds", type=int, default=5, help="number; default: %(default)s")
-    has_folder = "VMFMIX_DATA" in os.environ
-    parser.add_argument(
-        "--output",
-        type=Path,
-        default=RESULTS if has_folder else RESULTS_OF_BUNDLED_SETS,
-        help="default: %(default)s",
-    )
-    parser.add_argument(
-        "--summary", action="store_true", help="only compute the results from the finished runs"
-    )
+    add_options(parser, METHODS, 5, RESULTS)
     options = parser.parse_args()
     if not options.summary:
         path = runs_path(options.output)
         append_machine(path)
         measure_all(options.sets, options.methods, options.seeds, path)
-    results = save_results(options.output)
+    results = save_results(options.output, tables, METHODS)
     if results["not_in_means"]:
         print("Not in the means, as some methods have no run:", *results["not_in_means"])
     print(readme_table(results), readme_table_of_encoders(results), sep="\n\n")

@@ -51,3 +51,10 @@ def write(path, results):
     text = json.dumps(results, indent=1, ensure_ascii=False)
     text = re.sub(r"\[[\s\d.,]+\]", lambda numbers: " ".join(numbers[0].split()), text)
     path.write_text(text + "\n", encoding="utf-8")
+
+
+def markdown(rows):
+    """Return rows of cells that are text as a Markdown table, numbers aligned right."""
+    titles = list(rows[0]) if rows else []
+    lines = ["| " + " | ".join(titles) + " |", "|---|" + "---:|" * (len(titles) - 1)]
+    return "\n".join(lines + ["| " + " | ".join(row.values()) + " |" for row in rows])
