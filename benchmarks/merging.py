@@ -49,6 +49,7 @@ def fits(X, k, repeats):
     """Return the table of the seconds of each fit, timed in turn."""
     models = {
         "VMFMixture()": lambda seed: VMFMixture(random_state=seed),
+        "VMFMixture(smooth=True)": lambda seed: VMFMixture(smooth=True, random_state=seed),
         f"VMFMixture({k})": lambda seed: VMFMixture(k, random_state=seed),
         f"KMeans({k}, n_init=1)": lambda seed: KMeans(k, n_init=1, random_state=seed),
     }
