@@ -392,4 +392,4 @@ def test_fit_killed_twenty_times_gives_the_same_result(rows, tmp_path):
     whole = VMFMixture(6, max_iter=400, tol=0.0, random_state=0).fit(rows)
     assert_same_fit(model, whole)
     assert not paths[1].exists()
-    assert len(seen) >= 10 and max(seen) > 10  # some kills came after many saves
+    assert len(seen) >= 10 and max(seen) >= 10  # every second kill follows a save

@@ -24,11 +24,10 @@ def effective_dimension(
 ) -> float:
     """Estimate the effective dimension of the scatter within clusters.
 
-    It is the reciprocal of the mean squared cosine between the differences of two pairs of rows of
-    the same cluster. If rows scatter evenly in some directions and not at all in others, it is the
-    number of these directions; for a covariance matrix Σ of high dimension it is close to
-    (tr Σ)² / tr Σ². Means need not be known. Wide clusters do not count more than tight ones;
-    clusters count in proportion to their size.
+    With the differences D and D' of two pairs of rows of the same cluster, it is E ‖D‖² ‖D'‖² / E
+    (D·D')², which is (tr Σ)² / tr Σ² for a cluster with covariance matrix Σ. If rows scatter evenly
+    in some directions and not at all in others, it is the number of these directions. Means need
+    not be known. Copies and near-copies of a row, which hardly differ, hardly count.
 
     Parameters
     ----------
@@ -106,12 +105,10 @@ def _effective_dimension_of(rows: Any, quadruples: NDArray[np.integer]) -> float
     first, second, third, fourth = (rows[numbers] for numbers in quadruples.T)
     difference, other_difference = first - second, third - fourth
     norms = row_products(difference, difference) * row_products(other_difference, other_difference)
-    is_apart = norms > 0  # neither difference is between a row and its copy
-    products = row_products(difference, other_difference)[is_apart]
-    squared_cosines = np.square(products) / norms[is_apart]
-    if not squared_cosines.any():
+    squares = np.square(row_products(difference, other_difference)).sum()
+    if not squares > 0:
         return np.nan
-    return float(np.clip(1.0 / squared_cosines.mean(), 1.0, rows.shape[1]))
+    return float(np.clip(norms.sum() / squares, 1.0, rows.shape[1]))
 
 
 def isotropy(rows: Any, labels: NDArray[np.integer], rng: np.random.RandomState) -> float:

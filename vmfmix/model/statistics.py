@@ -22,7 +22,7 @@ FloatArray = NDArray[np.float64]
 LARGEST_CONCENTRATION = 1e12
 _LARGEST_LENGTH = 1.0 - 1e-12  # mean resultant length that still has a finite concentration
 _SMALLEST_SHARE = 1e-6  # smaller shares make no difference
-_MIN_PAIRS = 2.0  # ordered pairs of rows that are needed to estimate a pooled concentration
+_MIN_SURPLUS = 1.0  # rows beyond one for each component that a pooled concentration needs
 
 
 @dataclass(frozen=True)
@@ -274,11 +274,13 @@ class ConcentrationPrior:
 
     @classmethod
     def pooled(cls, statistics: SufficientStatistics, own_share: float = 1.0) -> ConcentrationPrior:
-        """Return the prior at the mean cosine between different rows of the same component.
+        """Return the prior at the pooled variance of the rows within their components.
 
-        Σ_k (‖S_k‖² − N_k) / Σ_k (N_k² − N_k) estimates A² without bias for any distribution, if
-        each row belongs to one component. Where no component has two rows, the length of the
-        resultants is used instead, as in a tied fit.
+        The variance of a component is V_k = (N_k − ‖S_k‖² / N_k) / (N_k − 1), an unbiased estimate
+        of 1 − A² for any distribution, and its scatter is (N_k − 1) V_k. The pooled variance is the
+        mean of the V_k, weighted by the scatters: copies of a row add to the counts but not to the
+        scatter, so that the other rows determine it, however many copies there are. Where no
+        component has two rows, the length of the resultants is used instead, as in a tied fit.
 
         Parameters
         ----------
@@ -288,17 +290,20 @@ class ConcentrationPrior:
             Share of its mean resultant length that a component of average count takes from its own
             rows, from 0 to 1; 1 means all except two pseudo-rows.
         """
-        lengths = statistics.lengths
-        squares = np.square(lengths)
-        counts = statistics.counts
+        counts, lengths = statistics.counts, statistics.lengths
         share = max(own_share, _SMALLEST_SHARE)
         pseudo_rows = cls.MIN_COUNT + counts.mean() * (1.0 - share) / share
-        pairs = np.maximum(counts**2 - counts, 0.0)
-        if pairs.sum() < _MIN_PAIRS:
-            mean_cosine = pooled_resultant_length(counts, lengths, largest=1.0) ** 2
+        several = counts > 1.0
+        surplus = counts[several] - 1.0
+        scatters = counts[several] - np.square(lengths[several]) / counts[several]
+        scatters = np.maximum(scatters, 0.0)  # rounding
+        if surplus.sum() < _MIN_SURPLUS:
+            squared_length = pooled_resultant_length(counts, lengths, largest=1.0) ** 2
+        elif scatters.any():
+            squared_length = 1.0 - np.average(scatters / surplus, weights=scatters)
         else:
-            mean_cosine = (squares - counts)[pairs > 0].sum() / pairs.sum()
-        return cls(float(np.sqrt(np.clip(mean_cosine, 0.0, _LARGEST_LENGTH))), pseudo_rows)
+            squared_length = 1.0
+        return cls(float(np.sqrt(np.clip(squared_length, 0.0, _LARGEST_LENGTH))), pseudo_rows)
 
     def concentrations(self, lengths: FloatArray, counts: FloatArray, dim: int) -> FloatArray:
         """Return the most probable concentrations, A(κ_k) = (‖S_k‖ + s) / (N_k + m) or 0."""
