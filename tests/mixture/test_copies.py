@@ -60,9 +60,7 @@ def test_copies_do_not_affect_the_clusters_of_the_other_rows(
 
 @pytest.mark.parametrize("n_components", [7, "auto"])
 @pytest.mark.parametrize("weight", [10, 500, 5000])
-def test_a_large_weight_does_not_affect_the_clusters_of_the_other_rows(
-    snips, n_components, weight
-):
+def test_a_large_weight_does_not_affect_the_clusters_of_the_other_rows(snips, n_components, weight):
     X, y = snips
     weights = np.ones(N_ROWS)
     weights[0] = weight
