@@ -368,6 +368,7 @@ def _create_parser() -> argparse.ArgumentParser:
 @contextlib.contextmanager
 def _warnings_in_one_line() -> Iterator[None]:
     with warnings.catch_warnings():
+        warnings.filterwarnings("default", category=UserWarning)
         warnings.showwarning = lambda message, *_args, **_options: print(
             f"warning: {message}", file=sys.stderr
         )
