@@ -73,6 +73,7 @@ def test_tensors_are_images():
         (GRAY / 100.0 - 1.0, "whose range is unknown"),
         (np.where(np.arange(6)[:, None, None] == 4, np.nan, GRAY), "image 4 has NaN"),
         (GRAY[:3], "3 images and 6 rows"),
+        (5, "The images are of type int; pass an array or a sequence"),
         (["nowhere.png"] * 6, "image of row 0 is nowhere.png, which is not a file"),
         ([None] * 6, "image of row 0 is None"),
         ("nowhere", "There is no file nowhere"),

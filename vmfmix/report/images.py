@@ -143,6 +143,11 @@ def _items(images: Any) -> Any:
         images = images[:, 0]
     if hasattr(images, "to_pylist"):  # of Arrow
         return images.to_pylist()
+    if not hasattr(images, "__len__"):
+        raise ValueError(
+            f"The images are of type {type(images).__name__}; pass an array or a sequence with one "
+            "image for each row, or a folder or file."
+        )
     return list(images)
 
 
