@@ -99,7 +99,6 @@ def test_read_folder_of_images(tmp_path):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         image.fromarray(array).save(path)
-    (tmp_path / "notes.txt").write_text("no image")
     found = read_images(tmp_path)
     np.testing.assert_array_equal(found.images.numpy(), BYTES[:3].transpose(0, 3, 1, 2))
     assert found.labels.tolist() == [0, 0, 1]
@@ -108,6 +107,29 @@ def test_read_folder_of_images(tmp_path):
     (tmp_path / "dog/broken.png").write_bytes(b"this is no picture")
     with pytest.raises(ValueError, match=r"broken.png cannot be read"):
         read_images(tmp_path)
+    with pytest.warns(UserWarning, match=r"Skipped 1 of 4 images: .*broken\.png"):
+        rest = read_images(tmp_path, skip_damaged=True)
+    assert torch.equal(rest.images, found.images)
+    assert (rest.names, rest.paths) == (found.names, found.paths)
+    assert rest.labels.tolist() == [0, 0, 1]
+
+
+def test_read_folder_skips_hidden_folders_and_outputs(tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    for name in ("a/1.png", "b/1.png", ".ipynb_checkpoints/1.png", "run/history.png"):
+        (tmp_path / name).parent.mkdir()
+        image.fromarray(BYTES[0]).save(tmp_path / name)
+    with pytest.warns(UserWarning, match=r"hidden: 1 .*; output folder: 1 \(run\)"):
+        found = read_images(tmp_path, exclude=tmp_path / "run")
+    assert found.classes == ["a", "b"]
+    assert found.paths == [tmp_path / "a/1.png", tmp_path / "b/1.png"]
+
+
+def test_read_folder_lays_transparent_images_on_the_backdrop(tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    image.new("RGBA", (4, 4)).save(tmp_path / "1.png")
+    assert (read_images(tmp_path).images == 255).all()
+    assert read_images(tmp_path, backdrop="#102030").images[0, :, 0, 0].tolist() == [16, 32, 48]
 
 
 def test_read_npz_of_images(tmp_path):

@@ -28,6 +28,7 @@ from vmfmix.deep.online import OnlineVMFMixture  # noqa: E402
 from vmfmix.deep.siammm import SiamMM, SiamMMConfig  # noqa: E402
 from vmfmix.deep.views import Views  # noqa: E402
 from vmfmix.metrics import clustering_report  # noqa: E402
+from vmfmix.storage.image_lists import read_paths  # noqa: E402
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::UserWarning"),
@@ -241,6 +242,30 @@ def test_command_line(digits, tmp_path, capsys, monkeypatch):
     assert read_yaml(tmp_path / "other/config.yaml", SiamMMConfig)["epochs"] == 1
     assert training.main(["siammm", str(tmp_path / "nothing"), "--out", str(tmp_path)]) == 2
     assert "There is no folder or file" in capsys.readouterr().out
+
+
+def test_command_line_never_reads_its_own_pictures(digits, tmp_path, capsys, monkeypatch):
+    image = pytest.importorskip("PIL.Image")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for i in range(12):
+        image.fromarray(digits.images[i, 0].numpy()).save(folder / f"{i}.png")
+    (folder / "5.png").write_bytes(b"damaged")
+    options = "--epochs 1 --batch-size 8 --dim 8 --hidden 16 --n-components 2 --out"
+    command = ["siammm", str(folder), *options.split()]
+    assert training.main([*command, str(folder / "run")]) == 2
+    assert "5.png cannot be read as an image" in "".join(capsys.readouterr())
+    for out in ("run", "again"):  # beside the images, as class folders would be
+        assert training.main([*command, str(folder / out), "--skip-damaged"]) == 0
+        printed = capsys.readouterr()
+        assert "of 11 images" in printed.out
+        assert printed.err.count("warning: Skipped 1 of 12 images: ") == 1
+    assert "results of a training: 1 (run)." in printed.err
+    paths = [folder / f"{i}.png" for i in (0, 1, 10, 11, 2, 3, 4, 6, 7, 8, 9)]
+    assert read_paths(folder / "again/images.txt") == [
+        folder / "again/.." / path.name for path in paths
+    ]
 
 
 @pytest.mark.parametrize(

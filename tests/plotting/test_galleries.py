@@ -13,6 +13,8 @@ from vmfmix import VMFMixture  # noqa: E402
 from vmfmix.inspection import label_issues  # noqa: E402
 from vmfmix.plotting import cluster_gallery, label_issue_gallery  # noqa: E402
 
+COLORS = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3), np.uint8)
+
 
 @pytest.fixture
 def ax():
@@ -58,3 +60,32 @@ def test_label_issue_gallery(ax):
     first = int(np.argmin(np.asarray(issues["rank"])))
     given, suggested = issues["given_label"][first], issues["suggested_label"][first]
     assert ax.texts[0].get_text() == f"{given} → {suggested}"
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        COLORS,
+        COLORS.astype(float),
+        COLORS.astype(int),
+        COLORS / 255.0,
+        COLORS.transpose(0, 3, 1, 2),
+    ],
+    ids=["bytes", "floats to 255", "integers", "floats to 1", "channels first"],
+)
+def test_cluster_gallery_draws_images_of_any_layout_and_range(ax, images):
+    cluster_gallery(images, [0, 0], ax=ax)
+    np.testing.assert_allclose(ax.images[1].get_array(), COLORS[1] / 255.0)
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (np.full((2, 8, 8), 7.0), "from 0 to 7, whose range is unknown"),
+        (np.zeros((2, 8, 8, 5)), "shape"),
+        (np.zeros((2, 8, 8, 2)), "2 channels"),
+    ],
+)
+def test_cluster_gallery_refuses_what_are_no_images(ax, images, message):
+    with pytest.raises(ValueError, match=message):
+        cluster_gallery(images, [0, 0], ax=ax)

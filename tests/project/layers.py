@@ -28,7 +28,7 @@ LAYERS = {
     "neighbors": ["model", "_install"],
     "metrics": [],
     "inspection": ["model"],
-    "plotting": ["inspection", "_install"],
+    "plotting": ["inspection", "storage", "_install"],
     "merging": ["neighbors", "engines", "model", "distribution", "plotting"],
     "storage": ["_version"],
     "fitting": ["merging", "neighbors", "engines", "model", "distribution", "storage", "_version"],

@@ -1,5 +1,7 @@
 """Tests of reports: their data, the command that writes them, and the page in a browser."""
 
+import base64
+import io
 import json
 import os
 import re
@@ -331,6 +333,34 @@ def test_command_refuses_invalid_arguments(files, capsys, monkeypatch, more, sai
     error = capsys.readouterr().err
     assert said in error and error.count("\n") == 1
     assert [path.name for path in files.glob("*.html")] == ["link.html"]
+
+
+def test_command_pairs_images_with_rows(files, capsys):
+    image = pytest.importorskip("PIL.Image")
+    (files / "images").mkdir()
+    for i in range(700):
+        image.new("RGB", (2, 2), (i // 256, i % 256, 0)).save(files / f"images/img{i}.png")
+    out = files / "r.html"
+    assert run(files, "-o", out, "--images", files / "images") == 2
+    error = capsys.readouterr().err
+    assert "natural order (img2.png before img10.png)" in error and error.count("\n") == 1
+    assert not out.exists()
+    (files / "list.txt").write_text("".join(f"images/img{i}.png\n" for i in range(700)))
+    natural = ["--images", files / "images", "--image-order", "natural"]
+    for more in natural, ["--images", files / "list.txt"]:
+        assert run(files, "-o", out, "--overwrite", *more) == 0
+        for row, url in contents_of(out)["images"].items():
+            file = io.BytesIO(base64.b64decode(url.split(",")[1]))
+            assert image.open(file).getpixel((0, 0)) == (int(row) // 256, int(row) % 256, 0)
+    row = next(iter(contents_of(out)["images"]))
+    (files / f"images/img{row}.png").write_bytes(b"damaged")
+    capsys.readouterr()
+    assert run(files, "-o", out, "--overwrite", *natural) == 2
+    error = capsys.readouterr().err
+    assert f"img{row}.png cannot be read as an image" in error and error.count("\n") == 1
+    assert run(files, "-o", out, "--overwrite", "--skip-damaged", "--quiet", *natural) == 0
+    assert f"img{row}.png cannot be read as an image" in capsys.readouterr().err
+    assert row not in contents_of(out)["images"]
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs POSIX pipes")

@@ -336,8 +336,26 @@ def _add_report_arguments(parser: argparse.ArgumentParser) -> None:
         "--images",
         type=Path,
         metavar="PATH",
-        help="folder with one image per row, in the order of the file names, or .npz file with an "
-        "array 'images'; needs Pillow",
+        help="one image per row: a folder, an .npz file with an array 'images', a text file with "
+        "one path per line, or a .csv, .tsv or .parquet file with one column of paths; needs "
+        "Pillow",
+    )
+    parser.add_argument(
+        "--image-order",
+        choices=["natural", "string"],
+        help="order of the images of a folder: natural (img2.png before img10.png) or string "
+        "(img10.png before img2.png); needed only if they differ",
+    )
+    parser.add_argument(
+        "--skip-damaged",
+        action="store_true",
+        help="leave out images that are damaged or too large, and list them",
+    )
+    parser.add_argument(
+        "--backdrop",
+        default="white",
+        metavar="COLOR",
+        help="color behind transparent parts of images (default: white)",
     )
     parser.add_argument(
         "--labels",

@@ -222,9 +222,11 @@ def _report(arguments: argparse.Namespace) -> None:
         X,
         texts=_read_lines(arguments.texts, X.shape[0]),
         labels=_read_labels(arguments.labels, X.shape[0]),
-        images=_read_images(arguments.images, X.shape[0]),
+        images=_find_images(arguments, X.shape[0]),
         title=arguments.title or Path(arguments.embeddings).stem,
         n_rows=arguments.rows,
+        skip_damaged=arguments.skip_damaged,
+        backdrop=arguments.backdrop,
     )
     if not arguments.quiet:
         print(f"Wrote {arguments.out}; open it in a browser.")
@@ -254,27 +256,13 @@ def _read_labels(path: str | None, n_rows: int) -> list[str] | None:
     return labels
 
 
-def _read_images(path: Path | None, n_rows: int) -> Any:
-    """Return the images of an .npz file, or the paths of the images in a folder."""
-    if path is None:
+def _find_images(arguments: argparse.Namespace, n_rows: int) -> Any:
+    """Return the images of the option --images, or None."""
+    if arguments.images is None:
         return None
-    from vmfmix.storage.images import image_paths, read_image_file
-    from vmfmix.storage.reading import validate_input_file
+    from vmfmix.report.images import find_images
 
-    images: Any
-    if path.is_dir():
-        images = image_paths(path)
-    elif path.suffix.lower() == ".npz":
-        validate_input_file(path)
-        images, _ = read_image_file(path)
-    else:
-        raise ValueError(f"--images {path} is neither a folder nor an .npz file; give one of them.")
-    if len(images) != n_rows:
-        raise ValueError(
-            f"{path} has {len(images)} images and the embeddings have {n_rows} rows; one "
-            "image for each row is needed."
-        )
-    return images
+    return find_images(arguments.images, n_rows, arguments.image_order)
 
 
 def _read_model(path: str) -> Any:

@@ -5,6 +5,7 @@ With the indices of the images of a batch, a method can store values for each im
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,9 @@ import torch
 from torch import distributed
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from vmfmix.storage.images import image_paths, read_image, read_image_file
+from vmfmix.storage.image_arrays import read_image_file
+from vmfmix.storage.image_folders import image_paths
+from vmfmix.storage.images import read_image_stack
 
 
 class Images(Dataset[Any]):
@@ -28,6 +31,8 @@ class Images(Dataset[Any]):
         Classes, for reports; nothing is learned from them.
     names : list of str, default=None
         Name of each image, such as the name of its file.
+    paths : list of pathlib.Path, default=None
+        File of each image.
 
     Attributes
     ----------
@@ -46,11 +51,17 @@ class Images(Dataset[Any]):
     torch.Size([10, 1, 8, 8])
     """
 
-    def __init__(self, images: Any, labels: Any = None, names: list[str] | None = None) -> None:
+    def __init__(
+        self,
+        images: Any,
+        labels: Any = None,
+        names: list[str] | None = None,
+        paths: list[Path] | None = None,
+    ) -> None:
         self.images = _as_bytes(images)
         self.labels: torch.Tensor | None = None
         self.classes: list[Any] | None = None
-        self.names = names
+        self.names, self.paths = names, paths
         if labels is None:
             return
         classes, indices = np.unique(np.asarray(labels), return_inverse=True)
@@ -65,7 +76,7 @@ class Images(Dataset[Any]):
         """Return the same images with labels that index these classes, then any further ones."""
         own_classes, own_labels = self.classes or [], self.labels
         all_classes = list(classes) + [each for each in own_classes if each not in classes]
-        relabeled = Images(self.images, names=self.names)
+        relabeled = Images(self.images, names=self.names, paths=self.paths)
         if own_labels is not None:
             relabeled.classes = all_classes
             indices = torch.tensor([all_classes.index(each) for each in own_classes])
@@ -221,8 +232,19 @@ def _return_unchanged(batch: Any) -> Any:
     return batch
 
 
-def read_images(source: str | Path, size: int | tuple[int, int] | None = None) -> Images:
+def read_images(
+    source: str | Path,
+    size: int | tuple[int, int] | None = None,
+    *,
+    skip_damaged: bool = False,
+    backdrop: str = "white",
+    exclude: str | Path | None = None,
+) -> Images:
     """Read the images of a folder or a file.
+
+    Hidden files and folders, thumbnails of the operating system, and results of earlier trainings
+    are skipped. The images of a folder are decoded into one array, one after the other, so that
+    they need little more memory than the result.
 
     Parameters
     ----------
@@ -231,6 +253,13 @@ def read_images(source: str | Path, size: int | tuple[int, int] | None = None) -
         with an array ``images`` and, if there are classes, an array ``y``.
     size : int or (int, int), default=None
         Height and width to which images of a folder are resized; None: those of the first image.
+    skip_damaged : bool, default=False
+        Whether to leave out images of a folder that are damaged or too large, with a warning that
+        lists them, instead of raising an error.
+    backdrop : str, default="white"
+        Color behind transparent parts of the images of a folder: a name or "#rrggbb".
+    exclude : str or path-like, default=None
+        A subfolder that is not read, such as the output folder of a training.
 
     Returns
     -------
@@ -242,10 +271,27 @@ def read_images(source: str | Path, size: int | tuple[int, int] | None = None) -
         If there is no such folder or file.
     ValueError
         If there are no images, or if one cannot be read.
+
+    Warns
+    -----
+    UserWarning
+        If files of a folder were skipped; the warning says how many and why.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from PIL import Image
+    >>> from vmfmix.deep.data import read_images
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for color in "red", "blue":
+    ...         Image.new("RGB", (40, 30), color).save(os.path.join(folder, f"{color}.png"))
+    ...     images = read_images(folder, size=16)
+    >>> images.images.shape, images.names
+    (torch.Size([2, 3, 16, 16]), ['blue.png', 'red.png'])
     """
     path = Path(source)
     if path.is_dir():
-        return _read_folder(path, size)
+        return _read_folder(path, size, skip_damaged, backdrop, exclude)
     if not path.is_file():
         raise FileNotFoundError(f"There is no folder or file {path}.")
     if path.suffix != ".npz":
@@ -253,27 +299,31 @@ def read_images(source: str | Path, size: int | tuple[int, int] | None = None) -
     return Images(*read_image_file(path))
 
 
-def _read_folder(folder: Path, size: int | tuple[int, int] | None) -> Images:
-    paths = image_paths(folder)
-    arrays: list[np.ndarray] = []
-    shape = None  # width and height, as Pillow orders them
-    if size is not None:
-        shape = (size, size) if isinstance(size, int) else size[::-1]
-    for path in paths:
-        image = read_image(path)
-        shape = shape or image.size
-        arrays.append(np.asarray(image if image.size == shape else image.resize(shape)))
-    if len({array.ndim for array in arrays}) > 1:  # some images are gray
-        arrays = [array if array.ndim == 3 else np.stack([array] * 3, axis=2) for array in arrays]
-    names = [str(path.relative_to(folder)) for path in paths]
+def _read_folder(
+    folder: Path,
+    size: int | tuple[int, int] | None,
+    skip_damaged: bool,
+    backdrop: str,
+    exclude: str | Path | None,
+) -> Images:
+    paths = image_paths(folder, exclude)
     loose = [path for path in paths if path.parent == folder]
     if loose and len(loose) < len(paths):
         raise ValueError(
             f"{loose[0]} lies beside subfolders with images; move it into one of them, or all "
             "images into one folder."
         )
+    shape = None  # width and height, as Pillow orders them
+    if size is not None:
+        shape = (size, size) if isinstance(size, int) else (size[1], size[0])
+    images, positions = read_image_stack(
+        paths, size=shape, skip_damaged=skip_damaged, backdrop=backdrop
+    )
+    paths = [paths[position] for position in positions]
+    # Names may be any bytes, and must be text when they are written.
+    names = [os.fsencode(path.relative_to(folder)).decode(errors="replace") for path in paths]
     classes = None if loose else [path.relative_to(folder).parts[0] for path in paths]
-    return Images(np.stack(arrays), classes, names)
+    return Images(torch.from_numpy(images), classes, names, paths)
 
 
 def _as_bytes(array: Any) -> torch.Tensor:

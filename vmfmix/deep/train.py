@@ -8,11 +8,14 @@ command again resumes from the last checkpoint.
 """
 
 import argparse
+import contextlib
 import dataclasses
+import functools
 import json
 import logging
+import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +38,7 @@ from vmfmix.deep.networks import resnet18, small_convnet
 from vmfmix.deep.siammm import SiamMM, SiamMMConfig
 from vmfmix.mixture import VMFMixture
 from vmfmix.plotting import plot_training
+from vmfmix.storage.image_lists import write_paths
 from vmfmix.storage.writing import write_csv
 
 METHODS: dict[str, tuple[type[Method], type[MethodConfig]]] = {
@@ -86,6 +90,8 @@ def train(
     start: str | Path | None = None,
     out: str | Path | None = None,
     n_workers: int = 0,
+    skip_damaged: bool = False,
+    backdrop: str = "white",
     trainer: dict[str, Any] | None = None,
     **config: Any,
 ) -> TrainResult:
@@ -113,6 +119,11 @@ def train(
         Folder for checkpoints and results. If it contains a checkpoint, training resumes from it.
     n_workers : int, default=0
         Number of processes that read a Dataset; images in memory need none.
+    skip_damaged : bool, default=False
+        Whether to leave out images of a folder that cannot be read; see
+        `vmfmix.deep.data.read_images`.
+    backdrop : str, default="white"
+        Color behind transparent parts of the images of a folder.
     trainer : dict, default=None
         Options of Lightning's Trainer: accelerator, devices, strategy, precision,
         accumulate_grad_batches, logger, callbacks, …
@@ -134,7 +145,8 @@ def train(
         resumed.
     """
     method_class, method_config = _method_and_config(method, config)
-    images, test = _training_and_test_images(data, test)
+    read = functools.partial(read_images, skip_damaged=skip_damaged, backdrop=backdrop, exclude=out)
+    images, test = _training_and_test_images(data, test, read)
     torch.manual_seed(method_config.seed)
     learner = _create_learner(method_class, method_config, images, encoder, views, start)
     folder = None if out is None else Path(out)
@@ -172,12 +184,12 @@ def train(
     return result
 
 
-def _training_and_test_images(data: Any, test: Any) -> tuple[Any, Any]:
+def _training_and_test_images(data: Any, test: Any, read: Callable[..., Images]) -> tuple[Any, Any]:
     """Read images, and make sure that both parts have the same shape and classes."""
-    images = read_images(data) if isinstance(data, (str, Path)) else data
+    images = read(data) if isinstance(data, (str, Path)) else data
     if isinstance(test, (str, Path)):
         height, width = _first_image(images).shape[2:]
-        test = read_images(test, (height, width))
+        test = read(test, (height, width))
     if test is None:
         return images, None
     if isinstance(images, Images) and isinstance(test, Images):
@@ -299,6 +311,9 @@ def _write_results(out: Path, result: TrainResult, images: Any) -> None:
         ["image", "cluster", "probability"],
         zip(names, model.labels_, model.probabilities_),
     )
+    paths = getattr(images, "paths", None)
+    if paths is not None:
+        write_paths(out / "images.txt", paths)
     columns = list(dict.fromkeys(name for row in result.history for name in row))
     # As text, numbers keep all digits; write_csv would round them to six.
     rows = ([str(row[name]) if name in row else None for name in columns] for row in result.history)
@@ -321,6 +336,17 @@ def _create_parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--size", type=int, help="height and width to resize the images of a folder to"
         )
+        command.add_argument(
+            "--skip-damaged",
+            action="store_true",
+            help="leave out images of a folder that are damaged or too large, and list them",
+        )
+        command.add_argument(
+            "--backdrop",
+            default="white",
+            metavar="COLOR",
+            help="color behind transparent parts of the images of a folder (default: white)",
+        )
         command.add_argument("--test", type=Path, help="labeled images for a report")
         command.add_argument("--start", type=Path, help="checkpoint with the encoder to start from")
         command.add_argument(
@@ -339,6 +365,17 @@ def _create_parser() -> argparse.ArgumentParser:
     return parser
 
 
+@contextlib.contextmanager
+def _warnings_in_one_line() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("default", category=UserWarning)
+        warnings.showwarning = lambda message, *_args, **_options: print(
+            f"warning: {message}", file=sys.stderr
+        )
+        yield
+
+
+@_warnings_in_one_line()
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return an exit status."""
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
@@ -347,6 +384,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = vars(_create_parser().parse_args(arguments))
     names = "method", "images", "test", "start", "out", "size", "config"
     method, path, test, start, out, size, config_path = (options.pop(name) for name in names)
+    reading = {name: options.pop(name) for name in ("skip_damaged", "backdrop")}
     devices = options.pop("devices")
     trainer = {
         "devices": int(devices) if devices.isdigit() else devices,
@@ -356,8 +394,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if config_path is not None:
             options = read_yaml(config_path, METHODS[method][1], method) | options
-        images = read_images(path, size)
-        result = train(method, images, test=test, start=start, out=out, trainer=trainer, **options)
+        images = read_images(path, size, exclude=out, **reading)
+        result = train(
+            method,
+            images,
+            test=test,
+            start=start,
+            out=out,
+            trainer=trainer,
+            **reading,
+            **options,
+        )
     except (FileNotFoundError, ValueError) as error:
         print(f"error: {error}")
         return 2

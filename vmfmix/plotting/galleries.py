@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from vmfmix.plotting.axes import axes_for
+from vmfmix.storage.image_arrays import channel_axis, white_value
 
 _GAP = 0.08  # gap between images, as a fraction of their width
 _CAPTION_HEIGHT = 0.2  # height of the text below an image, as a fraction of the image's height
@@ -26,8 +27,8 @@ def cluster_gallery(
 
     Parameters
     ----------
-    images : array-like of shape (n, height, width[, channels])
-        Values of type uint8, or numbers from 0 to 1.
+    images : array-like of shape (n, height, width[, channels]) or (n, channels, height, width)
+        Bytes (uint8), numbers from 0 to 1, or numbers from 0 to 255; with 1, 3 or 4 channels.
     groups : array-like of shape (n,)
         Group of each image. Pass ``model.labels_`` for one row per cluster, known classes for one
         row per class, or the clusters of the images of a single class to see its composition.
@@ -51,7 +52,8 @@ def cluster_gallery(
     Raises
     ------
     ValueError
-        If there are not as many groups as images, or if the images have the wrong shape.
+        If there are not as many groups as images, or if the images have the wrong shape or an
+        unknown range of values.
 
     Examples
     --------
@@ -67,12 +69,13 @@ def cluster_gallery(
     >>> len(ax.get_yticklabels())
     10
     """
-    images, groups = _as_images(images), np.asarray(groups)
+    groups = np.asarray(groups)
     if len(groups) != len(images):
         raise ValueError(
             f"There are {len(images)} images and {len(groups)} groups; pass one group for each "
             "image."
         )
+    images = _as_images(images)
     order = np.zeros(len(images)) if order is None else np.asarray(order, dtype=float)
     distinct, sizes = np.unique(groups, return_counts=True)
     is_cluster = np.array([not _is_background(group) for group in distinct], dtype=bool)
@@ -99,8 +102,8 @@ def label_issue_gallery(
 
     Parameters
     ----------
-    images : array-like of shape (n, height, width[, channels])
-        Values of type uint8, or numbers from 0 to 1.
+    images : array-like of shape (n, height, width[, channels]) or (n, channels, height, width)
+        Bytes (uint8), numbers from 0 to 1, or numbers from 0 to 255; with 1, 3 or 4 channels.
     issues : DataFrame or dict of ndarray
         From `vmfmix.inspection.label_issues`.
     n_images : int, default=20
@@ -117,7 +120,7 @@ def label_issue_gallery(
     Raises
     ------
     ValueError
-        If the images have the wrong shape.
+        If the images have the wrong shape or an unknown range of values.
     """
     images = _as_images(images)
     first = np.argsort(np.asarray(issues["rank"]), kind="stable")[:n_images]
@@ -178,14 +181,21 @@ def _steps(height: int, width: int, caption_height: float) -> tuple[float, float
 def _as_images(images: Any) -> np.ndarray:
     """Return images with values from 0 to 1; gray ones have no axis of channels."""
     values: np.ndarray = np.asarray(images)
-    if values.ndim == 4 and values.shape[3] == 1:
+    try:
+        axis = channel_axis(values.shape[1:])
+        white = white_value([(0, values)])
+    except ValueError as error:
+        raise ValueError(f"The images cannot be plotted: {error}.") from None
+    if axis == 0:
+        values = np.moveaxis(values, 1, 3)
+    if axis is not None and values.shape[3] == 1:
         values = values[..., 0]
-    if values.ndim not in (3, 4) or (values.ndim == 4 and values.shape[3] not in (3, 4)):
+    if values.ndim == 4 and values.shape[3] == 2:
         raise ValueError(
-            f"The images have the shape {values.shape}; pass (n, height, width) or "
-            "(n, height, width, channels) with 1, 3 or 4 channels."
+            f"The images have the shape {np.shape(images)}, with 2 channels; pass images with 1, 3 "
+            "or 4 channels."
         )
-    return values / 255.0 if values.dtype == np.uint8 else values
+    return np.clip(values / white, 0.0, 1.0)
 
 
 def _is_background(group: Any) -> bool:

@@ -1,5 +1,6 @@
 """The data that a report shows, gathered from a fitted model and its rows."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,6 @@ from vmfmix.plotting.axes import COLORS
 from vmfmix.report.json_values import rounded, truncated
 from vmfmix.report.merge_levels import merge_levels
 from vmfmix.report.row_selection import evenly_spaced, take_rows
-from vmfmix.report.thumbnails import thumbnails_of_rows
 
 _MANY_CLUSTERS = 100
 _N_EXEMPLARS, _N_EXEMPLARS_OF_MANY = 8, 4  # typical rows of each cluster
@@ -36,7 +36,7 @@ def report_contents(
     model: FittedMixture,
     X: RowsLike,
     texts: list[str] | None,
-    images: Any,
+    make_thumbnails: Callable[[np.ndarray], dict[int, str]] | None,
     labels: np.ndarray | None,
     n_rows: int,
 ) -> dict[str, Any]:
@@ -50,8 +50,8 @@ def report_contents(
         Rows to show.
     texts : list of str of length n_samples or None
         Text of each row.
-    images : array-like of length n_samples or None
-        Image of each row.
+    make_thumbnails : callable or None
+        Maps positions of rows to a dict of the thumbnail of each.
     labels : ndarray of shape (n_samples,) or None
         Known label of each row.
     n_rows : int
@@ -76,8 +76,8 @@ def report_contents(
     shown, shown_clusters = take_rows(X, rows), clusters[rows]
     levels, level_exemplars = merge_levels(model, shown, rows, shown_clusters)
     thumbnails = None
-    if images is not None:
-        thumbnails = thumbnails_of_rows(images, np.concatenate([*listed, level_exemplars]))
+    if make_thumbnails is not None:
+        thumbnails = make_thumbnails(np.concatenate([*listed, level_exemplars]))
     probabilities = assigned_probabilities(model, shown, shown_clusters)
     return {
         "summary": _summary(model, labels, clusters),

@@ -1,5 +1,6 @@
 """Writing of a report: the page template, filled with the data of a model."""
 
+import functools
 import json
 import os
 from collections.abc import Sequence
@@ -13,6 +14,8 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from vmfmix.inspection.fitted_model import FittedMixture, RowsLike
 from vmfmix.inspection.words import as_strings
 from vmfmix.report.contents import report_contents
+from vmfmix.report.images import pictures_of_rows
+from vmfmix.report.thumbnails import MAX_SIDE, thumbnails_of_rows
 from vmfmix.storage.writing import atomic_file
 
 
@@ -26,6 +29,8 @@ def write_report(
     labels: npt.ArrayLike | None = None,
     title: str = "Clusters",
     n_rows: int = 20_000,
+    skip_damaged: bool = False,
+    backdrop: str = "white",
 ) -> None:
     """Write an HTML page that shows the contents of the clusters.
 
@@ -45,21 +50,38 @@ def write_report(
     texts : sequence of str of length n_samples, default=None
         Text of each row; the page holds the first 600 characters of each. Values that are not
         strings are converted to strings, and missing values to empty strings.
-    images : array-like of shape (n_samples, height, width[, channels]) or sequence of str, \
-default=None
-        Image of each row: bytes, numbers from 0 to 1, or paths of image files. The page holds
-        thumbnails of typical rows, outliers and possible label errors. Needs Pillow.
+    images : array-like, sequence, str or path-like, default=None
+        Image of each row; the page holds thumbnails of typical rows, outliers and possible label
+        errors. Needs Pillow. One of:
+
+        - An array of shape (n_samples, height, width), (n_samples, height, width, channels) or
+          (n_samples, channels, height, width) with up to 4 channels, the last of 2 or 4 being
+          opacity. Bytes are used as they are; the range of other types, 0 to 1, 0 to 255 or 0 to
+          65535, follows from the largest value.
+        - A sequence or column of paths of image files, of images of Pillow, or of arrays of one
+          image each.
+        - A folder of images, if natural order (img2.png before img10.png) and the order of strings
+          (img10.png before img2.png) are the same; an .npz file with an array ``images``; a text
+          file with one path per line; or a .csv, .tsv or .parquet file with one column of paths.
     labels : array-like of shape (n_samples,), default=None
         Known labels, to compare the clusters with and to search for label errors.
     title : str, default="Clusters"
         Title of the page.
     n_rows : int, default=20_000
         Number of rows that can be searched, evenly spaced if `X` has more.
+    skip_damaged : bool, default=False
+        Whether to leave out images that cannot be read, with a warning that lists them, instead of
+        raising an error.
+    backdrop : str, default="white"
+        Color behind transparent parts of images: a name or "#rrggbb".
 
     Raises
     ------
+    FileNotFoundError
+        If `images` is the name of a folder or file that does not exist.
     ValueError
-        If there are not as many texts, images or labels as rows, or a label is missing.
+        If there are not as many texts, images or labels as rows, a label is missing, the order of
+        the images is unknown, or an image cannot be read or has an unknown range of values.
     ImportError
         If there are images and Pillow is not installed.
 
@@ -79,12 +101,16 @@ default=None
     """
     check_is_fitted(model)
     X = np.asarray(X) if isinstance(X, (list, tuple)) else X
-    for values in (texts, images, labels):
+    for values in (texts, labels):
         if values is not None:
             check_consistent_length(X, values)
     strings = None if texts is None else as_strings(texts)
     labels = None if labels is None else np.asarray(labels)
-    contents = report_contents(model, X, strings, images, labels, n_rows)
+    make_thumbnails = None
+    if images is not None:
+        picture = pictures_of_rows(images, X.shape[0], backdrop=backdrop, size=(MAX_SIDE, MAX_SIDE))
+        make_thumbnails = functools.partial(thumbnails_of_rows, picture, skip_damaged=skip_damaged)
+    contents = report_contents(model, X, strings, make_thumbnails, labels, n_rows)
     data = json.dumps({"title": str(title), **contents}, ensure_ascii=False, allow_nan=False)
     # Escape every "<", so that no text can end the script element or start another one.
     data = data.replace("<", "\\u003c")

@@ -1,27 +1,35 @@
 """Thumbnails of images as data URLs, to be embedded in a report."""
 
+from __future__ import annotations
+
 import base64
 import io
-import os
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vmfmix.report.row_selection import take_rows
-from vmfmix.storage.images import read_image
+from vmfmix.storage.images import UnreadableImageError, warn_of_skipped_images
 
-_MAX_SIDE = 96  # pixels
+if TYPE_CHECKING:
+    from PIL import Image
+
+MAX_SIDE = 96  # pixels
 
 
-def thumbnails_of_rows(images: Any, rows: np.ndarray) -> dict[int, str]:
+def thumbnails_of_rows(
+    picture: Callable[[int], Image.Image], rows: np.ndarray, *, skip_damaged: bool = False
+) -> dict[int, str]:
     """Return the thumbnail of each row as a data URL.
 
     Parameters
     ----------
-    images : array-like of shape (n_samples, height, width[, channels]) or sequence of str
-        Images as bytes, numbers from 0 to 1, or paths of image files.
+    picture : callable
+        Maps the position of a row to its image, see `vmfmix.report.images.pictures_of_rows`.
     rows : ndarray of int
         Rows to make thumbnails of; duplicates count once.
+    skip_damaged : bool, default=False
+        Whether to leave out images that cannot be read, with a warning.
 
     Returns
     -------
@@ -30,34 +38,25 @@ def thumbnails_of_rows(images: Any, rows: np.ndarray) -> dict[int, str]:
 
     Raises
     ------
-    ImportError
-        If Pillow is not installed.
+    UnreadableImageError
+        If an image cannot be read and `skip_damaged` is False.
     """
-    return {int(row): _thumbnail(take_rows(images, row)) for row in np.unique(rows)}
+    thumbnails, errors = {}, []
+    distinct = np.unique(rows).tolist()
+    for row in distinct:
+        try:
+            thumbnails[row] = _data_url(picture(row))
+        except UnreadableImageError as error:
+            if not skip_damaged:
+                raise error.with_remedy() from error
+            errors.append(error)
+    warn_of_skipped_images(errors, len(distinct))
+    return thumbnails
 
 
-def _thumbnail(image: Any) -> str:
-    """Return the data URL of a small PNG version of an image file or array."""
-    try:
-        from PIL import Image
-    except ImportError:
-        raise ImportError(
-            "Images need Pillow, which is not installed; run pip install pillow."
-        ) from None
-    if isinstance(image, (str, os.PathLike)):
-        picture = read_image(image)
-    else:
-        picture = Image.fromarray(_pixels(np.asarray(image)))
-    picture.thumbnail((_MAX_SIDE, _MAX_SIDE))
+def _data_url(picture: Image.Image) -> str:
+    """Return the data URL of a small PNG version of an image."""
+    picture.thumbnail((MAX_SIDE, MAX_SIDE))
     file = io.BytesIO()
     picture.save(file, "PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode("ascii")
-
-
-def _pixels(values: np.ndarray) -> np.ndarray:
-    """Return an image array as bytes; floats from 0 to 1 are scaled, gray has two dimensions."""
-    if values.ndim == 3 and values.shape[2] == 1:
-        values = values[..., 0]
-    if values.dtype != np.uint8:
-        values = (np.clip(values, 0.0, 1.0) * 255.0).round().astype(np.uint8)
-    return values
