@@ -432,9 +432,11 @@ class VMFMixture(
         X : {array-like, CSR matrix, tensor, block source} of shape (n_samples, n_features)
             Rows, of which only the directions matter. float64, float32, float16, int8 and uint8 are
             not converted; other types are converted to float64. All but float64 are processed in
-            float32. `X` may also provide rows in blocks: a dask array, an array of zarr or h5py, or
-            a function that returns a new iterator over blocks. If rows are divided among processes,
-            `X` is a `vmfmix.engines.collective.Shard`.
+            float32. All columns of a DataFrame must have one type. `X` may also be a column of
+            vectors of pandas, polars or Arrow or a list of vectors, or provide rows in blocks: a
+            dask array, an array of zarr or h5py, or a function that returns a new iterator over
+            blocks. If rows are divided among processes, `X` is a
+            `vmfmix.engines.collective.Shard`.
         y : Ignored
             Present for compatibility with scikit-learn's pipelines.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -453,8 +455,8 @@ class VMFMixture(
         Raises
         ------
         ValueError
-            If `X` contains NaN or infinity, has fewer than 2 features or fewer rows with a
-            direction than `n_components`, if an initial value has the wrong shape, if parameters
+            If `X` contains NaN, infinity, null or masked values, has columns of several types, has
+            fewer than 2 features or fewer rows with a direction than `n_components`, if an initial value has the wrong shape, if parameters
             exclude each other, or if the checkpoint is damaged or belongs to another fit.
         ImportError
             If `device` is given and torch is not installed.
