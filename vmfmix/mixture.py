@@ -456,8 +456,9 @@ class VMFMixture(
         ------
         ValueError
             If `X` contains NaN, infinity, null or masked values, has columns of several types, has
-            fewer than 2 features or fewer rows with a direction than `n_components`, if an initial value has the wrong shape, if parameters
-            exclude each other, or if the checkpoint is damaged or belongs to another fit.
+            fewer than 2 features or fewer rows with a direction than `n_components`, if an initial
+            value has the wrong shape, if parameters exclude each other, or if the checkpoint is
+            damaged or belongs to another fit.
         ImportError
             If `device` is given and torch is not installed.
         OSError
