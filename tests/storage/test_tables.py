@@ -1,5 +1,7 @@
 """Embeddings in tables: which columns are read, and from which formats."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -115,6 +117,15 @@ def test_damaged_tables_are_refused(tmp_path, suffix):
     (tmp_path / f"x{suffix}").write_bytes(b"\xff\x00a,b\n1\n2,3,4\n")
     with pytest.raises(ValueError, match=f"is not a complete {suffix} file"):
         read_embeddings(tmp_path / f"x{suffix}")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names of POSIX are bytes")
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_names_of_files_need_not_be_in_utf8(tmp_path, suffix):
+    write(tmp_path / f"x{suffix}", **wide())
+    path = tmp_path / os.fsdecode(b"\xff" + suffix.encode())
+    (tmp_path / f"x{suffix}").rename(path)
+    np.testing.assert_array_equal(read_embeddings(path), ROWS)
 
 
 def test_repeated_names_are_refused(tmp_path):

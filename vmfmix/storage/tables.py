@@ -6,6 +6,7 @@ import importlib.util
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -51,26 +52,28 @@ def open_table(path: Path) -> Table:
         raise ValueError(
             f"Reading {path} needs pyarrow, which is not installed; run 'pip install pyarrow'."
         )
-    openers = {".parquet": _open_parquet, ".feather": _open_arrow, ".arrow": _open_arrow}
-
-    def read(names: Sequence[str]) -> list[Any]:
-        return _undamaged(path, lambda: [read_columns(list(names)).column(name) for name in names])
-
     suffix = path.suffix.lower()
-    schema, read_columns = _undamaged(path, lambda: openers.get(suffix, _open_text)(path))
+    if suffix in _DELIMITERS:
+        table = _undamaged(path, _read_text, path, _DELIMITERS[suffix])
+        schema, read_columns = table.schema, table.select
+    else:
+        schema = _undamaged(path, _read_schema, path)
+        read_columns = partial(_undamaged, path, _read_columns, path)
     index = _pandas_index(schema)
     columns = [arrow_column(each.name, each.type) for each in schema if each.name not in index]
     for name, count in Counter(column.name for column in columns).most_common(1):
         if count > 1:
             raise ValueError(f"{path} has {count} columns named '{name}'; rename them.")
-    return Table(columns, read)
+    return Table(columns, lambda names: read_columns(list(names)).select(list(names)).columns)
 
 
-def _undamaged(path: Path, function: Callable[[], Any]) -> Any:
+def _undamaged(path: Path, function: Callable[..., Any], *arguments: Any) -> Any:
+    """Return ``function(*arguments)``, or raise ValueError if pyarrow cannot read the file."""
     import pyarrow as pa
 
+    path.open("rb").close()  # raises an error of its own if the file cannot be opened
     try:
-        return function()
+        return function(*arguments)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         reason = ""
         if path.suffix.lower() in _DELIMITERS:
@@ -78,37 +81,46 @@ def _undamaged(path: Path, function: Callable[[], Any]) -> Any:
         raise ValueError(f"{path} is not a complete {path.suffix.lower()} file{reason}.") from None
 
 
-def _open_parquet(path: Path) -> tuple[Any, Callable[[list[str]], Any]]:
+# Files are opened here, as pyarrow cannot open names that are not in UTF-8.
+
+
+def _read_schema(path: Path) -> Any:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    return pq.read_schema(path), lambda names: pq.read_table(path, columns=names)
+    with path.open("rb") as file:
+        if path.suffix.lower() == ".parquet":
+            return pq.read_schema(file)
+        return pa.ipc.open_file(file).schema
 
 
-def _open_arrow(path: Path) -> tuple[Any, Callable[[list[str]], Any]]:
-    import pyarrow as pa
+def _read_columns(path: Path, names: list[str]) -> Any:
+    import pyarrow.parquet as pq
     from pyarrow import feather
 
-    with pa.memory_map(str(path)) as file:
-        schema = pa.ipc.open_file(file).schema
-    return schema, lambda names: feather.read_table(path, columns=names)
+    with path.open("rb") as file:
+        read = pq.read_table if path.suffix.lower() == ".parquet" else feather.read_table
+        return read(file, columns=names)
 
 
-def _open_text(path: Path) -> tuple[Any, Callable[[list[str]], Any]]:
-    """Open a file of text, whose first line has names unless it is a line of numbers."""
+def _read_text(path: Path, delimiter: str) -> Any:
+    """Read a file of text, whose first line has names unless it is a line of numbers."""
     from pyarrow import csv
 
-    parse = csv.ParseOptions(delimiter=_DELIMITERS[path.suffix.lower()])
-    table = csv.read_csv(path, parse_options=parse)
+    parse = csv.ParseOptions(delimiter=delimiter)
+    with path.open("rb") as file:
+        table = csv.read_csv(file, parse_options=parse)
     fraction = next((name for name in table.column_names if _is_fraction(name)), None)
-    if fraction is not None:
-        if not all(map(_is_number, table.column_names)):
-            raise ValueError(
-                f"{path} has the number {fraction} in its first line, which must have the names of "
-                "the columns; add a line of names."
-            )
-        read = csv.ReadOptions(autogenerate_column_names=True)
-        table = csv.read_csv(path, parse_options=parse, read_options=read)
-    return table.schema, table.select
+    if fraction is None:
+        return table
+    if not all(map(_is_number, table.column_names)):
+        raise ValueError(
+            f"{path} has the number {fraction} in its first line, which must have the names of the "
+            "columns; add a line of names."
+        )
+    read = csv.ReadOptions(autogenerate_column_names=True)
+    with path.open("rb") as file:
+        return csv.read_csv(file, parse_options=parse, read_options=read)
 
 
 def _is_fraction(name: str) -> bool:
