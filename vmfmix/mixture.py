@@ -35,6 +35,7 @@ from vmfmix.engines.base import (
     SharedRowSource,
 )
 from vmfmix.engines.choice import choose_engine, prepare_rows, validate_dense_to_center
+from vmfmix.engines.rows.tensors import is_tensor
 from vmfmix.fitting.best import Fit, best_fit
 from vmfmix.fitting.checkpoints import Checkpoint
 from vmfmix.fitting.outcome import drop_empty_components, warn_about_result, warn_about_zero_rows
@@ -78,7 +79,6 @@ from vmfmix.model.statistics import (
 )
 from vmfmix.neighbors.smoother import NeighborSmoother
 from vmfmix.neighbors.stored import stored_attributes
-from vmfmix.rows.tensors import is_tensor
 from vmfmix.storage.model_format import write_model
 
 

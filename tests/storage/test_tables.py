@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from vmfmix.rows.columns import ColumnError
+from vmfmix.engines.rows.columns import ColumnError
 from vmfmix.storage.embeddings import read_embeddings
 
 pa = pytest.importorskip("pyarrow")
@@ -47,7 +47,7 @@ def test_identifiers_and_labels_are_left_out(tmp_path, suffix):
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_columns_that_cannot_be_told_apart_are_refused(tmp_path, suffix):
+def test_columns_with_several_readings_are_refused(tmp_path, suffix):
     path = write(tmp_path / f"x{suffix}", **wide(score=[0.5, 0.25, 0.75]))
     with pytest.raises(ColumnError, match=r"4 of|5 of float64 \(e0…e3, score\); choose those"):
         read_embeddings(path)

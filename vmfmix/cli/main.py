@@ -232,7 +232,7 @@ def _report(arguments: argparse.Namespace) -> None:
 
 def _read_embeddings(arguments: argparse.Namespace) -> Any:
     """Return the rows of the file; print which columns of a table are used to stderr."""
-    from vmfmix.rows.columns import ColumnError
+    from vmfmix.engines.rows.columns import ColumnError
     from vmfmix.storage.embeddings import ArrayNameError, read_embeddings
 
     def report(choice: str) -> None:

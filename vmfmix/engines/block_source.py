@@ -20,11 +20,11 @@ from sklearn.utils import check_array
 
 from vmfmix.engines.base import DTYPES, Engine, MakeEngine, Matrix, RowSource
 from vmfmix.engines.block_engine import BlockEngine
+from vmfmix.engines.rows.containers import unwrapped
+from vmfmix.engines.rows.invalid import unmasked
+from vmfmix.engines.rows.tensors import is_tensor
+from vmfmix.engines.rows.vectors import stacked as stacked_vectors
 from vmfmix.model.matrices import stacked
-from vmfmix.rows.containers import unwrapped
-from vmfmix.rows.invalid import unmasked
-from vmfmix.rows.tensors import is_tensor
-from vmfmix.rows.vectors import stacked as stacked_vectors
 
 _BYTES_PER_BLOCK = 2**26
 _END = object()

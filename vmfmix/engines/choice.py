@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from vmfmix._install import install_hint
 from vmfmix.engines.base import Engine, RowSource, is_dask
-from vmfmix.rows.containers import unwrapped
-from vmfmix.rows.tensors import is_tensor
+from vmfmix.engines.rows.containers import unwrapped
+from vmfmix.engines.rows.tensors import is_tensor
 
 
 def prepare_rows(

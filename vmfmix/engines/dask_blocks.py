@@ -28,9 +28,9 @@ from vmfmix.engines.base import (
 )
 from vmfmix.engines.block_engine import BlockwiseEngine
 from vmfmix.engines.cpu import CPUEngine
+from vmfmix.engines.rows.invalid import unmasked
 from vmfmix.model.matrices import stacked
 from vmfmix.model.statistics import MixtureParameters, SufficientStatistics
-from vmfmix.rows.invalid import unmasked
 
 _BRANCHES = 8  # number of sums that one task adds
 

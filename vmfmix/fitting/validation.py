@@ -14,10 +14,10 @@ from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import validate_data
 
 from vmfmix.engines.base import DTYPES, Engine, RowSource, SharedRowSource
+from vmfmix.engines.rows.invalid import describe_rows, non_finite_rows, unmasked
+from vmfmix.engines.rows.tensors import is_tensor
 from vmfmix.fitting.sklearn_compat import validate_weights
 from vmfmix.model.statistics import LARGEST_CONCENTRATION, FloatArray
-from vmfmix.rows.invalid import describe_rows, non_finite_rows, unmasked
-from vmfmix.rows.tensors import is_tensor
 
 _LARGEST_WEIGHT = 1e15
 _SMALLEST_LARGEST_WEIGHT = 1e-200  # its reciprocal must be finite

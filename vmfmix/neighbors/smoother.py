@@ -25,6 +25,7 @@ from vmfmix.engines.choice import (
     prepare_rows,
     validate_dense_to_center,
 )
+from vmfmix.engines.rows.tensors import is_tensor
 from vmfmix.fitting.sklearn_compat import Interval, StrOptions, validate_parameters_before
 from vmfmix.fitting.start import mean_of_unit_rows
 from vmfmix.fitting.validation import (
@@ -49,7 +50,6 @@ from vmfmix.neighbors.graph import (
 from vmfmix.neighbors.group_size import graph_within_groups, within_groups
 from vmfmix.neighbors.search import Neighbors, has_approximate_search, nearest_neighbors
 from vmfmix.neighbors.stored import STORED_ATTRIBUTES, restore_attributes, stored_attributes
-from vmfmix.rows.tensors import is_tensor
 from vmfmix.storage.model_format import damage_reported, read_model, write_model
 
 _RESTART = 0.02

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from vmfmix.rows.columns import ColumnError, choose_columns, describe_choice
-from vmfmix.rows.invalid import non_finite_rows, validate_no_nulls
-from vmfmix.rows.vectors import stacked_arrow
+from vmfmix.engines.rows.columns import ColumnError, choose_columns, describe_choice
+from vmfmix.engines.rows.invalid import non_finite_rows, validate_no_nulls
+from vmfmix.engines.rows.vectors import stacked_arrow
 from vmfmix.storage import archives, tables
 from vmfmix.storage.reading import validate_input_file
 
@@ -63,9 +63,9 @@ def read_embeddings(
         If the file does not exist.
     ArrayNameError
         If `array` is needed, unknown, or given for a file whose array has no name.
-    vmfmix.rows.columns.ColumnError
+    vmfmix.engines.rows.columns.ColumnError
         If `columns` are unknown, given for a file without columns, or needed, as the columns of the
-        embeddings cannot be told from others.
+        embeddings cannot be distinguished from others.
     ValueError
         If the file is damaged or does not hold such rows.
 

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from vmfmix.rows.columns import Column, arrow_column
+from vmfmix.engines.rows.columns import Column, arrow_column
 
 SUFFIXES = (".parquet", ".feather", ".arrow", ".csv", ".tsv")
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
-from vmfmix.rows.invalid import validate_no_masks, validate_no_nulls
-from vmfmix.rows.tensors import is_tensor
+from vmfmix.engines.rows.invalid import validate_no_masks, validate_no_nulls
+from vmfmix.engines.rows.tensors import is_tensor, stacked_tensors
 
 
 def stacked(vectors: Any, name: str = "X") -> Any:
@@ -35,7 +35,7 @@ def stacked(vectors: Any, name: str = "X") -> Any:
 
     Examples
     --------
-    >>> from vmfmix.rows.vectors import stacked
+    >>> from vmfmix.engines.rows.vectors import stacked
     >>> stacked([[1.0, 2.0], (3.0, 4.0)])
     array([[1., 2.],
            [3., 4.]])
@@ -48,7 +48,8 @@ def stacked(vectors: Any, name: str = "X") -> Any:
     _validate_item(first, name, len(items))
     validate_no_nulls(is_missing, name)
     if all(is_tensor(item) for item in items):
-        return _stacked_tensors(items, name)
+        _validate_lengths([item.numel() for item in items], name)
+        return stacked_tensors(items)
     arrays = [_as_array(item) for item in items] if hasattr(first, "__array__") else items
     validate_no_masks([np.ma.is_masked(item) for item in items], name)
     try:
@@ -141,13 +142,6 @@ def _validate_item(item: Any, name: str, n_items: int) -> None:
             f"{tuple(item.shape)}; pass {function}(X) if they are parts of the rows, or one vector "
             "for each, such as its mean."
         )
-
-
-def _stacked_tensors(items: Sequence[Any], name: str) -> Any:
-    import torch
-
-    _validate_lengths([item.numel() for item in items], name)
-    return torch.stack([item.detach() for item in items])
 
 
 def _as_array(item: Any) -> Any:

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from vmfmix.rows import names
-from vmfmix.rows.columns import Column, Kind, arrow_column, by_type
-from vmfmix.rows.invalid import unmasked, validate_no_nulls
-from vmfmix.rows.vectors import is_null, is_vector, stacked, stacked_arrow
+from vmfmix.engines.rows import names
+from vmfmix.engines.rows.columns import Column, Kind, arrow_column, by_type
+from vmfmix.engines.rows.invalid import unmasked, validate_no_nulls
+from vmfmix.engines.rows.vectors import is_null, is_vector, stacked, stacked_arrow
 
 
 def unwrapped(X: Any) -> Any:
@@ -39,7 +39,7 @@ def unwrapped(X: Any) -> Any:
     Examples
     --------
     >>> import numpy as np
-    >>> from vmfmix.rows.containers import unwrapped
+    >>> from vmfmix.engines.rows.containers import unwrapped
     >>> unwrapped([np.array([1.0, 2.0]), [3.0, 4.0]])
     array([[1., 2.],
            [3., 4.]])

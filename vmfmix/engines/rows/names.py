@@ -14,7 +14,7 @@ def series_of(name: str) -> str | None:
 
     Examples
     --------
-    >>> from vmfmix.rows.names import series_of
+    >>> from vmfmix.engines.rows.names import series_of
     >>> series_of("e12"), series_of("12"), series_of("label")
     ('e', '', None)
     """
@@ -27,7 +27,7 @@ def matching(names: Sequence[str], pattern: str) -> list[str]:
 
     Examples
     --------
-    >>> from vmfmix.rows.names import matching
+    >>> from vmfmix.engines.rows.names import matching
     >>> matching(["id", "e0", "e1"], "e*")
     ['e0', 'e1']
     """
@@ -41,7 +41,7 @@ def listed(names: Iterable[str]) -> str:
 
     Examples
     --------
-    >>> from vmfmix.rows.names import listed
+    >>> from vmfmix.engines.rows.names import listed
     >>> listed(["id", "e0", "e1", "e2", "label"])
     'id, e0…e2, label'
     """

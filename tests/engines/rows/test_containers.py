@@ -7,7 +7,7 @@ import pytest
 import scipy.sparse as sp
 
 from vmfmix import VMFMixture
-from vmfmix.rows.containers import unwrapped
+from vmfmix.engines.rows.containers import unwrapped
 
 X = np.arange(1.0, 13.0).reshape(3, 4)
 NAMES = [f"e{i}" for i in range(4)]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from vmfmix.rows.columns import Column, ColumnError, choose_columns, describe_choice
+from vmfmix.engines.rows.columns import Column, ColumnError, choose_columns, describe_choice
 
 EMBEDDINGS = [Column(f"e{i}", "float", "float32") for i in range(4)]
 ID = Column("id", "integer", "int64")
@@ -20,7 +20,7 @@ VECTORS = Column("embedding", "vector", "list<float>")
         ([Column(name, "float", "float64") for name in ("width", "length")], None),
     ],
 )
-def test_embeddings_are_chosen_where_they_can_be_told(columns, chosen):
+def test_embeddings_are_chosen_where_no_others_can_be_meant(columns, chosen):
     expected = [column for column in columns if column != LABEL] if chosen is None else chosen
     assert choose_columns(columns) == expected
 

@@ -7,13 +7,13 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from vmfmix.rows import names
+from vmfmix.engines.rows import names
 
 Kind = Literal["float", "integer", "vector", "other"]
 
 
 class ColumnError(ValueError):
-    """The columns of the embeddings cannot be told from others, or are named wrongly."""
+    """The columns of the embeddings cannot be distinguished from others, or are named wrongly."""
 
 
 class Column(NamedTuple):
@@ -64,7 +64,7 @@ def arrow_column(name: str, type: Any) -> Column:
 def choose_columns(
     columns: Sequence[Column], patterns: Sequence[str] = (), source: str = "X"
 ) -> list[Column]:
-    """Return the columns that hold the embeddings, if they can be told from the others.
+    """Return the columns that hold the embeddings, if no others can be meant.
 
     These are the only column of vectors; otherwise all columns of floating-point numbers, if they
     have one type and, as far as names end with numbers, are one series. Columns of integers, which
@@ -89,7 +89,7 @@ def choose_columns(
 
     Examples
     --------
-    >>> from vmfmix.rows.columns import Column, choose_columns
+    >>> from vmfmix.engines.rows.columns import Column, choose_columns
     >>> columns = [Column("id", "integer", "int64")]
     >>> columns += [Column(f"e{i}", "float", "float32") for i in range(3)]
     >>> [column.name for column in choose_columns(columns)]
@@ -139,7 +139,7 @@ def describe_choice(columns: Sequence[Column], chosen: Sequence[Column]) -> str:
 
     Examples
     --------
-    >>> from vmfmix.rows.columns import Column, describe_choice
+    >>> from vmfmix.engines.rows.columns import Column, describe_choice
     >>> columns = [Column("id", "integer", "int64")]
     >>> columns += [Column(f"e{i}", "float", "float32") for i in range(3)]
     >>> describe_choice(columns, columns[1:])

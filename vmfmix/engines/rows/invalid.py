@@ -31,7 +31,7 @@ def unmasked(X: Any, name: str = "X") -> Any:
     Examples
     --------
     >>> import numpy as np
-    >>> from vmfmix.rows.invalid import unmasked
+    >>> from vmfmix.engines.rows.invalid import unmasked
     >>> unmasked(np.ma.array([[1.0, 2.0]]))
     array([[1., 2.]])
     """
@@ -70,7 +70,7 @@ def describe_rows(rows: np.ndarray, n_rows: int) -> str:
     Examples
     --------
     >>> import numpy as np
-    >>> from vmfmix.rows.invalid import describe_rows
+    >>> from vmfmix.engines.rows.invalid import describe_rows
     >>> describe_rows(np.array([3, 7]), 10)
     '2 of its 10 rows, first row 3 (counted from 0); fill or remove these rows'
     """
