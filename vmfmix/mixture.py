@@ -7,7 +7,6 @@ reads the rows in `engines`.
 from __future__ import annotations
 
 import sys
-import warnings
 from collections.abc import Callable
 from copy import copy
 from dataclasses import replace
@@ -34,12 +33,12 @@ from vmfmix.engines.base import (
     Engine,
     RowSource,
     SharedRowSource,
-    is_tensor,
 )
-from vmfmix.engines.choice import choose_engine, prepare_rows
+from vmfmix.engines.choice import choose_engine, prepare_rows, validate_dense_to_center
+from vmfmix.engines.rows.tensors import is_tensor
 from vmfmix.fitting.best import Fit, best_fit
 from vmfmix.fitting.checkpoints import Checkpoint
-from vmfmix.fitting.outcome import drop_empty_components, warn_about_result
+from vmfmix.fitting.outcome import drop_empty_components, warn_about_result, warn_about_zero_rows
 from vmfmix.fitting.progress import RowProgress
 from vmfmix.fitting.sklearn_compat import (
     CallbackSupportMixin,
@@ -59,7 +58,6 @@ from vmfmix.fitting.streaming import Stream
 from vmfmix.fitting.validation import (
     copies_per_unit_weight,
     restored_on_failure,
-    validate_dense_to_center,
     validate_parameters,
     validate_row_count,
     validate_rows,
@@ -434,9 +432,11 @@ class VMFMixture(
         X : {array-like, CSR matrix, tensor, block source} of shape (n_samples, n_features)
             Rows, of which only the directions matter. float64, float32, float16, int8 and uint8 are
             not converted; other types are converted to float64. All but float64 are processed in
-            float32. `X` may also provide rows in blocks: a dask array, an array of zarr or h5py, or
-            a function that returns a new iterator over blocks. If rows are divided among processes,
-            `X` is a `vmfmix.engines.collective.Shard`.
+            float32. All columns of a DataFrame must have one type. `X` may also be a column of
+            vectors of pandas, polars or Arrow or a list of vectors, or provide rows in blocks: a
+            dask array, an array of zarr or h5py, or a function that returns a new iterator over
+            blocks. If rows are divided among processes, `X` is a
+            `vmfmix.engines.collective.Shard`.
         y : Ignored
             Present for compatibility with scikit-learn's pipelines.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -455,9 +455,10 @@ class VMFMixture(
         Raises
         ------
         ValueError
-            If `X` contains NaN or infinity, has fewer than 2 features or fewer rows with a
-            direction than `n_components`, if an initial value has the wrong shape, if parameters
-            exclude each other, or if the checkpoint is damaged or belongs to another fit.
+            If `X` contains NaN, infinity, null or masked values, has columns of several types, has
+            fewer than 2 features or fewer rows with a direction than `n_components`, if an initial
+            value has the wrong shape, if parameters exclude each other, or if the checkpoint is
+            damaged or belongs to another fit.
         ImportError
             If `device` is given and torch is not installed.
         OSError
@@ -496,13 +497,7 @@ class VMFMixture(
             engine = self._make_engine(rows, weights, center, _device_of(X))
             validate_row_count(self, engine)
             n_rows = int(engine.all_reduce(np.array([engine.n_rows]))[0])
-            if engine.n_zero_rows:
-                warnings.warn(
-                    f"{engine.n_zero_rows} of the {n_rows} rows of X have no direction (all "
-                    "zeros); they do not influence the fit, and their labels are meaningless.",
-                    UserWarning,
-                    stacklevel=2,
-                )
+            warn_about_zero_rows(engine, "they do not influence the fit, and their labels")
             file = None if checkpoint is None else Checkpoint(checkpoint, self, engine)
             keep_unfinished = self._keep_unfinished if self.warm_start else None
             graph_among = smoother.graph_among if smoother and rows is not X else None
@@ -635,8 +630,15 @@ class VMFMixture(
         -------
         labels : ndarray of shape (n_samples,), int32
             -1: background.
+
+        Warns
+        -----
+        UserWarning
+            If rows have no direction, whose labels are meaningless.
         """
-        return self._as_labels(self._assign(X).labels)
+        engine = self._engine_for_new_rows(X)
+        warn_about_zero_rows(engine, "their labels")
+        return self._as_labels(engine.assign(self._parameters()).labels)
 
     def predict_proba(self, X: Any) -> FloatArray:
         """Return the posterior probability of each component for each row.
@@ -1024,6 +1026,7 @@ class VMFMixture(
         engine = self._make_engine(X, stream.copies * weights, getattr(self, "center_", None))
         parameters, last = self._parameters(), self._last_fit()
         assert last is not None
+        warn_about_zero_rows(engine, "they do not influence the mixture, and their labels")
         batch = engine.accumulate(parameters, hard=self.assignment == "hard")
         prior = last.prior
         if batch.weight > 0:

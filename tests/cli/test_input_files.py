@@ -103,18 +103,45 @@ def test_parquet(folder, rows, capsys):
         capsys, "fit", path, "--array", "x0", *out
     )
     path = write(a=lists, b=fixed)
-    for options in ([], ["--array", "c"]):
+    for options in ([], ["--array", "c"], ["--columns", "c"]):
         assert "a, b" in fails(capsys, "fit", path, *options, *out)
     assert "no column" in fails(capsys, "fit", write(text=["some"]), *out)
     assert "row 1" in fails(capsys, "fit", write(a=[[1.0, 2.0], [1.0]]), *out)
     assert "row 1" in fails(capsys, "fit", write(a=[[1.0, 2.0], None]), *out)
     assert "first row 1 " in fails(capsys, "fit", write(a=[[1.0, 2.0], [1.0, None]]), *out)
+    assert "null values in 1 of its 2 rows" in fails(
+        capsys, "fit", write(a=[[1.0, 2.0], None]), *out
+    )
     path = write(a=pa.array([[1.0, 2.0], None], pa.list_(pa.float32(), 2)))
     assert "row 1" in fails(capsys, "fit", path, *out)
-    assert "first row 2 " in fails(capsys, "fit", write(a=[1, 2, None], b=[1, 2, 3]), *out)
+    path = write(a=[1.0, 2.0, None], b=[1.0, 2.0, 3.0])
+    assert "first row 2 " in fails(capsys, "fit", path, *out)
+    path = write(a=[1, 2], b=[1, 2])
+    error = fails(capsys, "fit", path, *out)
+    assert "argument --columns" in error and "may be identifiers or labels" in error
     assert "0 rows" in fails(capsys, "fit", write(a=lists[:0]), *out)
     Path(path).write_bytes(b"PAR1 cut")
     assert "not a complete .parquet" in fails(capsys, "fit", path, *out)
+
+
+def test_columns_that_are_used_and_left_out_are_printed(folder, rows, capsys):
+    pa = pytest.importorskip("pyarrow")
+    pq = pytest.importorskip("pyarrow.parquet")
+    X, y = rows
+    expected = labels_of("rows.npy")
+    columns = {f"e{i}": X[:, i] for i in range(12)}
+    pq.write_table(pa.table({"id": np.arange(300), **columns, "label": y}), "rows.parquet")
+    line = "embeddings: 12 float columns e0…e11; left out: id, label\n"
+    fit = ["fit", "rows.parquet", "--n-components", "3", "--out", "out", "--overwrite"]
+    for options in ([], ["--columns", "e*"], ["--columns", ",".join(columns)]):
+        assert main([*fit, *options]) == 0
+        assert capsys.readouterr().err == line
+        np.testing.assert_array_equal(np.load("out/labels.npy"), expected)
+    assert main([*fit, "--quiet"]) == 0
+    assert capsys.readouterr().err == ""
+    assert main(["predict", "out/model.npz", "rows.parquet"]) == 0
+    captured = capsys.readouterr()
+    assert captured.err == line and captured.out.split() == [str(label) for label in expected]
 
 
 @pytest.mark.parametrize("names", [[None], ["id"], ["x0"], ["id", "part"]], ids=str)
@@ -224,7 +251,7 @@ def test_refuses_pipe_as_embeddings(folder, capsys):
 def test_refuses_missing_files_and_wrong_suffixes(folder, capsys):
     out = ["--n-components", "3", "--out", "out"]
     assert "There is no file nowhere.npy" in fails(capsys, "fit", "nowhere.npy", *out)
-    assert "named .npy, .npz or .parquet" in fails(capsys, "fit", "texts.txt", *out)
+    assert "named .npy, .npz, .parquet" in fails(capsys, "fit", "texts.txt", *out)
     Path("folder.npy").mkdir()
     assert "is a folder" in fails(capsys, "fit", "folder.npy", *out)
     assert "argument --array: rows.npy holds a single array" in fails(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from vmfmix import VMFMixture
+from vmfmix import NeighborSmoother, VMFMixture
 from vmfmix.datasets import make_vmf_mixture
 from vmfmix.metrics import clustering_accuracy
 
@@ -41,3 +41,26 @@ def test_center_is_exact_for_rows_in_narrow_cone(spread):
     np.testing.assert_array_equal(single.predict(X), single.labels_)
     one_by_one = [single.score_samples(X[i : i + 1])[0] for i in range(50)]
     np.testing.assert_allclose(single.score_samples(X)[:50], one_by_one, atol=2e-3)
+
+
+def test_sparse_rows_are_refused_by_every_method_of_a_centered_model():
+    X, _ = make_vmf_mixture(100, 8, 2, concentration=50.0, random_state=0)
+    rows = sp.csr_array(X)
+    blocks = lambda: iter([rows[:50], rows[50:]])  # noqa: E731
+    message = r"center=True needs dense rows, and X is sparse; pass X\.toarray"
+    model = VMFMixture(2, center=True, random_state=0)
+    for sparse in (rows, blocks):
+        with pytest.raises(ValueError, match=message):
+            model.fit(sparse)
+    model.fit(X)
+    names = ("predict", "predict_proba", "transform", "score_samples", "score", "bic", "aic", "icl")
+    for name in names:
+        for sparse in (rows, blocks):
+            with pytest.raises(ValueError, match=message):
+                getattr(model, name)(sparse)
+    for method in (model.fit, model.partial_fit, lambda X: model.merge_to(2, X)):
+        with pytest.raises(ValueError, match=message):
+            method(rows)
+    smoother = NeighborSmoother(restart=0.1).fit(X)
+    with pytest.raises(ValueError, match=message):
+        smoother.transform(rows)

@@ -58,6 +58,16 @@ def test_zero_rows_warn_once_and_are_ignored(planted):
     assert (model.transform(with_zeros)[-5:] == 0).all()
 
 
+def test_zero_rows_warn_in_predict_and_partial_fit(planted, model):
+    with_zeros = np.vstack([planted[0][:20], np.zeros((2, 16))])
+    message = "2 of the 22 rows of X have no direction .*labels are meaningless"
+    for rows in (with_zeros, sp.csr_array(with_zeros), lambda: iter([with_zeros])):
+        with pytest.warns(UserWarning, match=message):
+            model.predict(rows)
+    with pytest.warns(UserWarning, match=message):
+        VMFMixture(4, random_state=0).fit(planted[0]).partial_fit(with_zeros)
+
+
 def test_row_lengths_do_not_matter(planted, model):
     X = planted[0]
     lengths = np.random.RandomState(0).uniform(0.01, 100, (len(X), 1))

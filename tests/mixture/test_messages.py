@@ -133,11 +133,7 @@ def test_verbose_prints_starts_and_iterations(planted, capsys):
     assert any("iteration 0: lower bound" in line for line in lines)
 
 
-def test_fit_rejects_dates_and_nested_vectors_with_clear_message(planted):
+def test_fit_rejects_dates_with_clear_message():
     pd = pytest.importorskip("pandas")
     with pytest.raises(ValueError, match="dates or times"):
         VMFMixture(1).fit(pd.DataFrame({c: pd.date_range("2020", periods=20) for c in "ab"}))
-    with pytest.raises(
-        ValueError, match=r"one-dimensional sequence of 900 vectors; pass np\.stack"
-    ):
-        VMFMixture(1).fit(pd.Series(list(planted[0])))

@@ -30,7 +30,7 @@ LAYERS = {
     "inspection": ["model"],
     "plotting": ["inspection", "storage", "_install"],
     "merging": ["neighbors", "engines", "model", "distribution", "plotting"],
-    "storage": ["_version"],
+    "storage": ["engines", "_version"],
     "fitting": ["merging", "neighbors", "engines", "model", "distribution", "storage", "_version"],
     "neighbors.smoother": ["merging", "neighbors", "fitting", "engines", "model", "storage"],
     "mixture": [
@@ -47,7 +47,16 @@ LAYERS = {
     "": ["mixture", "neighbors.smoother", "storage.models", "_version"],
     "datasets": ["distribution"],
     "report": ["inspection", "plotting", "metrics", "storage"],
-    "cli": ["storage.models", "mixture", "inspection", "metrics", "report", "storage", "_version"],
+    "cli": [
+        "storage.models",
+        "mixture",
+        "inspection",
+        "metrics",
+        "report",
+        "storage",
+        "engines",
+        "_version",
+    ],
     "__main__": ["cli"],
     "deep": ["mixture", "merging", "engines", "model", "metrics", "plotting", "storage"],
 }

@@ -85,3 +85,10 @@ def test_development_page_names_files_and_functions_that_exist():
         code = (ROOT / "vmfmix" / file).read_text(encoding="utf-8")
         for name in re.findall(r"`\.?([\w.]+)`", names):
             assert re.search(rf"(def|class) {name.split('.')[-1]}\b", code), f"{file}: {name}"
+
+
+def test_dockerfile_copies_existing_files_and_compiles_kernels():
+    text = (ROOT / "examples/docker/Dockerfile").read_text(encoding="utf-8")
+    copied = [line.split()[1:-1] for line in text.splitlines() if line.startswith("COPY ")]
+    assert all((ROOT / name).exists() for names in copied for name in names)
+    assert output_of("examples/docker/compile_kernels.py") == ""

@@ -81,5 +81,5 @@ def test_arrays_that_are_not_embeddings_are_refused(tmp_path, array, message):
 
 
 def test_unknown_suffixes_are_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"is not named \.npy, \.npz or \.parquet"):
-        read_embeddings(tmp_path / "x.csv")
+    with pytest.raises(ValueError, match=r"is not named \.npy, \.npz, .* or \.tsv"):
+        read_embeddings(tmp_path / "x.xlsx")

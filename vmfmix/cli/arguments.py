@@ -404,14 +404,24 @@ def _add_embeddings(
         metavar=metavar,
         nargs=nargs,
         help="file with one embedding per row: .npy, .npz (dense, or sparse from "
-        "scipy.sparse.save_npz) or .parquet. Rows need not be normalized: only their directions "
-        "matter",
+        "scipy.sparse.save_npz), or a table with a column of vectors or one column for each "
+        "feature: .parquet, .feather, .arrow, .csv or .tsv. Rows need not be normalized: only "
+        "their directions matter",
     )
     parser.add_argument(
         "--array",
         metavar="NAME",
-        help="array of the .npz file, or column of lists of the .parquet file, to read; needed "
-        "only if there are several",
+        help="array of the .npz file, or column of vectors of the table, to read; needed only if "
+        "there are several",
+    )
+    parser.add_argument(
+        "--columns",
+        type=_names,
+        default=(),
+        metavar="NAMES",
+        help="columns of the table that are the embeddings, separated by commas, where * is any "
+        "characters, such as 'e*' (default: the column of vectors, or all columns of floats, if "
+        "they cannot be confused with others)",
     )
 
 
@@ -444,6 +454,10 @@ def _n_components(text: str) -> int | str:
 
 def _random_state(text: str) -> int:
     return _integer(text, 0, "an integer from 0 to 4294967295", 2**32 - 1)
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _merge_cost(text: str) -> str | None:

@@ -233,12 +233,22 @@ def _report(arguments: argparse.Namespace) -> None:
 
 
 def _read_embeddings(arguments: argparse.Namespace) -> Any:
+    """Return the rows of the file; print which columns of a table are used to stderr."""
+    from vmfmix.engines.rows.columns import ColumnError
     from vmfmix.storage.embeddings import ArrayNameError, read_embeddings
 
+    def report(choice: str) -> None:
+        if not arguments.quiet:
+            print(choice, file=sys.stderr)
+
     try:
-        return read_embeddings(arguments.embeddings, arguments.array)
+        return read_embeddings(
+            arguments.embeddings, arguments.array, columns=arguments.columns, report=report
+        )
     except ArrayNameError as error:
         raise ValueError(f"argument --array: {error}") from None
+    except ColumnError as error:
+        raise ValueError(f"argument --columns: {error}") from None
 
 
 def _read_lines(path: str | None, n_rows: int) -> list[str] | None:

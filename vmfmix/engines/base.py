@@ -281,12 +281,6 @@ class Engine(ABC):
         return array
 
 
-def is_tensor(X: Any) -> bool:
-    """Return whether X is a torch tensor, without importing torch."""
-    torch = sys.modules.get("torch")
-    return torch is not None and isinstance(X, torch.Tensor)
-
-
 def is_dask(X: Any) -> bool:
     """Return whether X is a dask array, without importing dask."""
     array = sys.modules.get("dask.array")

@@ -18,8 +18,12 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.utils import check_array
 
-from vmfmix.engines.base import DTYPES, Engine, MakeEngine, Matrix, RowSource, is_tensor
+from vmfmix.engines.base import DTYPES, Engine, MakeEngine, Matrix, RowSource
 from vmfmix.engines.block_engine import BlockEngine
+from vmfmix.engines.rows.containers import unwrapped
+from vmfmix.engines.rows.invalid import unmasked
+from vmfmix.engines.rows.tensors import is_tensor
+from vmfmix.engines.rows.vectors import stacked as stacked_vectors
 from vmfmix.model.matrices import stacked
 
 _BYTES_PER_BLOCK = 2**26
@@ -176,7 +180,9 @@ class BlockSource(RowSource):
             n_rows, n_features = X.shape
             itemsize = np.dtype(getattr(X, "dtype", np.float64)).itemsize
             size = self._block_size(n_features, itemsize)
-            return (np.asarray(X[start : start + size]) for start in range(0, n_rows, size))
+            return (
+                np.asarray(unmasked(X[start : start + size])) for start in range(0, n_rows, size)
+            )
         try:
             return iter(X() if callable(X) else X)
         except TypeError as error:
@@ -198,8 +204,8 @@ class BlockSource(RowSource):
                 raise
             if block is _END:
                 return
-            block = _rows_of(block)
             try:
+                block = _rows_of(block)
                 block = check_array(
                     block,
                     accept_sparse="csr",
@@ -262,13 +268,17 @@ def _is_vector(array: np.ndarray) -> bool:
 
 def _vectors(values: Any) -> np.ndarray:
     """Return the vectors of a column as the rows of an array."""
-    return values if isinstance(values, np.ndarray) and values.ndim == 2 else np.stack(list(values))
+    if isinstance(values, np.ndarray) and values.ndim == 2:
+        return values
+    vectors: np.ndarray = stacked_vectors(values, "The column of vectors")
+    return vectors
 
 
 def _rows_of(item: Any) -> Any:
     """Return the rows of an item of an iterator, which may be a batch with labels or a tensor."""
     if isinstance(item, (tuple, list)) and len(item) > 0 and np.ndim(item[0]) == 2:
         item = item[0]
+    item = unwrapped(item)
     if is_tensor(item):
         from vmfmix.engines.torch_device import prepare_tensor
 

@@ -4,10 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from vmfmix._install import install_hint
-from vmfmix.engines.base import Engine, RowSource, is_dask, is_tensor
+from vmfmix.engines.base import Engine, RowSource, is_dask
+from vmfmix.engines.rows.containers import unwrapped
+from vmfmix.engines.rows.tensors import is_tensor
 
 
 def prepare_rows(
@@ -17,7 +20,7 @@ def prepare_rows(
     device: Any = None,
     report: Callable[..., None] | None = None,
 ) -> Any:
-    """Return tensors, dask arrays and sources of blocks in the form that `choose_engine` takes.
+    """Return rows from any container in the form that `choose_engine` takes.
 
     Parameters
     ----------
@@ -27,17 +30,18 @@ def prepare_rows(
 
     Returns
     -------
-    torch.Tensor, RowSource, or X itself
-        X itself if it is an array or can be converted to one, which scikit-learn then validates,
-        or if it is a RowSource already.
+    torch.Tensor, RowSource, ndarray, or X itself
+        X itself if it can be converted to an array, which scikit-learn then validates, or if it is
+        a RowSource already.
 
     Raises
     ------
     ValueError
-        If rows contain NaN or infinity or have the wrong shape.
+        If rows contain NaN or infinity or have the wrong shape, or if X is not a container of rows.
     """
     if isinstance(X, RowSource):
         return X
+    X = unwrapped(X)
     if is_tensor(X):
         from vmfmix.engines.torch_device import prepare_tensor
 
@@ -90,7 +94,8 @@ def choose_engine(
     ImportError
         If a `device` is given and torch is not installed.
     ValueError
-        If the rows are sparse and a `device` is given, or if the device does not exist.
+        If the rows are sparse and a `center` or a `device` is given, or if the device does not
+        exist.
 
     Examples
     --------
@@ -105,6 +110,8 @@ def choose_engine(
            [0. , 0. ],
            [0. , 1. ]])
     """
+    if center is not None:
+        validate_dense_to_center(X)
     if isinstance(X, RowSource):
         return X.engine(
             make_engine=choose_engine,
@@ -129,3 +136,17 @@ def choose_engine(
     return CPUEngine(
         X, sample_weight=sample_weight, center=center, block_size=block_size, lengths=lengths
     )
+
+
+def is_sparse(X: Any) -> bool:
+    """Return whether rows are sparse, also those of a source of blocks."""
+    return bool(X.is_sparse) if isinstance(X, RowSource) else sp.issparse(X)
+
+
+def validate_dense_to_center(X: Any) -> None:
+    """Raise ValueError if rows are sparse, since subtracting their mean would make them dense."""
+    if is_sparse(X):
+        raise ValueError(
+            "center=True needs dense rows, and X is sparse; pass X.toarray(), or reduce X with "
+            "sklearn.decomposition.TruncatedSVD and fit to the result, or fit with center=False."
+        )

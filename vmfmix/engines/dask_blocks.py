@@ -28,6 +28,7 @@ from vmfmix.engines.base import (
 )
 from vmfmix.engines.block_engine import BlockwiseEngine
 from vmfmix.engines.cpu import CPUEngine
+from vmfmix.engines.rows.invalid import unmasked
 from vmfmix.model.matrices import stacked
 from vmfmix.model.statistics import MixtureParameters, SufficientStatistics
 
@@ -318,6 +319,7 @@ def _add(sums: Iterable[SufficientStatistics]) -> SufficientStatistics:
 def _zero_rows(block: Any, rows: slice) -> NDArray[np.intp]:
     """Validate a block, and return the positions of its rows of zeros among all rows."""
     try:
+        block = unmasked(block, "The block")
         assert_all_finite(block)
     except ValueError as error:
         raise ValueError(

@@ -5,6 +5,9 @@ No kernel is parallel: the CPU engine runs them in its own threads, and a whole 
 of one thread is one call, so that threads do not wait for the GIL. BLAS computes the matrix
 products.
 
+A function with an `overload` or an `intrinsic` has a second body in Python, for the environment
+variable NUMBA_DISABLE_JIT, where functions are not compiled.
+
 Notation: row i of the engine is ``scale[i] * x_i - shift[i] * center`` (a unit vector), component k
 has the natural parameter η_k = κ_k μ_k, and ``scores[i, k] = x_i·η_k``, so that
 
@@ -19,9 +22,11 @@ from typing import NamedTuple
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
-from numba.extending import intrinsic, overload
+from numba import types
+from numba.extending import overload
 from numpy.typing import DTypeLike
+
+from vmfmix.model.compilation import compiled, intrinsic
 
 # Sums may be reordered. X is validated to contain no NaN, but infinities do occur: the log weight
 # of an empty component is -inf.
@@ -176,7 +181,7 @@ def _aligned(shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
     return memory[start : start + size].view(dtype).reshape(shape)
 
 
-@njit(nogil=True, cache=True, fastmath=_FASTMATH)
+@compiled(fastmath=_FASTMATH)
 def squared_norms(X, out):
     """Write the squared length of each row of a dense block, summed in float64."""
     for i in range(X.shape[0]):
@@ -187,7 +192,7 @@ def squared_norms(X, out):
         out[i] = total
 
 
-@njit(nogil=True, cache=True, fastmath=_FASTMATH)
+@compiled(fastmath=_FASTMATH)
 def squared_distances(X, scale, center, out):
     """Write the squared distance of each scaled row of a dense block to the center, in float64."""
     for i in range(X.shape[0]):
@@ -198,7 +203,7 @@ def squared_distances(X, scale, center, out):
         out[i] = total
 
 
-@njit(nogil=True, cache=True, fastmath=_FASTMATH)
+@compiled(fastmath=_FASTMATH)
 def squared_norms_csr(data, indptr, out):
     """Write the squared length of each row of a CSR block, summed in float64."""
     for i in range(indptr.shape[0] - 1):
@@ -209,7 +214,7 @@ def squared_norms_csr(data, indptr, out):
         out[i] = total
 
 
-@njit(nogil=True, cache=True, fastmath=_FASTMATH)
+@compiled(fastmath=_FASTMATH)
 def write_scores_csr(data, columns, indptr, natural, out):
     """Write the scores of CSR rows; `natural` has shape (d, K), so that K is contiguous."""
     n_components = natural.shape[1]
@@ -224,7 +229,7 @@ def write_scores_csr(data, columns, indptr, natural, out):
                 row[k] += x * column[k]
 
 
-@intrinsic
+@intrinsic(in_python=max)
 def _larger(typingctx, a, b):
     """Return the larger of two floating-point numbers; unlike Python's max, this vectorizes."""
 
@@ -238,7 +243,7 @@ def _larger(typingctx, a, b):
     return a(a, a), generate
 
 
-@intrinsic
+@intrinsic(in_python=lambda bits: (int(bits) & -int(bits)).bit_length() - 1)
 def _lowest_bit(typingctx, bits):
     """Return the position of the lowest set bit; at least one bit must be set."""
 
@@ -248,7 +253,7 @@ def _lowest_bit(typingctx, bits):
     return types.uint64(types.uint64), generate
 
 
-@intrinsic
+@intrinsic(in_python=lambda bits: bits.view(np.float32))
 def _bits_as_float(typingctx, bits):
     """Return the float32 with these 32 bits."""
 
@@ -258,7 +263,7 @@ def _bits_as_float(typingctx, bits):
     return types.float32(types.uint32), generate
 
 
-@intrinsic
+@intrinsic(in_python=lambda number: number.view(np.uint32))
 def _float_as_bits(typingctx, number):
     """Return the 32 bits of a float32."""
 
@@ -268,7 +273,7 @@ def _float_as_bits(typingctx, number):
     return types.uint32(types.float32), generate
 
 
-@njit(nogil=True, cache=True, fastmath=_FASTMATH)
+@compiled(fastmath=_FASTMATH)
 def write_unit_rows(X, scale, shift, center, out):
     """Write unit rows in bfloat16, the upper half of a float32, rounded to nearest."""
     for i in range(X.shape[0]):
@@ -282,11 +287,14 @@ def write_unit_rows(X, scale, shift, center, out):
 
 def _upper_bound(score, a, b, center_score, offset):
     """Return an upper bound on the log joint with this score."""
+    if isinstance(score, np.uint16):  # an approximate score of a unit row, in bfloat16
+        return _bits_as_float(np.uint32(score) << np.uint32(16)) + offset
+    return a * score - b * center_score + offset
 
 
 @overload(_upper_bound, inline="always")
 def _overload_upper_bound(score, a, b, center_score, offset):
-    if score is types.uint16:  # an approximate score of a unit row, in bfloat16
+    if score is types.uint16:
 
         def from_approximate(score, a, b, center_score, offset):
             return _bits_as_float(np.uint32(score) << np.uint32(16)) + offset
@@ -299,7 +307,7 @@ def _overload_upper_bound(score, a, b, center_score, offset):
     return from_exact
 
 
-@njit(nogil=True, cache=True, fastmath=_FASTMATH)
+@compiled(fastmath=_FASTMATH)
 def _dot(X, natural, i, k):
     """Return x_i·η_k, summed in the precision of the pass."""
     total = natural.dtype.type(0)
@@ -310,11 +318,14 @@ def _dot(X, natural, i, k):
 
 def _score(scores, X, natural, i, k):
     """Return x_i·η_k in the precision of the pass."""
+    if scores.dtype == np.uint16:  # approximate scores: compute the exact one here
+        return _dot(X, natural, i, k)
+    return np.float64(scores[i, k])
 
 
 @overload(_score, inline="always")
 def _overload_score(scores, X, natural, i, k):
-    if scores.dtype is types.uint16:  # approximate scores: compute the exact one here
+    if scores.dtype is types.uint16:
 
         def compute(scores, X, natural, i, k):
             return _dot(X, natural, i, k)
@@ -327,7 +338,7 @@ def _overload_score(scores, X, natural, i, k):
     return read
 
 
-@njit(nogil=True, cache=True, fastmath=_FASTMATH)
+@compiled(fastmath=_FASTMATH)
 def _write_peaks(row, a, b, center_scores, offsets, peaks):
     """Write the largest upper bound of each chunk of components, and return the best chunk."""
     highest = 0
@@ -343,7 +354,7 @@ def _write_peaks(row, a, b, center_scores, offsets, peaks):
     return highest
 
 
-@njit(nogil=True, cache=True, fastmath=_FASTMATH)
+@compiled(fastmath=_FASTMATH)
 def _find_at_least(threshold, chunk, row, a, b, center_scores, offsets, found, n_found):
     """Append the components of a chunk whose log joints may reach the threshold to `found`.
 
@@ -362,13 +373,13 @@ def _find_at_least(threshold, chunk, row, a, b, center_scores, offsets, found, n
     return n_found
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _cutoff(n_components, lost_mass, hard):
     """Return the cut-off that loses at most half of `lost_mass` to this many components."""
     return 0.0 if hard else np.log(2.0 * n_components / lost_mass)
 
 
-@njit(nogil=True, cache=True, fastmath=_FASTMATH)
+@compiled(fastmath=_FASTMATH)
 def _normalize_row(i, first, last, lost_mass, hard, indices, values, best, log_density):
     """Turn the log joints of a row into responsibilities, and return the end of those that matter.
 
@@ -402,13 +413,13 @@ def _normalize_row(i, first, last, lost_mass, hard, indices, values, best, log_d
     return kept
 
 
-@njit(nogil=True, cache=True, fastmath=_FASTMATH)
+@compiled(fastmath=_FASTMATH)
 def _rounded_up(number):
     """Return a float32 that is not below a number."""
     return np.float32(number + _FLOAT32_ROUNDING * abs(number))
 
 
-@njit(nogil=True, cache=True, fastmath=_FASTMATH)
+@compiled(fastmath=_FASTMATH)
 def _store_candidates(
     at, first, last, bound, cutoff, margin, indices, values, candidates, bounds, other_bounds
 ):
@@ -449,7 +460,7 @@ def _store_candidates(
 # that take slices or tuples of arrays cost 5 to 10 ns for each array and call, to count references.
 
 
-@njit(nogil=True, cache=True, fastmath=_FASTMATH)
+@compiled(fastmath=_FASTMATH)
 def respond(X, scores, factors, every_row, mixture, lists, scratch):
     """Turn the scores of a block into responsibilities; those below the cut-off are not computed.
 
@@ -546,7 +557,7 @@ def respond(X, scores, factors, every_row, mixture, lists, scratch):
     return n_evaluated
 
 
-@njit(nogil=True, cache=True, fastmath=_FASTMATH)
+@compiled(fastmath=_FASTMATH)
 def _sort_by_component(n_rows, row_weight, scratch):
     """Sort the responsibilities of a block by component: rows, and their r_ik row_weight_i."""
     starts, indices = scratch.starts, scratch.indices
@@ -566,7 +577,7 @@ def _sort_by_component(n_rows, row_weight, scratch):
     starts[0] = 0
 
 
-@njit(nogil=True, cache=True, fastmath=_FASTMATH)
+@compiled(fastmath=_FASTMATH)
 def _add_counts(n_rows, weight, shift, scratch, sums):
     """Add the counts and shift sums of a block, and return its log-likelihood."""
     log_likelihood = 0.0
@@ -580,7 +591,7 @@ def _add_counts(n_rows, weight, shift, scratch, sums):
     return log_likelihood
 
 
-@njit(nogil=True, cache=True, fastmath=_FASTMATH)
+@compiled(fastmath=_FASTMATH)
 def _add_rows(X, scratch, resultants):
     """Add Σ_i r_ik row_weight_i x_i of a dense block sorted by component.
 
@@ -606,7 +617,7 @@ def _add_rows(X, scratch, resultants):
             p += 1
 
 
-@njit(nogil=True, cache=True, fastmath=_FASTMATH)
+@compiled(fastmath=_FASTMATH)
 def _add_products(X, row_weight, scratch, resultants):
     """Add the same sums by a matrix product, which is faster if many responsibilities matter."""
     dense, products = scratch.scores[: X.shape[0]], scratch.products
@@ -620,7 +631,7 @@ def _add_products(X, row_weight, scratch, resultants):
             resultants[k, j] += products[k, j]
 
 
-@njit(nogil=True, cache=True, fastmath=_FASTMATH)
+@compiled(fastmath=_FASTMATH)
 def _add_rows_csr(data, columns, bounds, row_weight, scratch, resultants):
     """Add Σ_i r_ik row_weight_i x_i of a CSR block."""
     for i in range(bounds.shape[0] - 1):
@@ -631,7 +642,7 @@ def _add_rows_csr(data, columns, bounds, row_weight, scratch, resultants):
                 target[columns[q]] += mass * data[q]
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _add(X, factors, mixture, scratch, sums):
     """Add the statistics of a dense block whose responsibilities are in scratch.
 
@@ -648,7 +659,7 @@ def _add(X, factors, mixture, scratch, sums):
     return log_likelihood
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def accumulate(X, factors, mixture, lists, scratch, sums):
     """Add the statistics of dense rows to the sums.
 
@@ -668,7 +679,7 @@ def accumulate(X, factors, mixture, lists, scratch, sums):
     return log_likelihood, n_evaluated
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def accumulate_approximate(X, scores, factors, mixture, lists, scratch, sums):
     """Add the statistics of a dense block with approximate scores to the sums.
 
@@ -678,7 +689,7 @@ def accumulate_approximate(X, scores, factors, mixture, lists, scratch, sums):
     return _add(X, factors, mixture, scratch, sums), n_evaluated
 
 
-@njit(nogil=True, cache=True, fastmath=_FASTMATH)
+@compiled(fastmath=_FASTMATH)
 def accumulate_from_candidates(
     X, mover_scores, factors, mixture, movers, drift, lists, scratch, sums, unresolved
 ):
@@ -803,7 +814,7 @@ def accumulate_from_candidates(
     return _add(X, factors, mixture, scratch, sums), n_unresolved
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def accumulate_csr(data, columns, indptr, factors, mixture, lists, scratch, sums):
     """Add the statistics of CSR rows to the sums, and return their log-likelihood."""
     log_likelihood = 0.0
@@ -823,7 +834,7 @@ def accumulate_csr(data, columns, indptr, factors, mixture, lists, scratch, sums
     return log_likelihood
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def assign(X, scores, factors, mixture, lists, scratch, labels, probabilities, log_densities):
     """Write the most probable components, their probabilities and the log densities of a block."""
     respond(X, scores, factors, True, mixture, lists, scratch)

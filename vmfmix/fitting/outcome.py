@@ -71,6 +71,25 @@ def warn_about_result(estimator: Any, fit: Fit, counts: NDArray[np.integer]) -> 
         )
 
 
+def warn_about_zero_rows(engine: Engine, meaningless: str) -> None:
+    """Warn if rows have no direction.
+
+    Parameters
+    ----------
+    engine : Engine
+    meaningless : str
+        What is meaningless for such rows, and the subject of the message.
+    """
+    if engine.n_zero_rows:
+        n_rows = int(engine.all_reduce(np.array([engine.n_rows]))[0])
+        warnings.warn(
+            f"{engine.n_zero_rows} of the {n_rows} rows of X have no direction (all zeros); "
+            f"{meaningless} are meaningless.",
+            UserWarning,
+            stacklevel=3,
+        )
+
+
 def _doubts_about_number(
     estimator: Any, fit: Fit, counts: NDArray[np.integer]
 ) -> tuple[str, type[Warning]]:

@@ -13,7 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import validate_data
 
-from vmfmix.engines.base import DTYPES, Engine, RowSource, SharedRowSource, is_tensor
+from vmfmix.engines.base import DTYPES, Engine, RowSource, SharedRowSource
+from vmfmix.engines.rows.invalid import describe_rows, non_finite_rows, unmasked
+from vmfmix.engines.rows.tensors import is_tensor
 from vmfmix.fitting.sklearn_compat import validate_weights
 from vmfmix.model.statistics import LARGEST_CONCENTRATION, FloatArray
 
@@ -101,13 +103,22 @@ def merges_components(estimator: Any) -> bool:
     return all(values is None for values in initial_values)
 
 
-def validate_finite(X: Any, estimator_name: str) -> None:
-    """Raise ValueError if an array contains NaN or infinity, reading one block at a time."""
-    step = max(_ENTRIES_PER_BLOCK // max(X[:1].size, 1), 1)
-    with np.errstate(invalid="ignore"):  # the check sums all numbers, infinities included
-        for start in range(0, len(X), step):
-            block = X[start : start + step]
-            assert_all_finite(block, input_name="X", estimator_name=estimator_name)
+def validate_finite(X: Any) -> None:
+    """Raise ValueError if an array or CSR matrix contains NaN or infinity.
+
+    Blocks are read one at a time, since scikit-learn would allocate an array of the same shape to
+    validate half precision.
+    """
+    numbers = X.data if sp.issparse(X) else X
+    step = max(_ENTRIES_PER_BLOCK // max(numbers[:1].size, 1), 1)
+    try:
+        with np.errstate(invalid="ignore"):  # the check sums all numbers, infinities included
+            for start in range(0, len(numbers), step):
+                assert_all_finite(numbers[start : start + step])
+    except ValueError as error:
+        kind = "NaN" if "NaN" in str(error) else "infinity"
+        rows = non_finite_rows(X)
+        raise ValueError(f"Input X contains {kind} in {describe_rows(rows, X.shape[0])}.") from None
 
 
 def validate_numeric(X: Any) -> None:
@@ -116,10 +127,6 @@ def validate_numeric(X: Any) -> None:
     kinds.add(getattr(getattr(X, "dtype", None), "kind", ""))
     if kinds & {"m", "M"}:
         raise ValueError("X holds dates or times, which have no direction; pass numbers.")
-    if getattr(X, "ndim", 2) == 1 and len(X) > 0 and np.ndim(next(iter(X))) == 1:
-        raise ValueError(
-            f"X is a one-dimensional sequence of {len(X)} vectors; pass np.stack(list(X))."
-        )
 
 
 @contextmanager
@@ -160,29 +167,13 @@ def validate_rows(estimator: Any, X: Any, **options: Any) -> Any:
         own = {name: value for name, value in options.items() if name == "reset"}
         return validate_data(estimator, X, skip_check_array=True, **own)
     validate_numeric(X)
-    if getattr(X, "dtype", None) == np.float16:
-        # scikit-learn would allocate an array of the same shape to validate half precision.
-        validate_finite(X, type(estimator).__name__)
-        options["ensure_all_finite"] = False
-    with np.errstate(invalid="ignore"):  # the check sums all numbers, infinities included
-        X = validate_data(estimator, X, accept_sparse="csr", dtype=DTYPES, **options)
+    X = validate_data(
+        estimator, X, accept_sparse="csr", dtype=DTYPES, ensure_all_finite=False, **options
+    )
     if sp.issparse(X):
         X.check_format(full_check=True)  # the kernels do not check indices
+    validate_finite(X)
     return X
-
-
-def is_sparse(X: Any) -> bool:
-    """Return whether rows are sparse, also those of a source of blocks."""
-    return bool(X.is_sparse) if isinstance(X, RowSource) else sp.issparse(X)
-
-
-def validate_dense_to_center(X: Any) -> None:
-    """Raise ValueError if rows are sparse, since subtracting their mean would make them dense."""
-    if is_sparse(X):
-        raise ValueError(
-            "center=True needs dense rows, and X is sparse; pass center=False, or reduce X "
-            "with sklearn.decomposition.TruncatedSVD first."
-        )
 
 
 def validate_row_count(estimator: Any, engine: Engine) -> None:
@@ -203,6 +194,7 @@ def validate_row_count(estimator: Any, engine: Engine) -> None:
 
 def validate_sample_weight(sample_weight: ArrayLike, X: Any) -> FloatArray:
     """Return the weights of the rows as a new array; raise ValueError if they cannot be used."""
+    sample_weight = unmasked(sample_weight, "sample_weight")
     is_shared = isinstance(X, SharedRowSource)
     with X.fail_together() if is_shared else nullcontext():
         weights = validate_weights(sample_weight, X, copy=True)

@@ -9,14 +9,15 @@ No kernel is parallel: callers run them in their own threads, each on its own ro
 import math
 
 import numpy as np
-from numba import njit
+
+from vmfmix.model.compilation import compiled
 
 _CHUNK = 16  # cosines that are compared with the smallest one kept in one step
 _BISECTIONS = 64
 _SMALLEST_SCALE = 1e-3  # times the mean distance to the neighbors
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def keep_largest(cosines, first_row, first_query, best_rows, best_cosines):
     """Update the nearest rows of each query with the cosines of some more rows.
 
@@ -57,7 +58,7 @@ def keep_largest(cosines, first_row, first_query, best_rows, best_cosines):
                 kept_rows[place] = first_row + j
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def local_scale_weights(cosines, weights):
     """Write the weight of each neighbor by the local scale of its row.
 
@@ -91,7 +92,7 @@ def local_scale_weights(cosines, weights):
             weights[i, j] = math.exp(-np.float64(nearest - cosines[i, j]) / scale)
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def weighted_means(indptr, indices, weights, rows, out, start, stop):
     """Write the weighted mean of the neighbors of some rows.
 

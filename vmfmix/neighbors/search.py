@@ -179,8 +179,10 @@ def has_approximate_search() -> bool:
 
 
 def _approximate(rows: Any, n_neighbors: int) -> Neighbors:
+    from vmfmix.model.compilation import import_with_cache  # here, as it imports numba
+
     try:
-        from pynndescent import NNDescent
+        pynndescent = import_with_cache("pynndescent")
     except ModuleNotFoundError as error:
         raise ImportError(
             f"The approximate search needs pynndescent; {install_hint('neighbors')}."
@@ -189,7 +191,7 @@ def _approximate(rows: Any, n_neighbors: int) -> Neighbors:
     n_sought = min(int(_SOUGHT_PER_NEIGHBOR * n_neighbors) + 1, len(rows))
     with single_threaded_blas() as n_threads, warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Failed to correctly find n_neighbors")
-        index = NNDescent(
+        index = pynndescent.NNDescent(
             rows, metric="dot", n_neighbors=n_sought, random_state=0, n_jobs=n_threads
         )
     numbers = index.neighbor_graph[0]

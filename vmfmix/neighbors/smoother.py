@@ -18,14 +18,18 @@ from sklearn.base import (
 )
 from sklearn.utils.validation import check_is_fitted
 
-from vmfmix.engines.base import Engine, is_tensor
-from vmfmix.engines.choice import choose_engine, prepare_rows
+from vmfmix.engines.base import Engine
+from vmfmix.engines.choice import (
+    choose_engine,
+    is_sparse,
+    prepare_rows,
+    validate_dense_to_center,
+)
+from vmfmix.engines.rows.tensors import is_tensor
 from vmfmix.fitting.sklearn_compat import Interval, StrOptions, validate_parameters_before
 from vmfmix.fitting.start import mean_of_unit_rows
 from vmfmix.fitting.validation import (
-    is_sparse,
     restored_on_failure,
-    validate_dense_to_center,
     validate_rows,
     validate_sample_weight,
 )

@@ -1,40 +1,56 @@
-"""Reading of embeddings from .npy, .npz and .parquet files, without unpickling anything."""
+"""Reading of embeddings from arrays and tables in files, without unpickling anything."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
-from vmfmix.storage import archives
+from vmfmix.engines.rows.columns import ColumnError, choose_columns, describe_choice
+from vmfmix.engines.rows.invalid import non_finite_rows, validate_no_nulls
+from vmfmix.engines.rows.vectors import stacked_arrow
+from vmfmix.storage import archives, tables
 from vmfmix.storage.reading import validate_input_file
 
 __all__ = ["ArrayNameError", "read_embeddings"]
 
-_ROWS_PER_BLOCK = 8192
+_ARRAY_SUFFIXES = ".npy", ".npz"
 
 
 class ArrayNameError(ValueError):
     """The name of an array in a file is missing, unknown or superfluous."""
 
 
-def read_embeddings(path: str | os.PathLike[str], array: str | None = None) -> Any:
-    """Return the rows of a .npy, .npz or .parquet file.
+def read_embeddings(
+    path: str | os.PathLike[str],
+    array: str | None = None,
+    *,
+    columns: str | Sequence[str] = (),
+    report: Callable[[str], Any] | None = None,
+) -> Any:
+    r"""Return the rows of a file of embeddings: an array, a sparse matrix or a table.
 
     Parameters
     ----------
     path : str or path-like
         A .npy file is memory-mapped: its rows are read from disk when they are used. A .npz file
-        holds arrays, or one sparse matrix written by ``scipy.sparse.save_npz``. A .parquet file
-        holds a column of lists of equal length, or columns of numbers; it needs pyarrow. The index
-        that pandas stores in such a file is not read.
+        holds arrays, or one sparse matrix written by ``scipy.sparse.save_npz``. A .parquet,
+        .feather, .arrow, .csv or .tsv file holds a table with a column of vectors (lists of equal
+        length), or with a column for each feature; it needs pyarrow. The index that pandas stores
+        in such a file is not read.
     array : str, default=None
-        Name of the array, or of the column of lists. If None, the only two-dimensional array, the
-        only column of lists, or all columns of numbers are read.
+        Name of the array, or of the column of vectors. If None, the only two-dimensional array or
+        the only column of vectors is read.
+    columns : str or sequence of str, default=()
+        Names of the columns of a table, where ``*`` is any characters. By default, and without a
+        column of vectors, all columns of floating-point numbers are read, if they have one type and
+        their names do not suggest that only some of them are features.
+    report : callable, default=None
+        Called with a line that says which columns of a table are used, and which are left out.
 
     Returns
     -------
@@ -47,19 +63,46 @@ def read_embeddings(path: str | os.PathLike[str], array: str | None = None) -> A
         If the file does not exist.
     ArrayNameError
         If `array` is needed, unknown, or given for a file whose array has no name.
+    vmfmix.engines.rows.columns.ColumnError
+        If `columns` are unknown, given for a file without columns, or needed, as the columns of the
+        embeddings cannot be distinguished from others.
     ValueError
         If the file is damaged or does not hold such rows.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from vmfmix.storage.embeddings import read_embeddings
+    >>> path = Path(tempfile.mkdtemp(), "x.csv")
+    >>> _ = path.write_text("id,e0,e1\n7,0.5,0.25\n8,0.1,0.3\n")
+    >>> read_embeddings(path, report=print)
+    embeddings: 2 float columns e0…e1; left out: id
+    array([[0.5 , 0.25],
+           [0.1 , 0.3 ]])
     """
     path = Path(path)
-    readers = {".npy": _read_npy, ".npz": _read_npz, ".parquet": _read_parquet}
-    if path.suffix.lower() not in readers:
-        raise ValueError(f"{path} is not named .npy, .npz or .parquet; pass such a file.")
+    patterns = [columns] if isinstance(columns, str) else list(columns)
+    suffix = path.suffix.lower()
+    if suffix not in (*_ARRAY_SUFFIXES, *tables.SUFFIXES):
+        suffixes = [*_ARRAY_SUFFIXES, *tables.SUFFIXES]
+        raise ValueError(
+            f"{path} is not named {', '.join(suffixes[:-1])} or {suffixes[-1]}; pass such a file."
+        )
     validate_input_file(path)
     if not path.is_file():  # rows are read in any order, which a pipe does not allow
         raise ValueError(f"{path} is a pipe or a device; write the rows to a file first.")
-    rows = readers[path.suffix.lower()](path, array)
+    choice = ""
+    if suffix in tables.SUFFIXES:
+        rows, choice = _read_table(path, array, patterns)
+    elif patterns:
+        raise ColumnError(f"{path} is not a table and has no columns; do not name columns.")
+    else:
+        rows = _read_npy(path, array) if suffix == ".npy" else _read_npz(path, array)
     _validate_rows(rows, path)
     _validate_finite(rows, path)
+    if choice and report is not None:
+        report(choice)
     return rows
 
 
@@ -136,82 +179,25 @@ def _read_sparse_npz(path: Path, array: str | None) -> Any:
     return rows
 
 
-def _read_parquet(path: Path, array: str | None) -> np.ndarray:
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ImportError:
-        raise ValueError(
-            f"Reading {path} needs pyarrow, which is not installed; run 'pip install pyarrow'."
-        ) from None
-    try:
-        names, are_lists = _columns_to_read(pq.read_schema(path), path, array)
-        columns = pq.read_table(path, columns=names).columns
-    except (pa.ArrowException, OSError):
-        raise ValueError(f"{path} is not a complete .parquet file.") from None
-    if are_lists:
-        return _rows_of_lists(columns[0], names[0], path)
-    return np.column_stack([column.to_numpy() for column in columns])
-
-
-def _columns_to_read(schema: Any, path: Path, array: str | None) -> tuple[list[str], bool]:
-    """Return the names of the columns to read, and whether it is a single column of lists."""
-    index = _pandas_index(schema)
-    fields = [field for field in schema if field.name not in index]
-    lists = [field.name for field in fields if _is_list_of_numbers(field.type)]
+def _read_table(path: Path, array: str | None, columns: Sequence[str]) -> tuple[np.ndarray, str]:
+    """Return the rows of a table, and which columns they are from."""
+    table = tables.open_table(path)
     if array is not None:
-        if array not in lists:
-            raise _unknown_name_error(path, "column of lists of numbers", array, lists)
-        return [array], True
-    if len(lists) > 1:
-        raise ArrayNameError(
-            f"{path} has {len(lists)} columns of lists of numbers; choose one of {_listed(lists)}."
-        )
-    if lists:
-        return lists, True
-    numbers = [field.name for field in fields if _is_number(field.type)]
-    if not numbers:
-        raise ValueError(f"{path} has no column of numbers or of lists of numbers.")
-    return numbers, False
-
-
-def _pandas_index(schema: Any) -> list[Any]:
-    """Return the names of the columns that hold the index of a DataFrame."""
-    try:
-        # A RangeIndex is described by a dict instead of a name, and is not stored as a column.
-        return list(schema.pandas_metadata["index_columns"])
-    except Exception:  # no metadata, or not in the format that pandas writes
-        return []
-
-
-def _is_number(kind: Any) -> bool:
-    import pyarrow as pa
-
-    return bool(pa.types.is_floating(kind) or pa.types.is_integer(kind))
-
-
-def _is_list_of_numbers(kind: Any) -> bool:
-    import pyarrow as pa
-
-    is_list = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
-    return any(check(kind) for check in is_list) and _is_number(kind.value_type)
-
-
-def _rows_of_lists(column: Any, name: str, path: Path) -> np.ndarray:
-    """Return a column of lists as an array; nulls in a list become NaN, null lists are empty."""
-    import pyarrow.compute as pc
-
-    lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy()
-    if len(lengths) == 0:
-        return np.empty((0, 0))
-    different = np.flatnonzero(lengths != lengths[0])
-    if different.size:
-        raise ValueError(
-            f"Column '{name}' of {path} has lists of different lengths: {lengths[0]} in row 0, "
-            f"{lengths[different[0]]} in row {different[0]}; all lists must have the same length."
-        )
-    values = [chunk.flatten().to_numpy(zero_copy_only=False) for chunk in column.chunks]
-    return np.concatenate(values).reshape(len(lengths), lengths[0])
+        vectors = [column.name for column in table.columns if column.kind == "vector"]
+        if array not in vectors:
+            raise _unknown_name_error(path, "column of lists of numbers", array, vectors)
+        columns = [array]
+    chosen = choose_columns(table.columns, columns, str(path))
+    data = table.read([column.name for column in chosen])
+    if chosen[0].kind == "vector":
+        rows = stacked_arrow(data[0], f"Column '{chosen[0].name}' of {path}")
+    else:
+        for column, values in zip(chosen, data):
+            if values.null_count:
+                name = f"Column '{column.name}' of {path}"
+                validate_no_nulls(values.is_null().to_numpy(), name)
+        rows = np.column_stack([column.to_numpy() for column in data])
+    return rows, describe_choice(table.columns, chosen)
 
 
 def _validate_rows(rows: Any, path: Path) -> None:
@@ -234,24 +220,12 @@ def _validate_rows(rows: Any, path: Path) -> None:
 
 def _validate_finite(rows: Any, path: Path) -> None:
     """Raise ValueError if a row has NaN or infinite values."""
-    invalid = _non_finite_rows(rows)
+    invalid = non_finite_rows(rows)
     if invalid.size:
         raise ValueError(
             f"{invalid.size} of the {rows.shape[0]} rows of {path} have NaN or infinite values, "
             f"first row {invalid[0]} (counted from 0); correct or remove these rows."
         )
-
-
-def _non_finite_rows(rows: Any) -> np.ndarray:
-    """Return the indices of the rows with NaN or infinite values."""
-    if sp.issparse(rows):
-        positions = np.flatnonzero(~np.isfinite(rows.data))
-        return np.unique(np.searchsorted(rows.indptr, positions, side="right") - 1)
-    if rows.dtype.kind != "f":
-        return np.empty(0, dtype=int)
-    starts = range(0, len(rows), _ROWS_PER_BLOCK)
-    blocks = (np.isfinite(rows[start : start + _ROWS_PER_BLOCK]).all(axis=1) for start in starts)
-    return np.flatnonzero(~np.concatenate(list(blocks)))
 
 
 def _python_objects_error(path: Path) -> ValueError:

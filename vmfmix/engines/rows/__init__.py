@@ -1,0 +1,1 @@
+"""Rows in the containers that users have: tables, columns of vectors, lists, masked arrays."""
