@@ -56,7 +56,7 @@ def test_paths_are_read_from_parquet(images, tmp_path):
         ("a.txt", "one\ntwo\n", "neither a folder nor an .npz file, .*'one', which is not a file"),
         ("a.csv", "id,text\n1,a\n", "has 0 columns of names of image files"),
         ("a.csv", "a,b\n1.png,2.png\n", r"has 2 columns of names of image files \(a, b\)"),
-        ("a.csv", "", "has 0 columns"),
+        ("a.csv", "", r"not a complete .csv file \(Empty CSV file\)"),
     ],
 )
 def test_files_without_paths_are_refused(images, tmp_path, name, text, message):

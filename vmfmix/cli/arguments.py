@@ -337,8 +337,8 @@ def _add_report_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="PATH",
         help="one image per row: a folder, an .npz file with an array 'images', a text file with "
-        "one path per line, or a .csv, .tsv or .parquet file with one column of paths; needs "
-        "Pillow",
+        "one path per line, or a table with one column of paths (.csv, .tsv, .parquet, "
+        ".feather or .arrow); needs Pillow",
     )
     parser.add_argument(
         "--image-order",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from vmfmix.storage.image_folders import IMAGE_SUFFIXES
 from vmfmix.storage.reading import validate_input_file
+from vmfmix.storage.tables import SUFFIXES, open_table
 
 
 def write_paths(path: Path, image_paths: Sequence[Path]) -> None:
@@ -30,8 +30,8 @@ def read_paths(path: Path) -> list[Path]:
     Parameters
     ----------
     path : pathlib.Path
-        A text file with one path per line; or a .csv, .tsv or .parquet file with exactly one column
-        of names of image files. Paths are relative to the folder of the file or, if they do not
+        A text file with one path per line; or a table, see `vmfmix.storage.tables`, with exactly
+        one column of names of image files. Paths are relative to the folder of the file or, if they do not
         exist there, to the working folder.
 
     Returns
@@ -46,9 +46,7 @@ def read_paths(path: Path) -> list[Path]:
         If the file has no such paths, or an image does not exist.
     """
     validate_input_file(path)
-    readers = {".csv": _csv_column, ".tsv": _csv_column, ".parquet": _parquet_column}
-    reader = readers.get(path.suffix.lower(), _lines)
-    names = reader(path)
+    names = _column(path) if path.suffix.lower() in SUFFIXES else _lines(path)
     for folder in (path.parent, Path()):
         paths = [folder / name for name in names]
         if all(os.path.isfile(image) for image in paths):
@@ -72,47 +70,17 @@ def _lines(path: Path) -> list[str]:
         return file.read().rstrip("\n").split("\n")
 
 
-def _csv_column(path: Path) -> list[str]:
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            header = file.readline()
-            file.seek(0)
-            delimiter = max(",;\t", key=header.count)
-            table = list(csv.DictReader(file, delimiter=delimiter))
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} cannot be read as a table in UTF-8: {error}.") from None
-    names = list(table[0]) if table else []
-    return _only_column({name: [row[name] for row in table] for name in names}, path)
-
-
-def _parquet_column(path: Path) -> list[str]:
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ImportError:
-        raise ValueError(
-            f"Reading {path} needs pyarrow, which is not installed; run 'pip install pyarrow'."
-        ) from None
-    try:
-        names = [
-            field.name
-            for field in pq.read_schema(path)
-            if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)
-        ]
-        table = pq.read_table(path, columns=names)
-    except (pa.ArrowException, OSError):
-        raise ValueError(f"{path} is not a complete .parquet file.") from None
-    return _only_column({name: table[name].to_pylist() for name in names}, path)
-
-
-def _only_column(columns: dict[str, list[str | None]], path: Path) -> list[str]:
-    """Return the only column whose values are names of image files."""
+def _column(path: Path) -> list[str]:
+    """Return the only column of a table whose values are names of image files."""
+    table = open_table(path)
     found = {}
-    for column, values in columns.items():
-        names = [value for value in values if value is not None]
+    for name in (each.name for each in table.columns):
+        (values,) = table.read([name])
+        names = [value for value in values.to_pylist() if value is not None]
         is_complete = len(names) == len(values) > 0
-        if is_complete and all(Path(name).suffix.lower() in IMAGE_SUFFIXES for name in names):
-            found[column] = names
+        if is_complete and all(isinstance(each, str) for each in names):
+            if all(Path(each).suffix.lower() in IMAGE_SUFFIXES for each in names):
+                found[name] = names
     if len(found) != 1:
         listed = f" ({', '.join(found)})" if found else ""
         raise ValueError(

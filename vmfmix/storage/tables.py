@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from vmfmix.engines.rows.columns import Column, arrow_column
 
 SUFFIXES = (".parquet", ".feather", ".arrow", ".csv", ".tsv")
-_DELIMITERS = {".csv": ",", ".tsv": "\t"}
+_DELIMITERS = {".csv": ",;\t", ".tsv": "\t"}  # the one that is most frequent in the first line
 
 
 class Table(NamedTuple):
@@ -103,11 +103,13 @@ def _read_columns(path: Path, names: list[str]) -> Any:
         return read(file, columns=names)
 
 
-def _read_text(path: Path, delimiter: str) -> Any:
+def _read_text(path: Path, delimiters: str) -> Any:
     """Read a file of text, whose first line has names unless it is a line of numbers."""
     from pyarrow import csv
 
-    parse = csv.ParseOptions(delimiter=delimiter)
+    with path.open(encoding="utf-8", errors="replace") as lines:
+        header = lines.readline()
+    parse = csv.ParseOptions(delimiter=max(delimiters, key=header.count))
     with path.open("rb") as file:
         table = csv.read_csv(file, parse_options=parse)
     fraction = next((name for name in table.column_names if _is_fraction(name)), None)
