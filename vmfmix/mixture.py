@@ -833,8 +833,8 @@ class VMFMixture(
             raise ValueError(f"n_components={n_components!r} is not allowed; pass an integer.")
         if not hasattr(self, "merge_history_"):
             raise ValueError(
-                "This fit merged no components, so it has no other numbers of components; fit "
-                'again with n_components="auto".'
+                "This fit merged no components, or was saved with history=False, so it has no other "
+                'numbers of components; fit again with n_components="auto".'
             )
         statistics = self.merge_history_.statistics(n_components)
         prior, concentration = None, self.concentration
@@ -860,18 +860,24 @@ class VMFMixture(
         history = getattr(self, "merge_history_", None)
         if history is None or len(history.levels) == 0:
             raise AttributeError(
-                'levels_ exists only after a fit with n_components="auto", which compares numbers.'
+                'levels_ exists only after a fit with n_components="auto", which compares numbers, '
+                "and not if the model was saved with history=False."
             )
         pairs = zip(history.levels.tolist(), history.strengths.tolist(), strict=True)
         return [Level(*pair) for pair in pairs]
 
-    def save(self, path: Any) -> None:
+    def save(self, path: Any, *, history: bool = True) -> None:
         """Write the fitted model to a file that `vmfmix.load` reads; pickle is not involved.
 
         Parameters
         ----------
-        path : str or path-like
-            Usually ending in ``.npz``. The file is written completely or not at all.
+        path : str, path-like or file object
+            Usually ending in ``.npz``. The file is written completely or not at all. A file object,
+            such as ``io.BytesIO`` or one of a cloud store, must be opened for writing bytes; it is
+            written at its current position, and left open.
+        history : bool, default=True
+            Whether to store `merge_history_`, which is usually most of the file. Without it, the
+            loaded model predicts the same, but has no `merge_to` and no `levels_`.
 
         Raises
         ------
@@ -879,6 +885,20 @@ class VMFMixture(
             If a parameter cannot be stored, or is one that `VMFMixture` does not have.
         OSError
             If the file cannot be written.
+
+        Examples
+        --------
+        >>> import io, vmfmix
+        >>> from vmfmix.datasets import load_snips
+        >>> X = load_snips().data
+        >>> model = vmfmix.VMFMixture(random_state=0).fit(X)
+        >>> file = io.BytesIO()
+        >>> model.save(file, history=False)
+        >>> len(file.getvalue()) < 100_000
+        True
+        >>> loaded = vmfmix.load(io.BytesIO(file.getvalue()))
+        >>> bool((loaded.predict(X) == model.labels_).all())
+        True
         """
         check_is_fitted(self)
         self._validate_params()  # otherwise the file could not be loaded
@@ -887,13 +907,13 @@ class VMFMixture(
         if smoother is not None:
             values = stored_attributes(smoother)
             attributes |= {f"smoother_.{name}": value for name, value in values.items()}
-        history = attributes.pop("merge_history_", None)
+        merges = attributes.pop("merge_history_", None)
         write_model(
             path,
             type(self).__name__,
             self._storable_parameters(),
             attributes,
-            {} if history is None else vars(history),
+            vars(merges) if history and merges is not None else {},
         )
 
     def _storable_parameters(self) -> dict[str, Any]:

@@ -166,8 +166,9 @@ def _print_levels(path: str) -> None:
     model = _read_model(path)
     if not hasattr(model, "levels_"):
         raise ValueError(
-            f"{path} has no natural numbers of clusters: their number was given, or merging was "
-            "stopped; fit again with --n-components auto to find them."
+            f"{path} has no natural numbers of clusters: their number was given, merging was "
+            "stopped, or the model was saved without its merge history; fit again with "
+            "--n-components auto to find them."
         )
     print(summary.levels(model, path))
 

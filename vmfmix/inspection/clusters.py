@@ -220,7 +220,8 @@ def merge_tree(model: FittedMixture) -> Table:
     check_is_fitted(model)
     if not hasattr(model, "merge_history_"):
         raise ValueError(
-            'Nothing was merged in this fit, so there is no tree; fit with n_components="auto".'
+            "Nothing was merged in this fit, or it was saved with history=False, so there is no "
+            'tree; fit with n_components="auto".'
         )
     history = model.merge_history_
     merges = np.arange(len(history.costs))
