@@ -833,8 +833,8 @@ class VMFMixture(
             raise ValueError(f"n_components={n_components!r} is not allowed; pass an integer.")
         if not hasattr(self, "merge_history_"):
             raise ValueError(
-                "This fit merged no components, or was saved with history=False, so it has no other "
-                'numbers of components; fit again with n_components="auto".'
+                "This fit merged no components, or was saved with history=False, so it has no "
+                'other numbers of components; fit again with n_components="auto".'
             )
         statistics = self.merge_history_.statistics(n_components)
         prior, concentration = None, self.concentration

@@ -23,6 +23,7 @@ from vmfmix.cli.outputs import (
     validate_page_path,
     write_outputs,
 )
+from vmfmix.cli.words import find_stop_words, find_tokenizer
 
 if TYPE_CHECKING:
     import argparse
@@ -216,6 +217,8 @@ def _report(arguments: argparse.Namespace) -> None:
     from vmfmix.report import write_report
 
     validate_page_path(arguments.out, overwrite=arguments.overwrite)
+    tokenizer = find_tokenizer(arguments.tokenizer)
+    stop_words = find_stop_words(arguments.stop_words)
     model, X = _read_model_and_embeddings(arguments)
     write_report(
         arguments.out,
@@ -226,6 +229,8 @@ def _report(arguments: argparse.Namespace) -> None:
         images=_read_images(arguments.images, X.shape[0]),
         title=arguments.title or Path(arguments.embeddings).stem,
         n_rows=arguments.rows,
+        stop_words=stop_words,
+        tokenizer=tokenizer,
     )
     if not arguments.quiet:
         print(f"Wrote {arguments.out}; open it in a browser.")

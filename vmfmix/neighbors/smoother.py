@@ -401,8 +401,8 @@ class NeighborSmoother(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         stored = read_model(path)
         if stored.class_name != "NeighborSmoother":
             raise ValueError(
-                f"{name_of(path)} holds a {stored.class_name}, and no NeighborSmoother; read it with "
-                "vmfmix.load."
+                f"{name_of(path)} holds a {stored.class_name}, and no NeighborSmoother; read it "
+                "with vmfmix.load."
             )
         with damage_reported(path):
             smoother = cls().set_params(**stored.parameters)

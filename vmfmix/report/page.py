@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Sequence
+from functools import partial
 from importlib.resources import files
 from typing import Any
 
@@ -10,8 +11,12 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
+from vmfmix.inspection import typical_words
 from vmfmix.inspection.fitted_model import FittedMixture, RowsLike
-from vmfmix.inspection.words import as_strings
+from vmfmix.inspection.labels import encode_labels
+from vmfmix.inspection.missing_values import as_strings
+from vmfmix.inspection.rows import as_rows
+from vmfmix.inspection.tokenization import StopWords, Tokenizer
 from vmfmix.report.contents import report_contents
 from vmfmix.storage.writing import atomic_file
 
@@ -26,6 +31,8 @@ def write_report(
     labels: npt.ArrayLike | None = None,
     title: str = "Clusters",
     n_rows: int = 20_000,
+    stop_words: StopWords = "english",
+    tokenizer: Tokenizer | None = None,
 ) -> None:
     """Write an HTML page that shows the contents of the clusters.
 
@@ -43,8 +50,9 @@ def write_report(
     X : {array-like, CSR matrix} of shape (n_samples, n_features)
         Rows to show, usually those of the fit.
     texts : sequence of str of length n_samples, default=None
-        Text of each row; the page holds the first 600 characters of each. Values that are not
-        strings are converted to strings, and missing values to empty strings.
+        Text of each row; the page holds the first 600 characters of each. Bytes are decoded as
+        UTF-8, other values that are not strings are converted to strings, and missing values to
+        empty strings.
     images : array-like of shape (n_samples, height, width[, channels]) or sequence of str, \
 default=None
         Image of each row: bytes, numbers from 0 to 1, or paths of image files. The page holds
@@ -55,13 +63,16 @@ default=None
         Title of the page.
     n_rows : int, default=20_000
         Number of rows that can be searched, evenly spaced if `X` has more.
+    stop_words, tokenizer
+        How typical words are found; see `vmfmix.inspection.typical_words`.
 
     Raises
     ------
     ValueError
         If there are not as many texts, images or labels as rows, or a label is missing.
     ImportError
-        If there are images and Pillow is not installed.
+        If there are images and Pillow is not installed, or the stop words need a package that is
+        not installed.
 
     Examples
     --------
@@ -78,13 +89,16 @@ default=None
     True
     """
     check_is_fitted(model)
-    X = np.asarray(X) if isinstance(X, (list, tuple)) else X
+    X = as_rows(X)
     for values in (texts, images, labels):
         if values is not None:
             check_consistent_length(X, values)
     strings = None if texts is None else as_strings(texts)
-    labels = None if labels is None else np.asarray(labels)
-    contents = report_contents(model, X, strings, images, labels, n_rows)
+    if labels is not None:
+        names, codes = encode_labels(X, labels, "labels")
+        labels = np.array(as_strings(names))[codes]
+    words_of = partial(typical_words, stop_words=stop_words, tokenizer=tokenizer)
+    contents = report_contents(model, X, strings, images, labels, n_rows, words_of)
     data = json.dumps({"title": str(title), **contents}, ensure_ascii=False, allow_nan=False)
     # Escape every "<", so that no text can end the script element or start another one.
     data = data.replace("<", "\\u003c")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from vmfmix.report.row_selection import take_rows
+from vmfmix.inspection.rows import take_rows
 from vmfmix.storage.images import read_image
 
 _MAX_SIDE = 96  # pixels

@@ -114,8 +114,8 @@ def read_model(path: Any) -> StoredModel:
         version, written_by = int(header["format"]), header["vmfmix"]
     if version > _FORMAT:
         raise ValueError(
-            f"{name_of(path)} was written by vmfmix {written_by}, in a format that this version does not "
-            "read; upgrade vmfmix."
+            f"{name_of(path)} was written by vmfmix {written_by}, in a format that this version "
+            "does not read; upgrade vmfmix."
         )
     with damage_reported(path):
         parameters, attributes = dict(header["parameter"]), dict(header["fitted"])

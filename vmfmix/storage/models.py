@@ -60,7 +60,9 @@ def load(path: Any) -> VMFMixture:
     """
     stored = read_model(path)
     if stored.class_name == "NeighborSmoother":
-        raise ValueError(f"{name_of(path)} holds a NeighborSmoother; read it with NeighborSmoother.load.")
+        raise ValueError(
+            f"{name_of(path)} holds a NeighborSmoother; read it with NeighborSmoother.load."
+        )
     with damage_reported(path):
         model = _build(stored)
         if not _is_consistent(model):
