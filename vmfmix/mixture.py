@@ -39,7 +39,12 @@ from vmfmix.engines.base import (
 from vmfmix.engines.choice import choose_engine, prepare_rows
 from vmfmix.fitting.best import Fit, best_fit
 from vmfmix.fitting.checkpoints import Checkpoint
-from vmfmix.fitting.outcome import drop_empty_components, warn_about_result
+from vmfmix.fitting.novelty import Novelty
+from vmfmix.fitting.outcome import (
+    drop_empty_components,
+    warn_about_novelty,
+    warn_about_result,
+)
 from vmfmix.fitting.progress import RowProgress
 from vmfmix.fitting.sklearn_compat import (
     CallbackSupportMixin,
@@ -582,6 +587,15 @@ class VMFMixture(
             As for `fit`, or if `X` is a source of blocks, or if the first batch has too few rows.
             The model is then unchanged.
 
+        Warns
+        -----
+        UserWarning
+            If rows are no longer stored and many of the last ones are unlike every cluster: more
+            than twice as many as of the earlier rows are in the background, or are as improbable as
+            the lowest 1%, 5% or 20% of the earlier rows. They move existing clusters, and do not
+            become a cluster of their own; fit again to find it. A stream in random order causes
+            such a warning with a probability of about 1 in 1000, however long it is.
+
         References
         ----------
         .. [1] O. Cappé, E. Moulines (2009). On-line expectation-maximization algorithm for latent
@@ -1010,6 +1024,7 @@ class VMFMixture(
                 weight=last.weight,
                 prior=last.prior,
                 copies=last.copies,
+                novelty=last.novelty,
             )
         n_init = self.n_components_init
         n_start = n_init or default_n_components_init(self.n_components, sys.maxsize)
@@ -1035,7 +1050,8 @@ class VMFMixture(
             setattr(self, name, getattr(model, name))
         if names is not None:
             self.feature_names_in_ = names
-        self._state = EstimatorState(last, stream.with_fit(statistics, last.prior, last.copies))
+        stream = stream.with_fit(statistics, last.prior, last.copies, last.novelty)
+        self._state = EstimatorState(last, stream)
         self.labels_ = model.labels_[-n_batch:]
         self.probabilities_ = model.probabilities_[-n_batch:]
 
@@ -1045,6 +1061,11 @@ class VMFMixture(
         parameters, last = self._parameters(), self._last_fit()
         assert last is not None
         batch = engine.accumulate(parameters, hard=self.assignment == "hard")
+        if not stream.keeps:  # otherwise, the next fit finds new clusters
+            novelty, unusual = stream.novelty.with_batch(parameters, engine.assign(parameters))
+            stream = replace(stream, novelty=novelty)
+            if unusual is not None:
+                warn_about_novelty(unusual, parameters.has_background)
         prior = last.prior
         if batch.weight > 0:
             stream = stream.moved_toward(batch)
@@ -1097,7 +1118,8 @@ class VMFMixture(
         parameters, assignment, counts = drop_empty_components(engine, result.parameters)
         # First, since a warning that is turned into an error must leave the model unchanged.
         warn_about_result(self, fit, counts)
-        self._state = EstimatorState(fit.as_last(self, copies=copies))
+        novelty = Novelty.after_fit(parameters, assignment, result.weight)
+        self._state = EstimatorState(fit.as_last(self, copies=copies, novelty=novelty))
         outdated = ["smoother_", "center_", "background_weight_", "isotropy_"]
         for name in outdated if start.continues else [*outdated, "merge_history_"]:
             self.__dict__.pop(name, None)

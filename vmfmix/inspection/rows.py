@@ -22,7 +22,8 @@ def as_rows(X: RowsLike) -> RowsLike:
 
 def take_rows(X: RowsLike, positions: Any) -> Any:
     """Return the rows at the given positions, regardless of the index of a DataFrame or Series."""
-    return getattr(X, "iloc", X)[positions]
+    by_position: Any = getattr(X, "iloc", X)
+    return by_position[positions]
 
 
 def evenly_spaced(n_rows: int, max_rows: int) -> NDArray[np.int64]:
@@ -31,7 +32,7 @@ def evenly_spaced(n_rows: int, max_rows: int) -> NDArray[np.int64]:
 
 
 def row_blocks(X: RowsLike, n_results: int = 1) -> Iterator[slice]:
-    """Yield slices of rows, short enough that they, or `n_results` numbers for each, take 16 MiB."""
+    """Yield slices of rows that, or `n_results` numbers for each of them, take about 16 MiB."""
     n_rows, n_numbers = X.shape
     if sp.issparse(X):
         n_numbers = X.nnz // max(n_rows, 1)

@@ -115,7 +115,7 @@ def _words_of_clusters(
     n_clusters = int(clusters.max(initial=-1)) + 1
     counter = CountVectorizer(analyzer=words_of)
     try:
-        text_counts = counter.fit_transform([texts[row] for row in in_clusters])
+        text_counts = counter.fit_transform([texts[row] for row in in_clusters.tolist()])
     except ValueError as error:
         if "empty vocabulary" not in str(error):
             raise
