@@ -55,9 +55,9 @@ class Novelty:
     n_earlier : int
         Number of earlier rows.
     n_unlike : tuple of int
-        Number of those that count as unlike every cluster: of the background, or for each share.
+        Number of those that count as unlike every cluster, for each share.
     thresholds : tuple of float
-        Largest log density of a row that does, for each share; empty with a background.
+        Largest log density of a row that does, for each share; −inf for the background.
     earlier : tuple of array or None
         Log densities of the earlier rows, while there are too few of them; None when there are
         enough.
@@ -120,7 +120,7 @@ class Novelty:
         """
         if self.earlier is not None:
             return self._with_earlier(parameters, assignment), None
-        counts = _counts(parameters, assignment, self.thresholds)
+        counts = _counts(_densities(parameters, assignment), self.thresholds)
         group, groups = (len(assignment.labels), *counts), self.groups
         if groups and groups[-1][0] < _MIN_ROWS:
             group = _sum([groups[-1], group])
@@ -155,28 +155,29 @@ class Novelty:
         return None
 
     def _with_earlier(self, parameters: MixtureParameters, assignment: Assignment) -> Novelty:
-        """Return the state with more earlier rows, from which the threshold is found."""
-        earlier = (*(self.earlier or ()), assignment.log_densities)
+        """Return the state with more earlier rows, from which the thresholds are found."""
+        earlier = (*(self.earlier or ()), _densities(parameters, assignment))
         densities = np.sort(np.concatenate(earlier))
         n_earlier = len(densities)
-        if parameters.has_background:
-            thresholds: tuple[float, ...] = ()
-            counts = _counts(parameters, assignment, thresholds)
-            n_unlike = _sum([self.n_unlike, counts]) if self.n_unlike else counts
-        else:
-            n_unlike = tuple(int(np.ceil(share * n_earlier)) for share in _SHARES)
-            thresholds = tuple(float(densities[n_lowest - 1]) for n_lowest in n_unlike)
+        n_lowest = [int(np.ceil(share * n_earlier)) for share in _SHARES]
+        thresholds = tuple(float(densities[n - 1]) for n in n_lowest)
         is_enough = n_earlier >= _MIN_EARLIER_ROWS
-        return Novelty(n_earlier, n_unlike, thresholds, None if is_enough else earlier)
+        return Novelty(
+            n_earlier, _counts(densities, thresholds), thresholds, None if is_enough else earlier
+        )
 
 
-def _counts(
-    parameters: MixtureParameters, assignment: Assignment, thresholds: tuple[float, ...]
-) -> tuple[int, ...]:
-    """Return the number of rows in the background, or of those up to each threshold."""
-    if parameters.has_background:
-        return (int((assignment.labels == len(parameters.weights) - 1).sum()),)
-    return tuple(int((assignment.log_densities <= each).sum()) for each in thresholds)
+def _densities(parameters: MixtureParameters, assignment: Assignment) -> FloatArray:
+    """Return the log density of each row, −inf for rows of the background."""
+    if not parameters.has_background:
+        return assignment.log_densities
+    is_background = assignment.labels == len(parameters.weights) - 1
+    return np.where(is_background, -np.inf, assignment.log_densities)
+
+
+def _counts(densities: FloatArray, thresholds: tuple[float, ...]) -> tuple[int, ...]:
+    """Return the number of log densities up to each threshold."""
+    return tuple(int((densities <= threshold).sum()) for threshold in thresholds)
 
 
 def _sum(counts: Sequence[tuple[int, ...]]) -> tuple[int, ...]:

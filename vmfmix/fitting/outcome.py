@@ -57,11 +57,10 @@ def warn_about_novelty(unusual: Unusual, has_background: bool) -> None:
     unusual : Unusual
     has_background : bool
     """
-    place = "are in the background" if has_background else "are unlike every cluster"
     remedy = "" if has_background else ", or pass background=True to keep them out of the clusters"
     warnings.warn(
-        f"{unusual.n_unlike} of the last {unusual.n_rows} rows {place}, compared with "
-        f"{unusual.earlier_share:.1%} of the earlier rows: a new topic may have "
+        f"{unusual.n_unlike} of the last {unusual.n_rows} rows are unlike every cluster, "
+        f"compared with {unusual.earlier_share:.1%} of the earlier rows: a new topic may have "
         "begun, and partial_fit adds no clusters to those it has. Fit again to recent rows to find "
         f"it{remedy}.",
         UserWarning,
