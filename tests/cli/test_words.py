@@ -32,7 +32,7 @@ def test_stop_words_come_from_a_file_or_a_language(tmp_path):
     assert find_stop_words(str(tmp_path / "words.txt")) == ["der", "die"]
     assert find_stop_words("english") == "english"
     assert find_stop_words("none") is None
-    with pytest.raises(ValueError, match="--stop-words nowhere.txt is no file with words"):
+    with pytest.raises(ValueError, match=r"--stop-words nowhere\.txt is no file with words"):
         find_stop_words("nowhere.txt")
     (tmp_path / "latin.txt").write_bytes(b"gr\xf6\xdfe")
     with pytest.raises(ValueError, match=r"latin\.txt is not text in UTF-8"):
