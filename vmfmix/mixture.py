@@ -38,7 +38,13 @@ from vmfmix.engines.choice import choose_engine, prepare_rows, validate_dense_to
 from vmfmix.engines.rows.tensors import is_tensor
 from vmfmix.fitting.best import Fit, best_fit
 from vmfmix.fitting.checkpoints import Checkpoint
-from vmfmix.fitting.outcome import drop_empty_components, warn_about_result, warn_about_zero_rows
+from vmfmix.fitting.novelty import Novelty
+from vmfmix.fitting.outcome import (
+    drop_empty_components,
+    warn_about_novelty,
+    warn_about_result,
+    warn_about_zero_rows,
+)
 from vmfmix.fitting.progress import RowProgress
 from vmfmix.fitting.sklearn_compat import (
     CallbackSupportMixin,
@@ -577,6 +583,15 @@ class VMFMixture(
             As for `fit`, or if `X` is a source of blocks, or if the first batch has too few rows.
             The model is then unchanged.
 
+        Warns
+        -----
+        UserWarning
+            If rows are no longer stored and many of the last ones are unlike every cluster: more
+            than twice as many as of the earlier rows are in the background, or are as improbable as
+            the lowest 1%, 5% or 20% of the earlier rows. They move existing clusters, and do not
+            become a cluster of their own; fit again to find it. A stream in random order causes
+            such a warning with a probability of about 1 in 1000, however long it is.
+
         References
         ----------
         .. [1] O. Cappé, E. Moulines (2009). On-line expectation-maximization algorithm for latent
@@ -835,8 +850,8 @@ class VMFMixture(
             raise ValueError(f"n_components={n_components!r} is not allowed; pass an integer.")
         if not hasattr(self, "merge_history_"):
             raise ValueError(
-                "This fit merged no components, so it has no other numbers of components; fit "
-                'again with n_components="auto".'
+                "This fit merged no components, or was saved with history=False, so it has no "
+                'other numbers of components; fit again with n_components="auto".'
             )
         statistics = self.merge_history_.statistics(n_components)
         prior, concentration = None, self.concentration
@@ -862,18 +877,24 @@ class VMFMixture(
         history = getattr(self, "merge_history_", None)
         if history is None or len(history.levels) == 0:
             raise AttributeError(
-                'levels_ exists only after a fit with n_components="auto", which compares numbers.'
+                'levels_ exists only after a fit with n_components="auto", which compares numbers, '
+                "and not if the model was saved with history=False."
             )
         pairs = zip(history.levels.tolist(), history.strengths.tolist(), strict=True)
         return [Level(*pair) for pair in pairs]
 
-    def save(self, path: Any) -> None:
+    def save(self, path: Any, *, history: bool = True) -> None:
         """Write the fitted model to a file that `vmfmix.load` reads; pickle is not involved.
 
         Parameters
         ----------
-        path : str or path-like
-            Usually ending in ``.npz``. The file is written completely or not at all.
+        path : str, path-like or file object
+            Usually ending in ``.npz``. The file is written completely or not at all. A file object,
+            such as ``io.BytesIO`` or one of a cloud store, must be opened for writing bytes; it is
+            written at its current position, and left open.
+        history : bool, default=True
+            Whether to store `merge_history_`, which is usually most of the file. Without it, the
+            loaded model predicts the same, but has no `merge_to` and no `levels_`.
 
         Raises
         ------
@@ -881,6 +902,20 @@ class VMFMixture(
             If a parameter cannot be stored, or is one that `VMFMixture` does not have.
         OSError
             If the file cannot be written.
+
+        Examples
+        --------
+        >>> import io, vmfmix
+        >>> from vmfmix.datasets import load_snips
+        >>> X = load_snips().data
+        >>> model = vmfmix.VMFMixture(random_state=0).fit(X)
+        >>> file = io.BytesIO()
+        >>> model.save(file, history=False)
+        >>> len(file.getvalue()) < 100_000
+        True
+        >>> loaded = vmfmix.load(io.BytesIO(file.getvalue()))
+        >>> bool((loaded.predict(X) == model.labels_).all())
+        True
         """
         check_is_fitted(self)
         self._validate_params()  # otherwise the file could not be loaded
@@ -889,13 +924,13 @@ class VMFMixture(
         if smoother is not None:
             values = stored_attributes(smoother)
             attributes |= {f"smoother_.{name}": value for name, value in values.items()}
-        history = attributes.pop("merge_history_", None)
+        merges = attributes.pop("merge_history_", None)
         write_model(
             path,
             type(self).__name__,
             self._storable_parameters(),
             attributes,
-            {} if history is None else vars(history),
+            vars(merges) if history and merges is not None else {},
         )
 
     def _storable_parameters(self) -> dict[str, Any]:
@@ -992,6 +1027,7 @@ class VMFMixture(
                 weight=last.weight,
                 prior=last.prior,
                 copies=last.copies,
+                novelty=last.novelty,
             )
         n_init = self.n_components_init
         n_start = n_init or default_n_components_init(self.n_components, sys.maxsize)
@@ -1017,7 +1053,8 @@ class VMFMixture(
             setattr(self, name, getattr(model, name))
         if names is not None:
             self.feature_names_in_ = names
-        self._state = EstimatorState(last, stream.with_fit(statistics, last.prior, last.copies))
+        stream = stream.with_fit(statistics, last.prior, last.copies, last.novelty)
+        self._state = EstimatorState(last, stream)
         self.labels_ = model.labels_[-n_batch:]
         self.probabilities_ = model.probabilities_[-n_batch:]
 
@@ -1028,6 +1065,11 @@ class VMFMixture(
         assert last is not None
         warn_about_zero_rows(engine, "they do not influence the mixture, and their labels")
         batch = engine.accumulate(parameters, hard=self.assignment == "hard")
+        if not stream.keeps:  # otherwise, the next fit finds new clusters
+            novelty, unusual = stream.novelty.with_batch(parameters, engine.assign(parameters))
+            stream = replace(stream, novelty=novelty)
+            if unusual is not None:
+                warn_about_novelty(unusual, parameters.has_background)
         prior = last.prior
         if batch.weight > 0:
             stream = stream.moved_toward(batch)
@@ -1080,7 +1122,8 @@ class VMFMixture(
         parameters, assignment, counts = drop_empty_components(engine, result.parameters)
         # First, since a warning that is turned into an error must leave the model unchanged.
         warn_about_result(self, fit, counts)
-        self._state = EstimatorState(fit.as_last(self, copies=copies))
+        novelty = Novelty.after_fit(parameters, assignment, result.weight)
+        self._state = EstimatorState(fit.as_last(self, copies=copies, novelty=novelty))
         outdated = ["smoother_", "center_", "background_weight_", "isotropy_"]
         for name in outdated if start.continues else [*outdated, "merge_history_"]:
             self.__dict__.pop(name, None)

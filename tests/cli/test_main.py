@@ -308,7 +308,7 @@ def test_cut_of_few_rows_has_clusters_without_rows(folder, rows, capsys):
         (
             ["--n-components", "3", "--merge", "none"],
             ["rows.npy", "-n", "2"],
-            "merged no components, so it has no other numbers of components; fit again with",
+            "merged no components, or was saved with history=False, so it has no other numbers",
         ),
     ],
 )

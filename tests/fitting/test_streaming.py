@@ -1,5 +1,7 @@
 """partial_fit: rows that arrive in batches."""
 
+import warnings
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -252,3 +254,70 @@ def test_partial_fit_matches_fit_on_real_sentences():
     fitted = VMFMixture(7, random_state=0).fit(snips.data)
     scores = [adjusted_rand_score(snips.target, m.predict(snips.data)) for m in (model, fitted)]
     assert scores[0] > scores[1] - 0.02
+
+
+def warned(model, X, size):
+    """Return the warnings about rows that are unlike every cluster."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        feed(model, X, size)
+    return [
+        str(each.message) for each in caught if "a new topic may have begun" in str(each.message)
+    ]
+
+
+@pytest.fixture(scope="module")
+def topics():
+    """Return shuffled sentences of six intents, and those of a seventh."""
+    snips = load_snips()
+    order = np.random.default_rng(0).permutation(len(snips.data))
+    is_new = snips.target[order] == 2
+    return snips.data[order][~is_new], snips.data[order][is_new]
+
+
+@pytest.mark.parametrize("size", [30, 250])
+@pytest.mark.parametrize("options", [{}, {"background": True}, {"n_components": 40}])
+def test_a_new_topic_causes_a_warning_and_a_shuffled_stream_none(topics, options, size):
+    old, new = topics
+    model = VMFMixture(**{"n_components": 6, "random_state": 0} | options).fit(old[:1500])
+    assert warned(model, old[1500:], size) == []
+    found = warned(model, new, size)
+    assert 1 <= len(found) <= 4
+    assert "are unlike every cluster" in found[0] and "Fit again to recent rows" in found[0]
+    assert ("background=True" in found[0]) == ("background" not in options)
+
+
+def test_a_new_topic_is_noticed_among_other_rows(topics):
+    old, new = topics
+    model = VMFMixture(6, random_state=0).fit(old[:1500])
+    mixed = np.concatenate([old[1500:], new[:300]])
+    assert warned(model, np.random.default_rng(1).permutation(mixed), 100)
+
+
+def test_a_loaded_model_learns_from_the_first_rows_what_is_usual(topics, tmp_path):
+    old, new = topics
+    VMFMixture(6, random_state=0).fit(old[:1500]).save(tmp_path / "model.npz")
+    model = vmfmix.load(tmp_path / "model.npz")
+    assert warned(model, old[1500:], 100) == []
+    assert warned(model, new, 100)
+
+
+@pytest.mark.parametrize("background", [False, True])
+def test_a_topic_that_begins_when_rows_are_no_longer_stored_causes_a_warning(background):
+    X, y = make_vmf_mixture(20_000, 16, 5, concentration=60.0, dtype=np.float32, random_state=3)
+    model = VMFMixture(4, background=background, random_state=0)
+    feed(model, X[y < 4][:12_000], 4000)
+    with pytest.warns(UserWarning, match=r"500 of the last 500 rows are unlike every cluster"):
+        model.partial_fit(X[y == 4][:500])
+
+
+def test_a_warning_about_a_new_topic_may_be_an_error_and_leaves_the_model_unchanged(topics):
+    old, new = topics
+    model = VMFMixture(6, random_state=0).fit(old[:1500])
+    means = model.means_.copy()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(UserWarning, match="a new topic may have begun"):
+            model.partial_fit(new)
+    np.testing.assert_array_equal(model.means_, means)
+    assert model.n_samples_seen_ == 1500

@@ -1,5 +1,8 @@
 """Tests of the typical words of clusters."""
 
+import sys
+import types
+
 import numpy as np
 import pytest
 
@@ -41,3 +44,127 @@ def test_typical_words_accepts_letters_of_all_languages():
 def test_typical_words_refuses_unequal_lengths():
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         typical_words(["one", "two"], [0])
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "हिन्दी",
+        "ప్రధానమంత్రి",
+        "الطَّقسُ",
+        "พยากรณ์",
+        "שָׁלוֹם",
+        "צה״ל",
+        "می\u200cخواهم",
+        "don't",
+        "col·lecció",
+        "größe",
+    ],
+)
+def test_words_of_all_scripts_stay_whole(word):
+    assert typical_words([f"x {word}, 7"], [0]) == [[word]]
+
+
+def test_forms_of_one_word_count_as_one():
+    texts = ["café", "CAFE\u0301", "ca\u00adfé", "thé", "the\u0301"]
+    assert typical_words(texts, [0, 0, 0, 1, 1]) == [["café"], ["thé"]]
+
+
+def test_phrases_of_scripts_without_spaces_cause_one_warning():
+    texts = ["今天北京的天气怎么样", "北京天气预报", "我想订一个餐厅", "帮我预订餐厅座位"]
+    with pytest.warns(UserWarning, match="pass a tokenizer, such as jieba") as caught:
+        typical_words(texts, [0, 0, 1, 1])
+    assert len(caught) == 1
+    with pytest.warns(UserWarning, match="Thai"):
+        typical_words(["ฉันอยากจองโต๊ะที่ร้านอาหารไทย"], [0])
+
+
+@pytest.mark.filterwarnings("error")
+def test_words_that_are_separated_already_cause_no_warning():
+    texts = [
+        "今天 北京 天气",
+        "北京 天气 预报",
+        "สภาพ อากาศ วันนี้",
+        "พยากรณ์ อากาศ",
+        "한국어 문장을 씁니다",
+    ]
+    assert typical_words(texts, [0, 0, 1, 1, 2])[0][0] in {"北京", "天气"}
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_tokenizer_finds_the_words():
+    def pairs(text):
+        return [text[start : start + 2] for start in range(0, len(text), 2)]
+
+    texts = ["北京天气 ,", "北京Ab12", "餐厅座位"]
+    assert typical_words(texts, [0, 0, 1], 2, tokenizer=pairs, stop_words=["天气"]) == [
+        ["北京", "ab"],
+        ["座位", "餐厅"],
+    ]
+    with pytest.raises(ValueError, match="tokenizer returned a string"):
+        typical_words(texts, [0, 0, 1], tokenizer=str.upper)
+
+
+def test_stop_words_of_other_languages_come_from_a_package(monkeypatch):
+    package = types.ModuleType("stop_words")
+    package.StopWordError = type("StopWordError", (Exception,), {})
+
+    def get_stop_words(language):
+        if language != "german":
+            raise package.StopWordError(f'"{language}" is unavailable. Available languages: german')
+        return ["Die", "mu\u0308de"]
+
+    package.get_stop_words = get_stop_words
+    monkeypatch.setitem(sys.modules, "stop_words", package)
+    assert typical_words(["die müde Katze"], [0], stop_words="german") == [["katze"]]
+    with pytest.raises(ValueError, match=r"'klingon' is not allowed; .* or a language: german"):
+        typical_words(["die"], [0], stop_words="klingon")
+    monkeypatch.setitem(sys.modules, "stop_words", None)
+    with pytest.raises(ImportError, match="needs the package stop-words; run pip install"):
+        typical_words(["die"], [0], stop_words="german")
+
+
+TEXTS = ["red apple", "green apple", "red car", "blue car"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "names"),
+    [
+        (["fruit", "fruit", "car", "car"], ["car", "fruit"]),
+        ([b"fruit", b"fruit", b"car", b"car"], [b"car", b"fruit"]),
+        ([1.5, 1.5, 0.0, 0.0], [0.0, 1.5]),
+        ([True, True, False, False], [False, True]),
+    ],
+)
+def test_labels_that_are_names_give_the_words_of_each(labels, names):
+    words = typical_words(TEXTS, labels, 1)
+    assert list(words.items()) == [(names[0], ["car"]), (names[1], ["apple"])]
+
+
+def test_numbers_of_clusters_may_be_floats_or_tensors():
+    torch = pytest.importorskip("torch")
+    for labels in ([0.0, 0.0, 1.0, 1.0], torch.tensor([0, 0, 1, 1]), np.uint8([0, 0, 1, 1])):
+        assert typical_words(TEXTS, labels, 1) == [["apple"], ["car"]]
+    assert typical_words(TEXTS, [0.0, 0.0, -1.0, 1.0], 1) == [["apple"], ["car"]]
+
+
+@pytest.mark.parametrize("missing", [None, np.nan])
+@pytest.mark.parametrize("other", [0, "fruit"])
+def test_a_missing_label_is_refused(missing, other):
+    for labels in ([other, missing, other, other], np.array([other, missing, other, other], "O")):
+        with pytest.raises(ValueError, match="Row 1 has no label"):
+            typical_words(TEXTS, labels)
+
+
+def test_labels_of_mixed_types_and_tables_of_texts_are_refused():
+    with pytest.raises(ValueError, match="labels mixes labels that cannot be ordered"):
+        typical_words(TEXTS, ["a", 1, "a", 1])
+    with pytest.raises(ValueError, match="texts has the shape"):
+        typical_words(np.array([TEXTS]).T, [0, 0, 1, 1])
+
+
+def test_bytes_are_decoded_and_missing_texts_are_empty():
+    texts = ["größe".encode(), None, np.nan, b"\xff car"]
+    assert typical_words(texts, [0, 0, 1, 1]) == [["größe"], ["car"]]
+    arrow = pytest.importorskip("pyarrow")
+    assert typical_words(arrow.array(["apple", None]), [0, 0]) == [["apple"]]

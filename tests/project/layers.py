@@ -27,7 +27,7 @@ LAYERS = {
     "engines": ["model", "distribution", "_install"],
     "neighbors": ["model", "_install"],
     "metrics": [],
-    "inspection": ["model"],
+    "inspection": ["engines", "model", "_install"],
     "plotting": ["inspection", "storage", "_install"],
     "merging": ["neighbors", "engines", "model", "distribution", "plotting"],
     "storage": ["engines", "_version"],

@@ -549,3 +549,16 @@ def test_browser_page_of_many_rows_and_clusters_has_few_elements(browser, tmp_pa
     browser.find_element("id", "query").send_keys("number 19999")
     assert texts_of(browser, "#rows ~ div td.text") == ["text number 19999"]
     assert browser.get_log("browser") == []
+
+
+def test_words_of_a_report_follow_tokenizer_and_stop_words(snips, model, tmp_path, monkeypatch):
+    X, texts, _ = snips
+    labels = [np.nan, *["a"] * (len(X) - 1)]
+    with pytest.raises(ValueError, match="Row 0 has no label"):
+        write_report(tmp_path / "r.html", model, X, labels=labels)
+    labels = [b"a", b"b"] * (len(X) // 2)
+    options = {"tokenizer": lambda text: [f"{word}x" for word in text.split()], "stop_words": None}
+    write_report(tmp_path / "r.html", model, X, texts=texts, labels=labels, **options)
+    clusters = contents_of(tmp_path / "r.html")["clusters"]
+    assert all(word.endswith("x") for words in clusters["words"] for word in words)
+    assert set(clusters["label"]) <= {"a", "b"}

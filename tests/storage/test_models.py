@@ -1,5 +1,7 @@
 """Saving and loading of models."""
 
+import gzip
+import io
 import json
 import os
 
@@ -160,3 +162,82 @@ def test_save_refuses_models_that_could_not_be_loaded(rows, tmp_path):
     with pytest.raises(ValueError, match="More has parameters that VMFMixture does not have: more"):
         More(3).fit(rows).save(tmp_path / "model.npz")
     assert not list(tmp_path.iterdir())
+
+
+class Sink:
+    """A file object that can only be written, a few bytes at a time, as to a network."""
+
+    def __init__(self):
+        self.contents = b""
+
+    def write(self, data):
+        self.contents += bytes(data[:1000])
+        return len(data[:1000])
+
+
+class Source:
+    """A file object that can only be read."""
+
+    def __init__(self, contents):
+        self.read = lambda: contents
+
+
+def test_models_are_saved_to_and_loaded_from_open_files(rows, tmp_path):
+    model = VMFMixture(3, random_state=0).fit(rows)
+    sink, buffer = Sink(), io.BytesIO()
+    model.save(sink)
+    buffer.write(b"before")
+    model.save(buffer)
+    buffer.seek(6)
+    with gzip.open(tmp_path / "model.gz", "wb") as file:
+        model.save(file)
+    with gzip.open(tmp_path / "model.gz") as file:
+        for source in (Source(sink.contents), buffer, file):
+            loaded = vmfmix.load(source)
+            np.testing.assert_array_equal(loaded.predict(rows), model.labels_)
+            np.testing.assert_array_equal(loaded.merge_to(5).means_, model.merge_to(5).means_)
+
+
+def test_a_smoother_is_saved_to_and_loaded_from_open_files(rows):
+    smoother, buffer = vmfmix.NeighborSmoother().fit(rows), io.BytesIO()
+    smoother.save(buffer)
+    buffer.seek(0)
+    with pytest.raises(ValueError, match="The file object holds a NeighborSmoother"):
+        vmfmix.load(buffer)
+    buffer.seek(0)
+    loaded = vmfmix.NeighborSmoother.load(buffer)
+    np.testing.assert_array_equal(loaded.transform(rows), smoother.transform(rows))
+
+
+def test_open_files_of_text_and_contents_are_refused_in_one_sentence(rows, tmp_path):
+    model, buffer = VMFMixture(3, random_state=0).fit(rows), io.BytesIO()
+    model.save(buffer)
+    (tmp_path / "text").write_bytes(buffer.getvalue())
+    with pytest.raises(ValueError, match="does not take bytes; open it for binary data"):
+        model.save(io.StringIO())
+    with (
+        open(tmp_path / "text", encoding="utf-8") as file,
+        pytest.raises(ValueError, match="text is opened for text"),
+    ):
+        vmfmix.load(file)
+    with pytest.raises(ValueError, match=r"no data after its current position; call seek\(0\)"):
+        vmfmix.load(buffer)
+    with pytest.raises(ValueError, match=r"pass io\.BytesIO"):
+        vmfmix.load(buffer.getvalue())
+    with pytest.raises(ValueError, match="The file object is damaged"):
+        vmfmix.load(io.BytesIO(b"no archive"))
+
+
+def test_a_model_without_history_is_small_and_predicts_the_same(rows, tmp_path):
+    model = VMFMixture(random_state=0).fit(rows)
+    model.save(tmp_path / "large.npz")
+    model.save(tmp_path / "small.npz", history=False)
+    sizes = [os.path.getsize(tmp_path / f"{name}.npz") for name in ("small", "large")]
+    assert sizes[0] < sizes[1] / 2
+    loaded = vmfmix.load(tmp_path / "small.npz")
+    np.testing.assert_array_equal(loaded.predict(rows), model.labels_)
+    assert hasattr(model, "merge_history_") and not hasattr(loaded, "merge_history_")
+    with pytest.raises(ValueError, match="saved with history=False"):
+        loaded.merge_to(2)
+    with pytest.raises(AttributeError, match="saved with history=False"):
+        _ = loaded.levels_

@@ -87,6 +87,8 @@ file that opens in any browser without a network connection."""
 _REPORT_EXAMPLES = """\
 examples:
   vmfmix report clusters/model.npz embeddings.npy --texts texts.txt -o page.html
+  vmfmix report clusters/model.npz zh.npy --texts zh.txt --tokenizer jieba:lcut \\
+      --stop-words chinese -o page.html
   vmfmix report run/mixture.npz run/embeddings.npy --images images/ -o page.html"""
 
 
@@ -374,6 +376,19 @@ def _add_report_arguments(parser: argparse.ArgumentParser) -> None:
         default=20_000,
         metavar="N",
         help="maximum number of rows that can be searched, evenly sampled (default: 20000)",
+    )
+    parser.add_argument(
+        "--tokenizer",
+        metavar="MODULE:FUNCTION",
+        help="Python function that lists the words of a text, such as jieba:lcut; needed for "
+        "typical words in scripts without spaces, such as Chinese, Japanese and Thai",
+    )
+    parser.add_argument(
+        "--stop-words",
+        default="english",
+        metavar="WORDS",
+        help="words that are not typical: a text file with one word per line, a language, or "
+        "'none'; languages other than English need the package stop-words (default: english)",
     )
     parser.add_argument(
         "--overwrite", action="store_true", help="replace the page if it already exists"

@@ -23,6 +23,7 @@ from vmfmix.cli.outputs import (
     validate_page_path,
     write_outputs,
 )
+from vmfmix.cli.words import find_stop_words, find_tokenizer
 
 if TYPE_CHECKING:
     import argparse
@@ -166,8 +167,9 @@ def _print_levels(path: str) -> None:
     model = _read_model(path)
     if not hasattr(model, "levels_"):
         raise ValueError(
-            f"{path} has no natural numbers of clusters: their number was given, or merging was "
-            "stopped; fit again with --n-components auto to find them."
+            f"{path} has no natural numbers of clusters: their number was given, merging was "
+            "stopped, or the model was saved without its merge history; fit again with "
+            "--n-components auto to find them."
         )
     print(summary.levels(model, path))
 
@@ -215,6 +217,8 @@ def _report(arguments: argparse.Namespace) -> None:
     from vmfmix.report import write_report
 
     validate_page_path(arguments.out, overwrite=arguments.overwrite)
+    tokenizer = find_tokenizer(arguments.tokenizer)
+    stop_words = find_stop_words(arguments.stop_words)
     model, X = _read_model_and_embeddings(arguments)
     write_report(
         arguments.out,
@@ -227,6 +231,8 @@ def _report(arguments: argparse.Namespace) -> None:
         n_rows=arguments.rows,
         skip_damaged=arguments.skip_damaged,
         backdrop=arguments.backdrop,
+        stop_words=stop_words,
+        tokenizer=tokenizer,
     )
     if not arguments.quiet:
         print(f"Wrote {arguments.out}; open it in a browser.")

@@ -11,6 +11,7 @@ from sklearn.utils import check_random_state
 
 from vmfmix.engines.base import Engine
 from vmfmix.fitting.checkpoints import Checkpoint
+from vmfmix.fitting.novelty import NO_NOVELTY, Novelty
 from vmfmix.fitting.progress import Reporter
 from vmfmix.fitting.start import GraphAmong, Start, measure_isotropy, new_start
 from vmfmix.fitting.state import LastFit, shared_options
@@ -35,7 +36,14 @@ class Fit:
     result: em.EMResult
     iterations: list[tuple[int, float, float]]
 
-    def as_last(self, estimator: Any, *, copies: float = 1.0, unfinished: bool = False) -> LastFit:
+    def as_last(
+        self,
+        estimator: Any,
+        *,
+        copies: float = 1.0,
+        novelty: Novelty = NO_NOVELTY,
+        unfinished: bool = False,
+    ) -> LastFit:
         """Return the state from which a later fit can continue.
 
         Parameters
@@ -43,6 +51,8 @@ class Fit:
         estimator : VMFMixture
         copies : float, default=1.0
             Number of copies of a row that a weight of 1 represents.
+        novelty : Novelty, default=NO_NOVELTY
+            With which the rows of a stream are compared.
         unfinished : bool, default=False
             Keep the merge path and the iterations, which a resumed fit will need.
         """
@@ -53,6 +63,7 @@ class Fit:
             isotropy=self.start.isotropy,
             weight=self.result.weight,
             copies=copies,
+            novelty=novelty,
             n_components=self.start.n_components,
             merged=self.start.merged if unfinished else None,
             iterations=self.iterations if unfinished else [],

@@ -11,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from vmfmix.engines.base import Assignment, Engine
 from vmfmix.fitting.best import Fit
+from vmfmix.fitting.novelty import Unusual
 from vmfmix.model.statistics import MixtureParameters
 
 _NEAR_THE_START = 0.7  # of the initial number, which may be too small at and above this share
@@ -46,6 +47,25 @@ def drop_empty_components(
         if owns_rows.all():
             return parameters, assignment, counts[parameters.own]
         parameters = parameters.selected(owns_rows)
+
+
+def warn_about_novelty(unusual: Unusual, has_background: bool) -> None:
+    """Warn that many of the last rows of a stream are unlike every cluster.
+
+    Parameters
+    ----------
+    unusual : Unusual
+    has_background : bool
+    """
+    remedy = "" if has_background else ", or pass background=True to keep them out of the clusters"
+    warnings.warn(
+        f"{unusual.n_unlike} of the last {unusual.n_rows} rows are unlike every cluster, "
+        f"compared with {unusual.earlier_share:.1%} of the earlier rows: a new topic may have "
+        "begun, and partial_fit adds no clusters to those it has. Fit again to recent rows to find "
+        f"it{remedy}.",
+        UserWarning,
+        stacklevel=5,
+    )
 
 
 def warn_about_result(estimator: Any, fit: Fit, counts: NDArray[np.integer]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from vmfmix.fitting.novelty import NO_NOVELTY, Novelty
 from vmfmix.fitting.start import MergedStart
 from vmfmix.fitting.streaming import Stream
 from vmfmix.model.statistics import ConcentrationPrior, MixtureParameters
@@ -30,6 +31,8 @@ class LastFit:
         Number of copies of a row that a weight of 1 represents.
     n_components : int
         Number of components that EM started with.
+    novelty : Novelty
+        With which the rows of a stream are compared.
     merged, iterations
         Those of an interrupted fit; see `vmfmix.fitting.best.Fit`.
     """
@@ -41,6 +44,7 @@ class LastFit:
     weight: float = 0.0
     copies: float = 1.0
     n_components: int = 0
+    novelty: Novelty = NO_NOVELTY
     merged: MergedStart | None = None
     iterations: list[tuple[int, float, float]] = field(default_factory=list)
 

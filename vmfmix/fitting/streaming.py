@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from vmfmix.distribution import mean_resultant_length
+from vmfmix.fitting.novelty import NO_NOVELTY, Novelty
 from vmfmix.model.matrices import scaled_rows, stacked
 from vmfmix.model.statistics import (
     ConcentrationPrior,
@@ -50,6 +51,8 @@ class Stream:
         Total weight of the rows of the last fit.
     copies : float
         Number of copies of a row that a weight of 1 represents.
+    novelty : Novelty
+        Rows that are unlike every cluster.
     """
 
     capacity: int
@@ -61,6 +64,7 @@ class Stream:
     prior: ConcentrationPrior | None = None
     weight_of_fit: float = 1.0
     copies: float = 1.0
+    novelty: Novelty = NO_NOVELTY
 
     @classmethod
     def after_fit(
@@ -71,6 +75,7 @@ class Stream:
         weight: float = 0.0,
         prior: ConcentrationPrior | None = None,
         copies: float = 1.0,
+        novelty: Novelty = NO_NOVELTY,
     ) -> Stream:
         """Return the stream that continues a fit, with the sums that yield its parameters."""
         weight = weight or float(n_rows)
@@ -92,6 +97,7 @@ class Stream:
             prior=prior,
             weight_of_fit=weight,
             copies=copies,
+            novelty=novelty,
         )
 
     def with_batch(self, rows: Any, weights: FloatArray) -> Stream:
@@ -115,6 +121,7 @@ class Stream:
         statistics: SufficientStatistics,
         prior: ConcentrationPrior | None,
         copies: float,
+        novelty: Novelty,
     ) -> Stream:
         """Return the stream after a fit to all of its rows; a full stream stops keeping rows."""
         keeps = self.n_rows < self.capacity
@@ -127,6 +134,7 @@ class Stream:
             prior=prior,
             weight_of_fit=statistics.weight,
             copies=copies,
+            novelty=novelty,
         )
 
     def moved_toward(self, batch: SufficientStatistics) -> Stream:

@@ -6,13 +6,13 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
-from sklearn.preprocessing import normalize
 from sklearn.utils.validation import check_is_fitted
 
 from vmfmix.inspection.fitted_model import FittedMixture, RowsLike
+from vmfmix.inspection.rows import as_rows, row_blocks, take_rows, unit_rows
 from vmfmix.inspection.tables import Table, as_table
 
-_ROWS_PER_BLOCK = 16384  # so that memory is not n_samples × n_components
+_NUMBERS_OF_PLANE, _MIN_ROWS_OF_PLANE = 2**23, 5000  # from which a plane is estimated
 
 
 def describe(model: FittedMixture, X: RowsLike) -> Table:
@@ -156,6 +156,9 @@ def nearest_rows(
 def principal_plane(X: RowsLike) -> np.ndarray:
     """Project unit rows onto the plane of their first two principal components.
 
+    The components of more than 2**23 numbers, or 5000 rows if that is more, are estimated from as
+    many rows, chosen at random but always the same.
+
     Parameters
     ----------
     X : {array-like, CSR matrix} of shape (n_samples, n_features)
@@ -166,12 +169,23 @@ def principal_plane(X: RowsLike) -> np.ndarray:
     ndarray of shape (n_samples, 2)
         Coordinates in the plane; zeros where a component does not exist, as for a single row.
     """
-    rows = normalize(X)
-    n_components = min(2, *rows.shape)
+    X = as_rows(X)
+    n_samples, n_features = X.shape
+    n_fitted = max(_NUMBERS_OF_PLANE // n_features, _MIN_ROWS_OF_PLANE)
+    if n_samples <= n_fitted or sp.issparse(X):
+        rows = unit_rows(X)
+    else:
+        # Random, since evenly spaced rows may share their place in an order that repeats.
+        chosen = np.random.RandomState(0).choice(n_samples, n_fitted, replace=False)
+        rows = unit_rows(take_rows(X, np.sort(chosen)))
+    pca = PCA(min(2, *rows.shape), random_state=0)
     # Equal rows have no variance, so their explained variance ratios, not used here, are 0 / 0.
     with np.errstate(divide="ignore", invalid="ignore"):
-        plane = PCA(n_components, random_state=0).fit_transform(rows)
-    return np.pad(plane, ((0, 0), (0, 2 - n_components)))
+        pca.fit(rows)
+    plane = np.zeros((n_samples, 2))
+    for block in row_blocks(X):
+        plane[block, : pca.n_components_] = pca.transform(unit_rows(take_rows(X, block)))
+    return plane
 
 
 def neighbors(model: FittedMixture, n_neighbors: int = 5) -> Table:
@@ -220,7 +234,8 @@ def merge_tree(model: FittedMixture) -> Table:
     check_is_fitted(model)
     if not hasattr(model, "merge_history_"):
         raise ValueError(
-            'Nothing was merged in this fit, so there is no tree; fit with n_components="auto".'
+            "Nothing was merged in this fit, or it was saved with history=False, so there is no "
+            'tree; fit with n_components="auto".'
         )
     history = model.merge_history_
     merges = np.arange(len(history.costs))
@@ -256,9 +271,9 @@ def cosines_of_rows(
         and -1 where there is no other cluster.
     """
     own, other = np.full((2, len(labels)), np.nan)
-    for start in range(0, len(labels), _ROWS_PER_BLOCK):
-        block = slice(start, start + _ROWS_PER_BLOCK)
-        cosines = np.asarray(model.transform(X[block]), dtype=np.float64)
+    X = as_rows(X)
+    for block in row_blocks(X, model.n_components_):
+        cosines = np.asarray(model.transform(take_rows(X, block)), dtype=np.float64)
         in_clusters = np.flatnonzero(labels[block] >= 0)
         members = labels[block][in_clusters]
         own[block][in_clusters] = cosines[in_clusters, members]
@@ -287,13 +302,12 @@ def assigned_probabilities(
     ndarray of shape (n_samples,)
         Probabilities between 0 and 1.
     """
-    blocks = []
-    for start in range(0, len(labels), _ROWS_PER_BLOCK):
-        block = slice(start, start + _ROWS_PER_BLOCK)
-        probabilities = model.predict_proba(X[block])
+    X, found = as_rows(X), np.empty(len(labels))
+    for block in row_blocks(X, model.n_components_):
+        probabilities = model.predict_proba(take_rows(X, block))
         # The background has the label -1 and the last column.
-        blocks.append(probabilities[np.arange(len(probabilities)), labels[block]])
-    return np.concatenate(blocks).astype(np.float64)
+        found[block] = probabilities[np.arange(len(probabilities)), labels[block]]
+    return found
 
 
 def nearest_means(

@@ -4,23 +4,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import scipy.sparse as sp
 from numpy.typing import NDArray
-from scipy.linalg import solve_triangular
-from scipy.linalg.blas import strmm
-from scipy.special import softmax
-from sklearn.preprocessing import normalize
-from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
+from vmfmix.inspection.class_probabilities import class_model
 from vmfmix.inspection.fitted_model import FittedMixture, RowsLike
-from vmfmix.inspection.missing_values import is_missing
+from vmfmix.inspection.missing_values import is_missing, python_values
+from vmfmix.inspection.rows import as_rows
 from vmfmix.inspection.tables import Table, as_table
-from vmfmix.model.statistics import pooled_concentration
-
-_SHRINKAGE = 0.1  # weight of the isotropic part of the scatter within classes
-_MAX_SCATTER_FEATURES = 4096  # above, no matrix of n_features × n_features is made
-_LARGEST_LENGTH = 1.0 - 1e-6  # mean resultant length, so that concentrations are finite
-_SMALLEST = 1e-12  # length, or squared length, of a sum of rows, so that nothing is divided by 0
 
 
 def compare(model: FittedMixture, X: RowsLike, y: npt.ArrayLike) -> Table:
@@ -148,19 +139,22 @@ def label_issues(model: FittedMixture, X: RowsLike, y: npt.ArrayLike) -> Table:
         raise ValueError(
             f"All rows have the label {names[0]!r}; pass labels with at least two different values."
         )
-    probabilities = _class_probabilities(X, codes, len(names))
-    every_row = np.arange(len(codes))
-    of_given, most_probable = probabilities[every_row, codes], probabilities.argmax(axis=1)
+    clusters, positions = np.unique(model.predict(X), return_inverse=True)
+    of_given, highest = np.empty((2, len(codes)))
+    most_probable = np.empty(len(codes), dtype=np.int64)
+    for block, probabilities in class_model(as_rows(X), codes, len(names)).probabilities():
+        every_row, best = np.arange(len(probabilities)), probabilities.argmax(axis=1)
+        of_given[block] = probabilities[every_row, codes[block]]
+        highest[block], most_probable[block] = probabilities[every_row, best], best
     is_only_row = np.bincount(codes)[codes] == 1
     rank = np.empty(len(codes), dtype=np.int64)
-    rank[np.argsort(np.where(is_only_row, np.inf, of_given), kind="stable")] = every_row
-    clusters, positions = np.unique(model.predict(X), return_inverse=True)
+    rank[np.argsort(np.where(is_only_row, np.inf, of_given), kind="stable")] = np.arange(len(codes))
     counts = _contingency_table(positions, codes, len(clusters), len(names))
     return as_table(
         given_label=names[codes],
         given_label_probability=np.where(is_only_row, np.nan, of_given),
         suggested_label=names[most_probable],
-        suggested_label_probability=probabilities[every_row, most_probable],
+        suggested_label_probability=highest,
         cluster=clusters[positions],
         rank=rank,
         cluster_purity=(counts.max(axis=1) / counts.sum(axis=1))[positions],
@@ -176,112 +170,9 @@ def _contingency_table(
     return counts
 
 
-def _class_probabilities(X: RowsLike, codes: np.ndarray, n_classes: int) -> np.ndarray:
-    """Return the probability of each class for each row, leaving out the label of the row itself.
-
-    Parameters
-    ----------
-    X : {array-like, CSR matrix} of shape (n_samples, n_features)
-    codes : ndarray of shape (n_samples,), int
-        Given class of each row, from 0.
-    n_classes : int
-
-    Returns
-    -------
-    ndarray of shape (n_samples, n_classes)
-        Rows sum to 1.
-    """
-    rows = normalize(check_array(X, accept_sparse="csr", dtype=(np.float64, np.float32)))
-    sizes = np.bincount(codes, minlength=n_classes).astype(np.float64)
-    members = sp.csr_array((np.ones(len(codes)), (codes, np.arange(len(codes)))))
-    if sp.issparse(rows) or rows.shape[1] > _MAX_SCATTER_FEATURES:
-        scores = _direction_scores(rows, members, sizes, codes)
-    else:
-        scores = _discriminant_scores(rows.astype(np.float32), members, sizes, codes)
-    every_row = np.arange(len(codes))
-    with np.errstate(divide="ignore"):  # log 0 for a class whose only row is the row itself
-        log_sizes = np.log(np.broadcast_to(sizes, scores.shape)).copy()
-        log_sizes[every_row, codes] = np.log(sizes[codes] - 1.0)
-    return np.asarray(softmax(scores + log_sizes, axis=1))
-
-
-def _discriminant_scores(
-    rows: NDArray[np.float32], members: sp.csr_array, sizes: np.ndarray, codes: np.ndarray
-) -> NDArray[np.float64]:
-    """Return −½ squared Mahalanobis distances of rows to class means, leaving out the row itself.
-
-    Parameters
-    ----------
-    rows : ndarray of shape (n_samples, n_features), float32
-        Unit rows.
-    members : CSR array of shape (n_classes, n_samples)
-        1 where a row is in a class.
-    sizes : ndarray of shape (n_classes,)
-        Number of rows of each class.
-    codes : ndarray of shape (n_samples,), int
-        Given class of each row.
-
-    Returns
-    -------
-    ndarray of shape (n_samples, n_classes)
-    """
-    means = (members @ rows) / sizes[:, None]
-    residuals = rows - means.astype(np.float32)[codes]
-    scatter = (residuals.T @ residuals).astype(np.float64) / len(rows)
-    mean_variance = np.trace(scatter) / len(scatter)
-    scatter *= 1.0 - _SHRINKAGE
-    scatter[np.diag_indices_from(scatter)] += _SHRINKAGE * mean_variance + np.finfo(np.float32).tiny
-    factor = np.linalg.cholesky(scatter)
-    # One inverse of the factor L, then triangular products that skip the half that is zero.
-    inverse = np.asfortranarray(solve_triangular(factor, np.eye(len(factor)), lower=True), "f4")
-    whitened, centers = (
-        strmm(1.0, inverse, part.T, lower=1).T for part in (rows, means.astype(np.float32))
-    )
-    lengths = np.einsum("ij,ij->i", whitened, whitened)[:, None]
-    squares = lengths - 2.0 * (whitened @ centers.T) + np.einsum("ij,ij->i", centers, centers)
-    squares = np.maximum(squares, 0.0).astype(np.float64)
-    # Without the row, its difference x − m from the mean becomes n / (n − 1) times as long.
-    every_row = np.arange(len(codes))
-    squares[every_row, codes] *= (sizes / np.maximum(sizes - 1.0, 1.0))[codes] ** 2
-    return np.asarray(-0.5 * squares)
-
-
-def _direction_scores(
-    rows: Any, members: sp.csr_array, sizes: np.ndarray, codes: np.ndarray
-) -> NDArray[np.float64]:
-    """Return κ times the cosines of rows and class directions, leaving out the row itself.
-
-    Parameters
-    ----------
-    rows : ndarray or CSR matrix of shape (n_samples, n_features)
-        Unit rows.
-    members : CSR array of shape (n_classes, n_samples)
-        1 where a row is in a class.
-    sizes : ndarray of shape (n_classes,)
-        Number of rows of each class.
-    codes : ndarray of shape (n_samples,), int
-        Given class of each row.
-
-    Returns
-    -------
-    ndarray of shape (n_samples, n_classes)
-    """
-    sums = members @ rows
-    norm = sp.linalg.norm if sp.issparse(sums) else np.linalg.norm
-    lengths = norm(sums, axis=1)
-    products = rows @ sums.T
-    products = np.asarray(products.todense() if sp.issparse(products) else products, np.float64)
-    kappa = pooled_concentration(sizes, lengths, rows.shape[1], largest_length=_LARGEST_LENGTH)
-    every_row = np.arange(len(codes))
-    own = products[every_row, codes]
-    # ‖S − x‖² = ‖S‖² − 2 S·x + 1 for the sum S of the class without its row x.
-    own_lengths = np.sqrt(np.maximum(lengths[codes] ** 2 - 2.0 * own + 1.0, _SMALLEST))
-    cosines = products / np.maximum(lengths, _SMALLEST)
-    cosines[every_row, codes] = (own - 1.0) / own_lengths
-    return np.asarray(kappa * cosines)
-
-
-def encode_labels(X: RowsLike, y: npt.ArrayLike) -> tuple[np.ndarray, NDArray[np.int64]]:
+def encode_labels(
+    X: RowsLike, y: npt.ArrayLike, name: str = "y"
+) -> tuple[np.ndarray, NDArray[np.int64]]:
     """Return known labels as codes.
 
     Parameters
@@ -290,6 +181,8 @@ def encode_labels(X: RowsLike, y: npt.ArrayLike) -> tuple[np.ndarray, NDArray[np
         Rows; only their number is used.
     y : array-like of shape (n_samples,)
         Labels of the rows.
+    name : str, default="y"
+        Name of the labels in messages.
 
     Returns
     -------
@@ -301,16 +194,35 @@ def encode_labels(X: RowsLike, y: npt.ArrayLike) -> tuple[np.ndarray, NDArray[np
     Raises
     ------
     ValueError
-        If a label is missing, or there are not as many labels as rows.
+        If a label is missing, if there are not as many labels as rows, or if labels cannot be
+        ordered.
     """
-    y = np.asarray(y)
-    if y.ndim != 1:
-        raise ValueError(f"y has the shape {y.shape}; pass one label for each row.")
-    check_consistent_length(X, y)
-    missing = [is_missing(value) for value in y.tolist()]
+    values = python_values(y)
+    if any(np.ndim(value) > 0 for value in values):
+        raise ValueError(f"{name} has more than one dimension; pass one label for each row.")
+    check_consistent_length(X, values)
+    missing = [is_missing(value) for value in values]
     if any(missing):
         raise ValueError(
             f"Row {missing.index(True)} has no label; give every row a label, or drop the row."
         )
-    names, codes = np.unique(y, return_inverse=True)
+    labels = _label_array(y, values)
+    if labels.dtype.kind == "U" and not all(isinstance(value, str) for value in values):
+        labels = np.asarray(values, dtype=object)  # NumPy turned numbers into strings
+    try:
+        names, codes = np.unique(labels, return_inverse=True)
+    except TypeError:
+        raise ValueError(
+            f"{name} mixes labels that cannot be ordered, such as strings and numbers; convert "
+            "them to one type."
+        ) from None
     return names, codes
+
+
+def _label_array(y: npt.ArrayLike, values: list[Any]) -> np.ndarray:
+    """Return labels as an array of one type, if they have one, and given as Python objects too."""
+    if isinstance(getattr(y, "dtype", None), np.dtype):
+        labels = np.asarray(y)
+        if labels.dtype != object:
+            return labels
+    return np.asarray(values) if len(values) > 0 else np.empty(0, dtype=np.int64)

@@ -51,6 +51,7 @@ from vmfmix.neighbors.group_size import graph_within_groups, within_groups
 from vmfmix.neighbors.search import Neighbors, has_approximate_search, nearest_neighbors
 from vmfmix.neighbors.stored import STORED_ATTRIBUTES, restore_attributes, stored_attributes
 from vmfmix.storage.model_format import damage_reported, read_model, write_model
+from vmfmix.storage.reading import name_of
 
 _RESTART = 0.02
 _N_PLACES = 256  # at which the isotropy is measured
@@ -342,8 +343,9 @@ class NeighborSmoother(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
 
         Parameters
         ----------
-        path : str or path-like
-            Usually ending in ``.npz``. The file is written completely or not at all. It has 4 bytes
+        path : str, path-like or file object
+            Usually ending in ``.npz``. The file is written completely or not at all. A file object
+            must be opened for writing bytes, and is left open. The file has 4 bytes
             for each feature and each dimension of the output of each distinct row.
 
         Raises
@@ -370,7 +372,8 @@ class NeighborSmoother(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
 
         Parameters
         ----------
-        path : str or path-like
+        path : str, path-like or file object
+            A file object must be opened for reading bytes, and is left open.
 
         Returns
         -------
@@ -402,8 +405,8 @@ class NeighborSmoother(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         stored = read_model(path)
         if stored.class_name != "NeighborSmoother":
             raise ValueError(
-                f"{path} holds a {stored.class_name}, and no NeighborSmoother; read it with "
-                "vmfmix.load."
+                f"{name_of(path)} holds a {stored.class_name}, and no NeighborSmoother; read it "
+                "with vmfmix.load."
             )
         with damage_reported(path):
             smoother = cls().set_params(**stored.parameters)

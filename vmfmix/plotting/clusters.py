@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 from scipy.linalg import null_space
-from sklearn.preprocessing import normalize
 from sklearn.utils.validation import check_is_fitted
 
 from vmfmix.inspection import principal_plane
+from vmfmix.inspection.labels import encode_labels
+from vmfmix.inspection.rows import as_rows, evenly_spaced, take_rows, unit_rows
 from vmfmix.plotting.axes import BLUE, COLORS, GRAY, axes_for, logarithmic, name_axes
 
 _MAX_LABELED = 40  # with more clusters or classes than this, none are labeled
@@ -118,7 +119,7 @@ def plot_labels(model: Any, X: Any, y: Any, ax: Any = None) -> Any:
     vmfmix.inspection.compare : The same numbers as a table.
     """
     check_is_fitted(model)
-    names, classes = np.unique(np.asarray(y), return_inverse=True)
+    names, classes = encode_labels(X, y)
     clusters, columns = np.unique(model.predict(X), return_inverse=True)
     counts = np.zeros((len(names), len(clusters)))
     np.add.at(counts, (classes, columns), 1)
@@ -168,13 +169,15 @@ def plot_map(model: Any, X: Any, projection: Any = None, n_rows: int = 5000, ax:
         If `projection` has the wrong shape.
     """
     check_is_fitted(model)
+    X = as_rows(X)
     n_samples = X.shape[0]
-    rows = np.unique(np.linspace(0, n_samples - 1, min(n_rows, n_samples)).astype(int))
-    labels = model.predict(X[rows])
+    rows = evenly_spaced(n_samples, n_rows)
+    shown = take_rows(X, rows)
+    labels = model.predict(shown)
     axis_name = "coordinate of the projection"
     if projection is None:
         axis_name = "principal component"
-        projection = principal_plane(X[rows])
+        projection = principal_plane(shown)
     else:
         projection = np.asarray(projection, dtype=float)
         if projection.shape != (n_samples, 2):
@@ -243,15 +246,15 @@ def plot_sphere(
         axes_for(False, "plot_sphere", None)  # raises if matplotlib is missing
         figure = pyplot.figure(figsize=(5.6, 5.2), layout="constrained")
         ax = figure.add_subplot(projection="3d")
-    X = np.asarray(X)
-    rows = np.unique(np.linspace(0, len(X) - 1, min(n_rows, len(X))).astype(int))
-    labels = model.predict(X[rows])
+    X = as_rows(X)
+    shown = take_rows(X, evenly_spaced(X.shape[0], n_rows))
+    labels = model.predict(shown)
     colors = np.array(COLORS)[labels % len(COLORS)]
     colors[labels < 0] = _BACKGROUND_COLOR
     azimuth, polar = np.mgrid[0 : 2 * np.pi : 37j, 0 : np.pi : 19j]
     sphere = np.cos(azimuth) * np.sin(polar), np.sin(azimuth) * np.sin(polar), np.cos(polar)
     ax.plot_wireframe(*sphere, color="#DDDDDD", lw=0.4)
-    ax.scatter(*normalize(X[rows]).T, s=10.0, c=colors, alpha=0.7, linewidths=0.0)
+    ax.scatter(*unit_rows(shown).T, s=10.0, c=colors, alpha=0.7, linewidths=0.0)
     for cluster, mean in enumerate(model.means_):
         ax.plot(*np.array([np.zeros(3), 1.15 * mean]).T, color=GRAY, lw=1.0)
         position = 1.25 * mean

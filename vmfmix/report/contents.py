@@ -12,16 +12,15 @@ from vmfmix.inspection import (
     neighbors,
     outliers,
     principal_plane,
-    typical_words,
 )
 from vmfmix.inspection.clusters import assigned_probabilities, cosines_of_rows, nearest_rows
 from vmfmix.inspection.fitted_model import FittedMixture, RowsLike
 from vmfmix.inspection.labels import encode_labels
+from vmfmix.inspection.rows import evenly_spaced, take_rows
 from vmfmix.metrics import clustering_report
 from vmfmix.plotting.axes import COLORS
 from vmfmix.report.json_values import rounded, truncated
 from vmfmix.report.merge_levels import merge_levels
-from vmfmix.report.row_selection import evenly_spaced, take_rows
 
 _MANY_CLUSTERS = 100
 _N_EXEMPLARS, _N_EXEMPLARS_OF_MANY = 8, 4  # typical rows of each cluster
@@ -39,6 +38,7 @@ def report_contents(
     make_thumbnails: Callable[[np.ndarray], dict[int, str]] | None,
     labels: np.ndarray | None,
     n_rows: int,
+    words_of: Callable[[list[str], np.ndarray], list[list[str]]],
 ) -> dict[str, Any]:
     """Return everything that a report shows, as JSON values.
 
@@ -57,6 +57,8 @@ def report_contents(
     n_rows : int
         Number of evenly spaced rows in the report. Exemplars, outliers and possible label errors
         are added to these.
+    words_of : callable
+        Returns the typical words of each cluster, given the texts and their clusters.
 
     Returns
     -------
@@ -84,7 +86,7 @@ def report_contents(
         "colors": list(COLORS),
         "n_rows": len(clusters),
         "clusters": {
-            **_cluster_columns(model, X, texts, labels, clusters),
+            **_cluster_columns(model, X, texts, labels, clusters, words_of),
             "exemplars": exemplars.tolist(),
         },
         "neighbors": _neighbor_pairs(model),
@@ -138,6 +140,7 @@ def _cluster_columns(
     texts: list[str] | None,
     labels: np.ndarray | None,
     clusters: np.ndarray,
+    words_of: Callable[[list[str], np.ndarray], list[list[str]]],
 ) -> dict[str, list[Any]]:
     """Return the columns of the table of clusters."""
     table = describe(model, X)
@@ -151,7 +154,7 @@ def _cluster_columns(
         },
     }
     if texts is not None:
-        words = typical_words(texts, clusters)
+        words = words_of(texts, clusters)
         columns["words"] = words + [[] for _ in range(model.n_components_ - len(words))]
     if labels is not None:
         comparison = compare(model, X, labels)

@@ -1,9 +1,9 @@
 """Writing of a report: the page template, filled with the data of a model."""
 
-import functools
 import json
 import os
 from collections.abc import Sequence
+from functools import partial
 from importlib.resources import files
 from typing import Any
 
@@ -11,8 +11,12 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
+from vmfmix.inspection import typical_words
 from vmfmix.inspection.fitted_model import FittedMixture, RowsLike
-from vmfmix.inspection.words import as_strings
+from vmfmix.inspection.labels import encode_labels
+from vmfmix.inspection.missing_values import as_strings
+from vmfmix.inspection.rows import as_rows
+from vmfmix.inspection.tokenization import StopWords, Tokenizer
 from vmfmix.report.contents import report_contents
 from vmfmix.report.images import pictures_of_rows
 from vmfmix.report.thumbnails import MAX_SIDE, thumbnails_of_rows
@@ -31,6 +35,8 @@ def write_report(
     n_rows: int = 20_000,
     skip_damaged: bool = False,
     backdrop: str = "white",
+    stop_words: StopWords = "english",
+    tokenizer: Tokenizer | None = None,
 ) -> None:
     """Write an HTML page that shows the contents of the clusters.
 
@@ -48,8 +54,9 @@ def write_report(
     X : {array-like, CSR matrix} of shape (n_samples, n_features)
         Rows to show, usually those of the fit.
     texts : sequence of str of length n_samples, default=None
-        Text of each row; the page holds the first 600 characters of each. Values that are not
-        strings are converted to strings, and missing values to empty strings.
+        Text of each row; the page holds the first 600 characters of each. Bytes are decoded as
+        UTF-8, other values that are not strings are converted to strings, and missing values to
+        empty strings.
     images : array-like, sequence, str or path-like, default=None
         Image of each row; the page holds thumbnails of typical rows, outliers and possible label
         errors. Needs Pillow. One of:
@@ -62,7 +69,7 @@ def write_report(
           image each.
         - A folder of images, if natural order (img2.png before img10.png) and the order of strings
           (img10.png before img2.png) are the same; an .npz file with an array ``images``; a text
-          file with one path per line; or a .csv, .tsv or .parquet file with one column of paths.
+          file with one path per line; or a table with one column of paths.
     labels : array-like of shape (n_samples,), default=None
         Known labels, to compare the clusters with and to search for label errors.
     title : str, default="Clusters"
@@ -74,6 +81,8 @@ def write_report(
         raising an error.
     backdrop : str, default="white"
         Color behind transparent parts of images: a name or "#rrggbb".
+    stop_words, tokenizer
+        How typical words are found; see `vmfmix.inspection.typical_words`.
 
     Raises
     ------
@@ -83,7 +92,8 @@ def write_report(
         If there are not as many texts, images or labels as rows, a label is missing, the order of
         the images is unknown, or an image cannot be read or has an unknown range of values.
     ImportError
-        If there are images and Pillow is not installed.
+        If there are images and Pillow is not installed, or the stop words need a package that is
+        not installed.
 
     Examples
     --------
@@ -100,17 +110,20 @@ def write_report(
     True
     """
     check_is_fitted(model)
-    X = np.asarray(X) if isinstance(X, (list, tuple)) else X
+    X = as_rows(X)
     for values in (texts, labels):
         if values is not None:
             check_consistent_length(X, values)
     strings = None if texts is None else as_strings(texts)
-    labels = None if labels is None else np.asarray(labels)
+    if labels is not None:
+        names, codes = encode_labels(X, labels, "labels")
+        labels = np.array(as_strings(names))[codes]
     make_thumbnails = None
     if images is not None:
         picture = pictures_of_rows(images, X.shape[0], backdrop=backdrop, size=(MAX_SIDE, MAX_SIDE))
-        make_thumbnails = functools.partial(thumbnails_of_rows, picture, skip_damaged=skip_damaged)
-    contents = report_contents(model, X, strings, make_thumbnails, labels, n_rows)
+        make_thumbnails = partial(thumbnails_of_rows, picture, skip_damaged=skip_damaged)
+    words_of = partial(typical_words, stop_words=stop_words, tokenizer=tokenizer)
+    contents = report_contents(model, X, strings, make_thumbnails, labels, n_rows, words_of)
     data = json.dumps({"title": str(title), **contents}, ensure_ascii=False, allow_nan=False)
     # Escape every "<", so that no text can end the script element or start another one.
     data = data.replace("<", "\\u003c")

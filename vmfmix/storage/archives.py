@@ -25,7 +25,7 @@ def opened(file: IO[bytes]) -> Iterator[zipfile.ZipFile]:
     Parameters
     ----------
     file : file object
-        A file on disk, opened for reading bytes.
+        Opened for reading bytes; it must support seeking.
 
     Yields
     ------
@@ -39,7 +39,7 @@ def opened(file: IO[bytes]) -> Iterator[zipfile.ZipFile]:
     """
     with zipfile.ZipFile(file) as archive:
         entries = archive.infolist()
-        size = os.fstat(file.fileno()).st_size
+        size = file.seek(0, os.SEEK_END)
         if sum(entry.file_size for entry in entries) > MAX_INFLATION * size:
             raise ValueError("The archive claims to hold more data than a file of its size can.")
         supported = zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED

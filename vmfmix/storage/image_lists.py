@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from vmfmix.storage.image_folders import IMAGE_SUFFIXES
 from vmfmix.storage.reading import validate_input_file
@@ -31,8 +32,8 @@ def read_paths(path: Path) -> list[Path]:
     ----------
     path : pathlib.Path
         A text file with one path per line; or a table, see `vmfmix.storage.tables`, with exactly
-        one column of names of image files. Paths are relative to the folder of the file or, if they do not
-        exist there, to the working folder.
+        one column of names of image files. Paths are relative to the folder of the file or, if
+        they do not exist there, to the working folder.
 
     Returns
     -------
@@ -78,9 +79,8 @@ def _column(path: Path) -> list[str]:
         (values,) = table.read([name])
         names = [value for value in values.to_pylist() if value is not None]
         is_complete = len(names) == len(values) > 0
-        if is_complete and all(isinstance(each, str) for each in names):
-            if all(Path(each).suffix.lower() in IMAGE_SUFFIXES for each in names):
-                found[name] = names
+        if is_complete and all(map(_is_image_name, names)):
+            found[name] = names
     if len(found) != 1:
         listed = f" ({', '.join(found)})" if found else ""
         raise ValueError(
@@ -88,3 +88,7 @@ def _column(path: Path) -> list[str]:
             "exactly one, in which no value is missing."
         )
     return next(iter(found.values()))
+
+
+def _is_image_name(value: Any) -> bool:
+    return isinstance(value, str) and Path(value).suffix.lower() in IMAGE_SUFFIXES

@@ -20,7 +20,8 @@ import scipy.sparse as sp
 from vmfmix._version import __version__
 from vmfmix.storage.archives import read_arrays
 from vmfmix.storage.arrays import named_arrays, restore_matrices
-from vmfmix.storage.writing import atomic_file
+from vmfmix.storage.reading import input_file, name_of
+from vmfmix.storage.writing import output_file
 
 _FORMAT = 4
 
@@ -54,7 +55,7 @@ def write_model(
 
     Parameters
     ----------
-    path : str or path-like
+    path : str, path-like or binary file object
     class_name : str
     parameters, attributes : dict
         By name.
@@ -87,7 +88,7 @@ def write_model(
     for name, matrix in (merge_history or {}).items():
         arrays |= named_arrays(f"fitted.merge_history_.{name}", matrix)
     arrays["format"] = np.array(json.dumps(header))
-    with atomic_file(path) as file:
+    with output_file(path) as file:
         np.savez_compressed(file, **arrays)
 
 
@@ -96,7 +97,7 @@ def read_model(path: Any) -> StoredModel:
 
     Parameters
     ----------
-    path : str or path-like
+    path : str, path-like or binary file object
 
     Returns
     -------
@@ -107,14 +108,14 @@ def read_model(path: Any) -> StoredModel:
     ValueError
         If the file is damaged, is not a model, or was written in a later version of the format.
     """
-    with open(path, "rb") as file, damage_reported(path):
+    with input_file(path) as file, damage_reported(path):
         arrays = read_arrays(file)
         header = json.loads(str(arrays.pop("format")))
         version, written_by = int(header["format"]), header["vmfmix"]
     if version > _FORMAT:
         raise ValueError(
-            f"{path} was written by vmfmix {written_by}, in a format that this version does not "
-            "read; upgrade vmfmix."
+            f"{name_of(path)} was written by vmfmix {written_by}, in a format that this version "
+            "does not read; upgrade vmfmix."
         )
     with damage_reported(path):
         parameters, attributes = dict(header["parameter"]), dict(header["fitted"])
@@ -141,5 +142,5 @@ def damage_reported(path: Any) -> Iterator[None]:
         raise
     except Exception as error:
         raise ValueError(
-            f"{path} is damaged, or not a vmfmix model; pass a file written by save()."
+            f"{name_of(path)} is damaged, or not a vmfmix model; pass a file written by save()."
         ) from error

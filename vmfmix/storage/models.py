@@ -18,6 +18,7 @@ from vmfmix.model.statistics import LARGEST_CONCENTRATION
 from vmfmix.neighbors.smoother import NeighborSmoother
 from vmfmix.neighbors.stored import restore_attributes
 from vmfmix.storage.model_format import StoredModel, damage_reported, read_model
+from vmfmix.storage.reading import name_of
 
 _TOLERANCE = 1e-6  # of sums and lengths that should be 1
 
@@ -27,7 +28,9 @@ def load(path: Any) -> VMFMixture:
 
     Parameters
     ----------
-    path : str or path-like
+    path : str, path-like or file object
+        The file, or an open file of bytes, such as ``io.BytesIO`` or one of a cloud store. An open
+        file is read from its current position to its end, and left open.
 
     Returns
     -------
@@ -57,7 +60,9 @@ def load(path: Any) -> VMFMixture:
     """
     stored = read_model(path)
     if stored.class_name == "NeighborSmoother":
-        raise ValueError(f"{path} holds a NeighborSmoother; read it with NeighborSmoother.load.")
+        raise ValueError(
+            f"{name_of(path)} holds a NeighborSmoother; read it with NeighborSmoother.load."
+        )
     with damage_reported(path):
         model = _build(stored)
         if not _is_consistent(model):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import errno
+import io
 import os
 import secrets
 import shutil
@@ -14,7 +15,7 @@ from typing import IO, Any
 
 import numpy as np
 
-__all__ = ["atomic_file", "atomic_folder", "validate_writable", "write_csv"]
+__all__ = ["atomic_file", "atomic_folder", "output_file", "validate_writable", "write_csv"]
 
 
 def validate_writable(path: str | os.PathLike[str]) -> Path:
@@ -85,6 +86,44 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def output_file(target: Any) -> Iterator[IO[bytes]]:
+    """Open what is written to a path or to an open file, completely or not at all.
+
+    Parameters
+    ----------
+    target : str, path-like or file object
+        A file object must be opened for writing bytes. It is written at its current position, in
+        one piece, and left open; it need not support seeking.
+
+    Yields
+    ------
+    file object
+        Opened for writing bytes.
+
+    Raises
+    ------
+    OSError, ValueError
+        As `atomic_file`, or if a file object is opened for text.
+    """
+    if isinstance(target, os.PathLike) or not hasattr(target, "write"):
+        with atomic_file(os.fspath(target)) as file:
+            yield file
+        return
+    buffer = io.BytesIO()
+    yield buffer
+    remaining = buffer.getbuffer()
+    try:
+        while len(remaining) > 0:
+            n_written = target.write(remaining)
+            # An unbuffered file may write a part; other objects need not return a number.
+            remaining = remaining[len(remaining) if n_written is None else n_written :]
+    except TypeError as error:
+        raise ValueError(
+            "The file object does not take bytes; open it for binary data, as with mode 'wb'."
+        ) from error
 
 
 @contextlib.contextmanager

@@ -1,0 +1,226 @@
+"""Detection of rows in a stream that are unlike every cluster, as when a new topic begins.
+
+A row is unlike every cluster if its log density is among the lowest 1 %, 5 % or 20 % of those of
+the earlier rows, or if it is in the background. The number of such rows among the last ones is
+compared with that among the earlier rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import betaln, gammaln, logsumexp
+
+from vmfmix.distribution import log_normalizer, mean_resultant_length
+from vmfmix.engines.base import Assignment
+from vmfmix.model.statistics import FloatArray, MixtureParameters
+
+# Shares of the earlier rows that count as unlike every cluster: a few rows of a distant topic show
+# at the smallest share, and many rows of a nearer one at the largest.
+_SHARES = 0.01, 0.05, 0.2
+_TOLERANCE = 2  # times this share is still no novelty, since clusters move and estimates are rough
+_ERROR_RATE = 1e-3  # probability of any warning in a stream whose rows come in random order
+_MAX_EARLIER_ROWS = 50_000  # of a fit, evenly spaced
+_MIN_EARLIER_ROWS = round(10 / min(_SHARES))  # of a stream, if the fit is not known
+_MIN_ROWS = round(1 / min(_SHARES))  # that are tested together
+_MAX_GROUPS = 64  # that are tested together: the last 1, 2, 4, ...
+_SMALLEST = 1e-12  # so that nothing is divided by 0
+
+
+class Unusual(NamedTuple):
+    """Numbers of the last rows of a stream, too many of which are unlike every cluster.
+
+    Parameters
+    ----------
+    n_rows, n_unlike : int
+        Number of the last rows, and of the unlike ones among them.
+    earlier_share : float
+        Share of unlike ones among the earlier rows.
+    """
+
+    n_rows: int
+    n_unlike: int
+    earlier_share: float
+
+
+@dataclass(frozen=True)
+class Novelty:
+    """Earlier rows of a stream, and how many of the last ones are unlike every cluster.
+
+    Parameters
+    ----------
+    n_earlier : int
+        Number of earlier rows.
+    n_unlike : tuple of int
+        Number of those that count as unlike every cluster, for each share.
+    thresholds : tuple of float
+        Largest log density of a row that does, for each share; −inf for the background.
+    earlier : tuple of array or None
+        Log densities of the earlier rows, while there are too few of them; None when there are
+        enough.
+    groups : tuple of (number of rows, number of unlike rows for each share)
+        The last rows; the last group may still be too small to be tested.
+    n_tests, n_alarms : int
+        Number of groups that were tested, and how often there were too many unlike rows.
+    """
+
+    n_earlier: int = 0
+    n_unlike: tuple[int, ...] = ()
+    thresholds: tuple[float, ...] = ()
+    earlier: tuple[FloatArray, ...] | None = ()
+    groups: tuple[tuple[int, ...], ...] = ()
+    n_tests: int = 0
+    n_alarms: int = 0
+
+    @classmethod
+    def after_fit(
+        cls, parameters: MixtureParameters, assignment: Assignment, weight: float
+    ) -> Novelty:
+        """Return the state after a fit, each of whose rows is compared with the other rows.
+
+        Parameters
+        ----------
+        parameters : MixtureParameters
+        assignment : Assignment
+            Of all rows of the fit.
+        weight : float
+            Total weight of the rows.
+
+        Returns
+        -------
+        Novelty
+        """
+        step = max(-(-len(assignment.labels) // _MAX_EARLIER_ROWS), 1)
+        labels, probabilities, log_densities = (values[::step] for values in assignment)
+        sample = Assignment(labels, probabilities, log_densities)  # type: ignore[arg-type]
+        sample = sample._replace(log_densities=_left_out(parameters, sample, weight))
+        return replace(cls()._with_earlier(parameters, sample), earlier=None)
+
+    def with_batch(
+        self, parameters: MixtureParameters, assignment: Assignment
+    ) -> tuple[Novelty, Unusual | None]:
+        """Return the state after a batch, and what to report.
+
+        Parameters
+        ----------
+        parameters : MixtureParameters
+            The components before the batch moves them.
+        assignment : Assignment
+            Of the rows of the batch to these components.
+
+        Returns
+        -------
+        novelty : Novelty
+        report : Unusual or None
+            Numbers of the last rows, if too many of them are unlike every cluster. If this happens
+            again and again, only the first, second, fourth, ... time is reported.
+        """
+        if self.earlier is not None:
+            return self._with_earlier(parameters, assignment), None
+        counts = _counts(_densities(parameters, assignment), self.thresholds)
+        group, groups = (len(assignment.labels), *counts), self.groups
+        if groups and groups[-1][0] < _MIN_ROWS:
+            group = _sum([groups[-1], group])
+            groups = groups[:-1]
+        groups = (*groups, group)[-_MAX_GROUPS:]
+        if group[0] < _MIN_ROWS:
+            return replace(self, groups=groups), None
+        novelty = replace(self, groups=groups, n_tests=self.n_tests + 1)
+        unusual = novelty._unusual()
+        if unusual is None:
+            return novelty, None
+        novelty = replace(novelty, groups=(), n_alarms=self.n_alarms + 1)
+        return novelty, unusual if novelty.n_alarms.bit_count() == 1 else None
+
+    def _unusual(self) -> Unusual | None:
+        """Return numbers of the last rows, if too many of them are unlike every cluster.
+
+        The error rate is divided among the tests t in proportion to 1 / t², whose sum is π² / 6,
+        among the last 1, 2, 4, ... groups, and among the shares.
+        """
+        n_windows = _MAX_GROUPS.bit_length()
+        n_comparisons = n_windows * len(self.n_unlike)
+        error_rate = _ERROR_RATE / n_comparisons * 6.0 / (np.pi * self.n_tests) ** 2
+        for n_groups in (2**exponent for exponent in range(n_windows)):
+            if n_groups > len(self.groups):
+                return None
+            n_rows, *counts = _sum(self.groups[-n_groups:])
+            for n_unlike, n_unlike_earlier in zip(counts, self.n_unlike, strict=True):
+                p_value = _p_value(n_unlike, n_rows, n_unlike_earlier, self.n_earlier)
+                if p_value < error_rate:
+                    return Unusual(n_rows, n_unlike, n_unlike_earlier / self.n_earlier)
+        return None
+
+    def _with_earlier(self, parameters: MixtureParameters, assignment: Assignment) -> Novelty:
+        """Return the state with more earlier rows, from which the thresholds are found."""
+        earlier = (*(self.earlier or ()), _densities(parameters, assignment))
+        densities = np.sort(np.concatenate(earlier))
+        n_earlier = len(densities)
+        n_lowest = [int(np.ceil(share * n_earlier)) for share in _SHARES]
+        thresholds = tuple(float(densities[n - 1]) for n in n_lowest)
+        is_enough = n_earlier >= _MIN_EARLIER_ROWS
+        return Novelty(
+            n_earlier, _counts(densities, thresholds), thresholds, None if is_enough else earlier
+        )
+
+
+def _densities(parameters: MixtureParameters, assignment: Assignment) -> FloatArray:
+    """Return the log density of each row, −inf for rows of the background."""
+    if not parameters.has_background:
+        return assignment.log_densities
+    is_background = assignment.labels == len(parameters.weights) - 1
+    return np.where(is_background, -np.inf, assignment.log_densities)
+
+
+def _counts(densities: FloatArray, thresholds: tuple[float, ...]) -> tuple[int, ...]:
+    """Return the number of log densities up to each threshold."""
+    return tuple(int((densities <= threshold).sum()) for threshold in thresholds)
+
+
+def _sum(counts: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    return tuple(sum(each) for each in zip(*counts, strict=True))
+
+
+def _p_value(n_unlike: int, n_rows: int, n_unlike_earlier: int, n_earlier: int) -> float:
+    """Return the probability of so many unlike rows or more.
+
+    If rows come in random order, their number up to the k-th smallest of m earlier densities has a
+    beta-binomial distribution with parameters k and m − k + 1.
+    """
+    smaller = min(max(_TOLERANCE * n_unlike_earlier, 1), n_earlier)
+    if n_unlike * n_earlier <= n_rows * smaller:
+        return 1.0
+    counts = np.arange(n_unlike, n_rows + 1)
+    a, b = smaller, n_earlier - smaller + 1
+    log_choices = gammaln(n_rows + 1) - gammaln(counts + 1) - gammaln(n_rows - counts + 1)
+    logs = log_choices + betaln(counts + a, n_rows - counts + b) - betaln(a, b)
+    return float(np.exp(logsumexp(logs)))
+
+
+def _left_out(parameters: MixtureParameters, assignment: Assignment, weight: float) -> FloatArray:
+    """Return the log density of each row, with its cluster's mean direction without the row.
+
+    Rows of small clusters have drawn the mean directions to themselves, which new rows have not.
+    """
+    n_features, labels = parameters.means.shape[1], assignment.labels
+    kappas, shares = parameters.concentrations[labels], assignment.probabilities
+    sums = (
+        weight * parameters.weights * mean_resultant_length(parameters.concentrations, n_features)
+    )
+    lengths = sums[labels]
+    offsets = parameters.offsets + log_normalizer(0.0, n_features)
+    log_joints = assignment.log_densities + np.log(shares)
+    cosines = (log_joints - offsets[labels]) / np.maximum(kappas, _SMALLEST)
+    cosines = np.clip(cosines, -1.0, 1.0)
+    # ‖S − r x‖² = ‖S‖² − 2 r S·x + r² for the sum S of the cluster and a row x of responsibility r.
+    squares = lengths**2 - 2.0 * shares * lengths * cosines + shares**2
+    without = (lengths * cosines - shares) / np.sqrt(np.maximum(squares, _SMALLEST))
+    without = np.clip(without, -1.0, cosines)
+    left_out: FloatArray = assignment.log_densities + kappas * (without - cosines)
+    return left_out
+
+
+NO_NOVELTY = Novelty()  # before the first rows
