@@ -22,6 +22,7 @@ START, END = "<!-- modules: start (generated) -->", "<!-- modules: end -->"
 LAYERS = {
     "_version": [],
     "_install": [],
+    "_console": [],
     "distribution": [],
     "model": ["distribution"],
     "engines": ["model", "distribution", "_install"],
@@ -47,9 +48,28 @@ LAYERS = {
     "": ["mixture", "neighbors.smoother", "storage.models", "_version"],
     "datasets": ["distribution"],
     "report": ["inspection", "plotting", "metrics", "storage"],
-    "cli": ["storage.models", "mixture", "inspection", "metrics", "report", "storage", "_version"],
+    "cli": [
+        "storage.models",
+        "mixture",
+        "inspection",
+        "metrics",
+        "report",
+        "storage",
+        "_console",
+        "_version",
+    ],
     "__main__": ["cli"],
-    "deep": ["mixture", "merging", "engines", "model", "metrics", "plotting", "storage"],
+    "deep": [
+        "mixture",
+        "merging",
+        "engines",
+        "model",
+        "metrics",
+        "plotting",
+        "storage",
+        "_console",
+        "_install",
+    ],
 }
 
 
