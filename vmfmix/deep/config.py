@@ -106,7 +106,7 @@ def validate_fields(config: Any) -> None:
         value = getattr(config, field.name)
         try:
             setattr(config, field.name, _validate_value(value, field))
-        except ValueError:
+        except (ValueError, OverflowError):
             raise ValueError(
                 f"{field.name}={value!r} is not allowed; pass {allowed_values(field)}."
             ) from None
@@ -123,7 +123,9 @@ def allowed_values(field: dataclasses.Field[Any], none: str = "None") -> str:
             parts.append(f"{name} {numbers}".strip())
     if str in types_of_field:
         words = field.metadata["words"]
-        parts.append("a text" if words is None else ", ".join(f"'{word}'" for word in words))
+        quoted = [f"'{word}'" for word in words or ()]
+        one_of = "one of " if len(quoted) > 1 else ""
+        parts.append("a text" if words is None else one_of + ", ".join(quoted))
     if type(None) in types_of_field:
         parts.append(none)
     return ", or ".join(parts)
@@ -229,7 +231,7 @@ def _validate_yaml(path: str | Path, value: Any, field: dataclasses.Field[Any]) 
     try:
         # YAML reads 1e-4 and None as text.
         return _convert(value, field) if isinstance(value, str) else _validate_value(value, field)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise ValueError(
             f"{path} has {field.name}: {value!r}; expected {allowed_values(field)}."
         ) from None
