@@ -166,7 +166,7 @@ def needs_torch():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("siammm images.npz --out o --precision 16-mixed", "is not supported on this accelerator"),
+        ("siammm images.npz --out o --precision 16-mixed", "AMP with fp16 is not supported on CPU"),
         ("siammm images.npz --out o", "There are 20 images, fewer than batch_size=256"),
         ("siammm images.npz --out o --batch-size 15 --devices 2", "each of 2 process(es)"),
         ("siammm images.npz --out o --n-components 21", "more than the number of images, 20"),

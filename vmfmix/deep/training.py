@@ -256,8 +256,11 @@ def _create_trainer(
         if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
             options["plugins"] = [*plugins, AtomicCheckpointIO()]
     try:
-        trainer = Trainer(**options)
-    except (MisconfigurationException, RuntimeError, TypeError, ValueError) as error:
+        with warnings.catch_warnings():
+            # Lightning would choose another precision than the given one, with a warning.
+            warnings.filterwarnings("error", ".*AMP with fp16 is not supported")
+            trainer = Trainer(**options)
+    except (MisconfigurationException, RuntimeError, TypeError, ValueError, UserWarning) as error:
         given = ", ".join(f"{name}={value!r}" for name, value in user_options.items())
         raise ValueError(f"Lightning's Trainer refuses the options {given}: {error}") from error
     _validate_trainer(trainer)
@@ -266,12 +269,10 @@ def _create_trainer(
 
 def _validate_trainer(trainer: Trainer) -> None:
     """Raise ValueError for options with which no method can be trained."""
-    on_cpu = trainer.strategy.root_device.type == "cpu"
-    if trainer.precision not in PRECISIONS or (trainer.precision == "16-mixed" and on_cpu):
-        allowed = [each for each in PRECISIONS if not on_cpu or each != "16-mixed"]
+    if trainer.precision not in PRECISIONS:
         raise ValueError(
-            f"precision={trainer.precision!r} is not supported on this accelerator "
-            f"({trainer.strategy.root_device.type}); pass one of {', '.join(allowed)}."
+            f"precision={trainer.precision!r} is not supported, since methods compute their losses "
+            f"in float32; pass one of {', '.join(PRECISIONS)}."
         )
     if int(trainer.accumulate_grad_batches) < 1:
         raise ValueError(
