@@ -77,8 +77,9 @@ class Exchanging(Callback):
 
     def on_train_batch_end(self, trainer, module, outputs, batch, index):
         module.seen.update(module.global_rank)
-        self.log("rank", module.global_rank, on_step=False, on_epoch=True, prog_bar=True, sync_dist=True)
-        module.log("largest", module.global_rank, on_step=False, on_epoch=True, reduce_fx="max", sync_dist=True)
+        options = {"on_step": False, "on_epoch": True, "sync_dist": True}
+        self.log("rank", module.global_rank, prog_bar=True, **options)
+        module.log("largest", module.global_rank, reduce_fx="max", **options)
 
     def on_train_epoch_end(self, trainer, module):
         module.log("seen", module.seen, prog_bar=True, metric_attribute="seen")
