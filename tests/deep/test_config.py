@@ -1,19 +1,28 @@
 """Config of a training: dataclass fields for Python, the command line and YAML files."""
 
 import argparse
+import dataclasses
+import math
 from dataclasses import dataclass
 
+import numpy as np
 import pytest
 
-pytest.importorskip("yaml")
+yaml = pytest.importorskip("yaml")
 
-from vmfmix.deep.config import (
+from vmfmix._console import Parser  # noqa: E402
+from vmfmix.deep.config import (  # noqa: E402
+    Interval,
+    above,
     add_options,
+    at_least,
     config_field,
     document_fields,
     read_yaml,
+    validate_fields,
     write_yaml,
 )
+from vmfmix.deep.method_config import CONDITIONALS, CONFIGS, RunConfig  # noqa: E402
 
 
 @document_fields
@@ -21,10 +30,10 @@ from vmfmix.deep.config import (
 class Config:
     """Example of a config."""
 
-    epochs: int = config_field(3, "Passes over the images.")
-    rate: float = config_field(0.5, "100 % of it.")
+    epochs: int = config_field(3, "Passes over the images.", at_least(1))
+    rate: float = config_field(0.5, "100 % of it.", above(0))
     number: int | str = config_field("auto", "Of clusters.")
-    momentum: float | None = config_field(None, "Of the target.")
+    momentum: float | None = config_field(None, "Of the target.", Interval(0, 1, open_most=True))
     flip: bool = config_field(True, "Left and right.")
 
 
@@ -62,11 +71,16 @@ def test_yaml_may_set_some_fields(tmp_path):
     ("text", "message"),
     [
         ("speed: 3", "unknown parameters: speed; choose from epochs"),
-        ("epochs: 1.5", "epochs: 1.5; expected int"),
-        ("epochs: true", "epochs: True; expected int"),
-        ("rate: fast", "rate: 'fast'; expected float"),
-        ("momentum: [1]", "expected float or None"),
+        ("epochs: 1.5", "epochs: 1.5; expected an integer of at least 1."),
+        ("epochs: true", "epochs: True; expected an integer of at least 1."),
+        ("rate: fast", "rate: 'fast'; expected a number above 0."),
+        ("momentum: [1]", "expected a number from 0 to below 1, or None"),
         ("- epochs", "write lines such as"),
+        ("rate: 0", "rate: 0; expected a number above 0."),
+        ("rate: .nan", "rate: nan; expected a number above 0."),
+        ("epochs: 3000000000", "expected an integer of at least 1."),
+        ("flip: 1", "flip: 1; expected true or false."),
+        ("rate: 2020-99-99", "cannot be read as YAML"),
         ("epochs: [", "cannot be read as YAML"),
         ("a: !!python/object/apply:os.getcwd []", "cannot be read as YAML"),
     ],
@@ -94,7 +108,69 @@ def test_command_line_options(capsys):
     assert parser.parse_args(["--number", "auto"]).number == "auto"
     with pytest.raises(SystemExit):
         parser.parse_args(["--epochs", "many"])
-    assert "invalid value 'many'; expected int" in capsys.readouterr().err
+    assert "'many' is not an integer of at least 1" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         parser.parse_args(["--help"])
     assert "100 % of it. (default: 0.5)" in capsys.readouterr().out
+
+
+def test_values_become_plain_values_of_their_fields():
+    config = Config(epochs=np.int64(4), rate=1, momentum=np.float32(0.5), flip=np.bool_(False))
+    validate_fields(config)
+    values = [config.epochs, config.rate, config.momentum, config.flip]
+    assert list(map(type, values)) == [int, float, float, bool]
+    config.momentum = 1.0
+    with pytest.raises(ValueError, match=r"momentum=1.0 is not allowed; pass a number from 0 to b"):
+        validate_fields(config)
+
+
+@pytest.mark.parametrize("content", [None, b"\xff", b"a: &a [*a]"])
+def test_names_a_file_that_is_no_config(content, tmp_path):
+    path = tmp_path / "odd.yaml"
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"odd\.yaml"):
+        read_yaml(path, Config)
+    with pytest.raises(FileNotFoundError, match=r"There is no file .*none\.yaml"):
+        read_yaml(tmp_path / "none.yaml", Config)
+
+
+def test_names_of_losses_are_those_of_the_config():
+    mixem = pytest.importorskip("vmfmix.deep.mixem", exc_type=ImportError)
+    assert tuple(mixem.CONDITIONALS) == CONDITIONALS
+
+
+ALL_FIELDS = [
+    (owner, field)
+    for owner in (*CONFIGS.values(), RunConfig)
+    for field in dataclasses.fields(owner)
+]
+
+
+@pytest.mark.parametrize(
+    ("owner", "field"), ALL_FIELDS, ids=[f"{o.__name__}.{f.name}" for o, f in ALL_FIELDS]
+)
+def test_every_option_refuses_what_is_out_of_range(owner, field, tmp_path):
+    """In Python, on the command line and in a file alike, with a message that names it."""
+    assert getattr(owner(), field.name) == field.default
+    numbers, option = field.metadata["numbers"], f"--{field.name.replace('_', '-')}"
+    refused = [math.nan, math.inf, -math.inf, "other", 10**400, [], numbers.least - 1]
+    if math.isfinite(numbers.most):
+        refused.append(numbers.most + 1)
+    if numbers.open_least:
+        refused.append(numbers.least)
+    if numbers.open_most:
+        refused.append(numbers.most)
+    parser = Parser(prog="train")
+    add_options(parser, owner)
+    for value in refused:
+        with pytest.raises(ValueError, match=f"^{field.name}=.* is not allowed; pass "):
+            owner(**{field.name: value})
+        with pytest.raises(ValueError, match=f"^argument {option}: '.*' is not .*; see 'train --h"):
+            parser.parse_args([f"{option}={value}"])
+        path = tmp_path / "config.yaml"
+        path.write_text(yaml.safe_dump({field.name: value}))
+        with pytest.raises(ValueError, match=f"config.yaml has {field.name}: .*; expected "):
+            read_yaml(path, owner)

@@ -9,7 +9,6 @@ from vmfmix.deep import data  # noqa: E402
 from vmfmix.deep.data import (  # noqa: E402
     Images,
     ShuffledSampler,
-    labels_of,
     loader,
     read_images,
 )
@@ -25,6 +24,8 @@ BYTES = np.random.default_rng(0).integers(0, 256, size=(20, 6, 6, 3), dtype=np.u
         (BYTES[..., 0], (20, 1, 6, 6)),
         (BYTES[..., :1], (20, 1, 6, 6)),
         (BYTES / 255.0, (20, 3, 6, 6)),
+        (BYTES.astype(float), (20, 3, 6, 6)),
+        (BYTES.astype(np.int64), (20, 3, 6, 6)),
         (torch.from_numpy(BYTES), (20, 3, 6, 6)),
     ],
 )
@@ -42,8 +43,14 @@ def test_accepts_arrays_of_any_layout(images, shape):
         (np.zeros((3, 4)), "shape"),
         (np.zeros((3, 5, 5, 7)), "1 or 3 channels"),
         (np.zeros((0, 5, 5)), "shape"),
-        (np.full((3, 5, 5), 7.0), "from 0 to 1"),
+        (np.full((3, 5, 5), 7.0), "Image 0 has values from 7 to 7; pass bytes, or numbers from 0"),
         (np.full((3, 5, 5), -1), "from 0 to 1"),
+        (BYTES / 255.0 - 0.5, r"Image \d+ has values from -0\.5 to"),
+        (
+            np.where(np.arange(3)[:, None, None] == 1, np.nan, np.zeros((3, 5, 5))),
+            "Image 1 has .*NaN",
+        ),
+        (np.full((3, 5, 5), 1000), "from 1000 to 1000"),
     ],
 )
 def test_refuses_arrays_that_are_not_images(images, message):
@@ -155,20 +162,6 @@ def test_with_classes_indexes_classes_of_training_part():
     assert test.classes == ["cat", "dog", "owl", "emu"]
     assert test.labels.tolist() == [2, 3, 1]
     assert Images(BYTES).with_classes(train.classes).labels is None
-
-
-@pytest.mark.parametrize(
-    ("targets", "expected"),
-    [(None, None), ([0, 2, 1], [0, 2, 1]), (np.array([1, -1]), None), ([0.5], None)],
-)
-def test_labels_of_a_dataset(targets, expected):
-    class Targets(torch.utils.data.Dataset):
-        pass
-
-    dataset = Targets()
-    dataset.targets = targets
-    found = labels_of(dataset)
-    assert (found if found is None else found.tolist()) == expected
 
 
 def test_read_folder_of_mixed_images(tmp_path):

@@ -1,5 +1,6 @@
-"""Training in two processes equals training in one with batches of twice the size."""
+"""Training in two processes: equal to one with batches of twice the size, and without deadlock."""
 
+import csv
 import os
 import subprocess
 import sys
@@ -58,6 +59,65 @@ if learner.global_rank == 0:
         results = *(part.detach() for part in learner.mixture.parameters()), usage
     np.savez(path, losses, *results)
 """
+
+WITH_PROGRESS_BAR = """
+import sys
+import torch
+from lightning.pytorch import Callback
+from lightning.pytorch.callbacks import EarlyStopping
+from lightning.pytorch.loggers import CSVLogger
+from torchmetrics import MeanMetric
+from vmfmix.deep.train import train
+
+torch.set_num_threads(1)
+
+class Exchanging(Callback):
+    def setup(self, trainer, module, stage):
+        module.seen = MeanMetric()
+
+    def on_train_batch_end(self, trainer, module, outputs, batch, index):
+        module.seen.update(module.global_rank)
+        options = {"on_step": False, "on_epoch": True, "sync_dist": True}
+        self.log("rank", module.global_rank, prog_bar=True, **options)
+        module.log("largest", module.global_rank, reduce_fx="max", **options)
+
+    def on_train_epoch_end(self, trainer, module):
+        module.log("seen", module.seen, prog_bar=True, metric_attribute="seen")
+        trainer.strategy.reduce(torch.tensor(1.0))
+
+if __name__ == "__main__":
+    method, folder = sys.argv[1:]
+    images = torch.rand(64, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    callbacks = [Exchanging(), EarlyStopping("loss", patience=99)]
+    result = train(
+        method, images, out=folder + "/run", epochs=3, batch_size=16, dim=8, hidden=16,
+        trainer={"devices": 2, "accelerator": "cpu", "callbacks": callbacks,
+                 "logger": CSVLogger(folder)},
+    )
+    if result.method.global_rank == 0:
+        print(len(result.history), "epochs")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.training
+@pytest.mark.parametrize("method", ["siammm", "mixem"])
+def test_two_processes_end_with_a_progress_bar_a_logger_and_callbacks(method, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(WITH_PROGRESS_BAR, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", str(script), method, str(tmp_path)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""},
+        capture_output=True,
+        text=True,
+        timeout=HANG,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "3 epochs" in done.stdout
+    with open(next(tmp_path.rglob("version_0/metrics.csv")), encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["rank"]]
+    assert [(float(row["rank"]), float(row["largest"])) for row in rows] == [(0.5, 1.0)] * 3
 
 
 @pytest.mark.slow

@@ -26,6 +26,7 @@ from vmfmix.deep.evaluate import embed, many_to_one_accuracy  # noqa: E402
 from vmfmix.deep.objectives import OBJECTIVES  # noqa: E402
 from vmfmix.deep.online import OnlineVMFMixture  # noqa: E402
 from vmfmix.deep.siammm import SiamMM, SiamMMConfig  # noqa: E402
+from vmfmix.deep.training import _training_and_test_images  # noqa: E402
 from vmfmix.deep.views import Views  # noqa: E402
 from vmfmix.metrics import clustering_report  # noqa: E402
 from vmfmix.storage.image_lists import read_paths  # noqa: E402
@@ -241,7 +242,55 @@ def test_command_line(digits, tmp_path, capsys, monkeypatch):
     assert len(json.loads((tmp_path / "other/report.json").read_text())["clusterings"]) == 9
     assert read_yaml(tmp_path / "other/config.yaml", SiamMMConfig)["epochs"] == 1
     assert training.main(["siammm", str(tmp_path / "nothing"), "--out", str(tmp_path)]) == 2
-    assert "There is no folder or file" in capsys.readouterr().out
+    assert "There is no folder or file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("trainer", "message"),
+    [
+        ({"devices": 0}, "Lightning's Trainer refuses the options .*devices=0"),
+        ({"devices": "foo"}, "Lightning's Trainer refuses the options .*devices='foo'"),
+        ({"precision": "bf16-true"}, "precision='bf16-true' is not supported"),
+        ({"accumulate_grad_batches": 0}, "accumulate_grad_batches=0 is not allowed"),
+    ],
+)
+def test_refuses_options_of_the_trainer(digits, trainer, message):
+    with pytest.raises(ValueError, match=message):
+        trained(digits, trainer=trainer)
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_labels_of_test_images_are_matched_with_those_of_the_training(digits, named):
+    """By their names if both parts number their classes differently, else by their numbers."""
+
+    class Part(torch.utils.data.Dataset):
+        def __init__(self, rows, classes):
+            self.images, self.targets = digits.images[rows], digits.labels[rows].tolist()
+            if named:
+                self.classes = [str(each) for each in classes]
+                self.targets = [classes.index(label) for label in self.targets]
+
+        def __len__(self):
+            return len(self.images)
+
+        def __getitem__(self, index):
+            return self.images[index], 0
+
+    classes = list(range(10))
+    parts = Part(slice(0, 400), classes), Part(slice(400, 500), classes[::-1])
+    images, test = _training_and_test_images(*parts, None, any_range=False)
+    for part, rows in ((images, slice(0, 400)), (test, slice(400, 500))):
+        found = [int(images.classes[label]) for label in part.labels]
+        assert found == digits.labels[rows].tolist()
+
+
+def test_strings_of_a_dataset_are_labels_of_a_report(digits):
+    names = [f"digit {label}" for label in digits.labels[:300].tolist()]
+    whole = list(zip(digits.images[:300], names))
+    parts = torch.utils.data.random_split(whole, [200, 100])
+    result = trained(parts[0], test=parts[1], epochs=1, batch_size=100)
+    assert result.report["n_classes"] == 10
+    assert result.report["knn"] > 0.3  # chance: 0.1
 
 
 def test_command_line_never_reads_its_own_pictures(digits, tmp_path, capsys, monkeypatch):
@@ -275,10 +324,10 @@ def test_command_line_never_reads_its_own_pictures(digits, tmp_path, capsys, mon
         ({"share": 1.0}, "share=1.0"),
         ({"lambda_": 1.0}, "siammm has no parameter lambda_; choose from epochs"),
         ({"warm_up": 0.9, "ramp": 0.2}, "sum must be from 0 to 1"),
-        ({"settled": 0.2}, "settled=0.2 must be above warm_up=0.25"),
-        ({"n_components": "many"}, "pass a number or"),
+        ({"settled": 0.2}, "settled=0.2 is not allowed; it must be above warm_up=0.25"),
+        ({"n_components": "many"}, "pass an integer of at least 1, or 'auto'"),
         ({"batch_size": 10**6}, "fewer than batch_size"),
-        ({"batch_size": 1}, "batch_size=1 is not allowed; pass at least 2"),
+        ({"batch_size": 1}, "batch_size=1 is not allowed; pass an integer of at least 2"),
         ({"refits": 0}, "refits=0 is not allowed"),
         ({"n_components": 5000}, "more than the number of images, 1797"),
     ],

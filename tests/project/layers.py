@@ -22,6 +22,7 @@ START, END = "<!-- modules: start (generated) -->", "<!-- modules: end -->"
 LAYERS = {
     "_version": [],
     "_install": [],
+    "_console": [],
     "distribution": [],
     "model": ["distribution"],
     "engines": ["model", "distribution", "_install"],
@@ -55,10 +56,21 @@ LAYERS = {
         "report",
         "storage",
         "engines",
+        "_console",
         "_version",
     ],
     "__main__": ["cli"],
-    "deep": ["mixture", "merging", "engines", "model", "metrics", "plotting", "storage"],
+    "deep": [
+        "mixture",
+        "merging",
+        "engines",
+        "model",
+        "metrics",
+        "plotting",
+        "storage",
+        "_console",
+        "_install",
+    ],
 }
 
 

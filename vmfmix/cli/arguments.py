@@ -9,8 +9,8 @@ import argparse
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NoReturn
 
+from vmfmix._console import Parser
 from vmfmix._version import __version__
 from vmfmix.cli.outputs import FIT_OUTPUTS, PREDICT_OUTPUTS, describe_outputs
 
@@ -95,23 +95,6 @@ examples:
 LARGEST_SMOOTHED = 100_000  # rows, by default: their neighbors are found within about a minute
 
 
-class _Parser(argparse.ArgumentParser):
-    """A parser that raises ValueError for wrong arguments instead of printing usage and exiting.
-
-    The command line can thus report every error in a single line.
-    """
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(
-            allow_abbrev=False,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            **options,
-        )
-
-    def error(self, message: str) -> NoReturn:
-        raise ValueError(f"{message}; see '{self.prog} --help'")
-
-
 def make_parser(
     commands: Mapping[str, Callable[[argparse.Namespace], None]],
 ) -> argparse.ArgumentParser:
@@ -127,7 +110,7 @@ def make_parser(
     argparse.ArgumentParser
         Its results have the function of the command as attribute ``command``.
     """
-    parser = _Parser(prog="vmfmix", description=_DESCRIPTION, epilog=_EXAMPLES)
+    parser = Parser(prog="vmfmix", description=_DESCRIPTION, epilog=_EXAMPLES)
     parser.add_argument("--version", action="version", version=f"vmfmix {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 

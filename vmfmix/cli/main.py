@@ -7,13 +7,12 @@ fast.
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
-import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vmfmix._console import run_command
 from vmfmix.cli.arguments import LARGEST_SMOOTHED, make_parser
 from vmfmix.cli.outputs import (
     FIT_OUTPUTS,
@@ -62,74 +61,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         Exit code: 0 on success, 2 after an error, 130 if interrupted, 141 if the reader of the
         output closed the pipe.
     """
-    with _closed_streams_replaced():
-        return _exit_code(argv)
+    return run_command("vmfmix", lambda: _run(argv))
 
 
-def _exit_code(argv: Sequence[str] | None) -> int:
-    try:
-        code = _run(argv)
-        sys.stdout.flush()
-        return code
-    except KeyboardInterrupt:
-        print("vmfmix: interrupted", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        # Python flushes stdout again at exit, which must not raise a second error.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
-    except OSError as error:
-        file = f"{error.filename}: " if error.filename else ""
-        return _print_error(f"{file}{error.strerror or error}")
-    except MemoryError as error:
-        return _print_error(f"not enough memory. {error}")
-    except (ValueError, NotImplementedError) as error:
-        return _print_error(error)
-
-
-@contextlib.contextmanager
-def _closed_streams_replaced() -> Iterator[None]:
-    """Discard output to a standard stream that is closed, which Python represents by None."""
-    redirects = {"stdout": contextlib.redirect_stdout, "stderr": contextlib.redirect_stderr}
-    with contextlib.ExitStack() as stack:
-        for name, redirect in redirects.items():
-            if getattr(sys, name) is None:
-                stack.enter_context(redirect(stack.enter_context(open(os.devnull, "w"))))
-        yield
-
-
-def _run(argv: Sequence[str] | None) -> int:
+def _run(argv: Sequence[str] | None) -> None:
     parser = make_parser({"fit": _fit, "cut": _cut, "report": _report, "predict": _predict})
-    try:
-        arguments = parser.parse_args(argv)
-    except SystemExit as done:  # --help and --version
-        return int(done.code or 0)
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="replace")  # texts may hold characters unknown to a terminal
-    with _warnings_in_one_line():
-        arguments.command(arguments)
-    return 0
-
-
-def _print_error(message: object) -> int:
-    """Print an error in one line, and return the exit code."""
-    print(f"vmfmix: error: {_one_line(message)}", file=sys.stderr)
-    return 2
-
-
-@contextlib.contextmanager
-def _warnings_in_one_line() -> Iterator[None]:
-    def show(message: Warning | str, *_location: Any, **_options: Any) -> None:
-        print(f"vmfmix: warning: {_one_line(message)}", file=sys.stderr)
-
-    with warnings.catch_warnings():
-        warnings.filterwarnings("always", category=UserWarning)
-        warnings.showwarning = show
-        yield
-
-
-def _one_line(text: object) -> str:
-    return " ".join(str(text).split())
+    arguments = parser.parse_args(argv)
+    arguments.command(arguments)
 
 
 # Each command computes everything before it writes anything, and writes before it prints.

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vmfmix._console import validate_out
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -201,25 +203,8 @@ def validate_output_folder(folder: Path, outputs: Sequence[Output], *, overwrite
         If `folder` is a file or is not writable, if it already holds outputs and `overwrite` is
         false, or if something other than a file has the name of an output.
     """
-    if folder.suffix in {".npy", ".npz", ".csv"} and not folder.is_dir():
-        raise ValueError(f"--out {folder} looks like the name of a file; give a folder.")
-    candidates = (folder, *folder.absolute().parents)
-    nearest = next(path for path in candidates if os.path.lexists(path))
-    if not nearest.is_dir():
-        kind = "a file" if nearest.exists() else "a broken symbolic link"
-        raise ValueError(f"--out {folder} cannot be created: {nearest} is {kind}; give a folder.")
-    if not os.access(nearest, os.W_OK | os.X_OK):
-        raise ValueError(
-            f"--out {folder} cannot be written: you have no permission to write in {nearest}; "
-            "give another folder."
-        )
+    validate_out(folder, _names(outputs))
     existing = [name for name in _names(outputs) if os.path.lexists(folder / name)]
-    not_files = [name for name in existing if not (folder / name).is_file()]
-    if not_files:
-        raise ValueError(
-            f"--out {folder} has {', '.join(not_files)}, which is not a regular file and is never "
-            "replaced; give another folder."
-        )
     if existing and not overwrite:
         raise ValueError(
             f"--out {folder} already has {', '.join(existing)}; give another folder, or "

@@ -9,6 +9,7 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import nn
 
 from vmfmix.storage import archives
+from vmfmix.storage.reading import validate_input_file
 from vmfmix.storage.writing import atomic_file
 
 # What Lightning and a method need to resume a training.
@@ -59,6 +60,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     ValueError
         If the file is damaged, is not a checkpoint, or could run code when loaded.
     """
+    validate_input_file(path)
     with open(path, "rb") as file:
         try:
             with archives.opened(file) as archive:
@@ -82,47 +84,22 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     return checkpoint
 
 
-def load_encoder(encoder: nn.Module, path: str | Path) -> None:
-    """Load the encoder weights from a checkpoint of any method.
+def load_encoder(encoder: nn.Module, checkpoint: dict[str, Any], path: str | Path) -> None:
+    """Load the encoder weights of a checkpoint of any method.
 
     Parameters
     ----------
     encoder : torch.nn.Module
         Its weights are replaced.
+    checkpoint : dict
     path : str or path-like
+        Its file, for messages.
 
     Raises
     ------
     ValueError
-        If the file is damaged, or its encoder has another architecture.
+        If the encoder of the checkpoint has another architecture.
     """
-    _load_encoder_weights(encoder, read_checkpoint(path), path)
-
-
-def validate_resumable(encoder: nn.Module, path: str | Path) -> None:
-    """Raise ValueError if a training with this encoder cannot resume from a checkpoint.
-
-    Parameters
-    ----------
-    encoder : torch.nn.Module
-        Its weights are replaced by those of the checkpoint.
-    path : str or path-like
-
-    Raises
-    ------
-    ValueError
-        If the file is damaged, incomplete, or of another training.
-    """
-    checkpoint = read_checkpoint(path)
-    if missing := _REQUIRED_TO_RESUME - checkpoint.keys():
-        raise ValueError(
-            f"{path} cannot be resumed from: it lacks {', '.join(sorted(missing))}; remove it to "
-            "train from scratch, or pass it as start to use its encoder alone."
-        )
-    _load_encoder_weights(encoder, checkpoint, path)
-
-
-def _load_encoder_weights(encoder: nn.Module, checkpoint: dict[str, Any], path: str | Path) -> None:
     weights = {
         name.removeprefix("encoder."): value
         for name, value in checkpoint["state_dict"].items()
@@ -132,3 +109,28 @@ def _load_encoder_weights(encoder: nn.Module, checkpoint: dict[str, Any], path: 
         encoder.load_state_dict(weights)
     except RuntimeError as error:
         raise ValueError(f"The encoder in {path} has another architecture: {error}") from error
+
+
+def read_resumable(path: str | Path) -> dict[str, Any]:
+    """Read a checkpoint that a training can resume from.
+
+    Parameters
+    ----------
+    path : str or path-like
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged or incomplete.
+    """
+    checkpoint = read_checkpoint(path)
+    if missing := _REQUIRED_TO_RESUME - checkpoint.keys():
+        raise ValueError(
+            f"{path} cannot be resumed from: it lacks {', '.join(sorted(missing))}; remove it to "
+            "train from scratch, or pass it as start to use its encoder alone."
+        )
+    return checkpoint

@@ -13,20 +13,22 @@ from typing import Any
 import numpy as np
 import torch
 from torch import distributed
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Sampler
 
-from vmfmix.storage.image_arrays import read_image_file
+from vmfmix.deep.items import DatasetImages, as_array
+from vmfmix.deep.labels import LabeledDataset, plain_labels
+from vmfmix.storage.image_arrays import channel_axis, read_image_file, to_bytes, white_value
 from vmfmix.storage.image_folders import image_paths
 from vmfmix.storage.images import read_image_stack
 
 
-class Images(Dataset[Any]):
+class Images(LabeledDataset):
     """Images in memory, as bytes.
 
     Parameters
     ----------
     images : array-like of shape (n, height, width[, channels]) or (n, channels, height, width)
-        Bytes, or numbers from 0 to 1.
+        Bytes, or numbers from 0 to 1 or from 0 to 255.
     labels : array-like of shape (n,), default=None
         Classes, for reports; nothing is learned from them.
     names : list of str, default=None
@@ -41,6 +43,12 @@ class Images(Dataset[Any]):
         The distinct labels, in order.
     labels : Tensor of shape (n,), int64, or None
         Indices into `classes`.
+
+    Raises
+    ------
+    ValueError
+        If the shape or the values are not those of images, or if there is not one label for each
+        image.
 
     Examples
     --------
@@ -59,29 +67,21 @@ class Images(Dataset[Any]):
         paths: list[Path] | None = None,
     ) -> None:
         self.images = _as_bytes(images)
-        self.labels: torch.Tensor | None = None
-        self.classes: list[Any] | None = None
         self.names, self.paths = names, paths
         if labels is None:
             return
-        classes, indices = np.unique(np.asarray(labels), return_inverse=True)
-        self.classes, self.labels = classes.tolist(), torch.from_numpy(indices).long()
-        if len(self.labels) != len(self.images):
+        n_images = len(self.images)
+        if len(labels) != n_images:
             raise ValueError(
-                f"There are {len(self.images)} images and {len(self.labels)} labels; pass one "
-                "label for each image."
+                f"There are {n_images} images and {len(labels)} labels; pass one label for each "
+                "image."
             )
+        self.set_labels(lambda: plain_labels(labels, n_images))
 
-    def with_classes(self, classes: Sequence[Any]) -> Images:
-        """Return the same images with labels that index these classes, then any further ones."""
-        own_classes, own_labels = self.classes or [], self.labels
-        all_classes = list(classes) + [each for each in own_classes if each not in classes]
-        relabeled = Images(self.images, names=self.names, paths=self.paths)
-        if own_labels is not None:
-            relabeled.classes = all_classes
-            indices = torch.tensor([all_classes.index(each) for each in own_classes])
-            relabeled.labels = indices[own_labels]
-        return relabeled
+    @property
+    def first(self) -> torch.Tensor:
+        """The first image, as an array of one image."""
+        return self.images[:1]
 
     def __len__(self) -> int:
         return len(self.images)
@@ -93,66 +93,6 @@ class Images(Dataset[Any]):
         """Return a whole batch at once, which is many times faster than one image at a time."""
         batch = torch.as_tensor(indices)
         return self.images[batch], batch
-
-
-class IndexedDataset(Dataset[Any]):
-    """A Dataset whose items end with their index.
-
-    Parameters
-    ----------
-    dataset : Dataset
-        Its items are images, as tensors with values from 0 to 1, or tuples (image, …) or
-        ([view, view, …], …).
-    """
-
-    def __init__(self, dataset: Any) -> None:
-        self.dataset = dataset
-
-    def __len__(self) -> int:
-        return len(self.dataset)
-
-    def __getitem__(self, index: int) -> tuple[Any, int]:
-        return image_or_views(self.dataset[index]), index
-
-
-def image_or_views(item: Any) -> torch.Tensor | Sequence[torch.Tensor]:
-    """Return the image, or the list of views, of an item of a Dataset.
-
-    Raises
-    ------
-    ValueError
-        If the item contains neither.
-    """
-    shown: torch.Tensor | Sequence[torch.Tensor]
-    shown = item[0] if isinstance(item, (tuple, list)) else item
-    views = shown if isinstance(shown, (tuple, list)) else [shown, shown]
-    # A bare list of tensors could be views or (image, label); only the first would be used.
-    is_bare_list = isinstance(item, list) and all(map(torch.is_tensor, item)) and len(item) > 1
-    if is_bare_list or len(views) < 2 or not all(map(torch.is_tensor, views)):
-        raise ValueError(
-            "The items of a Dataset must be tensors, (image, …) or ([view, view, …], …), and this "
-            f"one is {_describe_item(item)}; convert images to tensors, and put views into a list "
-            "of their own."
-        )
-    return shown
-
-
-def _describe_item(item: Any) -> str:
-    if isinstance(item, (tuple, list)):
-        return f"({', '.join(map(_describe_item, item))})" if len(item) < 5 else "a long list"
-    return type(item).__name__
-
-
-def labels_of(dataset: Any) -> torch.Tensor | None:
-    """Return the `labels` or `targets` of a Dataset, or None unless each image has a label."""
-    labels = getattr(dataset, "labels", None)
-    labels = getattr(dataset, "targets", None) if labels is None else labels
-    if labels is None:
-        return None
-    labels = torch.as_tensor(np.asarray(labels))
-    if labels.ndim != 1 or labels.is_floating_point() or bool((labels < 0).any()):
-        return None
-    return labels.long()
 
 
 class ShuffledSampler(Sampler[int]):
@@ -203,7 +143,7 @@ def loader(
 
     Parameters
     ----------
-    dataset : Images or Dataset
+    dataset : Images, DatasetImages or Dataset
     batch_size : int
     seed : int, default=None
         Seed of the random order of the images in each epoch; an incomplete last batch is dropped.
@@ -215,8 +155,8 @@ def loader(
     -------
     DataLoader
     """
+    dataset = as_images(dataset)
     in_memory = isinstance(dataset, Images)
-    dataset = dataset if in_memory else IndexedDataset(dataset)
     collate: Callable[[Any], Any] | None = _return_unchanged if in_memory else None
     return DataLoader(
         dataset,
@@ -230,6 +170,48 @@ def loader(
 
 def _return_unchanged(batch: Any) -> Any:
     return batch
+
+
+def as_images(
+    data: Any,
+    size: int | tuple[int, int] | None = None,
+    *,
+    any_range: bool = False,
+    **reading: Any,
+) -> Images | DatasetImages:
+    """Return images of any kind as Images or DatasetImages.
+
+    Parameters
+    ----------
+    data : Images, Dataset, array-like, str or path-like
+        A folder or file is read, and an array is brought into memory as bytes.
+    size : int or (int, int), default=None
+        Height and width to which images of a folder are resized; None: those of the first image.
+    any_range : bool, default=False
+        Whether the images of a Dataset may have any finite values.
+    **reading
+        Other parameters of `read_images`, for a folder.
+
+    Returns
+    -------
+    Images or DatasetImages
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder or file.
+    ValueError
+        If the images cannot be used.
+    """
+    if isinstance(data, (Images, DatasetImages)):
+        return data
+    if isinstance(data, (str, Path)):
+        return read_images(data, size, **reading)
+    if isinstance(data, np.ndarray):
+        data = torch.from_numpy(data)
+    if isinstance(data, torch.Tensor) and not any_range:
+        return Images(data)
+    return DatasetImages(data, any_range=any_range)
 
 
 def read_images(
@@ -326,23 +308,18 @@ def _read_folder(
     return Images(torch.from_numpy(images), classes, names, paths)
 
 
-def _as_bytes(array: Any) -> torch.Tensor:
+def _as_bytes(images: Any) -> torch.Tensor:
     """Convert images to a tensor of bytes of shape (n, channels, height, width)."""
-    images = torch.as_tensor(np.asarray(array))
-    if images.ndim == 3:
-        images = images[:, None]
-    elif images.ndim == 4 and images.shape[1] not in (1, 3) and images.shape[3] in (1, 3):
-        images = images.permute(0, 3, 1, 2)
-    if images.ndim != 4 or images.shape[1] not in (1, 3) or len(images) == 0:
+    values = as_array(images) if isinstance(images, torch.Tensor) else np.asarray(images)
+    try:
+        axis = channel_axis(values.shape[1:])
+        white = white_value([(0, values)])
+    except ValueError as error:
+        raise ValueError(f"The images cannot be used: {error}.") from None
+    values = values[:, None] if axis is None else np.moveaxis(values, axis + 1, 1)
+    if values.shape[1] not in (1, 3) or len(values) == 0:
         raise ValueError(
-            f"The images have the shape {tuple(images.shape)}; pass (n, height, width) or "
-            "(n, height, width, channels) with 1 or 3 channels."
+            f"There are {len(values)} images with {values.shape[1]} channels; pass at least one "
+            "image, with 1 or 3 channels."
         )
-    if images.dtype == torch.uint8:
-        return images.contiguous()
-    if not images.is_floating_point() or images.min() < 0 or images.max() > 1:
-        raise ValueError(
-            "The images have values that are neither bytes nor floating-point numbers from 0 to 1; "
-            "pass uint8 from 0 to 255, or divide by the largest value."
-        )
-    return (images * 255.0).round().to(torch.uint8).contiguous()
+    return torch.from_numpy(np.ascontiguousarray(to_bytes(values, white)))

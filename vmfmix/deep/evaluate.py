@@ -16,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, normalize
 
 from vmfmix.deep.components import kmeans_from_components, mixture_from_coefficients
-from vmfmix.deep.data import labels_of, loader
+from vmfmix.deep.data import as_images, loader
 from vmfmix.deep.monitors import knn_accuracy
 from vmfmix.metrics import clustering_report
 from vmfmix.mixture import VMFMixture
@@ -65,12 +65,13 @@ def embed(method: Any, images: Any, batch_size: int = 1024, n_workers: int = 0) 
     was_training = method.training
     method.eval()
     outputs: dict[str, list[np.ndarray]] = {}
+    images = as_images(images)
     for batch in loader(images, batch_size, n_workers=n_workers):
         first_view = batch[0][0] if isinstance(batch[0], (list, tuple)) else batch[0]
         for name, rows in method(first_view.to(method.device)).items():
             outputs.setdefault(name, []).append(rows.float().cpu().numpy())
     method.train(was_training)
-    labels = labels_of(images)
+    labels = images.labels
     return Embedded(
         labels=None if labels is None else labels.numpy(),
         **{name: np.concatenate(rows) for name, rows in outputs.items()},

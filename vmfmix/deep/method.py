@@ -1,63 +1,22 @@
 """Base of the methods: views, reproducible epochs, the history of a training, and warnings."""
 
+import math
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule
-from torch import nn
+from torch import distributed, nn
+from torchmetrics import Metric
 
 from vmfmix.deep import monitors
-from vmfmix.deep.config import config_field, document_fields
 from vmfmix.deep.evaluate import Embedded
 from vmfmix.deep.networks import n_features_of
-from vmfmix.deep.views import Views, as_floats
+from vmfmix.deep.views import as_floats
 from vmfmix.mixture import VMFMixture
-
-
-@document_fields
-@dataclass
-class MethodConfig:
-    """Config that all methods share."""
-
-    epochs: int = config_field(200, "Passes over the images.")
-    batch_size: int = config_field(256, "Images in a batch of one process.")
-    least_area: float = config_field(0.2, "Smallest area of a view, as a share of the image.")
-    flip: bool = config_field(True, "Mirror half of the views horizontally.")
-    color: float = config_field(1.0, "Strength of changes of color or brightness; 0: none.")
-    blur: bool = config_field(False, "Blur half of the views; for large images.")
-    n_small: int = config_field(0, "Small crops of each image, in addition to the two views.")
-    small_size: int = config_field(
-        0, "Height and width of the small crops, in pixels; 0: those of the two views."
-    )
-    seed: int = config_field(0, "Seed of all random numbers.")
-
-    def __post_init__(self) -> None:
-        self.require_at_least(epochs=1, batch_size=2)
-
-    def require_at_least(self, **minima: int) -> None:
-        """Raise ValueError if a parameter is smaller than its minimum."""
-        for name, smallest in minima.items():
-            value = getattr(self, name)
-            if isinstance(value, int) and value < smallest:
-                raise ValueError(f"{name}={value} is not allowed; pass at least {smallest}.")
-
-    def views_for(self, size: int | tuple[int, int], n_channels: int) -> Views:
-        """Return the views for images of the given height and width, and number of channels."""
-        return Views(
-            size,
-            n_channels,
-            least_area=self.least_area,
-            flip=self.flip,
-            color=self.color,
-            blur=self.blur,
-            n_small=self.n_small,
-            small_size=self.small_size,
-        )
 
 
 class Method(LightningModule):
@@ -84,8 +43,6 @@ class Method(LightningModule):
 
     # Parts of an epoch that are timed; their seconds go into the history.
     TIMED_PARTS: tuple[str, ...] = ("epoch",)
-    # Whether some parameters get no gradients in some epochs; distributed training must know.
-    has_idle_parameters = False
 
     def __init__(
         self,
@@ -105,6 +62,7 @@ class Method(LightningModule):
         self.history: list[dict[str, Any]] = []
         self._seconds = dict.fromkeys(self.TIMED_PARTS, 0.0)
         self._epoch_start = 0.0
+        self._epoch_loss = math.nan
 
     # --- images and embeddings -------------------------------------------------------------------
 
@@ -169,6 +127,47 @@ class Method(LightningModule):
         yield
         self._seconds[part] += time.perf_counter() - start
 
+    def on_train_epoch_end(self) -> None:
+        """Read the metrics of the epoch, in every process; subclasses call this first.
+
+        Lightning computes a metric when it is read. The progress bar has just read those that it
+        shows, in the first process only. Those that synchronize when they are computed, such as
+        the metrics of torchmetrics, must follow in the other processes before anything else is
+        exchanged.
+
+        Raises
+        ------
+        ValueError
+            If the loss of the epoch is not finite.
+        """
+        self._epoch_loss = float(self.trainer.callback_metrics["loss"])
+        if not math.isfinite(self._epoch_loss):
+            raise ValueError(
+                f"The loss of epoch {self.current_epoch} is {self._epoch_loss}: training diverged; "
+                "lower learning_rate, or train from scratch in another folder."
+            )
+
+    def log(self, name: str, value: Any, *arguments: Any, **options: Any) -> None:
+        """Log a value, as `LightningModule.log` does, also for callbacks.
+
+        With ``sync_dist=True``, the processes exchange the value now, where all of them log it.
+        Lightning would exchange it when it is first read, which the progress bar does in the first
+        process alone, while the others may already exchange something else and wait forever.
+        """
+        is_exchanged = options.get("sync_dist") and not options.get("rank_zero_only")
+        if is_exchanged and not isinstance(value, Metric) and distributed.is_initialized():
+            value = torch.as_tensor(value, dtype=torch.float32, device=self.device).detach().clone()
+            reduction = options.get("reduce_fx", "mean")
+            reduction = reduction if isinstance(reduction, str) else reduction.__name__
+            _reduce(value, reduction, options.pop("sync_dist_group", None))
+            options["sync_dist"] = False
+        super().log(name, value, *arguments, **options)
+
+    def stop_training_if(self, stops: bool) -> None:
+        """Stop after this epoch, in all processes, if one of them says so."""
+        if self.trainer.strategy.reduce_boolean_decision(stops, all=False):
+            self.trainer.should_stop = True
+
     def log_epoch(
         self, embeddings: torch.Tensor, indices: torch.Tensor, **row: Any
     ) -> dict[str, Any]:
@@ -190,7 +189,7 @@ class Method(LightningModule):
         """
         row = {
             "epoch": self.current_epoch,
-            "loss": float(self.trainer.callback_metrics["loss"]),
+            "loss": self._epoch_loss,
             "spread": monitors.spread(embeddings),
             "effective_rank": monitors.effective_rank(embeddings),
             **row,
@@ -216,15 +215,14 @@ class Method(LightningModule):
 
     # --- state -----------------------------------------------------------------------------------
 
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add the history, and the numbers of images that a resumed training must have."""
-        checkpoint["history"] = self.history
-        checkpoint["images"] = {"images": self.n_images, "images a step": self.images_per_step}
+    @property
+    def _numbers_of_images(self) -> dict[str, int]:
+        """The numbers of images that a resumed training must have."""
+        return {"images": self.n_images, "images a step": self.images_per_step}
 
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Load the history; raise ValueError if the images are not those of the checkpoint."""
-        before = checkpoint["images"]
-        now = {"images": self.n_images, "images a step": self.images_per_step}
+    def validate_resumable(self, checkpoint: dict[str, Any]) -> None:
+        """Raise ValueError if the images are not those of a checkpoint."""
+        before, now = checkpoint["images"], self._numbers_of_images
         if before != now:
             raise ValueError(
                 f"The training to resume has {before['images']} images, "
@@ -232,4 +230,21 @@ class Method(LightningModule):
                 f"{now['images a step']} per step; pass the same images, batch_size and devices, "
                 "or another folder for the results."
             )
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add the history and the numbers of images."""
+        checkpoint["history"] = self.history
+        checkpoint["images"] = self._numbers_of_images
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Load the history."""
+        self.validate_resumable(checkpoint)
         self.history = checkpoint["history"]
+
+
+def _reduce(value: torch.Tensor, reduction: str, group: Any) -> None:
+    """Replace a value by its mean, sum, minimum or maximum over the processes."""
+    operations = {"min": distributed.ReduceOp.MIN, "max": distributed.ReduceOp.MAX}
+    distributed.all_reduce(value, operations.get(reduction, distributed.ReduceOp.SUM), group)
+    if reduction in ("mean", "avg"):
+        value /= distributed.get_world_size(group)

@@ -12,7 +12,6 @@ References
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -21,9 +20,9 @@ from torch.nn import functional
 
 from vmfmix.deep import losses, monitors
 from vmfmix.deep.components import mixture_from_coefficients
-from vmfmix.deep.config import config_field, document_fields
 from vmfmix.deep.evaluate import Embedded
-from vmfmix.deep.method import Method, MethodConfig
+from vmfmix.deep.method import Method
+from vmfmix.deep.method_config import MixEMConfig
 from vmfmix.deep.networks import MixtureOfEmbeddings, head
 from vmfmix.mixture import VMFMixture
 
@@ -32,80 +31,6 @@ CONDITIONALS = {
     "entropy": losses.conditional_entropy_loss,
 }
 _IMAGES_OF_LOG = 4096  # number of recent images that the logged values are computed from
-
-
-@document_fields
-@dataclass
-class MixEMConfig(MethodConfig):
-    """Config of MIX'EM; weights, learning rate and views are those of the authors' code."""
-
-    batch_size: int = config_field(
-        512, "Images in a batch of one process; at least 10 for each component."
-    )
-    least_area: float = config_field(0.08, "Smallest area of a view, as a share of the image.")
-    color: float = config_field(2.0, "Strength of changes of color or brightness; 0: none.")
-    blur: bool = config_field(True, "Blur half of the views.")
-    n_components: int = config_field(
-        10, "Number of components; about the number of categories, or more."
-    )
-    n_clusters: int | str | None = config_field(
-        None,
-        "Number of clusters of the final mixture. None: one for each component; a smaller number, "
-        "or auto: components are merged.",
-    )
-    dim: int = config_field(32, "Dimension of the embeddings.")
-    hidden: int = config_field(512, "Width of the hidden layer of each head.")
-    pretraining: int = config_field(
-        0, "Number of initial epochs that learn a single embedding (SimCLR)."
-    )
-    learning_rate: float = config_field(1e-4, "Learning rate of Adam.")
-    weight_decay: float = config_field(1e-5, "Weight decay of Adam.")
-    constant: int = config_field(10, "Epochs before the learning rate falls along a cosine.")
-    temperature: float = config_field(0.5, "Temperature of the contrastive loss.")
-    component_weight: float = config_field(
-        2.0, "Weight of the entropy of the components in a batch."
-    )
-    conditional_weight: float = config_field(
-        0.1, "Weight of the entropy of the components of an image."
-    )
-    conditional: str = config_field(
-        "largest",
-        "Form of the entropy of an image. largest: 1 − the largest coefficient, as in the authors' "
-        "code; entropy: the entropy, as in the paper.",
-    )
-    pull_weight: float = config_field(0.1, "Weight of the distance to the mean of the component.")
-    push_weight: float = config_field(0.05, "Weight of the distance between these means.")
-    association_start: int = config_field(
-        0, "Epochs of the mixture before pull and push enter the loss."
-    )
-    after_mixing: bool = config_field(
-        False, "Add a layer after mixing, as in the authors' figure but not in their code."
-    )
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.require_at_least(n_components=2)
-        if self.n_small:
-            raise ValueError(
-                f"n_small={self.n_small} is not allowed; MIX'EM learns from two views."
-            )
-        if isinstance(self.n_clusters, str) and self.n_clusters != "auto":
-            raise ValueError(
-                f'n_clusters={self.n_clusters!r} is not allowed; pass a number, "auto" or None.'
-            )
-        if self.conditional not in CONDITIONALS:
-            raise ValueError(
-                f"conditional={self.conditional!r} is not allowed; pass one of "
-                f"{', '.join(CONDITIONALS)}."
-            )
-        if not 0 <= self.pretraining <= self.epochs:
-            raise ValueError(
-                f"pretraining={self.pretraining} must be from 0 to epochs={self.epochs}."
-            )
-        if isinstance(self.n_clusters, int) and not 1 <= self.n_clusters <= self.n_components:
-            raise ValueError(
-                f"n_clusters={self.n_clusters} must be from 1 to n_components={self.n_components}."
-            )
 
 
 class MixEM(Method):
@@ -135,7 +60,6 @@ class MixEM(Method):
         self.single = head(n_features, config.hidden, config.dim)
         if config.pretraining == 0:
             self.single.requires_grad_(False)
-        self.has_idle_parameters = config.pretraining > 0
         self.mixture = MixtureOfEmbeddings(
             n_features, config.n_components, config.dim, config.hidden
         )
@@ -268,6 +192,7 @@ class MixEM(Method):
 
     def on_train_epoch_end(self) -> None:
         """Log the epoch."""
+        super().on_train_epoch_end()
         indices, embeddings, coefficients = zip(*self._recent)
         row: dict[str, Any] = {}
         if coefficients[-1] is not None:

@@ -1,17 +1,20 @@
 """Objectives of SiamMM by name: how the clusters enter the loss.
 
 All objectives are functions of the same arguments, described at `Objective`, and return the loss of
-a batch. To add one, write its function and add an entry to `OBJECTIVES`.
+a batch. To add one, write its function and add an entry to `OBJECTIVES`. The functions import what
+needs torch, so that the help and the validation of a config need none.
 """
+
+from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import torch
-from torch.nn import functional
+if TYPE_CHECKING:
+    import torch
 
-from vmfmix.deep import losses
-from vmfmix.deep.online import OnlineVMFMixture
+    from vmfmix.deep.online import OnlineVMFMixture
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,8 @@ def fused_target(
     share: float,
 ) -> torch.Tensor:
     """Return the loss without negative samples, which draws targets to their centroids."""
+    from vmfmix.deep import losses
+
     return losses.fused_target_loss(predicted, target, responsibilities, mixture.means, share)
 
 
@@ -53,11 +58,15 @@ def nearest_centroid(
     share: float,
 ) -> torch.Tensor:
     """Contrast the nearest centroid with all others, at the shared κ of the mixture."""
+    from torch.nn import functional
+
+    from vmfmix.deep import losses
+
     nearest = functional.one_hot(responsibilities.argmax(dim=1), mixture.n_components)
     contrast = losses.negative_centroids_loss(
         predicted, nearest.float(), mixture.means, mixture.concentration
     )
-    return torch.lerp(losses.siamese_loss(predicted, target), contrast, share)
+    return losses.siamese_loss(predicted, target).lerp(contrast, share)
 
 
 def balanced_codes(
@@ -68,9 +77,11 @@ def balanced_codes(
     share: float,
 ) -> torch.Tensor:
     """Contrast the centroids of Sinkhorn's codes of the batch with all others, at κ = 10."""
+    from vmfmix.deep import losses
+
     codes = losses.sinkhorn_codes(target @ mixture.means.T)
     contrast = losses.negative_centroids_loss(predicted, codes, mixture.means, 10.0)
-    return torch.lerp(losses.siamese_loss(predicted, target), contrast, share)
+    return losses.siamese_loss(predicted, target).lerp(contrast, share)
 
 
 def negative_points(
@@ -81,8 +92,10 @@ def negative_points(
     share: float,
 ) -> torch.Tensor:
     """Contrast the members of each cluster with the other points of the batch."""
+    from vmfmix.deep import losses
+
     contrast = losses.negative_points_loss(predicted, target, responsibilities, mixture.means)
-    return torch.lerp(losses.siamese_loss(predicted, target), contrast, share)
+    return losses.siamese_loss(predicted, target).lerp(contrast, share)
 
 
 OBJECTIVES = {

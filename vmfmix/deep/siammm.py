@@ -16,7 +16,6 @@ References
 import math
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -26,9 +25,9 @@ from torch.nn import functional
 from torch.nn.parallel import DistributedDataParallel
 
 from vmfmix.deep import losses, monitors
-from vmfmix.deep.config import config_field, document_fields
 from vmfmix.deep.evaluate import Embedded
-from vmfmix.deep.method import Method, MethodConfig
+from vmfmix.deep.method import Method
+from vmfmix.deep.method_config import SiamMMConfig
 from vmfmix.deep.networks import MomentumTarget, predictor, projector
 from vmfmix.deep.objectives import OBJECTIVES
 from vmfmix.deep.online import OnlineVMFMixture
@@ -38,84 +37,6 @@ _MAX_ROWS_OF_FIT = 6000  # rows that a mixture is fitted to, or more if there ar
 _ROWS_PER_CLUSTER = 20  # of a fit
 _IMAGES_PER_INITIAL_CLUSTER = 5  # at least
 _MAX_ROWS_OF_LOG = 4096  # embeddings that the logged values of an epoch are computed from
-
-
-@document_fields
-@dataclass
-class SiamMMConfig(MethodConfig):
-    """Config of SiamMM."""
-
-    learning_rate: float = config_field(
-        0.06,
-        "Learning rate of stochastic gradient descent for 256 images; it is scaled by the images "
-        "per step.",
-    )
-    weight_decay: float = config_field(5e-4, "Weight decay of stochastic gradient descent.")
-    dim: int = config_field(128, "Dimension of the embeddings.")
-    hidden: int = config_field(512, "Width of the hidden layers of the projector.")
-    predictor_hidden: int = config_field(256, "Width of the hidden layer of the predictor.")
-    momentum: float | None = config_field(
-        0.99,
-        "Initial momentum of the target network; it grows to 1. None: the target is the network "
-        "itself.",
-    )
-    objective: str = config_field(
-        "siammm",
-        "How clusters enter the loss. "
-        + "; ".join(f"{name}: {each.description}" for name, each in OBJECTIVES.items())
-        + ".",
-    )
-    share: float = config_field(
-        0.7,
-        "λ, the weight of the clusters in the loss, from 0 (no clusters: SimSiam, BYOL) to "
-        "below 1.",
-    )
-    warm_up: float = config_field(0.3, "Share of the epochs before clusters enter the loss.")
-    ramp: float = config_field(0.1, "Share of the epochs in which λ then grows.")
-    n_components: int | str = config_field(
-        "auto",
-        "Number of clusters; auto: clusters merge, from n_components_init down to an estimate that "
-        "is updated whenever the mixture is refitted.",
-    )
-    n_components_init: int = config_field(100, "Initial number of clusters, if they merge.")
-    settled: float = config_field(
-        0.9, "Share of the epochs after which the number of clusters no longer falls."
-    )
-    refits: int = config_field(8, "Number of times that the mixture is refitted.")
-    top_m: int | None = config_field(
-        5, "Number of most probable centroids that targets are drawn to; None: all."
-    )
-    largest_concentration: float = config_field(
-        20.0,
-        "Upper limit of the κ of the responsibilities; the maximum-likelihood estimate is too "
-        "sharp to learn from.",
-    )
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.require_at_least(n_components=1, n_components_init=2, refits=1, top_m=1)
-        if self.objective not in OBJECTIVES:
-            raise ValueError(
-                f"objective={self.objective!r} is not allowed; pass one of {', '.join(OBJECTIVES)}."
-            )
-        if not 0.0 <= self.share < 1.0:
-            raise ValueError(
-                f"share={self.share} is not allowed; pass a number from 0 to below 1. At 1, "
-                "nothing would keep the embeddings apart."
-            )
-        if self.n_components != "auto" and not isinstance(self.n_components, int):
-            raise ValueError(
-                f'n_components={self.n_components!r} is not allowed; pass a number or "auto".'
-            )
-        if not 0.0 <= self.warm_up + self.ramp <= 1.0:
-            raise ValueError(
-                f"warm_up={self.warm_up} and ramp={self.ramp} are shares of the epochs, so their "
-                "sum must be from 0 to 1."
-            )
-        if not self.warm_up < self.settled <= 1.0:
-            raise ValueError(
-                f"settled={self.settled} must be above warm_up={self.warm_up} and at most 1."
-            )
 
 
 class SiamMM(Method):
@@ -360,6 +281,7 @@ class SiamMM(Method):
 
     def on_train_epoch_end(self) -> None:
         """Remove dead clusters, merge, and log the epoch; stop if embeddings have collapsed."""
+        super().on_train_epoch_end()
         row: dict[str, Any] = {"share": self.share_now}
         if self.has_clusters:
             if self.config.n_components == "auto":
@@ -382,8 +304,7 @@ class SiamMM(Method):
         row = self.log_epoch(functional.normalize(self.bank[indices], dim=1), indices, **row)
         self.warn(monitors.spread_warning(row["spread"]))
         self.warn(monitors.usage_warning(row.get("usage", 0.0), row.get("n_components", 0)))
-        if monitors.has_collapsed(row["spread"]):
-            self.trainer.should_stop = True
+        self.stop_training_if(monitors.has_collapsed(row["spread"]))
 
     # --- state -----------------------------------------------------------------------------------
 

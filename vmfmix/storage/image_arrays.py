@@ -13,7 +13,7 @@ _MAX_CHANNELS = 4
 # A range is recognized if some value reaches a quarter of it: darker images are more likely to
 # have another range, such as 12 bits in a type of 16.
 _LEAST_SHARE = 0.25
-_ROUNDING = 1e-3  # by how much a value may exceed 1
+OVERSHOOT = 0.1  # of the range, by which resizing may exceed it; a viewer clips such values
 
 
 def channel_axis(shape: tuple[int, ...]) -> int | None:
@@ -83,10 +83,9 @@ def white_value(blocks: Iterable[tuple[int, np.ndarray]]) -> float:
             finite = np.isfinite(block).reshape(len(block), -1).all(axis=1)
             raise ValueError(f"image {position + np.argmin(finite)} has NaN or infinite values")
         least, largest = min(least, low), max(largest, high)
-    ranges = (1.0, 255.0) if is_float else (255.0, 65535.0)
-    highest = (1.0 + _ROUNDING, 255.0 + _ROUNDING) if is_float else ranges
-    for white, high in zip(ranges, highest):
-        if least >= (-_ROUNDING if is_float else 0.0) and largest <= high:
+    margin = OVERSHOOT if is_float else 0.0
+    for white in (1.0, 255.0) if is_float else (255.0, 65535.0):
+        if -margin * white <= least and largest <= (1.0 + margin) * white:
             if largest >= _LEAST_SHARE * white or largest == 0.0 or white == 1.0:
                 return white
             break

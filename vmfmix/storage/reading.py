@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
 from collections.abc import Iterator
 from typing import IO, Any
 
-__all__ = ["input_file", "name_of", "read_lines", "validate_input_file"]
+__all__ = ["input_file", "name_of", "read_lines", "validate_input_file", "validate_readable"]
 
 
 @contextlib.contextmanager
@@ -115,7 +116,7 @@ def read_lines(path: str | os.PathLike[str], n_rows: int) -> list[str]:
 
 
 def validate_input_file(path: str | os.PathLike[str]) -> None:
-    """Raise an error unless `path` exists and is not a folder.
+    """Raise an error unless `path` is a file, or a pipe, that may be read.
 
     Parameters
     ----------
@@ -125,6 +126,8 @@ def validate_input_file(path: str | os.PathLike[str]) -> None:
     ------
     FileNotFoundError
         If `path` does not exist.
+    PermissionError
+        If it may not be read.
     ValueError
         If `path` is a folder.
     """
@@ -132,3 +135,11 @@ def validate_input_file(path: str | os.PathLike[str]) -> None:
         raise ValueError(f"{path} is a folder; a file is needed.")
     if not os.path.exists(path):
         raise FileNotFoundError(f"There is no file {path}; check the name.")
+    validate_readable(path)
+
+
+def validate_readable(path: str | os.PathLike[str]) -> None:
+    """Raise PermissionError unless the file or folder `path` may be read."""
+    needed = os.R_OK | os.X_OK if os.path.isdir(path) else os.R_OK
+    if not os.access(path, needed):
+        raise PermissionError(errno.EACCES, "You have no permission to read this", str(path))

@@ -1,0 +1,375 @@
+"""The training of embeddings and clusters: images, Trainer, resuming, and the written results."""
+
+import dataclasses
+import json
+import warnings
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch import Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.plugins.io import CheckpointIO
+from matplotlib.figure import Figure
+from sklearn.preprocessing import normalize
+from torch import nn
+
+from vmfmix.deep.checkpoints import (
+    AtomicCheckpointIO,
+    load_encoder,
+    read_checkpoint,
+    read_resumable,
+)
+from vmfmix.deep.config import read_yaml, write_yaml
+from vmfmix.deep.data import Images, as_images, loader
+from vmfmix.deep.evaluate import embed, report
+from vmfmix.deep.items import DatasetImages
+from vmfmix.deep.method import Method
+from vmfmix.deep.method_config import CONFIGS, PRECISIONS, MethodConfig
+from vmfmix.deep.mixem import MixEM
+from vmfmix.deep.networks import resnet18, small_convnet
+from vmfmix.deep.siammm import SiamMM
+from vmfmix.mixture import VMFMixture
+from vmfmix.plotting import plot_training
+from vmfmix.storage.image_lists import write_paths
+from vmfmix.storage.writing import write_csv
+
+METHODS: dict[str, tuple[type[Method], type[MethodConfig]]] = {
+    "siammm": (SiamMM, CONFIGS["siammm"]),
+    "mixem": (MixEM, CONFIGS["mixem"]),
+}
+_LARGE_IMAGE = 64  # pixels; at and above, the first layers of a ResNet halve an image twice
+_CHECKPOINT = "last.ckpt"
+_CONFIG = "config.yaml"
+
+
+@dataclasses.dataclass
+class TrainResult:
+    """Result of a training.
+
+    Parameters
+    ----------
+    method : LightningModule
+        Trained, in evaluation mode.
+    model : VMFMixture
+        The mixture, fitted to the embeddings of the training images.
+    embeddings : ndarray of shape (n_images, dim)
+        Unit rows.
+    history : list of dict
+        One for each epoch.
+    report : dict or None
+        Scores on the test images, see `vmfmix.deep.evaluate.report`.
+    """
+
+    method: Method
+    model: VMFMixture
+    embeddings: np.ndarray
+    history: list[dict[str, Any]]
+    report: dict[str, Any] | None = None
+
+
+def train(
+    method: str,
+    data: Any,
+    *,
+    test: Any = None,
+    encoder: nn.Module | None = None,
+    views: Callable[[torch.Tensor], list[torch.Tensor]] | None = None,
+    start: str | Path | None = None,
+    out: str | Path | None = None,
+    size: int | tuple[int, int] | None = None,
+    n_workers: int = 0,
+    skip_damaged: bool = False,
+    backdrop: str = "white",
+    trainer: dict[str, Any] | None = None,
+    **config: Any,
+) -> TrainResult:
+    """Train a method on images.
+
+    Parameters
+    ----------
+    method : {"siammm", "mixem"}
+    data : Images, Dataset, array-like, str or path-like
+        Images; an array of them, see `vmfmix.deep.data.Images`; a folder or an .npz file; or a
+        Dataset of items (image, …), with images as tensors of bytes, or of numbers from 0 to 1 or
+        from 0 to 255. An item may have a list of views in place of the image; the first view then
+        also serves as the image without random changes. A Dataset draws such views itself, so a
+        resumed training gets different ones. With views of one's own, in the items or as `views`,
+        the values may be any finite numbers.
+    test : like data, default=None
+        Labeled images for a report. They influence neither the training nor any choice in it.
+        Labels of a Dataset are its attribute `labels` or `targets`; see
+        `vmfmix.deep.labels.label_values`.
+    encoder : nn.Module, default=None
+        Maps images to rows of features. None: a ResNet-18 if there is a GPU, else a small
+        convolutional network.
+    views : callable, default=None
+        Maps a batch of images to a list of views. None: `vmfmix.deep.views.Views` as the config
+        describes them.
+    start : str or path-like, default=None
+        Checkpoint of another training, of any method, whose encoder this training starts from.
+    out : str or path-like, default=None
+        Folder for checkpoints and results. If it contains a checkpoint, training resumes from it,
+        with the same config except for `epochs`, which may be larger: the training then continues
+        with the schedules of the larger number.
+    size : int or (int, int), default=None
+        Height and width to which images of a folder are resized; None: those of the first image.
+    n_workers : int, default=0
+        Number of processes that read a Dataset; images in memory need none.
+    skip_damaged : bool, default=False
+        Whether to leave out images of a folder that cannot be read; see
+        `vmfmix.deep.data.read_images`.
+    backdrop : str, default="white"
+        Color behind transparent parts of the images of a folder.
+    trainer : dict, default=None
+        Options of Lightning's Trainer: accelerator, devices, strategy, precision,
+        accumulate_grad_batches, logger, callbacks, …
+    **config
+        Config of the method; see `vmfmix.deep.siammm.SiamMMConfig` and
+        `vmfmix.deep.mixem.MixEMConfig`.
+
+    Returns
+    -------
+    TrainResult
+
+    Raises
+    ------
+    FileNotFoundError
+        If a folder or file of images does not exist.
+    ValueError
+        If the method or a config parameter is unknown or invalid, if the images cannot be used, if
+        there are fewer images than in a batch, or if `out` contains a checkpoint that cannot be
+        resumed.
+    """
+    method_class, method_config = _method_and_config(method, config)
+    folder = None if out is None else Path(out)
+    lightning_trainer = _create_trainer(method_config, folder, trainer or {})
+    resumed = _checkpoint_to_resume(folder, method, method_config)
+    start_checkpoint = None if start is None else read_checkpoint(start)
+    read = partial(
+        as_images,
+        any_range=views is not None,
+        skip_damaged=skip_damaged,
+        backdrop=backdrop,
+        exclude=out,
+    )
+    images, test = _training_and_test_images(data, test, size, read)
+    torch.manual_seed(method_config.seed)
+    encoder = encoder or _default_encoder(images)
+    if start is not None and start_checkpoint is not None:
+        load_encoder(encoder, start_checkpoint, start)
+    _, n_channels, height, width = images.first.shape
+    views = views or method_config.views_for((height, width), n_channels)
+    learner = method_class(encoder, views, images.first, len(images), method_config, images.labels)
+    n_processes = lightning_trainer.world_size
+    if len(images) < method_config.batch_size * n_processes:
+        raise ValueError(
+            f"There are {len(images)} images, fewer than batch_size={method_config.batch_size} for "
+            f"each of {n_processes} process(es); pass more images, or a smaller batch_size."
+        )
+    checkpoint = None
+    if folder is not None:
+        if resumed is not None:
+            checkpoint = folder / _CHECKPOINT
+            load_encoder(learner.encoder, resumed, checkpoint)
+            learner.trainer = lightning_trainer
+            learner.validate_resumable(resumed)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_yaml(folder / _CONFIG, method, method_config)
+    batches = loader(images, method_config.batch_size, seed=method_config.seed, n_workers=n_workers)
+    with warnings.catch_warnings():
+        # Values are exchanged when they are logged, see `Method.log`.
+        warnings.filterwarnings("ignore", "It is recommended to use `self.log")
+        lightning_trainer.fit(learner, batches, ckpt_path=checkpoint, weights_only=True)
+    # Lightning leaves the module on the CPU.
+    learner.to(lightning_trainer.strategy.root_device).eval()
+
+    embedded = embed(learner, images, n_workers=n_workers)
+    if not np.isfinite(embedded.embeddings).all():
+        raise ValueError(
+            "The embeddings have values that are NaN or infinite: training diverged; lower "
+            "learning_rate, or train from scratch in another folder."
+        )
+    embeddings = normalize(embedded.embeddings)
+    model = learner.clusters(dataclasses.replace(embedded, embeddings=embeddings))
+    result = TrainResult(learner, model, embeddings, learner.history)
+    results_folder = folder if lightning_trainer.is_global_zero else None
+    if results_folder is not None:
+        _write_results(results_folder, result, images)
+    if test is not None:  # last, so that a failure here loses nothing
+        test_embedded = embed(learner, test, n_workers=n_workers)
+        result.report = report(embedded, test_embedded, model, method_config.seed)
+        if results_folder is not None:
+            text = json.dumps(result.report, indent=1)
+            (results_folder / "report.json").write_text(text + "\n", encoding="utf-8")
+    return result
+
+
+def _training_and_test_images(
+    data: Any,
+    test: Any,
+    size: int | tuple[int, int] | None,
+    read: Callable[..., Images | DatasetImages],
+) -> tuple[Images | DatasetImages, Images | DatasetImages | None]:
+    """Return the images, and make sure that both parts have the same shape and classes."""
+    images = read(data, size)
+    images.warn_about_labels()
+    if test is None:
+        return images, None
+    shape = tuple(images.first.shape[1:])
+    test = read(test, (shape[1], shape[2]))
+    test_shape = tuple(test.first.shape[1:])
+    if shape != test_shape:
+        raise ValueError(
+            f"The test images have {_format_shape(test_shape)}, but the training images have "
+            f"{_format_shape(shape)}; convert them to the same shape."
+        )
+    if test.labels is None:
+        reason = f": {test.unusable_labels}" if test.unusable_labels else ""
+        raise ValueError(
+            f"The test images have no labels to compare with{reason}; omit test, or give the "
+            "Dataset an attribute targets with the class of each image."
+        )
+    if images.class_names != test.class_names and images.class_names and test.class_names:
+        images, test = images.with_class_names(), test.with_class_names()
+    return images, test.with_classes(images.classes or [])
+
+
+def _format_shape(shape: Sequence[int]) -> str:
+    return f"{shape[0]} channel(s) of {shape[1]} × {shape[2]}"
+
+
+def _default_encoder(images: Images | DatasetImages) -> nn.Module:
+    """Return an encoder that suits the images and the hardware."""
+    n_channels, *sides = images.first.shape[1:]
+    if torch.cuda.is_available():
+        return resnet18(n_channels, small_images=min(sides) < _LARGE_IMAGE)
+    return small_convnet(n_channels)
+
+
+def _create_trainer(
+    config: MethodConfig, out: Path | None, user_options: dict[str, Any]
+) -> Trainer:
+    """Return Lightning's Trainer; options of the user override ours."""
+    options: dict[str, Any] = {
+        "max_epochs": config.epochs,
+        "devices": 1,
+        "logger": False,
+        "enable_model_summary": False,
+        "enable_checkpointing": out is not None,
+        "log_every_n_steps": 1,
+        "use_distributed_sampler": False,  # vmfmix.deep.data.ShuffledSampler handles processes
+        **user_options,
+    }
+    if config.has_idle_parameters and _may_use_several_processes(options["devices"]):
+        options.setdefault("strategy", "ddp_find_unused_parameters_true")
+    if out is not None:
+        saver = ModelCheckpoint(out, filename="last", enable_version_counter=False)
+        options["callbacks"] = [*options.get("callbacks", []), saver]
+        plugins = options.get("plugins") or []
+        plugins = list(plugins) if isinstance(plugins, (list, tuple)) else [plugins]
+        if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
+            options["plugins"] = [*plugins, AtomicCheckpointIO()]
+    try:
+        with warnings.catch_warnings():
+            # Lightning would choose another precision than the given one, with a warning.
+            warnings.filterwarnings("error", ".*AMP with fp16 is not supported")
+            trainer = Trainer(**options)
+    except (MisconfigurationException, RuntimeError, TypeError, ValueError, UserWarning) as error:
+        given = ", ".join(f"{name}={value!r}" for name, value in user_options.items())
+        raise ValueError(f"Lightning's Trainer refuses the options {given}: {error}") from error
+    _validate_trainer(trainer)
+    return trainer
+
+
+def _validate_trainer(trainer: Trainer) -> None:
+    """Raise ValueError for options with which no method can be trained."""
+    if trainer.precision not in PRECISIONS:
+        raise ValueError(
+            f"precision={trainer.precision!r} is not supported, since methods compute their losses "
+            f"in float32; pass one of {', '.join(PRECISIONS)}."
+        )
+    if int(trainer.accumulate_grad_batches) < 1:
+        raise ValueError(
+            f"accumulate_grad_batches={trainer.accumulate_grad_batches} is not allowed; pass an "
+            "integer of at least 1."
+        )
+
+
+def _may_use_several_processes(devices: Any) -> bool:
+    if devices in ("auto", -1, "-1"):
+        return torch.cuda.device_count() > 1
+    return len(devices) > 1 if isinstance(devices, (list, tuple)) else devices not in (1, "1")
+
+
+def _method_and_config(method: str, config: dict[str, Any]) -> tuple[type[Method], MethodConfig]:
+    """Return the class of a method and its validated config."""
+    if method not in METHODS:
+        raise ValueError(f"method={method!r} is unknown; pass one of {', '.join(METHODS)}.")
+    method_class, config_class = METHODS[method]
+    known = [field.name for field in dataclasses.fields(config_class)]
+    unknown = [name for name in config if name not in known]
+    if unknown:
+        raise ValueError(
+            f"{method} has no parameter {', '.join(unknown)}; choose from {', '.join(known)}."
+        )
+    return method_class, config_class(**config)
+
+
+def _checkpoint_to_resume(
+    folder: Path | None, method: str, config: MethodConfig
+) -> dict[str, Any] | None:
+    """Return the checkpoint of a folder, if there is one.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be resumed from, or is of a training with another config. More epochs are
+        allowed, since the training can continue.
+    """
+    if folder is None or not (folder / _CHECKPOINT).is_file():
+        return None
+    if (folder / _CONFIG).is_file():
+        now = dataclasses.asdict(config)
+        before = read_yaml(folder / _CONFIG, type(config), method)
+        different = [name for name in now if before.get(name) != now[name] and name != "epochs"]
+        if different:
+            raise ValueError(
+                f"{folder} contains a training with another config ({', '.join(different)} "
+                "differ); pass the same values to resume it, or another folder."
+            )
+        if config.epochs < before.get("epochs", 0):
+            raise ValueError(
+                f"{folder} contains a training of {before['epochs']} epochs, which cannot become "
+                f"one of {config.epochs}; pass at least {before['epochs']} as epochs, or another "
+                "folder."
+            )
+    return read_resumable(folder / _CHECKPOINT)
+
+
+def _write_results(out: Path, result: TrainResult, images: Any) -> None:
+    """Write all results but the report."""
+    model = result.model
+    model.save(out / "mixture.npz")
+    np.save(out / "embeddings.npy", result.embeddings)
+    np.save(out / "labels.npy", model.labels_)
+    names = getattr(images, "names", None) or range(len(model.labels_))
+    write_csv(
+        out / "clusters.csv",
+        ["image", "cluster", "probability"],
+        zip(names, model.labels_, model.probabilities_),
+    )
+    paths = getattr(images, "paths", None)
+    if paths is not None:
+        write_paths(out / "images.txt", paths)
+    columns = list(dict.fromkeys(name for row in result.history for name in row))
+    # As text, numbers keep all digits; write_csv would round them to six.
+    rows = ([str(row[name]) if name in row else None for name in columns] for row in result.history)
+    write_csv(out / "metrics.csv", columns, rows)
+    figure = Figure(figsize=(12.0, 3.6), layout="constrained")
+    plot_training(result.history, figure.subplots(1, 3))
+    figure.savefig(out / "history.png", dpi=120)
