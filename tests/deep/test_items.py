@@ -148,10 +148,10 @@ def changed(index, value):
 @pytest.mark.parametrize(
     ("images", "message"),
     [
-        (changed(7, torch.nan), "Image 7 has values that are NaN or infinite"),
-        (changed(0, torch.inf), "Image 0 has values that are NaN or infinite"),
-        ((PIXELS - 0.45) / 0.22, r"Image \d+ has values from -.* without subtracting a mean"),
-        (PIXELS * 16, r"Image \d+ has values from .* to 1[56]"),
+        (changed(7, torch.nan), "image 7 has NaN or infinite values"),
+        (changed(0, torch.inf), "image 0 has NaN or infinite values"),
+        ((PIXELS - 0.45) / 0.22, r"values are numbers from -.* without subtracting a mean"),
+        (PIXELS * 16, r"values are numbers from .* to 1[56]"),
         ([*PIXELS[:11], torch.rand(3, 6, 7)], r"Image 11 has the shape \(3, 6, 7\), but image 0"),
         ([torch.rand(4), torch.rand(4)], r"Image 0 has the shape \(4,\)"),
         ([PIXELS[0], BYTES[1]], "Image 1 has values of type torch.uint8, unlike image 0"),

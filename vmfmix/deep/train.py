@@ -76,8 +76,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str] | None) -> None:
     options = vars(_create_parser().parse_args(arguments))
-    names = "method", "images", "test", "start", "out", "config"
-    method, path, test, start, out, config_path = (options.pop(name) for name in names)
+    names = "method", "images", "test", "start", "out", "backdrop", "config"
+    method, path, test, start, out, backdrop, config_path = (options.pop(name) for name in names)
     run_names = [field.name for field in dataclasses.fields(RunConfig) if field.name in options]
     run = RunConfig(**{name: options.pop(name) for name in run_names})
     validate_out(out, _OUTPUTS)
@@ -106,7 +106,7 @@ def _run(arguments: Sequence[str] | None) -> None:
             out=out,
             size=run.size,
             skip_damaged=run.skip_damaged,
-            backdrop=run.backdrop,
+            backdrop=backdrop,
             trainer=trainer,
             **options,
         )
@@ -154,6 +154,13 @@ def _create_parser() -> argparse.ArgumentParser:
         )
         command.add_argument(
             "--start", type=_path, metavar="FILE", help="checkpoint with the encoder to start from"
+        )
+        command.add_argument(
+            "--backdrop",
+            default="white",
+            metavar="COLOR",
+            help="color behind transparent parts of the images of a folder: a name or #rrggbb "
+            "(default: white)",
         )
         command.add_argument(
             "--config",

@@ -71,7 +71,7 @@ def white_value(blocks: Iterable[tuple[int, np.ndarray]]) -> float:
     ValueError
         If there are NaN or infinite values, or if the values have another range.
     """
-    least, largest, is_float = 0.0, 0.0, False
+    least, largest, is_float = np.inf, -np.inf, False
     for position, block in blocks:
         if block.dtype in (np.uint8, np.bool_):
             return 255.0 if block.dtype == np.uint8 else 1.0
