@@ -342,11 +342,11 @@ def test_predict_after_fit_gives_the_same_labels(folder, capsys):
 
 
 def test_predict_in_several_blocks(folder, monkeypatch):
-    from vmfmix.inspection import clusters
+    from vmfmix.inspection import rows
 
     assert main([*FIT, "--out", "out"]) == 0
     assert main(["predict", "out/model.npz", "rows.npy", "--out", "whole"]) == 0
-    monkeypatch.setattr(clusters, "_ROWS_PER_BLOCK", 7)
+    monkeypatch.setattr(rows, "_NUMBERS_PER_BLOCK", 7 * 12)
     assert main(["predict", "out/model.npz", "rows.npy", "--out", "blocks"]) == 0
     whole, blocks = (np.load(f"{name}/probabilities.npy") for name in ("whole", "blocks"))
     np.testing.assert_allclose(blocks, whole, atol=1e-6)

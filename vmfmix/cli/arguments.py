@@ -87,8 +87,8 @@ file that opens in any browser without a network connection."""
 _REPORT_EXAMPLES = """\
 examples:
   vmfmix report clusters/model.npz embeddings.npy --texts texts.txt -o page.html
-  vmfmix report clusters/model.npz zh.npy --texts zh.txt --tokenizer jieba:lcut \\
-      --stop-words chinese -o page.html
+  vmfmix report clusters/model.npz zh.npy --texts zh.txt -o page.html \\
+      --tokenizer jieba:lcut --stop-words chinese
   vmfmix report run/mixture.npz run/embeddings.npy --images images/ -o page.html"""
 
 

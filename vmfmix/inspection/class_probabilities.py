@@ -11,7 +11,7 @@ from scipy.linalg.blas import strmm
 from scipy.special import softmax
 
 from vmfmix.inspection.fitted_model import RowsLike
-from vmfmix.inspection.rows import row_blocks, take_rows, unit_rows
+from vmfmix.inspection.rows import blocks_of, take_rows, unit_rows
 from vmfmix.model.matrices import Matrix, as_array, row_lengths
 from vmfmix.model.statistics import pooled_concentration
 
@@ -48,7 +48,7 @@ class ClassModel(ABC):
 
     def _blocks(self) -> Iterator[tuple[slice, Matrix, NDArray[np.int64]]]:
         """Iterate over (slice of rows, unit rows, their given classes)."""
-        for block in row_blocks(self._X, len(self._sizes)):
+        for block in blocks_of(self._X, len(self._sizes)):
             yield block, unit_rows(take_rows(self._X, block)), self._codes[block]
 
     def probabilities(self) -> Iterator[tuple[slice, NDArray[np.float64]]]:

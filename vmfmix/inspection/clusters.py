@@ -9,7 +9,7 @@ from sklearn.decomposition import PCA
 from sklearn.utils.validation import check_is_fitted
 
 from vmfmix.inspection.fitted_model import FittedMixture, RowsLike
-from vmfmix.inspection.rows import as_rows, row_blocks, take_rows, unit_rows
+from vmfmix.inspection.rows import as_rows, blocks_of, take_rows, unit_rows
 from vmfmix.inspection.tables import Table, as_table
 
 _NUMBERS_OF_PLANE, _MIN_ROWS_OF_PLANE = 2**23, 5000  # from which a plane is estimated
@@ -183,7 +183,7 @@ def principal_plane(X: RowsLike) -> np.ndarray:
     with np.errstate(divide="ignore", invalid="ignore"):
         pca.fit(rows)
     plane = np.zeros((n_samples, 2))
-    for block in row_blocks(X):
+    for block in blocks_of(X):
         plane[block, : pca.n_components_] = pca.transform(unit_rows(take_rows(X, block)))
     return plane
 
@@ -272,7 +272,7 @@ def cosines_of_rows(
     """
     own, other = np.full((2, len(labels)), np.nan)
     X = as_rows(X)
-    for block in row_blocks(X, model.n_components_):
+    for block in blocks_of(X, model.n_components_):
         cosines = np.asarray(model.transform(take_rows(X, block)), dtype=np.float64)
         in_clusters = np.flatnonzero(labels[block] >= 0)
         members = labels[block][in_clusters]
@@ -303,7 +303,7 @@ def assigned_probabilities(
         Probabilities between 0 and 1.
     """
     X, found = as_rows(X), np.empty(len(labels))
-    for block in row_blocks(X, model.n_components_):
+    for block in blocks_of(X, model.n_components_):
         probabilities = model.predict_proba(take_rows(X, block))
         # The background has the label -1 and the last column.
         found[block] = probabilities[np.arange(len(probabilities)), labels[block]]

@@ -32,7 +32,7 @@ def evenly_spaced(n_rows: int, max_rows: int) -> NDArray[np.int64]:
     return np.unique(np.linspace(0, n_rows - 1, min(n_rows, max_rows)).astype(np.int64))
 
 
-def row_blocks(X: RowsLike, n_results: int = 1) -> Iterator[slice]:
+def blocks_of(X: RowsLike, n_results: int = 1) -> Iterator[slice]:
     """Yield slices of rows that, or `n_results` numbers for each of them, take about 16 MiB."""
     n_rows, n_numbers = X.shape
     if sp.issparse(X):
