@@ -21,7 +21,7 @@ import vmfmix  # noqa: E402
 from vmfmix.deep import losses, monitors  # noqa: E402
 from vmfmix.deep import train as training  # noqa: E402
 from vmfmix.deep.config import read_yaml  # noqa: E402
-from vmfmix.deep.data import Images  # noqa: E402
+from vmfmix.deep.data import Images, as_images  # noqa: E402
 from vmfmix.deep.evaluate import embed, many_to_one_accuracy  # noqa: E402
 from vmfmix.deep.objectives import OBJECTIVES  # noqa: E402
 from vmfmix.deep.online import OnlineVMFMixture  # noqa: E402
@@ -278,7 +278,7 @@ def test_labels_of_test_images_are_matched_with_those_of_the_training(digits, na
 
     classes = list(range(10))
     parts = Part(slice(0, 400), classes), Part(slice(400, 500), classes[::-1])
-    images, test = _training_and_test_images(*parts, None, any_range=False)
+    images, test = _training_and_test_images(*parts, None, as_images)
     for part, rows in ((images, slice(0, 400)), (test, slice(400, 500))):
         found = [int(images.classes[label]) for label in part.labels]
         assert found == digits.labels[rows].tolist()

@@ -32,9 +32,6 @@ class RunConfig:
         "Height and width to resize the images of a folder to. None: those of the first image.",
         Interval(1, LARGEST_SIDE),
     )
-    skip_damaged: bool = config_field(
-        False, "Leave out images of a folder that are damaged or too large, and list them."
-    )
     devices: int | str = config_field(
         1, "Number of devices, or of processes on a CPU. auto: all GPUs.", at_least(1), AUTO
     )

@@ -76,8 +76,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str] | None) -> None:
     options = vars(_create_parser().parse_args(arguments))
-    names = "method", "images", "test", "start", "out", "backdrop", "config"
-    method, path, test, start, out, backdrop, config_path = (options.pop(name) for name in names)
+    names = "method", "images", "test", "start", "out", "config"
+    method, path, test, start, out, config_path = (options.pop(name) for name in names)
+    reading = {name: options.pop(name) for name in ("skip_damaged", "backdrop")}
     run_names = [field.name for field in dataclasses.fields(RunConfig) if field.name in options]
     run = RunConfig(**{name: options.pop(name) for name in run_names})
     validate_out(out, _OUTPUTS)
@@ -105,9 +106,8 @@ def _run(arguments: Sequence[str] | None) -> None:
             start=start,
             out=out,
             size=run.size,
-            skip_damaged=run.skip_damaged,
-            backdrop=backdrop,
             trainer=trainer,
+            **reading,
             **options,
         )
     except RuntimeError as error:
@@ -154,6 +154,11 @@ def _create_parser() -> argparse.ArgumentParser:
         )
         command.add_argument(
             "--start", type=_path, metavar="FILE", help="checkpoint with the encoder to start from"
+        )
+        command.add_argument(
+            "--skip-damaged",
+            action="store_true",
+            help="leave out images of a folder that are damaged or too large, and list them",
         )
         command.add_argument(
             "--backdrop",
