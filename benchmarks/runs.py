@@ -67,9 +67,9 @@ def save_results(path, tables, methods):
     """Compute the results file from the file of runs, and return the results."""
     machines = read_machines(runs_path(path))
     if len(machines) > 1:
-        print("The runs are from several machines or versions; the results name the latest.")
+        print("The runs are from several machines or versions; the results name the first.")
     runs = read_runs(runs_path(path), methods)
-    results = {**(machines[-1] if machines else {}), **tables(runs)}
+    results = {**(machines[0] if machines else {}), **tables(runs)}
     write(path, results)
     return results
 

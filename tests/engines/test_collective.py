@@ -62,7 +62,7 @@ def run_in_two_processes(code, folder):
 
 @pytest.mark.parametrize(
     "options",
-    ["random_state=0", "n_components=5, merge=None, random_state=0", "center=True, random_state=0"],
+    ["random_state=0", "n_components=5, merge=None, random_state=1", "center=True, random_state=0"],
 )
 def test_two_processes_find_what_one_finds(tmp_path, options):
     code = f"""
