@@ -32,7 +32,8 @@ def test_the_tables_are_those_of_the_results_file():
 
 def test_the_table_of_unknown_numbers_is_that_of_the_results_file():
     pytest.importorskip("sklearn")
-    from benchmarks.number_of_clusters import RESULTS, readme_table
+    from benchmarks.number_of_clusters import RESULTS
+    from benchmarks.number_of_clusters_tables import readme_table
 
     results = json.loads(RESULTS.read_text(encoding="utf-8"))
     assert readme_table(results) in README
