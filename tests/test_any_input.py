@@ -218,6 +218,7 @@ def assert_consistent(model, X):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.* have no direction")
 @given(X=any_rows(), chosen=parameters(), weights=st.sampled_from(WEIGHTS))
 def test_any_rows_and_parameters_fit_or_raise(X, chosen, weights):
     model = VMFMixture(**chosen)

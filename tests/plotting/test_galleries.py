@@ -81,7 +81,7 @@ def test_cluster_gallery_draws_images_of_any_layout_and_range(ax, images):
 @pytest.mark.parametrize(
     ("images", "message"),
     [
-        (np.full((2, 8, 8), 7.0), "from 0 to 7, whose range is unknown"),
+        (np.full((2, 8, 8), 7.0), "from 7 to 7, whose range is unknown"),
         (np.zeros((2, 8, 8, 5)), "shape"),
         (np.zeros((2, 8, 8, 2)), "2 channels"),
     ],

@@ -67,10 +67,13 @@ def test_the_code_runs_and_prints_what_the_page_says(page, tmp_path, monkeypatch
 
 
 def assert_alike(printed, said):
-    """The same words, and nearly the same numbers: libraries of other versions round otherwise."""
+    """The same words, and nearly the same numbers.
+
+    Libraries of other versions round otherwise, and EM may then stop at another iteration.
+    """
     (words, numbers), (said_words, said_numbers) = map(words_and_numbers, (printed, said))
     assert words == said_words
-    assert numbers == pytest.approx(said_numbers, rel=0.02, abs=0.02)
+    assert numbers == pytest.approx(said_numbers, rel=0.05, abs=0.03)
 
 
 def words_and_numbers(text):

@@ -52,7 +52,7 @@ def test_loaded_model_continues_with_warm_start(rows, tmp_path):
     model = VMFMixture(3, concentration="free", random_state=0).fit(rows)
     model.save(tmp_path / "model.npz")
     loaded = vmfmix.load(tmp_path / "model.npz").set_params(warm_start=True).fit(rows)
-    assert loaded.lower_bound_ >= model.lower_bound_ - 1e-3
+    assert loaded.lower_bound_ >= model.lower_bound_ - 5e-3  # the prior is estimated again
     assert loaded.n_iter_ <= 5
 
 

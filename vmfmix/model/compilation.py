@@ -36,15 +36,6 @@ def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     Returns
     -------
     callable
-
-    Examples
-    --------
-    >>> from vmfmix.model.compilation import compiled
-    >>> @compiled(fastmath=True)
-    ... def square(x):
-    ...     return x * x
-    >>> square(3.0)
-    9.0
     """
 
     def decorate(function: Callable[..., Any]) -> Any:
