@@ -143,3 +143,13 @@ def decode_jpegs(stored, indices):
     files, offsets = stored["jpeg"], stored["offsets"]
     contents = (io.BytesIO(files[offsets[i] : offsets[i + 1]].tobytes()) for i in indices)
     return np.stack([np.asarray(Image.open(file).convert("RGB")) for file in contents])
+
+
+def split_by_encoder(groups):
+    """Return the sets that are not hard by encoder, {encoder: {set: value}}, without empty ones."""
+    usual = {name: each for name, each in groups.items() if name not in HARD}
+    by_encoder = {
+        encoder: {name: each for name, each in usual.items() if encoder_of(name) == encoder}
+        for encoder in (*SETS_OF_ENCODERS, OTHER_ENCODER)
+    }
+    return {encoder: sets for encoder, sets in by_encoder.items() if sets}

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from benchmarks.labeled_sets import HARD, OTHER_ENCODER, SETS_OF_ENCODERS, encoder_of
+from benchmarks.labeled_sets import HARD, encoder_of, split_by_encoder
 from benchmarks.number_of_clusters_methods import DEFAULT, METHODS, VARIANTS
 from benchmarks.planted_sets import (
     UNCLUSTERED,
@@ -310,15 +310,12 @@ def tables(runs):
     usual = {name: each for name, each in comparable.items() if name not in HARD}
     hard = {name: each for name, each in comparable.items() if name in HARD}
     by_encoder = {
-        encoder: encoder_table(
-            {name: each for name, each in usual.items() if encoder_of(name) == encoder}
-        )
-        for encoder in (*SETS_OF_ENCODERS, OTHER_ENCODER)
+        encoder: encoder_table(sets) for encoder, sets in split_by_encoder(comparable).items()
     }
     found = {
         "summary": summary_table(usual, labeled),
         "summary_of_hard_sets": summary_table(hard, labeled),
-        "encoders": {encoder: rows for encoder, rows in by_encoder.items() if rows},
+        "encoders": by_encoder,
         "labeled": labeled_table(labeled),
         "rivals": methods_table(runs, "rivals"),
         "alternatives": methods_table(runs, "alternatives"),

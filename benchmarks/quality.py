@@ -24,10 +24,9 @@ import numpy as np
 
 from benchmarks.labeled_sets import (
     HARD,
-    OTHER_ENCODER,
-    SETS_OF_ENCODERS,
     all_sets,
     encoder_of,
+    split_by_encoder,
     text_sets,
 )
 from benchmarks.measuring import WARM_UP_ROWS, measure
@@ -239,17 +238,14 @@ def tables(runs):
     usual = {name: each for name, each in comparable.items() if name not in HARD}
     hard = {name: each for name, each in comparable.items() if name in HARD}
     by_encoder = {
-        encoder: table_of_means(
-            {name: each for name, each in usual.items() if encoder_of(name) == encoder}
-        )
-        for encoder in (*SETS_OF_ENCODERS, OTHER_ENCODER)
+        encoder: table_of_means(sets) for encoder, sets in split_by_encoder(comparable).items()
     }
     return {
         "seeds": 1 + max((each["seed"] for each in runs), default=-1),
         "not_in_means": [name for name in groups if name not in comparable],
         "mean_over_sets": table_of_means(usual),
         "mean_over_hard_sets": table_of_means(hard),
-        "by_encoder": {encoder: rows for encoder, rows in by_encoder.items() if rows},
+        "by_encoder": by_encoder,
         "sets": table_of_sets(groups),
         "by_set": {name: table_of_set(methods) for name, methods in groups.items()},
     }

@@ -1,4 +1,4 @@
-"""Rows in tables, columns, lists and masked arrays, and what is said about those in others."""
+"""Rows in tables, columns, lists and masked arrays, and messages about other containers."""
 
 from pathlib import Path
 
