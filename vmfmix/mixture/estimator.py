@@ -1,110 +1,57 @@
-"""The estimator `VMFMixture`: parameters, fitted attributes, and one method per user action.
+"""The estimator `VMFMixture`: its parameters, its fitted attributes, `fit` and `save`.
 
-Formulas are in `distribution` and `model`, the stages of a fit in `fitting`, and everything that
-reads the rows in `engines`.
+Its other methods are in the modules beside this one, formulas in `distribution` and `model`, the
+stages of a fit in `fitting`, and everything that reads the rows in `engines`.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
-from copy import copy
 from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import softmax
-from sklearn.base import (
-    BaseEstimator,
-    ClassNamePrefixFeaturesOutMixin,
-    ClusterMixin,
-    TransformerMixin,
-    clone,
-)
-from sklearn.utils import check_random_state
-from sklearn.utils.metaestimators import available_if
+from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
-from vmfmix import distribution
-from vmfmix.engines.base import (
-    Assignment,
-    Engine,
-    RowSource,
-    SharedRowSource,
-)
-from vmfmix.engines.choice import choose_engine, prepare_rows, validate_dense_to_center
-from vmfmix.engines.rows.tensors import is_tensor
+from vmfmix.engines.base import Engine, SharedRowSource
+from vmfmix.engines.choice import validate_dense_to_center
 from vmfmix.fitting.best import Fit, best_fit
 from vmfmix.fitting.checkpoints import Checkpoint
 from vmfmix.fitting.novelty import Novelty
-from vmfmix.fitting.outcome import (
-    drop_empty_components,
-    warn_about_novelty,
-    warn_about_result,
-    warn_about_zero_rows,
-)
-from vmfmix.fitting.progress import RowProgress
+from vmfmix.fitting.outcome import drop_empty_components, warn_about_result, warn_about_zero_rows
 from vmfmix.fitting.sklearn_compat import (
     CallbackSupportMixin,
     Interval,
     StrOptions,
     validate_parameters_before,
-    validate_weights,
     with_callbacks,
 )
-from vmfmix.fitting.start import (
-    default_n_components_init,
-    mean_of_unit_rows,
-    merge_sample_size,
-)
-from vmfmix.fitting.state import EstimatorState, LastFit, shared_options
-from vmfmix.fitting.streaming import Stream
+from vmfmix.fitting.start import mean_of_unit_rows
+from vmfmix.fitting.state import EstimatorState, LastFit
 from vmfmix.fitting.validation import (
     copies_per_unit_weight,
     restored_on_failure,
     validate_parameters,
     validate_row_count,
-    validate_rows,
     validate_sample_weight,
 )
 from vmfmix.merging.costs import COSTS
 from vmfmix.merging.history import MergeHistory
-from vmfmix.merging.isotropy import own_share
-from vmfmix.merging.levels import Level
 from vmfmix.merging.selection import RULES
-from vmfmix.model import criteria
-from vmfmix.model.matrices import as_array
-from vmfmix.model.statistics import (
-    LARGEST_CONCENTRATION,
-    ConcentrationPrior,
-    FloatArray,
-    MixtureParameters,
-    maximize,
-)
+from vmfmix.mixture.base import device_of
+from vmfmix.mixture.editing import Editing
+from vmfmix.mixture.prediction import Prediction
+from vmfmix.mixture.streaming import Streaming
+from vmfmix.model.statistics import LARGEST_CONCENTRATION, FloatArray
 from vmfmix.neighbors.smoother import NeighborSmoother
 from vmfmix.neighbors.stored import stored_attributes
 from vmfmix.storage.model_format import write_model
 
 
-def _can_learn_from_batches(estimator: VMFMixture) -> bool:
-    if estimator.smooth:
-        raise AttributeError(
-            "partial_fit cannot smooth rows, whose neighbors are in all batches; pass "
-            "smooth=False, or fit a NeighborSmoother to a sample and pass batches that its "
-            "transform returns."
-        )
-    return True
-
-
-class VMFMixture(
-    CallbackSupportMixin,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-    ClusterMixin,
-    BaseEstimator,
-):
+class VMFMixture(CallbackSupportMixin, Prediction, Editing, Streaming):
     r"""Mixture of von Mises-Fisher distributions: clusters of directions.
 
     The density of a unit vector :math:`x` of :math:`d` dimensions is
@@ -322,27 +269,6 @@ class VMFMixture(
     >>> model.save("model.npz")  # doctest: +SKIP
     """
 
-    n_components_: int
-    weights_: FloatArray
-    means_: FloatArray
-    concentrations_: FloatArray
-    merge_history_: MergeHistory
-    isotropy_: float
-    background_weight_: float
-    smoother_: NeighborSmoother
-    center_: FloatArray
-    labels_: NDArray[np.int32]
-    probabilities_: FloatArray
-    lower_bound_: float
-    lower_bounds_: FloatArray
-    n_iter_: int
-    converged_: bool
-    n_samples_seen_: int
-    n_features_in_: int
-    feature_names_in_: NDArray[np.object_]
-
-    _state: EstimatorState
-
     _parameter_constraints: dict[str, Any] = {
         "n_components": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "concentration": [
@@ -500,7 +426,7 @@ class VMFMixture(
             progress.call_on_fit_task_begin(estimator=self, X=X, y=y, metadata=metadata)
             smoother, rows = self._smoothed(X, weights) if self.smooth else (None, X)
             center = self._mean_to_subtract(X, weights) if self.center else None
-            engine = self._make_engine(rows, weights, center, _device_of(X))
+            engine = self._make_engine(rows, weights, center, device_of(X))
             validate_row_count(self, engine)
             n_rows = int(engine.all_reduce(np.array([engine.n_rows]))[0])
             warn_about_zero_rows(engine, "they do not influence the fit, and their labels")
@@ -550,338 +476,7 @@ class VMFMixture(
         """
         return self.fit(X, sample_weight=sample_weight).transform(X)
 
-    @available_if(_can_learn_from_batches)
-    @validate_parameters_before
-    def partial_fit(
-        self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None
-    ) -> VMFMixture:
-        """Update the mixture with one batch of rows by stepwise EM [1]_.
-
-        The first rows are stored, as many as merging uses (12,000, or 20 for each component that it
-        starts from), and the mixture is fitted to all of them again each time their number has
-        doubled. After that, clusters keep their positions in `means_`, and a batch moves the
-        running sums over rows toward its own sums by the share (weight of the batch / weight of all
-        rows)^0.7. After `fit`, or on a loaded model, batches update the fitted mixture directly.
-        Pass rows in random order, in batches of a few hundred or more.
-
-        Parameters
-        ----------
-        X : {array-like, CSR matrix} of shape (n_samples, n_features)
-        y : Ignored
-        sample_weight : array-like of shape (n_samples,), default=None
-
-        Returns
-        -------
-        self : VMFMixture
-            `labels_` and `probabilities_` are those of this batch, and `lower_bound_` is its mean
-            log density before the update. If the mixture was fitted to all rows again,
-            `lower_bound_` and the other attributes are those of that fit.
-
-        Raises
-        ------
-        ValueError
-            As for `fit`, or if `X` is a source of blocks, or if the first batch has too few rows.
-            The model is then unchanged.
-
-        Warns
-        -----
-        UserWarning
-            If rows are no longer stored and many of the last ones are unlike every cluster: more
-            than twice as many as of the earlier rows are in the background, or are as improbable as
-            the lowest 1%, 5% or 20% of the earlier rows. They move existing clusters, and do not
-            become a cluster of their own; fit again to find it. A stream in random order causes
-            such a warning with a probability of about 1 in 1000, however long it is.
-
-        References
-        ----------
-        .. [1] O. Cappé, E. Moulines (2009). On-line expectation-maximization algorithm for latent
-           data models. Journal of the Royal Statistical Society B 71 (3), 593-613.
-
-        Examples
-        --------
-        >>> from vmfmix import VMFMixture
-        >>> from vmfmix.datasets import load_snips
-        >>> model = VMFMixture(7, random_state=0)
-        >>> for batch in load_snips().data.reshape(7, 500, -1):
-        ...     model = model.partial_fit(batch)
-        >>> model.n_samples_seen_, len(model.labels_)
-        (3500, 500)
-        """
-        validate_parameters(self)
-        with restored_on_failure(self, "n_features_in_", "feature_names_in_"):
-            is_first = not hasattr(self, "means_")
-            X = self._validate_rows(X, reset=is_first, ensure_min_features=2 if is_first else 1)
-            if isinstance(X, RowSource):
-                raise ValueError(
-                    "partial_fit takes one batch of rows at a time; call it for each block of X."
-                )
-            weights = np.ones(X.shape[0])
-            if sample_weight is not None:
-                weights = validate_sample_weight(sample_weight, X)
-            stream = self._stream_so_far()
-            stream = stream.with_batch(_copy_of_batch(X) if stream.keeps else X, weights)
-            if stream.needs_fit:
-                self._fit_stream(stream, n_batch=X.shape[0])
-            elif stream.statistics is None:
-                raise ValueError(
-                    f"The first batch has {X.shape[0]} rows, fewer than the {stream.next_fit} "
-                    "components to start with; pass a larger first batch."
-                )
-            else:
-                self._step(stream, X, weights)
-        self._state = replace(self._state, interrupted=None)
-        return self
-
-    # --- use a fitted mixture ---------------------------------------------------------------------
-
-    def predict(self, X: Any) -> NDArray[np.int32]:
-        """Return the most probable component of each row.
-
-        Parameters
-        ----------
-        X : {array-like, CSR matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        labels : ndarray of shape (n_samples,), int32
-            -1: background.
-
-        Warns
-        -----
-        UserWarning
-            If rows have no direction, whose labels are meaningless.
-        """
-        engine = self._engine_for_new_rows(X)
-        warn_about_zero_rows(engine, "their labels")
-        return self._as_labels(engine.assign(self._parameters()).labels)
-
-    def predict_proba(self, X: Any) -> FloatArray:
-        """Return the posterior probability of each component for each row.
-
-        Parameters
-        ----------
-        X : {array-like, CSR matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        probabilities : ndarray of shape (n_samples, n_components_)
-            Rows sum to 1. With ``background=True``, the last column is an additional one for the
-            background.
-        """
-        engine, parameters = self._engine_for_new_rows(X), self._parameters()
-        probabilities = np.empty((engine.n_rows, len(parameters.weights)))
-        for rows, log_joint in engine.log_joint(parameters):
-            probabilities[rows] = softmax(log_joint, axis=1)
-        return probabilities
-
-    def transform(self, X: Any) -> NDArray[Any]:
-        """Return the cosine of each row with each mean direction.
-
-        Parameters
-        ----------
-        X : {array-like, CSR matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        cosines : ndarray of shape (n_samples, n_components_)
-            float64 if `X` is, float32 otherwise. 0 for a row of zeros.
-        """
-        engine = self._engine_for_new_rows(X)
-        cosines = np.empty((engine.n_rows, self.n_components_), engine.dtype)
-        for rows, block in engine.cosines(self.means_):
-            cosines[rows] = np.clip(block, -1.0, 1.0)
-        return cosines
-
-    def score_samples(self, X: Any) -> FloatArray:
-        """Return the log density of each row.
-
-        Parameters
-        ----------
-        X : {array-like, CSR matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        log_density : ndarray of shape (n_samples,)
-            In nats with respect to surface measure on the unit sphere, as in
-            `scipy.stats.vonmises_fisher.logpdf`. It is large in high dimensions, where the area of
-            the sphere is tiny.
-        """
-        return self._assign(X).log_densities
-
-    def score(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
-        """Return the mean log density of the rows, in nats.
-
-        Parameters
-        ----------
-        X : {array-like, CSR matrix} of shape (n_samples, n_features)
-        y : Ignored
-        sample_weight : array-like of shape (n_samples,), default=None
-
-        Returns
-        -------
-        float
-            Greater is better; model selection in scikit-learn maximizes it.
-        """
-        log_densities = self.score_samples(X)
-        weights = None
-        if sample_weight is not None:
-            weights = validate_weights(sample_weight, log_densities[:, np.newaxis])
-        return float(np.average(log_densities, weights=weights))
-
-    def bic(self, X: Any) -> float:
-        """Return the Bayesian information criterion: −2 log-likelihood + log(n) × parameters.
-
-        Parameters
-        ----------
-        X : {array-like, CSR matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        float
-            Lower is better. On real embeddings, the minimum is at several times the number of
-            classes.
-        """
-        log_densities = self.score_samples(X)
-        return criteria.bic(log_densities.sum(), len(log_densities), self._n_free_parameters())
-
-    def aic(self, X: Any) -> float:
-        """Return the Akaike information criterion: −2 log-likelihood + 2 × parameters.
-
-        Parameters
-        ----------
-        X : {array-like, CSR matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        float
-            Lower is better.
-        """
-        return criteria.aic(self.score_samples(X).sum(), self._n_free_parameters())
-
-    def icl(self, X: Any) -> float:
-        """Return the integrated classification likelihood: BIC + 2 × entropy of responsibilities.
-
-        Parameters
-        ----------
-        X : {array-like, CSR matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        float
-            Lower is better; unlike `bic`, it penalizes components that overlap.
-
-        References
-        ----------
-        .. [1] C. Biernacki, G. Celeux, G. Govaert (2000). Assessing a mixture model for clustering
-           with the integrated completed likelihood. IEEE TPAMI 22 (7), 719-725.
-        """
-        log_joints = self._engine_for_new_rows(X).log_joint(self._parameters())
-        entropy = criteria.responsibility_entropy(log_joint for _, log_joint in log_joints)
-        return self.bic(X) + 2.0 * entropy
-
-    def sample(self, n_samples: int = 1) -> tuple[FloatArray, NDArray[np.int32]]:
-        """Draw rows from the fitted mixture.
-
-        Parameters
-        ----------
-        n_samples : int, default=1
-            Number of rows.
-
-        Returns
-        -------
-        X : ndarray of shape (n_samples, n_features)
-            Unit rows, ordered by component.
-        y : ndarray of shape (n_samples,), int32
-            Component of each row; -1: background.
-
-        Raises
-        ------
-        ValueError
-            If `n_samples` is not an integer of at least 1.
-        """
-        check_is_fitted(self)
-        if not isinstance(n_samples, Integral) or n_samples < 1:
-            raise ValueError(
-                f"n_samples={n_samples!r} is not allowed; pass an integer of at least 1."
-            )
-        seeds = check_random_state(self.random_state).randint(2**31 - 1, size=4)
-        rng = np.random.default_rng(seeds)
-        parameters = self._parameters()
-        sizes = rng.multinomial(int(n_samples), parameters.weights)
-        components = zip(parameters.means, parameters.concentrations, sizes, strict=True)
-        X = np.concatenate([distribution.sample(*each, rng=rng) for each in components])
-        return X, self._as_labels(np.repeat(np.arange(len(sizes), dtype=np.int32), sizes))
-
-    def merge_to(self, n_components: int, X: Any = None) -> VMFMixture:
-        """Return the same fit at another number of components on its merge path.
-
-        Parameters
-        ----------
-        n_components : int
-            From 1 (with ``n_components="auto"``; otherwise from the number that was fitted) to
-            ``merge_history_.n_components_init``.
-        X : {array-like, CSR matrix} of shape (n_samples, n_features), default=None
-            Rows to label in one pass, usually those of `fit`.
-
-        Returns
-        -------
-        VMFMixture
-            A fitted copy, without `lower_bound_` and `lower_bounds_` since EM did not run. Without
-            `X`, it has neither `labels_` nor `probabilities_`.
-
-        Raises
-        ------
-        ValueError
-            If `n_components` is not an integer or not on the path, or if there is no path because
-            nothing was merged.
-
-        Examples
-        --------
-        >>> from vmfmix import VMFMixture
-        >>> from vmfmix.datasets import load_snips
-        >>> X = load_snips().data
-        >>> model = VMFMixture(random_state=0).fit(X)
-        >>> coarse = model.merge_to(3, X)
-        >>> coarse.n_components_, coarse.labels_.max()
-        (3, np.int32(2))
-        """
-        check_is_fitted(self)
-        if not isinstance(n_components, Integral):
-            raise ValueError(f"n_components={n_components!r} is not allowed; pass an integer.")
-        if not hasattr(self, "merge_history_"):
-            raise ValueError(
-                "This fit merged no components, or was saved with history=False, so it has no "
-                'other numbers of components; fit again with n_components="auto".'
-            )
-        statistics = self.merge_history_.statistics(n_components)
-        prior, concentration = None, self.concentration
-        if concentration in ("free", "pooled"):
-            share = own_share(getattr(self, "isotropy_", None))
-            prior, concentration = ConcentrationPrior.pooled(statistics, share), "free"
-        parameters = maximize(statistics, concentration=concentration, prior=prior)
-        model = copy(self)
-        model.n_components, model.resolution = int(n_components), 1.0
-        for name in ("_state", "labels_", "probabilities_", "lower_bound_", "lower_bounds_"):
-            model.__dict__.pop(name, None)
-        model.n_iter_, model.converged_ = 0, False
-        model._set_parameters(parameters)
-        if hasattr(self, "background_weight_"):
-            model.weights_ = model.weights_ * (1.0 - self.background_weight_)
-        if X is not None:
-            model._set_assignment(model._assign(X))
-        return model
-
-    @property
-    def levels_(self) -> list[Level]:
-        """Natural numbers of clusters, the chosen one first."""
-        history = getattr(self, "merge_history_", None)
-        if history is None or len(history.levels) == 0:
-            raise AttributeError(
-                'levels_ exists only after a fit with n_components="auto", which compares numbers, '
-                "and not if the model was saved with history=False."
-            )
-        pairs = zip(history.levels.tolist(), history.strengths.tolist(), strict=True)
-        return [Level(*pair) for pair in pairs]
+    # --- files ------------------------------------------------------------------------------------
 
     def save(self, path: Any, *, history: bool = True) -> None:
         """Write the fitted model to a file that `vmfmix.load` reads; pickle is not involved.
@@ -953,43 +548,7 @@ class VMFMixture(
             parameters |= {"smooth": True, **{f"smooth__{name}": own[name] for name in own}}
         return parameters
 
-    # --- rows and engines -------------------------------------------------------------------------
-
-    def _validate_rows(self, X: Any, has_weights: bool = False, **options: Any) -> Any:
-        """Return rows that an engine accepts."""
-        if isinstance(X, SharedRowSource):
-            return X.validated(lambda rows: self._validate_rows(rows, **options), has_weights)
-        progress = RowProgress() if self.verbose else None
-        X = prepare_rows(X, block_size=self.block_size, device=self.device, report=progress)
-        return validate_rows(self, X, **options)
-
-    def _make_engine(
-        self,
-        X: Any,
-        sample_weight: FloatArray | None = None,
-        center: FloatArray | None = None,
-        device: Any = None,
-    ) -> Engine:
-        return choose_engine(
-            X,
-            sample_weight=sample_weight,
-            center=center,
-            block_size=self.block_size,
-            device=device if self.device is None else self.device,
-            report=RowProgress() if self.verbose else None,
-        )
-
-    def _engine_for_new_rows(self, X: Any) -> Engine:
-        check_is_fitted(self)
-        X = X.rows if isinstance(X, SharedRowSource) else X  # the rows of this process
-        X = self._validate_rows(X, reset=False)
-        device = _device_of(X)
-        if hasattr(self, "smoother_") and self.smoother_.restart_ < 1:
-            X = self.smoother_.transform(X)
-        return self._make_engine(X, center=getattr(self, "center_", None), device=device)
-
-    def _assign(self, X: Any) -> Assignment:
-        return self._engine_for_new_rows(X).assign(self._parameters())
+    # --- stages of a fit --------------------------------------------------------------------------
 
     def _smoothed(self, X: Any, weights: FloatArray | None) -> tuple[NeighborSmoother, Any]:
         """Return the fitted smoother and the rows that the mixture is fitted to."""
@@ -1012,97 +571,6 @@ class VMFMixture(
     def _mean_to_subtract(self, X: Any, sample_weight: FloatArray | None) -> FloatArray:
         validate_dense_to_center(X)
         return mean_of_unit_rows(self._make_engine(X, sample_weight))
-
-    # --- streams ----------------------------------------------------------------------------------
-
-    def _stream_so_far(self) -> Stream:
-        """Return the stream of `partial_fit`, or a new one that continues the last fit, if any."""
-        stream, last = self._private_state.stream, self._last_fit()
-        if stream is not None:
-            return stream
-        if last is not None:
-            return Stream.after_fit(
-                self._parameters(),
-                self.n_samples_seen_,
-                weight=last.weight,
-                prior=last.prior,
-                copies=last.copies,
-                novelty=last.novelty,
-            )
-        n_init = self.n_components_init
-        n_start = n_init or default_n_components_init(self.n_components, sys.maxsize)
-        n_needed = max(
-            1 if self.n_components == "auto" else self.n_components,
-            1 if n_init is None else n_init,
-        )
-        return Stream(capacity=merge_sample_size(n_start), next_fit=int(n_needed))
-
-    def _fit_stream(self, stream: Stream, n_batch: int) -> None:
-        """Fit the mixture to all rows that the stream has stored."""
-        rows, weights = stream.all_rows()
-        model = copy(self).set_params(warm_start=False)
-        model.fit(rows, sample_weight=None if (weights == 1.0).all() else weights)
-        last = model._last_fit()
-        assert last is not None
-        engine = model._make_engine(rows, last.copies * weights, getattr(model, "center_", None))
-        statistics = engine.accumulate(model._parameters(), hard=self.assignment == "hard")
-        names = vars(self).get("feature_names_in_")  # the rows of a stream have no column names
-        for name in [name for name in vars(self) if name.endswith("_")]:
-            delattr(self, name)
-        for name in [name for name in vars(model) if name.endswith("_")]:
-            setattr(self, name, getattr(model, name))
-        if names is not None:
-            self.feature_names_in_ = names
-        stream = stream.with_fit(statistics, last.prior, last.copies, last.novelty)
-        self._state = EstimatorState(last, stream)
-        self.labels_ = model.labels_[-n_batch:]
-        self.probabilities_ = model.probabilities_[-n_batch:]
-
-    def _step(self, stream: Stream, X: Any, weights: FloatArray) -> None:
-        """Update the mixture with the sums of one batch."""
-        engine = self._make_engine(X, stream.copies * weights, getattr(self, "center_", None))
-        parameters, last = self._parameters(), self._last_fit()
-        assert last is not None
-        warn_about_zero_rows(engine, "they do not influence the mixture, and their labels")
-        batch = engine.accumulate(parameters, hard=self.assignment == "hard")
-        if not stream.keeps:  # otherwise, the next fit finds new clusters
-            novelty, unusual = stream.novelty.with_batch(parameters, engine.assign(parameters))
-            stream = replace(stream, novelty=novelty)
-            if unusual is not None:
-                warn_about_novelty(unusual, parameters.has_background)
-        prior = last.prior
-        if batch.weight > 0:
-            stream = stream.moved_toward(batch)
-            parameters, prior = stream.parameters(
-                self.concentration, parameters.has_background, own_share(last.isotropy)
-            )
-        assignment = engine.assign(parameters)
-        weight = stream.statistics.weight if stream.statistics else 0.0
-        last = replace(last, parameters=parameters, prior=prior, weight=weight)
-        self._state = EstimatorState(last, stream)
-        self._set_parameters(parameters)
-        self._set_assignment(assignment)
-        self.n_samples_seen_ = stream.n_rows
-        self.lower_bound_ = batch.log_likelihood / batch.weight if batch.weight else np.nan
-
-    # --- state ------------------------------------------------------------------------------------
-
-    @property
-    def _private_state(self) -> EstimatorState:
-        """The state; empty before the first fit."""
-        return getattr(self, "_state", EstimatorState())
-
-    def _last_fit(self) -> LastFit | None:
-        """Return the last fit, rebuilt from fitted attributes if the model was loaded, or None."""
-        last = self._private_state.last
-        if last is not None or not hasattr(self, "means_"):
-            return last
-        return LastFit(
-            self._parameters(),
-            {**shared_options(self), "center": hasattr(self, "center_")},
-            isotropy=getattr(self, "isotropy_", None),
-            n_components=self.n_components_,
-        )
 
     def _keep_unfinished(self, unfinished: LastFit) -> None:
         self._state = replace(self._private_state, interrupted=unfinished)
@@ -1150,48 +618,6 @@ class VMFMixture(
         self.converged_ = bool(result.converged)
         self.n_samples_seen_ = n_rows
 
-    def _set_parameters(self, parameters: MixtureParameters) -> None:
-        own = parameters.own
-        self.weights_ = parameters.weights[own]
-        self.means_ = as_array(parameters.means[own])
-        self.concentrations_ = parameters.concentrations[own]
-        self.n_components_ = len(self.weights_)
-        if parameters.has_background:
-            self.background_weight_ = float(parameters.weights[-1])
-
-    def _set_assignment(self, assignment: Assignment) -> None:
-        self.labels_ = self._as_labels(assignment.labels)
-        self.probabilities_ = assignment.probabilities
-
-    def _as_labels(self, components: NDArray[np.int32]) -> NDArray[np.int32]:
-        """Return component numbers with -1 for the background, which is the last component."""
-        if not hasattr(self, "background_weight_"):
-            return components
-        return np.where(components == self.n_components_, np.int32(-1), components)
-
-    def _parameters(self) -> MixtureParameters:
-        """Return the fitted mixture with the background as its last component."""
-        if not hasattr(self, "background_weight_"):
-            return MixtureParameters(self.weights_, self.means_, self.concentrations_)
-        return MixtureParameters(
-            np.append(self.weights_, self.background_weight_),
-            np.vstack([self.means_, np.eye(1, self.means_.shape[1])]),
-            np.append(self.concentrations_, 0.0),
-            has_background=True,
-        )
-
-    def _n_free_parameters(self) -> int:
-        n_components, n_features = self.means_.shape
-        n_concentrations = 0  # fixed
-        if isinstance(self.concentration, str):
-            n_concentrations = 1 if self.concentration == "tied" else n_components
-        return criteria.n_free_parameters(
-            n_components,
-            n_features,
-            n_concentrations,
-            has_background=hasattr(self, "background_weight_"),
-        )
-
     @property
     def _n_features_out(self) -> int:
         return self.n_components_
@@ -1203,18 +629,5 @@ class VMFMixture(
         return tags
 
 
-def _device_of(X: Any) -> Any:
-    """Return the device of a tensor; None for other rows, which choose no device."""
-    return X.device if is_tensor(X) else None
-
-
 def _is_fitted_name(name: str) -> bool:
     return name.endswith("_") and not name.startswith("_")
-
-
-def _copy_of_batch(X: Any) -> Any:
-    """Copy a batch to an array in memory that the caller cannot change."""
-    if not is_tensor(X):
-        return X.copy()
-    X = X.cpu()
-    return (X if X.dtype.itemsize != 2 else X.float()).numpy().copy()
