@@ -265,10 +265,7 @@ class TorchEngine(Engine):
     ) -> Iterator[tuple[slice, torch.Tensor, torch.Tensor]]:
         """Iterate over (slice, unit rows, log joints relative to the uniform distribution)."""
         dtype = self._score_dtype(parameters)
-        natural = (
-            self._on_device(parameters.means) * self._on_device(parameters.concentrations)[:, None]
-        )
-        columns = natural.to(dtype).T
+        columns = self._on_device(parameters.natural).to(dtype).T
         offsets = self._on_device(parameters.offsets, dtype)
         for rows in self._blocks(columns.shape[1]):
             block = self._unit_rows(rows, dtype)

@@ -36,6 +36,13 @@ class Fit:
     result: em.EMResult
     iterations: list[tuple[int, float, float]]
 
+    @property
+    def isotropy(self) -> float | None:
+        """How evenly rows scatter within clusters; None if the fit did not measure it."""
+        if self.start.isotropy is None and self.start.merged:
+            return self.start.merged.isotropy
+        return self.start.isotropy
+
     def as_last(
         self,
         estimator: Any,

@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import betaln, gammaln, logsumexp
 
-from vmfmix.distribution import log_normalizer, mean_resultant_length
 from vmfmix.engines.base import Assignment
+from vmfmix.fitting.typicality import densities_of_clusters
 from vmfmix.model.statistics import FloatArray, MixtureParameters
 
 # Shares of the earlier rows that count as unlike every cluster: a few rows of a distant topic show
@@ -23,11 +23,9 @@ from vmfmix.model.statistics import FloatArray, MixtureParameters
 _SHARES = 0.01, 0.05, 0.2
 _TOLERANCE = 2  # times this share is still no novelty, since clusters move and estimates are rough
 _ERROR_RATE = 1e-3  # probability of any warning in a stream whose rows come in random order
-_MAX_EARLIER_ROWS = 50_000  # of a fit, evenly spaced
 _MIN_EARLIER_ROWS = round(10 / min(_SHARES))  # of a stream, if the fit is not known
 _MIN_ROWS = round(1 / min(_SHARES))  # that are tested together
 _MAX_GROUPS = 64  # that are tested together: the last 1, 2, 4, ...
-_SMALLEST = 1e-12  # so that nothing is divided by 0
 
 
 class Unusual(NamedTuple):
@@ -76,28 +74,19 @@ class Novelty:
     n_alarms: int = 0
 
     @classmethod
-    def after_fit(
-        cls, parameters: MixtureParameters, assignment: Assignment, weight: float
-    ) -> Novelty:
-        """Return the state after a fit, each of whose rows is compared with the other rows.
+    def after_fit(cls, left_out: FloatArray) -> Novelty:
+        """Return the state after a fit.
 
         Parameters
         ----------
-        parameters : MixtureParameters
-        assignment : Assignment
-            Of all rows of the fit.
-        weight : float
-            Total weight of the rows.
+        left_out : ndarray
+            Log densities of its rows, from `vmfmix.fitting.typicality.left_out_densities`.
 
         Returns
         -------
         Novelty
         """
-        step = max(-(-len(assignment.labels) // _MAX_EARLIER_ROWS), 1)
-        labels, probabilities, log_densities = (values[::step] for values in assignment)
-        sample = Assignment(labels, probabilities, log_densities)  # type: ignore[arg-type]
-        sample = sample._replace(log_densities=_left_out(parameters, sample, weight))
-        return replace(cls()._with_earlier(parameters, sample), earlier=None)
+        return replace(cls()._with_earlier(left_out), earlier=None)
 
     def with_batch(
         self, parameters: MixtureParameters, assignment: Assignment
@@ -118,9 +107,10 @@ class Novelty:
             Numbers of the last rows, if too many of them are unlike every cluster. If this happens
             again and again, only the first, second, fourth, ... time is reported.
         """
+        log_densities = densities_of_clusters(parameters, assignment)
         if self.earlier is not None:
-            return self._with_earlier(parameters, assignment), None
-        counts = _counts(_densities(parameters, assignment), self.thresholds)
+            return self._with_earlier(log_densities), None
+        counts = _counts(log_densities, self.thresholds)
         group, groups = (len(assignment.labels), *counts), self.groups
         if groups and groups[-1][0] < _MIN_ROWS:
             group = _sum([groups[-1], group])
@@ -154,9 +144,9 @@ class Novelty:
                     return Unusual(n_rows, n_unlike, n_unlike_earlier / self.n_earlier)
         return None
 
-    def _with_earlier(self, parameters: MixtureParameters, assignment: Assignment) -> Novelty:
+    def _with_earlier(self, log_densities: FloatArray) -> Novelty:
         """Return the state with more earlier rows, from which the thresholds are found."""
-        earlier = (*(self.earlier or ()), _densities(parameters, assignment))
+        earlier = (*(self.earlier or ()), log_densities)
         densities = np.sort(np.concatenate(earlier))
         n_earlier = len(densities)
         n_lowest = [int(np.ceil(share * n_earlier)) for share in _SHARES]
@@ -165,14 +155,6 @@ class Novelty:
         return Novelty(
             n_earlier, _counts(densities, thresholds), thresholds, None if is_enough else earlier
         )
-
-
-def _densities(parameters: MixtureParameters, assignment: Assignment) -> FloatArray:
-    """Return the log density of each row, −inf for rows of the background."""
-    if not parameters.has_background:
-        return assignment.log_densities
-    is_background = assignment.labels == len(parameters.weights) - 1
-    return np.where(is_background, -np.inf, assignment.log_densities)
 
 
 def _counts(densities: FloatArray, thresholds: tuple[float, ...]) -> tuple[int, ...]:
@@ -198,29 +180,6 @@ def _p_value(n_unlike: int, n_rows: int, n_unlike_earlier: int, n_earlier: int) 
     log_choices = gammaln(n_rows + 1) - gammaln(counts + 1) - gammaln(n_rows - counts + 1)
     logs = log_choices + betaln(counts + a, n_rows - counts + b) - betaln(a, b)
     return float(np.exp(logsumexp(logs)))
-
-
-def _left_out(parameters: MixtureParameters, assignment: Assignment, weight: float) -> FloatArray:
-    """Return the log density of each row, with its cluster's mean direction without the row.
-
-    Rows of small clusters have drawn the mean directions to themselves, which new rows have not.
-    """
-    n_features, labels = parameters.means.shape[1], assignment.labels
-    kappas, shares = parameters.concentrations[labels], assignment.probabilities
-    sums = (
-        weight * parameters.weights * mean_resultant_length(parameters.concentrations, n_features)
-    )
-    lengths = sums[labels]
-    offsets = parameters.offsets + log_normalizer(0.0, n_features)
-    log_joints = assignment.log_densities + np.log(shares)
-    cosines = (log_joints - offsets[labels]) / np.maximum(kappas, _SMALLEST)
-    cosines = np.clip(cosines, -1.0, 1.0)
-    # ‖S − r x‖² = ‖S‖² − 2 r S·x + r² for the sum S of the cluster and a row x of responsibility r.
-    squares = lengths**2 - 2.0 * shares * lengths * cosines + shares**2
-    without = (lengths * cosines - shares) / np.sqrt(np.maximum(squares, _SMALLEST))
-    without = np.clip(without, -1.0, cosines)
-    left_out: FloatArray = assignment.log_densities + kappas * (without - cosines)
-    return left_out
 
 
 NO_NOVELTY = Novelty()  # before the first rows

@@ -14,6 +14,7 @@ from vmfmix.inspection.clusters import (
 )
 from vmfmix.inspection.labels import compare, label_issues
 from vmfmix.inspection.outlier_detection import outliers
+from vmfmix.inspection.row_membership import membership
 from vmfmix.inspection.words import typical_words
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "describe",
     "exemplars",
     "label_issues",
+    "membership",
     "merge_tree",
     "neighbors",
     "outliers",

@@ -85,7 +85,10 @@ class FittedMixture(Protocol):
         """Return the cluster of each row, -1 for the background, shape (n_samples,)."""
 
     def predict_proba(self, X: RowsLike) -> np.ndarray:
-        """Return posterior probabilities, the background last if the model has one."""
+        """Return calibrated probabilities, the background last if the model has one."""
+
+    def typicality(self, X: RowsLike) -> np.ndarray:
+        """Return the share of the rows of the fit that are at most as typical."""
 
     def transform(self, X: RowsLike) -> np.ndarray:
         """Return cosines of rows and mean directions, shape (n_samples, n_components_)."""

@@ -151,6 +151,30 @@ def own_share(isotropy: float | None) -> float:
     return 1.0 if isotropy is None else float(np.nan_to_num(isotropy) ** 2)
 
 
+def probability_power(isotropy: float) -> float:
+    """Return the power of joint densities that calibrates the responsibilities of a mixture.
+
+    The model counts the evidence of all directions as independent. If rows scatter in a share
+    `isotropy` of them, and the directions between clusters are distributed like those within
+    them, log densities differ by 1 / isotropy times too much. In real embeddings, rows are in the
+    wrong cluster about twice as often as the remaining evidence says, since classes overlap more
+    than clusters that were found in the same rows; in mixtures of von Mises-Fisher distributions,
+    they are not. The power isotropy / (2 − isotropy) is near isotropy / 2 for the former and 1 for
+    the latter; `benchmarks/membership.py` measures it.
+
+    Parameters
+    ----------
+    isotropy : float
+        See `isotropy`. NaN, which means unknown, gives 1.
+
+    Returns
+    -------
+    float
+        Greater than 0, and at most 1.
+    """
+    return float(isotropy / (2.0 - isotropy)) if np.isfinite(isotropy) else 1.0
+
+
 def _draw_four_distinct(
     counts: NDArray[np.integer], rng: np.random.RandomState
 ) -> NDArray[np.intp]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -19,6 +20,14 @@ from vmfmix.engines.choice import choose_engine, prepare_rows
 from vmfmix.engines.rows.tensors import is_tensor
 from vmfmix.fitting.progress import RowProgress
 from vmfmix.fitting.state import EstimatorState, LastFit, shared_options
+from vmfmix.fitting.typicality import (
+    densities_of_clusters,
+    left_out_densities,
+    mixture_of_labels,
+    reference_densities,
+    tempered,
+    typicality,
+)
 from vmfmix.fitting.validation import validate_rows
 from vmfmix.merging.history import MergeHistory
 from vmfmix.model.matrices import as_array
@@ -47,6 +56,10 @@ class MixtureBase(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixi
     concentrations_: FloatArray
     merge_history_: MergeHistory
     isotropy_: float
+    probability_power_: float
+    reference_densities_: NDArray[np.float32]
+    unsmoothed_means_: FloatArray
+    unsmoothed_concentration_: float
     background_weight_: float
     smoother_: NeighborSmoother
     center_: FloatArray
@@ -103,9 +116,16 @@ class MixtureBase(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixi
         X = X.rows if isinstance(X, SharedRowSource) else X  # the rows of this process
         X = self._validate_rows(X, reset=False)
         device = device_of(X)
-        if hasattr(self, "smoother_") and self.smoother_.restart_ < 1:
+        if self._smooths:
             X = self.smoother_.transform(X)
         return self._make_engine(X, center=getattr(self, "center_", None), device=device)
+
+    def _unsmoothed(self, X: Any) -> Engine | None:
+        """Return the engine of new rows as they are; None if they would not be smoothed."""
+        if not self._smooths:
+            return None
+        X = self._validate_rows(X, reset=False)
+        return self._make_engine(X, device=device_of(X))
 
     def _assign(self, X: Any) -> Assignment:
         return self._engine_for_new_rows(X).assign(self._parameters())
@@ -138,9 +158,72 @@ class MixtureBase(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixi
         if parameters.has_background:
             self.background_weight_ = float(parameters.weights[-1])
 
-    def _set_assignment(self, assignment: Assignment) -> None:
+    def _set_labels(
+        self, engine: Engine, assignment: Assignment, unsmoothed: Engine | None = None
+    ) -> None:
+        """Set the labels, and their calibrated probabilities, which take another pass.
+
+        Parameters
+        ----------
+        engine : Engine
+        assignment : Assignment
+            Of the rows of the engine.
+        unsmoothed : Engine, default=None
+            The engine of the same rows before they were smoothed, if they are.
+        """
         self.labels_ = self._as_labels(assignment.labels)
-        self.probabilities_ = assignment.probabilities
+        calibrated = self._calibrated_parameters()
+        probabilities = assignment.probabilities
+        if calibrated.power != 1.0:
+            probabilities = engine.assign(calibrated).probabilities
+        if hasattr(self, "reference_densities_"):
+            shares = self._typicality(assignment, unsmoothed)
+            probabilities = tempered(probabilities, shares, len(calibrated.weights))
+        self.probabilities_ = probabilities
+
+    def _set_references(
+        self, assignment: Assignment, weight: float, unsmoothed: Engine | None = None
+    ) -> None:
+        """Set the densities that new rows are compared with; parameters as for `_set_labels`."""
+        parameters = self._parameters()
+        if unsmoothed is not None:
+            labels = self._as_labels(assignment.labels)
+            parameters = mixture_of_labels(unsmoothed, labels, self.n_components_)
+            self.unsmoothed_means_ = as_array(parameters.means)
+            self.unsmoothed_concentration_ = float(parameters.concentrations[0])
+            parameters = self._unsmoothed_parameters()
+            assignment = unsmoothed.assign(parameters)
+        left_out = left_out_densities(parameters, assignment, weight)
+        self.reference_densities_ = reference_densities(left_out)
+
+    def _typicality(
+        self, assignment: Assignment | None, unsmoothed: Engine | None = None
+    ) -> FloatArray:
+        """Return the typicality of rows; parameters as for `_set_labels`."""
+        references = getattr(self, "reference_densities_", None)
+        if references is None:
+            raise ValueError(
+                "This model has no densities of rows to compare with, as its clusters were changed "
+                "without rows, or it was saved by an earlier version; pass X to the method that "
+                "changed it, or fit again."
+            )
+        parameters = self._parameters()
+        if unsmoothed is not None:
+            parameters = self._unsmoothed_parameters()
+            assignment = unsmoothed.assign(parameters)
+        assert assignment is not None
+        return typicality(densities_of_clusters(parameters, assignment), references)
+
+    def _unsmoothed_parameters(self) -> MixtureParameters:
+        """Return the mixture of the rows of the clusters before smoothing."""
+        weights = self.weights_ / self.weights_.sum()
+        concentrations = np.full(self.n_components_, self.unsmoothed_concentration_)
+        return MixtureParameters(weights, self.unsmoothed_means_, concentrations)
+
+    @property
+    def _smooths(self) -> bool:
+        """Whether the mixture refers to smoothed rows."""
+        return hasattr(self, "smoother_") and self.smoother_.restart_ < 1
 
     def _as_labels(self, components: NDArray[np.int32]) -> NDArray[np.int32]:
         """Return component numbers with -1 for the background, which is the last component."""
@@ -158,6 +241,17 @@ class MixtureBase(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixi
             np.append(self.concentrations_, 0.0),
             has_background=True,
         )
+
+    def _set_results(self, X: Any) -> None:
+        """Set all attributes that describe rows under the mixture."""
+        engine, unsmoothed = self._engine_for_new_rows(X), self._unsmoothed(X)
+        assignment = engine.assign(self._parameters())
+        self._set_references(assignment, float(engine.n_rows), unsmoothed)
+        self._set_labels(engine, assignment, unsmoothed)
+
+    def _calibrated_parameters(self) -> MixtureParameters:
+        """Return the fitted mixture with the power that calibrates its responsibilities."""
+        return replace(self._parameters(), power=getattr(self, "probability_power_", 1.0))
 
 
 def device_of(X: Any) -> Any:

@@ -66,14 +66,15 @@ class Editing(MixtureBase):
         parameters = maximize(statistics, concentration=concentration, prior=prior)
         model = copy(self)
         model.n_components, model.resolution = int(n_components), 1.0
-        for name in ("_state", "labels_", "probabilities_", "lower_bound_", "lower_bounds_"):
+        of_rows = ("labels_", "probabilities_", "reference_densities_", "unsmoothed_means_")
+        for name in ("_state", *of_rows, "lower_bound_", "lower_bounds_"):
             model.__dict__.pop(name, None)
         model.n_iter_, model.converged_ = 0, False
         model._set_parameters(parameters)
         if hasattr(self, "background_weight_"):
             model.weights_ = model.weights_ * (1.0 - self.background_weight_)
         if X is not None:
-            model._set_assignment(model._assign(X))
+            model._set_results(X)
         return model
 
     @property

@@ -29,8 +29,9 @@ from vmfmix.fitting.sklearn_compat import (
     validate_parameters_before,
     with_callbacks,
 )
-from vmfmix.fitting.start import mean_of_unit_rows
+from vmfmix.fitting.start import mean_of_unit_rows, measure_isotropy
 from vmfmix.fitting.state import EstimatorState, LastFit
+from vmfmix.fitting.typicality import left_out_densities
 from vmfmix.fitting.validation import (
     copies_per_unit_weight,
     restored_on_failure,
@@ -40,6 +41,7 @@ from vmfmix.fitting.validation import (
 )
 from vmfmix.merging.costs import COSTS
 from vmfmix.merging.history import MergeHistory
+from vmfmix.merging.isotropy import probability_power
 from vmfmix.merging.selection import RULES
 from vmfmix.mixture.base import device_of
 from vmfmix.mixture.editing import Editing
@@ -215,7 +217,19 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Streaming):
     labels_ : ndarray of shape (n_samples,), int32
         Component of each row of `X`, the same as ``predict(X)``; -1: background.
     probabilities_ : ndarray of shape (n_samples,)
-        Posterior probability of that component.
+        Calibrated probability of that component, see `predict_proba`.
+    probability_power_ : float
+        Power of the joint densities that probabilities are proportional to, from 0 to 1:
+        ``isotropy / (2 − isotropy)``, about half the isotropy of real embeddings and 1 for clusters
+        that scatter as the model assumes; lower after `calibrate` if clusters are unstable.
+    reference_densities_ : ndarray of shape (n,), float32
+        Log densities of at most 10,000 rows of the fit, each under the mixture of the other rows,
+        in ascending order. `typicality` compares rows with them.
+    unsmoothed_means_ : ndarray of shape (n_components_, n_features)
+        Mean directions of the rows of each cluster before smoothing, from which `typicality` is
+        computed since smoothing moves any row to a cluster; only with `smooth`.
+    unsmoothed_concentration_ : float
+        The shared concentration of these rows around them; only with `smooth`.
     lower_bound_ : float
         Mean log-likelihood per row (per unit of weight) in the last E step, in nats with respect to
         surface measure. With "free" or "pooled" concentrations, it includes their log prior; with
@@ -435,7 +449,7 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Streaming):
             graph_among = smoother.graph_among if smoother and rows is not X else None
             fit = best_fit(self, engine, progress, last, file, keep_unfinished, graph_among)
             self._set_fit(
-                fit, engine, smoother=smoother, center=center, copies=copies, n_rows=n_rows
+                fit, engine, X, smoother=smoother, center=center, copies=copies, n_rows=n_rows
             )
             if file is not None:
                 file.remove()
@@ -579,6 +593,7 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Streaming):
         self,
         fit: Fit,
         engine: Engine,
+        X: Any,
         *,
         smoother: NeighborSmoother | None,
         center: FloatArray | None,
@@ -590,9 +605,10 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Streaming):
         parameters, assignment, counts = drop_empty_components(engine, result.parameters)
         # First, since a warning that is turned into an error must leave the model unchanged.
         warn_about_result(self, fit, counts)
-        novelty = Novelty.after_fit(parameters, assignment, result.weight)
+        novelty = Novelty.after_fit(left_out_densities(parameters, assignment, result.weight))
         self._state = EstimatorState(fit.as_last(self, copies=copies, novelty=novelty))
         outdated = ["smoother_", "center_", "background_weight_", "isotropy_"]
+        outdated += ["unsmoothed_means_", "unsmoothed_concentration_"]
         for name in outdated if start.continues else [*outdated, "merge_history_"]:
             self.__dict__.pop(name, None)
         if smoother is not None:
@@ -611,7 +627,14 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Streaming):
                 start.merged.scale,
             )
         self._set_parameters(parameters)
-        self._set_assignment(assignment)
+        isotropy = fit.isotropy
+        if isotropy is None:
+            isotropy = measure_isotropy(engine, parameters, np.random.RandomState(0))
+        self.probability_power_ = probability_power(isotropy)
+        unsmoothed = self._make_engine(X, device=device_of(X)) if self._smooths else None
+        self._set_references(assignment, result.weight, unsmoothed)
+        self.reference_densities_ = engine.broadcast(self.reference_densities_)
+        self._set_labels(engine, assignment, unsmoothed)
         self.lower_bounds_ = np.array(result.lower_bounds)
         self.lower_bound_ = float(result.lower_bounds[-1])
         self.n_iter_ = len(result.lower_bounds)

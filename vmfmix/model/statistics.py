@@ -13,7 +13,7 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
 from vmfmix import distribution
-from vmfmix.model.matrices import row_lengths, scaled_rows, unit_rows
+from vmfmix.model.matrices import as_array, row_lengths, scaled_rows, unit_rows
 
 FloatArray = NDArray[np.float64]
 
@@ -55,6 +55,27 @@ class SufficientStatistics:
     resultants: Any
     log_likelihood: float
     weight: float
+
+    @classmethod
+    def of_labels(
+        cls, rows: Any, weights: FloatArray, labels: NDArray[np.integer], n_components: int
+    ) -> SufficientStatistics:
+        """Return the statistics of labeled unit rows, without their log-likelihood.
+
+        Parameters
+        ----------
+        rows : ndarray or CSR matrix of shape (n_rows, n_features)
+        weights : ndarray of shape (n_rows,)
+        labels : ndarray of shape (n_rows,), int
+            Component of each row, from 0; rows with a negative label are left out.
+        n_components : int
+        """
+        labeled = np.flatnonzero(labels >= 0)
+        indicator = sp.csr_array(
+            (weights[labeled], (labels[labeled], labeled)), (n_components, len(labels))
+        )
+        counts = indicator.sum(axis=1)
+        return cls(counts, as_array(indicator @ rows), 0.0, float(counts.sum()))
 
     @property
     def lengths(self) -> FloatArray:
@@ -114,6 +135,9 @@ class MixtureParameters:
         At least 0; a component of concentration 0 is uniform.
     has_background : bool, default=False
         Whether the last component is the uniform background, whose concentration stays 0.
+    power : float, default=1.0
+        Responsibilities are proportional to the joint densities π_k f_k(x) to this power. Densities
+        are defined only for a power of 1.
 
     Examples
     --------
@@ -129,6 +153,7 @@ class MixtureParameters:
     means: Any
     concentrations: FloatArray
     has_background: bool = False
+    power: float = 1.0
 
     @classmethod
     def nearest(cls, means: Any) -> MixtureParameters:
@@ -154,17 +179,21 @@ class MixtureParameters:
 
     @property
     def natural(self) -> Any:
-        """κ_k μ_k, the coefficients of x in the log density, one row per component."""
-        return scaled_rows(self.means, self.concentrations)
+        """κ_k μ_k times the power, the coefficients of x in the log joint, a row per component."""
+        return scaled_rows(self.means, self.power * self.concentrations)
 
     @property
     def offsets(self) -> FloatArray:
-        """log π_k + log C(κ_k) − log C(0): the log joint relative to uniform where x·μ = 0."""
+        """log π_k + log C(κ_k) − log C(0), times the power: the log joint where x·μ = 0."""
         with np.errstate(divide="ignore"):  # an empty background has weight 0
             log_weights = np.log(self.weights)
-        return log_weights + distribution.log_normalizer(
-            self.concentrations, self.means.shape[1], relative_to="uniform"
+        offsets: FloatArray = self.power * (
+            log_weights
+            + distribution.log_normalizer(
+                self.concentrations, self.means.shape[1], relative_to="uniform"
+            )
         )
+        return offsets
 
     def selected(self, components: Any) -> MixtureParameters:
         """Return the mixture of some components, with weights that again sum to 1."""

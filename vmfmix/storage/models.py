@@ -103,6 +103,7 @@ def _is_consistent(model: VMFMixture) -> bool:
     return (
         _has_consistent_mixture(model)
         and (not hasattr(model, "labels_") or _has_consistent_labels(model))
+        and _has_consistent_references(model)
         and (history is None or history.is_consistent(model.means_.shape[1]))
     )
 
@@ -132,6 +133,19 @@ def _has_consistent_mixture(model: VMFMixture) -> bool:
         and (concentrations >= 0).all()
         and (concentrations <= LARGEST_CONCENTRATION).all()
         and len(getattr(model, "feature_names_in_", center)) == n_features
+    )
+
+
+def _has_consistent_references(model: VMFMixture) -> bool:
+    references = getattr(model, "reference_densities_", np.zeros(1, np.float32))
+    power = getattr(model, "probability_power_", 1.0)
+    return bool(
+        references.ndim == 1
+        and references.dtype == np.float32
+        and (references < np.inf).all()
+        and (np.sort(references) == references).all()
+        and isinstance(power, (int, float))
+        and 0 < power <= 1
     )
 
 
