@@ -35,7 +35,7 @@ import numpy as np
 from benchmarks import machine
 from benchmarks.labeled_sets import all_sets, encoder_of
 from benchmarks.planted_sets import planted, planted_keys, planted_title
-from benchmarks.tables import print_rows, write
+from benchmarks.tables import markdown, print_rows, write
 from vmfmix import VMFMixture
 from vmfmix.neighbors import nearest_neighbors
 
@@ -157,6 +157,27 @@ def summary_of(found, variant):
         if len(errors) > 1
         else None,
     }
+
+
+def page_table(results):
+    """Return the table of docs/membership.md as Markdown."""
+    titles = "ECE, posterior", "ECE", "ECE, calibrate", "random rows"
+    means = {each["method"]: [each[title] for title in titles] for each in results["summary"]}
+    means["VMFMixture, planted mixtures"] = [
+        np.mean([each[title] for each in results["planted"]]) for title in titles
+    ]
+    return markdown(
+        [
+            {
+                "ECE of": name,
+                "posterior": f"{posterior:.3f}",
+                "calibrated": f"{calibrated:.3f}",
+                "after `calibrate`": f"{again:.3f}",
+                "probability of random rows": f"{random_rows:.2f}",
+            }
+            for name, (posterior, calibrated, again, random_rows) in means.items()
+        ]
+    )
 
 
 def rounded(values):

@@ -39,10 +39,19 @@ def test_the_table_of_unknown_numbers_is_that_of_the_results_file():
     assert readme_table(results) in README
 
 
+def test_the_table_of_calibration_is_that_of_the_results_file():
+    pytest.importorskip("sklearn")
+    from benchmarks.membership import RESULTS, page_table
+
+    results = json.loads(RESULTS.read_text(encoding="utf-8"))
+    assert page_table(results) in (ROOT / "docs/membership.md").read_text(encoding="utf-8")
+
+
 PAGES = {  # and how many blocks of code are followed by what they print
     "README.md": 0,
     "docs/quickstart.md": 0,
     "docs/number_of_clusters.md": 1,
+    "docs/membership.md": 3,
     "docs/tutorial.md": 14,
     "docs/pitfalls.md": 17,
 }
