@@ -109,7 +109,7 @@ def label_issues(model: FittedMixture, X: RowsLike, y: npt.ArrayLike) -> Table:
             The most probable label, and its probability.
         margin : float
             Log odds of the given label against all others, divided by the temperature: below zero
-            if they are more probable, NaN for the only row of a class. It tells rows apart whose
+            if they are more probable, NaN for the only row of a class. It orders rows whose
             probabilities round to 0 or 1.
         cluster : int
             Cluster of the row.
