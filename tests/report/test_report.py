@@ -469,7 +469,16 @@ def test_browser_searches_rows_by_text_and_cluster(opened, snips, model):
 def test_browser_shows_probabilities_that_can_be_read(opened):
     values = 0.0, 0.3, 2.0, 3.7, 6.01, 11.7, 21.85, 8.7e7
     shown = [opened.execute_script("return chance(arguments[0])", value) for value in values]
-    assert shown == ["1.00", "0.50", "1 in 100", "1 in 5,000", "9e-7", "2e-12", "1e-22", "1e-87000000"]
+    assert shown == [
+        "1.00",
+        "0.50",
+        "1 in 100",
+        "1 in 5,000",
+        "9e-7",
+        "2e-12",
+        "1e-22",
+        "1e-87000000",
+    ]
     assert opened.execute_script("return chance(Infinity)") == "<1e-300"
     assert not {"0.00", "0e+0"} & {*texts_of(opened, "#outliers ~ .scroll td:last-child")}
 

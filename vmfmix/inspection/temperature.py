@@ -7,6 +7,7 @@ from scipy.optimize import minimize_scalar
 _LARGEST_LOG = 12.0  # of the temperature
 _PRECISION = 0.01  # of that log
 _LARGEST_WRONG_SHARE = 0.5  # of the labels; if all could be wrong, any temperature would do
+_FIRST_SHARE = 0.05  # of each kind of wrong labels, where EM starts
 _TOLERANCE, _MAX_ITER = 3e-4, 50  # of the shares of right and wrong labels
 _SMALLEST = 1e-300  # probability, so that its log is finite
 
@@ -83,17 +84,17 @@ def _log_likelihood(
     -------
     float
     """
-    any_share = second_share = 0.05
-    likelihoods = if_right
+    any_share = second_share = _FIRST_SHARE
+    likelihoods = np.asarray(if_right)
     for _ in range(_MAX_ITER):
         right_share = 1.0 - any_share - second_share
         likelihoods = right_share * if_right + any_share * if_any + second_share * if_second
-        inverse = 1.0 / np.maximum(likelihoods, _SMALLEST)
+        likelihoods = np.maximum(likelihoods, _SMALLEST)
         previous = any_share, second_share
-        any_share *= if_any * inverse.mean()
-        second_share *= (if_second @ inverse) / len(inverse)
+        any_share *= float(np.mean(if_any / likelihoods))
+        second_share *= float(np.mean(if_second / likelihoods))
         excess = max((any_share + second_share) / _LARGEST_WRONG_SHARE, 1.0)
         any_share, second_share = any_share / excess, second_share / excess
         if max(abs(any_share - previous[0]), abs(second_share - previous[1])) < _TOLERANCE:
             break
-    return float(np.log(np.maximum(likelihoods, _SMALLEST)).mean())
+    return float(np.log(likelihoods).mean())
