@@ -7,8 +7,10 @@ and both methods get the same rows. Larger sets are subsampled to ``--rows`` row
 cross-validation with many classes takes minutes. cleanlab uses probabilities of a logistic
 regression from five-fold cross-validation, as its documentation advises.
 
-Scores are the area under the ROC curve of the suspicion of each row, and the precision: with m
-flipped labels, the share of flipped ones among the m most suspicious rows. The time of vmfmix is
+Scores are the area under the ROC curve of the suspicion of each row; the precision: with m flipped
+labels, the share of flipped ones among the m most suspicious rows; and the expected calibration
+error of the probability of the most probable class, which is right if it is the class before labels
+were flipped. The time of vmfmix is
 that of `label_issues`; the fit of the clusters, which serves other purposes too, is given
 separately. The time of cleanlab covers the probabilities and the ranking. The methods are timed in
 turn.
@@ -52,14 +54,16 @@ def flipped(X, y, share, kind, rng):
     return np.where(wrong, other, y), wrong
 
 
-def vmfmix_suspicion(model, X, given):
-    """Return the suspicion of each row according to vmfmix."""
-    probabilities = np.asarray(label_issues(model, X, given)["given_label_probability"])
-    return -np.nan_to_num(probabilities, nan=1.0)
+def vmfmix_results(model, X, given):
+    """Return suspicion, most probable class and its probability of each row, by vmfmix."""
+    issues = label_issues(model, X, given)
+    columns = "rank", "suggested_label", "suggested_label_probability"
+    rank, suggested, probability = (np.asarray(issues[column]) for column in columns)
+    return -rank, suggested, probability
 
 
-def cleanlab_suspicion(X, given):
-    """Return the suspicion of each row according to cleanlab."""
+def cleanlab_results(X, given):
+    """Return suspicion, most probable class and its probability of each row, by cleanlab."""
     from cleanlab.rank import get_label_quality_scores
 
     with warnings.catch_warnings():
@@ -68,7 +72,8 @@ def cleanlab_suspicion(X, given):
             LogisticRegression(max_iter=400), X, given, cv=5, method="predict_proba"
         )
     known = np.unique(given)  # a class may have lost all of its rows
-    return -get_label_quality_scores(np.searchsorted(known, given), probabilities)
+    quality = get_label_quality_scores(np.searchsorted(known, given), probabilities)
+    return -quality, known[probabilities.argmax(axis=1)], probabilities.max(axis=1)
 
 
 def scores_of(suspicion, wrong):
@@ -77,32 +82,40 @@ def scores_of(suspicion, wrong):
     return roc_auc_score(wrong, suspicion), wrong[most_suspicious].mean()
 
 
+def calibration_error(probabilities, is_right, n_bins=15):
+    """Return the expected calibration error of probabilities, in bins of equal width."""
+    bins = np.minimum((n_bins * probabilities).astype(int), n_bins - 1)
+    return np.abs(np.bincount(bins, probabilities - is_right)).sum() / len(bins)
+
+
 def measure(name, X, y, n_seeds):
     """Iterate over the table rows of a set: means over the seeds for each way of flipping."""
     start = time.perf_counter()
     model = VMFMixture(random_state=0).fit(X)
     fit_seconds = time.perf_counter() - start
-    methods = {"vmfmix": partial(vmfmix_suspicion, model), "cleanlab": cleanlab_suspicion}
+    methods = {"vmfmix": partial(vmfmix_results, model), "cleanlab": cleanlab_results}
     for kind in KINDS:
         for share in SHARES:
             results: dict = {method: [] for method in methods}
             for seed in range(n_seeds):
                 given, wrong = flipped(X, y, share, kind, np.random.default_rng(seed))
-                given = np.unique(given, return_inverse=True)[1]
-                for method, suspicion_of in methods.items():
+                classes, given = np.unique(given, return_inverse=True)
+                for method, results_of in methods.items():
                     start = time.perf_counter()
-                    suspicion = suspicion_of(X, given)
+                    suspicion, suggested, probabilities = results_of(X, given)
                     seconds = time.perf_counter() - start
-                    results[method].append((*scores_of(suspicion, wrong), seconds))
+                    error = calibration_error(probabilities, classes[suggested] == y)
+                    results[method].append((*scores_of(suspicion, wrong), error, seconds))
             row = {"set": name, "flipped to": kind, "share flipped": share}
             for method, values in results.items():
-                auc, precision, _ = np.mean(values, axis=0)
+                auc, precision, error, _ = np.mean(values, axis=0)
                 row |= {
                     f"{method} AUROC": round(auc, 4),
                     f"{method} precision": round(precision, 4),
+                    f"{method} calibration error": round(error, 4),
                 }
             vmfmix_seconds, cleanlab_seconds = (
-                np.median([each[2] for each in results[method]]) for method in methods
+                np.median([each[-1] for each in results[method]]) for method in methods
             )
             yield row | {
                 "vmfmix ms": round(1e3 * vmfmix_seconds, 1),

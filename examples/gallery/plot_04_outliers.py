@@ -28,10 +28,13 @@ model = VMFMixture(7, random_state=0).fit(X)
 
 outlying = outliers(model, X, share=0.001)
 print(f"{len(outlying)} of {len(X)} rows; clusters without outliers would give 3 or 4\n")
-for row, cosine in zip(outlying["row"][:8], outlying["cosine"]):
-    print(f"cosine {cosine:.2f}  {snips.texts[row]}")
+for _, found in outlying.head(8).iterrows():
+    frequency = f"1 in {10 ** found['minus_log10_p']:,.0f}"
+    print(f"cosine {found['cosine']:.2f}, {frequency:>12}  {snips.texts[int(found['row'])]}")
 
 # %%
+# The second number is the p-value: how rare such a row would be in a cluster without outliers.
+#
 # Most of these sentences are little more than a title, and a title can be about anything. Outliers
 # are unusual rows, not necessarily errors.
 #

@@ -26,11 +26,12 @@ wrong = given != digits.target
 
 model = VMFMixture(random_state=0).fit(digits.data)
 issues = label_issues(model, digits.data, given)
-issues.sort_values("rank").head().round(3)
+issues.sort_values("rank").iloc[:160:20].round(3)
 
 # %%
-# ``rank`` orders the rows, starting with the most suspicious one. How many label errors are among
-# the first rows of this list?
+# These are some of the 160 most suspicious rows. ``rank`` orders the rows by ``margin``, the log
+# odds of the given label, which differ even where probabilities round to 0 or 1. How many label
+# errors are among the first rows of this list?
 
 order = np.argsort(issues["rank"])
 seen = np.cumsum(wrong[order])
@@ -45,8 +46,8 @@ print(f"{seen[89]} of the first 90 rows are errors; the first 135 rows contain {
 # Probability of a label
 # ----------------------
 #
-# The probability that a label is correct does more than rank the rows. If it is below one half,
-# ``label_issues`` suggests another label.
+# The probability that a label is correct does more than rank the rows: it is calibrated, although
+# some of the labels are wrong. Which labels have a probability below one half?
 
 doubted = issues["given_label_probability"].to_numpy() < 0.5
 suggested = issues["suggested_label"].to_numpy()

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from scipy.special import logsumexp, softmax
 from sklearn.metrics import roc_auc_score
 
 from vmfmix import VMFMixture
@@ -40,6 +41,7 @@ def test_label_issues_finds_flipped_labels(kind):
     model = VMFMixture(7, random_state=0).fit(X)
     issues = label_issues(model, X, given)
     assert roc_auc_score(is_wrong, -issues["given_label_probability"]) > 0.99
+    assert roc_auc_score(is_wrong, -issues["margin"]) > 0.99
     first = np.argsort(issues["rank"])[: is_wrong.sum()]
     assert is_wrong[first].mean() > (0.85 if kind is sp.csr_array else 0.9)
     suggested = np.asarray(issues["suggested_label"])
@@ -52,20 +54,58 @@ def test_label_issues_finds_flipped_labels(kind):
 def test_label_issues_leaves_out_the_row_itself():
     """The closed form equals explicit leave-one-out with the scatter of all rows."""
     X, y = make_vmf_mixture(400, 6, 3, concentration=15.0, random_state=1)
-    model = VMFMixture(3, random_state=0).fit(X)
-    found = np.asarray(label_issues(model, X, y)["given_label_probability"])
+    issues = label_issues(VMFMixture(3, random_state=0).fit(X), X, y)
     residuals = X - np.stack([X[y == c].mean(axis=0) for c in range(3)])[y]
     scatter = residuals.T @ residuals / len(X)
     scatter = 0.9 * scatter + 0.1 * np.trace(scatter) / 6 * np.eye(6)
-    for row in range(0, 400, 40):
+    rows, log_odds, scores = range(0, 400, 40), [], []
+    for row in rows:
         rest = np.arange(400) != row
         logs = []
         for c in range(3):
             own = X[rest & (y == c)]
             away = X[row] - own.mean(axis=0)
             logs.append(np.log(len(own)) - 0.5 * away @ np.linalg.solve(scatter, away))
-        logs = np.exp(np.array(logs) - max(logs))
-        assert found[row] == pytest.approx(logs[y[row]] / logs.sum(), abs=1e-3)
+        log_odds.append(logs[y[row]] - logsumexp(np.delete(logs, y[row])))
+        scores.append(logs)
+    margins = issues["margin"][rows].to_numpy()
+    temperature = np.median(log_odds / margins)
+    assert 1.0 <= temperature < 3.0
+    np.testing.assert_allclose(margins * temperature, log_odds, atol=1e-3, rtol=1e-3)
+    expected = softmax(np.array(scores) / temperature, axis=1)[np.arange(10), y[rows]]
+    np.testing.assert_allclose(issues["given_label_probability"][rows], expected, atol=1e-3)
+
+
+def calibration_error(probabilities, is_right):
+    """Return the expected calibration error in 15 bins of equal width."""
+    bins = np.minimum((15 * probabilities).astype(int), 14)
+    return np.abs(np.bincount(bins, probabilities - is_right)).sum() / len(bins)
+
+
+@pytest.mark.parametrize(("share", "largest"), [(0.0, 0.01), (0.1, 0.03), (0.3, 0.07)])
+def test_probabilities_are_calibrated_even_if_labels_are_wrong(share, largest):
+    """A temperature that takes all labels as right would leave an error of 0.13, or 0.31."""
+    snips = load_snips()
+    given, _ = flip_labels(snips.target, 7, share)
+    issues = label_issues(VMFMixture(7, random_state=0).fit(snips.data), snips.data, given)
+    is_right = issues["suggested_label"].to_numpy() == snips.target
+    probabilities = issues["suggested_label_probability"].to_numpy()
+    assert calibration_error(probabilities, is_right) < largest
+    if share == 0.0:  # a printed column can be read
+        of_given = issues["given_label_probability"]
+        assert (of_given < 0.0005).sum() < 10
+        assert (of_given > 0.9995).mean() < 0.6
+
+
+def test_rows_are_ranked_by_margins_without_ties(planted):
+    X, y, model = planted
+    issues = label_issues(model, X, flip_labels(y, 5, 0.1)[0]).sort_values("rank")
+    assert issues["margin"].is_monotonic_increasing
+    assert issues["margin"].nunique() == len(X)
+    is_doubted = issues["given_label"] != issues["suggested_label"]
+    assert (issues["margin"][is_doubted] < 0.0).all()
+    total = issues["given_label_probability"] + issues["suggested_label_probability"]
+    assert total[is_doubted].between(0.0, 1.0 + 1e-12).all()
 
 
 def test_label_issues_does_not_judge_single_row_of_label(planted):
@@ -74,6 +114,7 @@ def test_label_issues_does_not_judge_single_row_of_label(planted):
     y[7] = 99
     issues = label_issues(model, X, y)
     assert np.isnan(issues["given_label_probability"][7])
+    assert np.isnan(issues["margin"][7])
     assert issues["rank"][7] == len(X) - 1
 
 

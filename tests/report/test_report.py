@@ -150,6 +150,20 @@ def test_label_errors_are_listed_first(snips, model, tmp_path):
     assert contents["suggested"][contents["row"].index(one)] == names[one]
 
 
+def test_probabilities_of_doubtful_rows_are_not_rounded_to_zero(tmp_path):
+    X, y = make_vmf_mixture(400, 48, 4, concentration=600.0, random_state=0)
+    model = VMFMixture(4, random_state=0).fit(X)
+    X[:20], y[20:40] = -X[:20], (y[20:40] + 1) % 4
+    write_report(tmp_path / "r.html", model, X, labels=y)
+    contents = contents_of(tmp_path / "r.html")
+    surprises = contents["outliers"]["minus_log10_p"]
+    assert set(contents["outliers"]["row"][:20]) == set(range(20))
+    assert surprises == sorted(surprises, reverse=True) and min(surprises[:20]) > 20.0
+    assert len({*surprises[:20]}) == 20
+    probabilities = contents["issues"]["probability"]
+    assert min(probabilities) > 0.0 and len({*probabilities}) > 10
+
+
 def test_report_keeps_listed_rows_when_it_subsamples(snips, model, tmp_path):
     X, texts, _ = snips
     write_report(tmp_path / "r.html", model, X, texts=texts, n_rows=50)
@@ -449,6 +463,24 @@ def test_browser_searches_rows_by_text_and_cluster(opened, snips, model):
     opened.find_element("css selector", '#cluster-select option[value="0"]').click()
     expected = sum("movie" in text.lower() for text, k in zip(texts, model.labels_) if k == 0)
     assert opened.find_element("id", "row-count").text.startswith(f"{expected} row")
+
+
+@pytest.mark.browser
+def test_browser_shows_probabilities_that_can_be_read(opened):
+    values = 0.0, 0.3, 2.0, 3.7, 6.01, 11.7, 21.85, 8.7e7
+    shown = [opened.execute_script("return chance(arguments[0])", value) for value in values]
+    assert shown == [
+        "1.00",
+        "0.50",
+        "1 in 100",
+        "1 in 5,000",
+        "9e-7",
+        "2e-12",
+        "1e-22",
+        "1e-87000000",
+    ]
+    assert opened.execute_script("return chance(Infinity)") == "<1e-300"
+    assert not {"0.00", "0e+0"} & {*texts_of(opened, "#outliers ~ .scroll td:last-child")}
 
 
 @pytest.mark.browser

@@ -8,16 +8,17 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 from scipy.linalg.blas import strmm
-from scipy.special import softmax
 
 from vmfmix.inspection.fitted_model import RowsLike
 from vmfmix.inspection.rows import blocks_of, take_rows, unit_rows
+from vmfmix.inspection.temperature import fit_temperature
 from vmfmix.model.matrices import Matrix, as_array, row_lengths
 from vmfmix.model.statistics import pooled_concentration
 
 _SHRINKAGE = 0.1  # weight of the isotropic part of the scatter within classes
 _MAX_SCATTER_FEATURES = 4096  # above, no matrix of n_features × n_features is made
 _LARGEST_LENGTH = 1.0 - 1e-6  # mean resultant length, so that concentrations are finite
+_MAX_SAMPLE, _MAX_SAMPLED_SCORES = 2048, 2**20  # rows, and scores, that give the temperature
 _SMALLEST = 1e-12  # length, or squared length, of a sum of rows, so that nothing is divided by 0
 
 
@@ -51,17 +52,43 @@ class ClassModel(ABC):
         for block in blocks_of(self._X, len(self._sizes)):
             yield block, unit_rows(take_rows(self._X, block)), self._codes[block]
 
-    def probabilities(self) -> Iterator[tuple[slice, NDArray[np.float64]]]:
-        """Iterate over (slice of rows, probabilities of shape (block, n_classes)).
+    def scores(self) -> Iterator[tuple[slice, NDArray[np.float64]]]:
+        """Iterate over (slice of rows, logs of probabilities, shape (block, n_classes)).
 
-        They are proportional to the size of the class and to its density, both without the row.
+        The probabilities are proportional to the size of the class and to its density, both without
+        the row. Their logs are known up to a constant for each row.
         """
         for block, rows, own in self._blocks():
-            scores = self._log_densities(rows, own)
-            with np.errstate(divide="ignore"):  # log 0 for a class whose only row is the row itself
-                scores += np.log(self._sizes)
-                scores[np.arange(len(own)), own] += np.log1p(-1.0 / self._sizes[own])
-            yield block, np.asarray(softmax(scores, axis=1))
+            yield block, self._scores(rows, own)
+
+    def temperature(self) -> float:
+        """Return the temperature of the scores, estimated from a sample of the rows.
+
+        The sample is always the same. The only row of a class says nothing about the temperature.
+        """
+        n_classes = len(self._sizes)
+        positions = np.flatnonzero(self._sizes[self._codes] > 1)
+        size = max(min(_MAX_SAMPLE, _MAX_SAMPLED_SCORES // n_classes), 1)
+        if size < len(positions):
+            # Random, since evenly spaced rows may share their place in an order that repeats.
+            positions = np.random.RandomState(0).choice(positions, size, replace=False)
+            positions.sort()
+        scores = np.empty((len(positions), n_classes))
+        for block in blocks_of(self._X, n_classes):
+            first, last = np.searchsorted(positions, (block.start, block.stop))
+            sampled = positions[first:last]
+            if len(sampled):
+                rows = unit_rows(take_rows(self._X, sampled))
+                scores[first:last] = self._scores(rows, self._codes[sampled])
+        return fit_temperature(scores, self._codes[positions])
+
+    def _scores(self, rows: Matrix, own: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return logs of probabilities of rows in each class, up to a constant for each row."""
+        scores = self._log_densities(rows, own)
+        with np.errstate(divide="ignore"):  # log 0 for a class whose only row is the row itself
+            scores += np.log(self._sizes)
+            scores[np.arange(len(own)), own] += np.log1p(-1.0 / self._sizes[own])
+        return scores
 
     @abstractmethod
     def _log_densities(self, rows: Matrix, own: NDArray[np.int64]) -> NDArray[np.float64]:

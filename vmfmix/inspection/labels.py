@@ -1,10 +1,12 @@
 """Comparison of clusters with known labels, and possible label errors."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from numpy.typing import NDArray
+from scipy.special import logsumexp, softmax
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from vmfmix.inspection.class_probabilities import class_model
@@ -76,10 +78,13 @@ def label_issues(model: FittedMixture, X: RowsLike, y: npt.ArrayLike) -> Table:
     """Return a table of how well the given label of each row fits the row.
 
     Rows are transformed so that the scatter within classes is isotropic. The probability that a row
-    belongs to a class is proportional to the size of the class and to exp(−½ squared distance to
-    its mean), where size and mean exclude the row itself: Fisher's discriminant [1]_, with
-    leave-one-out in closed form. Sparse rows, and rows with more than 4096 features, are not
-    transformed; each class is then a von Mises-Fisher component, with one shared concentration.
+    belongs to a class follows from the size of the class and the squared distance to its mean,
+    where size and mean exclude the row itself: Fisher's discriminant [1]_, with leave-one-out in
+    closed form. Sparse rows, and rows with more than 4096 features, are not transformed; each class
+    is then a von Mises-Fisher component, with one shared concentration.
+
+    Embeddings scatter in few directions, which makes such probabilities overconfident. Their logs
+    are divided by a temperature [2]_, the most likely one if some of the labels are wrong.
 
     Parameters
     ----------
@@ -97,14 +102,19 @@ def label_issues(model: FittedMixture, X: RowsLike, y: npt.ArrayLike) -> Table:
         One row per row of `X`, in their order, with these columns.
 
         given_label, given_label_probability
-            The label in `y`, and its probability. The only row of a class has probability NaN and
-            ranks last: there is no evidence for or against its label.
+            The label in `y`, and the probability that it is right according to the other rows. The
+            only row of a class has probability NaN and ranks last: there is no evidence for or
+            against its label.
         suggested_label, suggested_label_probability
             The most probable label, and its probability.
+        margin : float
+            Log odds of the given label against all others, divided by the temperature: below zero
+            if they are more probable, NaN for the only row of a class. It orders rows whose
+            probabilities round to 0 or 1.
         cluster : int
             Cluster of the row.
         rank : int
-            0 for the most suspicious row, the one whose given label is the least probable.
+            0 for the most suspicious row, the one with the smallest margin.
         cluster_purity : float
             Share of the rows of the cluster with its most frequent label.
 
@@ -118,6 +128,8 @@ def label_issues(model: FittedMixture, X: RowsLike, y: npt.ArrayLike) -> Table:
     ----------
     .. [1] R. A. Fisher (1936). The use of multiple measurements in taxonomic problems. Annals of
        Eugenics 7 (2), 179-188.
+    .. [2] C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger (2017). On calibration of modern neural
+       networks. ICML, 1321-1330.
 
     Examples
     --------
@@ -140,21 +152,29 @@ def label_issues(model: FittedMixture, X: RowsLike, y: npt.ArrayLike) -> Table:
             f"All rows have the label {names[0]!r}; pass labels with at least two different values."
         )
     clusters, positions = np.unique(model.predict(X), return_inverse=True)
-    of_given, highest = np.empty((2, len(codes)))
+    of_given, highest, margins = np.empty((3, len(codes)))
     most_probable = np.empty(len(codes), dtype=np.int64)
-    for block, probabilities in class_model(as_rows(X), codes, len(names)).probabilities():
-        every_row, best = np.arange(len(probabilities)), probabilities.argmax(axis=1)
-        of_given[block] = probabilities[every_row, codes[block]]
+    classes = class_model(as_rows(X), codes, len(names))
+    temperature = classes.temperature()
+    for block, scores in classes.scores():
+        every_row, own, best = np.arange(len(scores)), codes[block], scores.argmax(axis=1)
+        probabilities = softmax(scores / temperature, axis=1)
+        of_given[block] = probabilities[every_row, own]
         highest[block], most_probable[block] = probabilities[every_row, best], best
+        score_of_given = scores[every_row, own]
+        scores[every_row, own] = -np.inf
+        margins[block] = (score_of_given - logsumexp(scores, axis=1)) / temperature
     is_only_row = np.bincount(codes)[codes] == 1
+    of_given[is_only_row] = margins[is_only_row] = np.nan
     rank = np.empty(len(codes), dtype=np.int64)
-    rank[np.argsort(np.where(is_only_row, np.inf, of_given), kind="stable")] = np.arange(len(codes))
+    rank[np.argsort(margins, kind="stable")] = np.arange(len(codes))  # NaN last
     counts = _contingency_table(positions, codes, len(clusters), len(names))
     return as_table(
         given_label=names[codes],
-        given_label_probability=np.where(is_only_row, np.nan, of_given),
+        given_label_probability=of_given,
         suggested_label=names[most_probable],
         suggested_label_probability=highest,
+        margin=margins,
         cluster=clusters[positions],
         rank=rank,
         cluster_purity=(counts.max(axis=1) / counts.sum(axis=1))[positions],
@@ -197,7 +217,8 @@ def encode_labels(
         If a label is missing, if there are not as many labels as rows, or if labels cannot be
         ordered.
     """
-    values = python_values(y)
+    # NumPy's arrays of one type are not converted, since many Python objects take much memory.
+    values = y if type(y) is np.ndarray and y.dtype != object else python_values(y)
     if any(np.ndim(value) > 0 for value in values):
         raise ValueError(f"{name} has more than one dimension; pass one label for each row.")
     check_consistent_length(X, values)
@@ -219,7 +240,7 @@ def encode_labels(
     return names, codes
 
 
-def _label_array(y: npt.ArrayLike, values: list[Any]) -> np.ndarray:
+def _label_array(y: npt.ArrayLike, values: Sequence[Any] | np.ndarray) -> np.ndarray:
     """Return labels as an array of one type, if they have one, and given as Python objects too."""
     if isinstance(getattr(y, "dtype", None), np.dtype):
         labels = np.asarray(y)

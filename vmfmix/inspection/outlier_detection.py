@@ -1,16 +1,19 @@
 """Detection of rows that are too far from the mean direction of their cluster."""
 
 import numpy as np
-from scipy.optimize import brentq
-from scipy.special import gammaincc, gammaincinv
+from scipy.ndimage import median
+from scipy.special import gammaincinv
 from sklearn.utils.validation import check_is_fitted
 
 from vmfmix.inspection.clusters import cosines_of_rows
 from vmfmix.inspection.fitted_model import FittedMixture, RowsLike
+from vmfmix.inspection.gamma_distribution import log_upper_tail, shape_of
+from vmfmix.inspection.rows import as_rows, take_rows
 from vmfmix.inspection.tables import Table, as_table
 
 _LOW_QUANTILE = 0.1  # of the distances; its ratio to the median gives the shape of the gamma
-_LOG_SHAPES = float(np.log(0.05)), float(np.log(1e5))  # range of the search for the shape
+_USUAL_RATIO = 0.5  # if no cluster scatters
+_ROUNDING = 10  # relative rounding error of cosines, in units of the precision
 
 
 def outliers(model: FittedMixture, X: RowsLike, share: float = 0.01) -> Table:
@@ -34,9 +37,21 @@ def outliers(model: FittedMixture, X: RowsLike, share: float = 0.01) -> Table:
     Returns
     -------
     DataFrame, or dict of ndarray
-        One row per outlier, most extreme first, with columns ``row`` (index in `X`), ``cluster``,
-        ``cosine`` (with the mean direction of the cluster) and ``p_value``. Rows of the background
-        belong to no cluster and are never outliers.
+        One row per outlier, most extreme first, with these columns. Rows of the background belong
+        to no cluster and are never outliers.
+
+        row : int
+            Index in `X`.
+        cluster : int
+            Its cluster.
+        cosine : float
+            Cosine with the mean direction of the cluster.
+        p_value : float
+            Share of rows that would be as far from the mean direction in a cluster without
+            outliers; 0 if it is too small for float64.
+        minus_log10_p : float
+            −log10 of the p-value, which is never rounded to 0: about 3 for one row in 1,000, and 12
+            for a p-value of 1e-12.
 
     Raises
     ------
@@ -58,30 +73,30 @@ def outliers(model: FittedMixture, X: RowsLike, share: float = 0.01) -> Table:
         raise ValueError(f"share={share} is not allowed; pass a number between 0 and 1.")
     labels = model.predict(X)
     cosines, _ = cosines_of_rows(model, X, labels)
-    distances = np.ones(len(labels))  # in units of the median of the cluster
-    for cluster in np.unique(labels[labels >= 0]):
-        members = labels == cluster
-        in_cluster = np.maximum(1.0 - cosines[members], 0.0)
-        distances[members] = in_cluster / max(np.median(in_cluster), np.finfo(np.float32).tiny)
-    in_clusters = labels >= 0
-    ratio = np.quantile(distances[in_clusters], _LOW_QUANTILE) if in_clusters.any() else 0.5
-    shape = _gamma_shape(float(ratio))
-    p_values = gammaincc(shape, distances * gammaincinv(shape, 0.5))
-    rows = np.flatnonzero((p_values < share) & in_clusters)
-    rows = rows[np.argsort(-distances[rows], kind="stable")]
-    return as_table(row=rows, cluster=labels[rows], cosine=cosines[rows], p_value=p_values[rows])
+    in_clusters = np.flatnonzero(labels >= 0)
+    clusters, members = np.unique(labels[in_clusters], return_inverse=True)
+    distances = np.maximum(1.0 - cosines[in_clusters], 0.0)
+    medians = np.array(median(distances, members, range(len(clusters))) if len(clusters) else [])
+    # Copies of one row scatter by rounding errors only, which say nothing about the distribution.
+    rounding = _rounding_error(model, X)
+    distances /= np.maximum(medians, rounding)[members]
+    scattered = distances[(medians > rounding)[members]]
+    ratio = np.quantile(scattered, _LOW_QUANTILE) if len(scattered) else _USUAL_RATIO
+    shape = shape_of(float(ratio), _LOW_QUANTILE)
+    logs = log_upper_tail(shape, distances * gammaincinv(shape, 0.5))
+    found = np.flatnonzero(logs < np.log(share))
+    found = found[np.argsort(-distances[found], kind="stable")]
+    rows = in_clusters[found]
+    return as_table(
+        row=rows,
+        cluster=labels[rows],
+        cosine=cosines[rows],
+        p_value=np.exp(logs[found]),
+        minus_log10_p=-logs[found] / np.log(10.0),
+    )
 
 
-def _gamma_shape(ratio: float) -> float:
-    """Return the shape of the gamma distribution with this ratio of lowest decile to median."""
-
-    def excess(log_shape: float) -> float:
-        shape = np.exp(log_shape)
-        return float(gammaincinv(shape, _LOW_QUANTILE) / gammaincinv(shape, 0.5) - ratio)
-
-    smallest, largest = _LOG_SHAPES
-    if excess(largest) < 0.0:
-        return float(np.exp(largest))
-    if excess(smallest) > 0.0:
-        return float(np.exp(smallest))
-    return float(np.exp(brentq(excess, smallest, largest)))
+def _rounding_error(model: FittedMixture, X: RowsLike) -> float:
+    """Return the largest rounding error of cosines in the precision of the rows."""
+    cosines = model.transform(take_rows(as_rows(X), slice(0, 1)))
+    return _ROUNDING * float(np.finfo(cosines.dtype).eps)

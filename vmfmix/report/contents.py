@@ -19,7 +19,7 @@ from vmfmix.inspection.labels import encode_labels
 from vmfmix.inspection.rows import evenly_spaced, take_rows
 from vmfmix.metrics import clustering_report
 from vmfmix.plotting.axes import COLORS
-from vmfmix.report.json_values import rounded, truncated
+from vmfmix.report.json_values import rounded, significant, truncated
 from vmfmix.report.merge_levels import merge_levels
 
 _MANY_CLUSTERS = 100
@@ -103,7 +103,7 @@ def report_contents(
             "row": outlier_table["row"].tolist(),
             "cluster": outlier_table["cluster"].tolist(),
             "cosine": rounded(outlier_table["cosine"], 6),
-            "p_value": rounded(outlier_table["p_value"], 6),
+            "minus_log10_p": rounded(outlier_table["minus_log10_p"]),
         },
         "outlier_note": outlier_note,
         "issues": issues,
@@ -226,7 +226,8 @@ def _outliers(
 ) -> tuple[dict[str, np.ndarray], str]:
     """Return the most extreme outliers as columns, and a note on how many there are."""
     table = outliers(model, X, _OUTLIER_SHARE)
-    columns = {name: np.asarray(table[name]) for name in ("row", "cluster", "cosine", "p_value")}
+    names = "row", "cluster", "cosine", "minus_log10_p"
+    columns = {name: np.asarray(table[name]) for name in names}
     note = f"p-value below {_OUTLIER_SHARE:g}; {_count_note(len(columns['row']), n_samples)}"
     return {name: column[:_MAX_LISTED] for name, column in columns.items()}, note
 
@@ -250,7 +251,7 @@ def _label_issues(
         "row": listed.tolist(),
         "given": [str(name) for name in given[listed]],
         "suggested": [str(name) for name in suggested[listed]],
-        "probability": rounded(probability[listed], 6),
+        "probability": significant(probability[listed]),
         "cluster": cluster[listed].tolist(),
         "note": _count_note(len(suspicious), len(given)),
     }

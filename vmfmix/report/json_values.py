@@ -12,6 +12,11 @@ def rounded(values: npt.ArrayLike, digits: int = 4) -> list[float | None]:
     return [round(value, digits) if np.isfinite(value) else None for value in numbers.tolist()]
 
 
+def significant(values: npt.ArrayLike, digits: int = 3) -> list[float]:
+    """Return finite floats with this number of significant digits, however small they are."""
+    return [float(f"{value:.{digits}g}") for value in np.asarray(values, dtype=np.float64)]
+
+
 def truncated(text: str) -> str:
     """Return the first 600 characters of a text, with an ellipsis if it is longer."""
     if len(text) <= _MAX_CHARACTERS:
