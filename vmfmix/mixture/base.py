@@ -35,6 +35,7 @@ class MixtureBase(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixi
     smooth: Any
     assignment: str
     n_components_init: int | None
+    merge: Any
     resolution: float
     device: Any
     block_size: int | None
@@ -46,6 +47,7 @@ class MixtureBase(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixi
     means_: FloatArray
     concentrations_: FloatArray
     merge_history_: MergeHistory
+    names_: NDArray[np.str_]
     isotropy_: float
     background_weight_: float
     smoother_: NeighborSmoother
