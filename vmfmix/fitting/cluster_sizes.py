@@ -16,12 +16,13 @@ from vmfmix.engines.choice import choose_engine
 from vmfmix.fitting.best import Fit
 from vmfmix.fitting.checkpoints import Checkpoint
 from vmfmix.fitting.outcome import drop_empty_components
+from vmfmix.fitting.seeding import distinct_rows
 from vmfmix.fitting.start import merge_sample_size, merged_start
 from vmfmix.merging.isotropy import own_share
 from vmfmix.merging.pairs import costs_of_merging
 from vmfmix.model import em
 from vmfmix.model.matrices import stacked
-from vmfmix.model.statistics import FloatArray, MixtureParameters
+from vmfmix.model.statistics import MixtureParameters
 
 _MAX_ROUNDS_OF_SPLITS = 20  # each of which should halve the largest cluster
 
@@ -139,12 +140,12 @@ class SizeLimits:
         replaced = []
         for cluster in too_large:
             own = np.flatnonzero(labels == cluster)
-            if len(own) < 2:
+            if not self._can_be_split(rows[own], counts[cluster]):
                 continue
             sample = choose_engine(rows[own], sample_weight=weights[own])
             parts = merged_start(sample, 2, cost=estimator.merge or "likelihood", rng=rng)
             statistics = parts.statistics
-            if len(statistics.counts) < 2:  # copies of one row
+            if len(statistics.counts) < 2:  # nearly copies
                 continue
             replaced.append(cluster)
             means.append(statistics.directions)
@@ -163,6 +164,13 @@ class SizeLimits:
         )
         return engine.broadcast(split)  # type: ignore[no-any-return]
 
+    def _can_be_split(self, rows: Any, size: float) -> bool:
+        """Return whether copies of one row alone do not make a cluster of this size too large."""
+        if rows.shape[0] == 0:
+            return False
+        _, copies, _ = distinct_rows(rows, np.ones(rows.shape[0]))
+        return bool(copies.max() / copies.sum() * size <= self.largest)
+
     def _merged(
         self,
         estimator: Any,
@@ -176,8 +184,9 @@ class SizeLimits:
         statistics = engine.accumulate(parameters, hard=True).selected(own)
         isotropy, n_features = fit.start.isotropy, engine.n_features
         dim = None if isotropy is None else isotropy * (n_features - 1)
-        weights, sizes = parameters.weights[own], counts.astype(np.float64)
-        concentrations = parameters.concentrations[own]
+        weights: Any = parameters.weights[own]
+        concentrations: Any = parameters.concentrations[own]
+        sizes: Any = counts
         while len(sizes) > 1 and sizes.min() < self.smallest:
             smallest = int(sizes.argmin())
             cost = estimator.merge or "likelihood"
@@ -208,9 +217,9 @@ class SizeLimits:
         if (counts > self.largest).any():
             warnings.warn(
                 f"{(counts > self.largest).sum()} of the {len(counts)} clusters have more than the "
-                f"{self.largest:g} rows that max_cluster_share allows, up to {counts.max():g}: they "
-                "consist of copies of a row, EM joins their parts again, or min_cluster_size "
-                "requires it; pass a larger max_cluster_share.",
+                f"{self.largest:g} rows that max_cluster_share allows, up to {counts.max():g}: "
+                "their rows are copies, EM joins their parts again, or min_cluster_size requires "
+                "it; pass a larger max_cluster_share.",
                 UserWarning,
                 stacklevel=4,
             )

@@ -275,10 +275,10 @@ class Editing(MixtureBase):
     def rename(self, names: Mapping[int, str]) -> Self:
         """Return the same fit with names for some clusters.
 
-        Names are shown in tables, plots and reports; clusters keep their numbers. `merge_clusters`,
-        `split`, `drop`, `merge_to`, `partial_fit` and `save` keep the names of clusters that remain, and
-        a new fit has none. After `rename`, `partial_fit` moves the clusters and does not fit them
-        again, as the names belong to them.
+        Names are shown in tables, plots and reports; clusters keep their numbers. Clusters that
+        remain keep their names in `merge_clusters`, `split`, `drop`, `merge_to`, `partial_fit` and
+        `save`; a new fit has none. After `rename`, `partial_fit` moves the clusters and does not
+        fit them again, as the names belong to them.
 
         Parameters
         ----------

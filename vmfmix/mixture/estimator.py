@@ -205,8 +205,8 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Streaming):
         All equal if ``concentration="tied"``.
     merge_history_ : MergeHistory
         The merges with their costs, and the score of each number of components; only if components
-        were merged, by the fit or after clusters were edited. ``merge_history_.plot()``, ``.plot_scores()`` and ``.plot_dendrogram()`` plot
-        it, and `merge_to` returns the clusters at another number.
+        were merged, or clusters edited. ``merge_history_.plot()``, ``.plot_scores()`` and
+        ``.plot_dendrogram()`` plot it, and `merge_to` returns the clusters at another number.
     levels_ : list of Level
         At most five natural numbers of clusters, as tuples ``(n_components, strength)``: the chosen
         one first, then the others, the strongest first. The strength is the share of the scales, on
