@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from vmfmix import VMFMixture
+from vmfmix.datasets import make_vmf_mixture
 from vmfmix.inspection import describe, exemplars, merge_tree, neighbors
 
 

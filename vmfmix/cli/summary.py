@@ -54,7 +54,7 @@ _SCORES = {
 
 
 def columns_of(model: Any) -> tuple[str, ...]:
-    """Return the keys of each cluster in `summarize`: `COLUMNS`, and ``name`` if there are names."""
+    """Return the keys of each cluster in `summarize`; ``name`` only if clusters have names."""
     cluster, *others = COLUMNS
     return COLUMNS if given_names(model) is None else (cluster, "name", *others)
 

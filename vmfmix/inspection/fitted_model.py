@@ -50,8 +50,9 @@ class MergeRecord(Protocol):
 class FittedMixture(Protocol):
     """A fitted mixture.
 
-    A fit with merging has ``merge_history_``, a `MergeRecord`, as well, and clusters with names have
-    ``names_``, an array of str of shape (n_components_,); test for them with `hasattr`.
+    A fit with merging has ``merge_history_``, a `MergeRecord`, as well, and a model whose clusters
+    have names has ``names_``, an array of str of shape (n_components_,); test for them with
+    `hasattr`.
     """
 
     @property

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
-from vmfmix.engines.base import SharedRowSource
+from vmfmix.engines.base import Engine, SharedRowSource
 from vmfmix.fitting.novelty import NO_NOVELTY, Novelty
 from vmfmix.fitting.state import EstimatorState, LastFit
 from vmfmix.fitting.streaming import Stream
@@ -133,8 +133,8 @@ class Editing(MixtureBase):
         members = cluster_numbers(clusters, self.n_components_)
         if len(members) < 2:
             raise ValueError(f"clusters={clusters!r} is not allowed; pass at least two clusters.")
-        edit, groups = union(self._sums().statistics, names_of(self), members)
-        model = self._edited(edit, X)
+        edit, groups = union(self._statistics(), names_of(self), members)
+        model = self._edited(edit, self._engine_to_label(X))
         if X is None and hasattr(self, "labels_"):
             components = groups[self.labels_].astype(np.int32)
             model.labels_ = np.where(self.labels_ < 0, np.int32(-1), components)
@@ -212,10 +212,10 @@ class Editing(MixtureBase):
                 UserWarning,
                 stacklevel=2,
             )
-        edit = replaced_by_parts(self._sums().statistics, names_of(self), number, parts)
+        edit = replaced_by_parts(self._statistics(), names_of(self), number, parts)
         if len(parts.counts) == 1:
             edit = edit._replace(origins=np.arange(len(edit.origins)))
-        return self._edited(edit, X)
+        return self._edited(edit, engine)
 
     def drop(self, clusters: int | ArrayLike, X: Any = None) -> Self:
         """Return the same fit without some clusters.
@@ -259,17 +259,16 @@ class Editing(MixtureBase):
                 f"clusters={clusters!r} is not allowed; pass at least one of the "
                 f"{self.n_components_} clusters, and not all of them."
             )
-        before, sums = self._parameters(), self._sums()
+        before, statistics, names = self._parameters(), self._statistics(), names_of(self)
         kept = np.setdiff1d(np.arange(len(before.weights)), dropped)
-        names = names_of(self)
-        statistics = sums.statistics.selected(kept)
-        statistics = statistics.scaled(sums.weight_of_fit / statistics.counts.sum())
+        remaining = statistics.selected(kept)
+        remaining = remaining.scaled(statistics.weight / remaining.counts.sum())
         return self._with_edited_parameters(
             before.selected(kept),
-            sums.prior,
-            replace(statistics, weight=sums.weight_of_fit),
+            self._stream().prior,
+            replace(remaining, weight=statistics.weight),
             [names[cluster] for cluster in kept.tolist() if cluster < self.n_components_],
-            X,
+            self._engine_to_label(X),
         )
 
     def rename(self, names: Mapping[int, str]) -> Self:
@@ -324,23 +323,32 @@ class Editing(MixtureBase):
 
     # --- stages of an edit ------------------------------------------------------------------------
 
-    def _sums(self) -> Any:
-        """Return the stream that continues the fit, with the sums that yield the parameters."""
+    def _engine_to_label(self, X: Any) -> Engine | None:
+        return None if X is None else self._engine_for_new_rows(X)
+
+    def _stream(self) -> Stream:
+        """Return the stream that continues the fit, with the sums that yield its parameters."""
         last = self._last_fit()
         assert last is not None
         return Stream.after_fit(
             self._parameters(), self.n_samples_seen_, weight=last.weight, prior=last.prior
         )
 
-    def _edited(self, edit: Edit, X: Any) -> Self:
+    def _statistics(self) -> SufficientStatistics:
+        """Return the sums that yield the parameters, with the background last."""
+        statistics = self._stream().statistics
+        assert statistics is not None
+        return statistics
+
+    def _edited(self, edit: Edit, engine: Engine | None) -> Self:
         """Return a copy with the clusters after an edit."""
         before = self._parameters()
-        stream = replace(self._sums(), statistics=edit.statistics)
+        stream = replace(self._stream(), statistics=edit.statistics)
         share = own_share(getattr(self, "isotropy_", None))
         maximized, prior = stream.parameters(self.concentration, before.has_background, share)
         is_tied = isinstance(self.concentration, str) and self.concentration == "tied"
         parameters = edit.parameters(maximized, before, is_tied=is_tied)
-        return self._with_edited_parameters(parameters, prior, edit.statistics, edit.names, X)
+        return self._with_edited_parameters(parameters, prior, edit.statistics, edit.names, engine)
 
     def _with_edited_parameters(
         self,
@@ -348,9 +356,12 @@ class Editing(MixtureBase):
         prior: ConcentrationPrior | None,
         statistics: SufficientStatistics,
         names: Names,
-        X: Any,
+        engine: Engine | None,
     ) -> Self:
-        """Return a copy with other parameters, from which `fit` and `partial_fit` continue."""
+        """Return a copy with other parameters, from which `fit` and `partial_fit` continue.
+
+        The rows of the engine are labeled.
+        """
         last = self._last_fit()
         assert last is not None
         model = self._with_parameters(parameters, names)
@@ -361,8 +372,8 @@ class Editing(MixtureBase):
             dim=None if isotropy is None else isotropy * (n_features - 1),
         )
         novelty = NO_NOVELTY
-        if X is not None:
-            assignment = model._assign(X)
+        if engine is not None:
+            assignment = engine.assign(parameters)
             model._set_assignment(assignment)
             novelty = Novelty.after_fit(parameters, assignment, statistics.weight)
         model._state = EstimatorState(
