@@ -187,7 +187,9 @@ def test_names_are_in_the_summary_and_in_its_tables(folder, capsys):
     capsys.readouterr()
     assert main(command) == 0
     shown = capsys.readouterr().out
-    assert " name " in shown and " re funds " in shown and " a long name a long name a lo…" in shown
+    assert (
+        " name " in shown and " re funds " in shown and " a long name a long name a lon…" in shown
+    )
     assert all(len(line) <= 100 for line in shown.splitlines())
     summary, texts = read_table("named/summary.csv"), read_table("named/texts.csv")
     names = {row["cluster"]: row["name"] for row in summary}

@@ -575,7 +575,7 @@ def test_report_shows_names_as_text(snips, tmp_path):
     assert "name" not in contents_of(path)["clusters"]
 
 
-@pytest.mark.parametrize("limits", [{"min_cluster_size": 60}, {"max_cluster_share": 0.01}])
+@pytest.mark.parametrize("limits", [{"min_cluster_size": 60}, {"max_cluster_share": 0.05}])
 def test_report_shows_a_number_beyond_the_merge_path(limits, tmp_path):
     X, _ = make_vmf_mixture(400, 8, 6, concentration=40.0, random_state=0)
     model = VMFMixture(9, n_components_init=12, random_state=0, **limits).fit(X)
