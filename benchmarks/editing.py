@@ -16,7 +16,7 @@ from vmfmix import VMFMixture
 from vmfmix.datasets import make_vmf_mixture
 
 RESULTS = Path(__file__).parent / "results" / "editing.json"
-ROWS, FEATURES, COMPONENTS = 1_000_000, 384, (100, 1000)
+ROWS, FEATURES, COMPONENTS = 1_000_000, 384, (100,)
 CONCENTRATION = 200.0
 
 

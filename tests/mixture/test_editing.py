@@ -353,3 +353,8 @@ def test_edits_of_few_rows():
     assert sorted(split.labels_.tolist()) == [0, 1, 2]
     with pytest.warns(UserWarning, match="was not split"):
         assert single.split(0, X[:1], "auto").n_components_ == 1
+
+
+def test_scikit_learn_routes_no_metadata_to_split():
+    assert hasattr(VMFMixture, "set_fit_request")
+    assert not hasattr(VMFMixture, "set_split_request")

@@ -11,6 +11,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted
 
 from vmfmix.engines.base import Engine, SharedRowSource
@@ -37,6 +38,9 @@ _INITIAL_VALUES = ("n_components_init", "means_init", "weights_init", "concentra
 
 class Editing(MixtureBase):
     """Methods of `vmfmix.VMFMixture` that return a fitted model with other clusters."""
+
+    # scikit-learn routes metadata to methods with the name `split`, those of its cross-validators.
+    __metadata_request__split = {"cluster": UNUSED, "n_components": UNUSED}
 
     def merge_to(self, n_components: int, X: Any = None) -> Self:
         """Return the same fit at another number of components on its merge path.
