@@ -170,6 +170,6 @@ def _doubts_about_number(
     if np.median(counts) < _TINY_CLUSTER:
         return (
             f"Most of the {n_found} clusters have fewer than {_TINY_CLUSTER} rows. If you want "
-            "larger clusters, pass a smaller n_components, or use merge_to."
+            "larger clusters, pass min_cluster_size or a smaller n_components, or use merge_to."
         ), UserWarning
     return "", UserWarning

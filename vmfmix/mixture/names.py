@@ -109,10 +109,10 @@ def cluster_numbers(clusters: Any, n_clusters: int) -> list[int]:
         raise ValueError(f"clusters={clusters!r} is not allowed; pass numbers of clusters.")
     for number in numbers:
         if not 0 <= number < n_clusters:
-            raise ValueError(
-                f"Cluster {number} does not exist; the clusters have the numbers 0 to "
-                f"{n_clusters - 1}."
+            existing = {0: "there are no clusters", 1: "the only cluster has the number 0"}.get(
+                n_clusters, f"the clusters have the numbers 0 to {n_clusters - 1}"
             )
+            raise ValueError(f"Cluster {number} does not exist; {existing}.")
         if numbers.count(number) > 1:
             raise ValueError(f"Cluster {number} is given twice; pass each number once.")
     return [int(number) for number in numbers]
