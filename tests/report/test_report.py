@@ -593,3 +593,23 @@ def test_report_of_edited_clusters_shows_their_merges(snips, tmp_path):
     write_report(tmp_path / "report.html", model, X)
     contents = contents_of(tmp_path / "report.html")["merge_levels"]
     assert [level["number"] for level in contents["levels"]] == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.browser
+def test_browser_shows_names_in_place_of_words(browser, snips, tmp_path):
+    X, texts, _ = snips
+    model = VMFMixture(4, random_state=0).fit(X).rename({2: NASTY})
+    write_report(tmp_path / "named.html", model, X, texts=texts)
+    browser.get((tmp_path / "named.html").as_uri())
+    assert browser.title == "Clusters"  # the name was not run
+    assert any(NASTY in text for text in texts_of(browser, "#clusters ~ * tbody tr, table tr"))
+    browser.execute_script("showCluster(2)")
+    assert texts_of(browser, "#cluster-name") == [f"Cluster 2: {NASTY}"]
+    browser.execute_script("showCluster(1)")
+    assert texts_of(browser, "#cluster-name")[0].startswith("Cluster 1: ")
+    options = [
+        option.get_attribute("textContent")
+        for option in browser.find_elements("css selector", "#cluster-select option")
+    ]
+    assert f"cluster 2 ({NASTY})" in options
+    assert browser.get_log("browser") == []
