@@ -43,6 +43,11 @@ from vmfmix.merging.selection import RULES
         ([*FIT, "--out", "out", "--selection", "best"], "'best'"),
         ([*FIT, "--out", "out", "--resolution", "0"], "'0' is not a number > 0"),
         ([*FIT, "--out", "out", "--resolution", "2"], 'n_components="auto"'),
+        ([*FIT, "--out", "out", "--min-cluster-size", "0"], "'0' is not an integer of at least 1"),
+        (
+            [*FIT, "--out", "out", "--min-cluster-size", "301"],
+            "--min-cluster-size 301 is more than",
+        ),
         (["cut"], "MODEL"),
         (["cut", "model.npz", "rows.npy", "-n", "0", "--out", "out"], "'0' is not an integer of"),
         (["cut", "model.npz", "-n", "3", "--out", "out"], "needs a file of embeddings and --out"),

@@ -87,6 +87,14 @@ def test_resolution_reaches_the_estimator(folder, groups):
     assert model.n_components_ == expected.n_components_ < 12
 
 
+def test_min_cluster_size_reaches_the_estimator(folder, rows):
+    command = ["fit", "rows.npy", "--n-components", "9", "--min-cluster-size", "40"]
+    assert main([*command, "--out", "out"]) == 0
+    model = vmfmix.load("out/model.npz")
+    assert model.min_cluster_size == 40
+    assert np.bincount(model.labels_).min() >= 40
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("option", "values"),

@@ -177,3 +177,30 @@ def test_table_fits_narrow_terminal(folder, capsys, monkeypatch):
     title = " ".join(shown.partition("\n\n")[0].split())
     assert title.startswith("3 clusters (number estimated by merging ")
     assert " iterations " in title and title.endswith(" clusters score within 3% of the best")
+
+
+def test_names_are_in_the_summary_and_in_its_tables(folder, capsys):
+    assert main([*FIT, "--out", "out"]) == 0
+    model = vmfmix.load("out/model.npz").rename({0: "re\x1bfunds", 2: "a long name " * 9})
+    model.save("named.npz")
+    command = ["cut", "named.npz", "rows.npy", "-n", "3", "--texts", "texts.txt", "--out", "named"]
+    capsys.readouterr()
+    assert main(command) == 0
+    shown = capsys.readouterr().out
+    assert (
+        " name " in shown and " re funds " in shown and " a long name a long name a lon…" in shown
+    )
+    assert all(len(line) <= 100 for line in shown.splitlines())
+    summary, texts = read_table("named/summary.csv"), read_table("named/texts.csv")
+    names = {row["cluster"]: row["name"] for row in summary}
+    assert names == {"0": "re\x1bfunds", "1": "", "2": "a long name " * 9}
+    assert all(row["name"] == names[row["cluster"]] for row in texts)
+    assert "name" not in read_table("out/summary.csv")[0]
+
+
+def test_names_leave_the_background_without_one(folder):
+    X, _ = make_vmf_mixture(400, 12, 2, concentration=200.0, background=0.3, random_state=1)
+    model = vmfmix.VMFMixture(2, background=True, random_state=0).fit(X).rename({1: "one"})
+    clusters = summarize(model, np.ones(len(X)))
+    assert [row["name"] for row in clusters] == ["", "one", None]
+    assert "background (rows in no cluster)" in table(model, clusters)

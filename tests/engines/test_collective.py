@@ -62,7 +62,13 @@ def run_in_two_processes(code, folder):
 
 @pytest.mark.parametrize(
     "options",
-    ["random_state=0", "n_components=5, merge=None, random_state=1", "center=True, random_state=0"],
+    [
+        "random_state=0",
+        "n_components=5, merge=None, random_state=1",
+        "center=True, random_state=0",
+        "n_components=9, min_cluster_size=300, random_state=0",
+        "n_components=3, max_cluster_share=0.25, random_state=0",
+    ],
 )
 def test_two_processes_find_what_one_finds(tmp_path, options):
     code = f"""
@@ -198,6 +204,22 @@ def test_shares_of_the_rows_cannot_be_smoothed(tmp_path):
     )
     assert codes == [0, 0]
     assert all("smooth=True needs all rows in one process" in text for text in printed)
+
+
+def test_clusters_of_shares_are_merged_and_not_split(tmp_path):
+    codes, printed = run_in_two_processes(
+        """
+        model = VMFMixture(5, random_state=0).fit(Shard(mine)).merge_clusters([1, 2], Shard(mine))
+        assert (model.labels_ == model.predict(mine)).all()
+        try:
+            model.split(0, Shard(mine))
+        except ValueError as error:
+            print(error)
+        """,
+        tmp_path,
+    )
+    assert codes == [0, 0], printed
+    assert all("split needs all rows of the cluster in one process" in text for text in printed)
 
 
 def test_refuses_shard_without_a_process_group():

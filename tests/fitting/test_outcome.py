@@ -60,6 +60,7 @@ def warn(
     max_iter=100,
     n_by_modularity=None,
     resolution=1.0,
+    min_cluster_size=1,
 ):
     """Warn about a fit that found clusters of these sizes."""
     counts = np.array(counts, dtype=int)
@@ -72,11 +73,17 @@ def warn(
         n_chosen, {}, [Level(n_chosen, 0.5), Level(70, 0.2)], n_by_modularity or n_chosen
     )
     start = SimpleNamespace(
-        merged=SimpleNamespace(partitions=partitions, selection=selected), n_components=n_chosen
+        merged=SimpleNamespace(partitions=partitions, selection=selected, n_components=n_chosen),
+        n_components=n_chosen,
     )
     result = SimpleNamespace(converged=converged, stopped=stopped)
     estimator = SimpleNamespace(
-        n_components=n_components, selection="auto", resolution=resolution, max_iter=max_iter
+        n_components=n_components,
+        selection="auto",
+        resolution=resolution,
+        max_iter=max_iter,
+        min_cluster_size=min_cluster_size,
+        max_cluster_share=1.0,
     )
     warn_about_result(estimator, SimpleNamespace(start=start, result=result), counts)
 
@@ -123,6 +130,7 @@ def test_lost_components_and_lack_of_convergence_cause_a_convergence_warning(
         ([50] * 5, {}),
         ([50] * 34, {}),  # below seven tenths of the 50 at the start
         ([2] * 5, {"n_components": 5}),  # known number of components
+        ([90, 10], {"n_components": 5, "min_cluster_size": 9}),  # others were merged
         ([4], {"n_components_init": 1, "n_distinct": 1}),  # merging started from one
         ([50, 50], {"converged": False, "stopped": True}),  # a callback stopped the fit
         ([50, 50], {"converged": False, "max_iter": 1}),

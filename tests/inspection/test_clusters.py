@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from vmfmix import VMFMixture
+from vmfmix.datasets import make_vmf_mixture
 from vmfmix.inspection import describe, exemplars, merge_tree, neighbors
 
 
@@ -68,3 +69,12 @@ def test_merge_tree_lists_merges_and_refuses_unmerged_fits(planted):
     np.testing.assert_array_equal(tree["cost"], model.merge_history_.costs)
     with pytest.raises(ValueError, match="Nothing was merged"):
         merge_tree(VMFMixture(3, merge=None, random_state=0).fit(X))
+
+
+def test_describe_has_a_column_of_names_if_there_are_some():
+    X, _ = make_vmf_mixture(200, 8, 3, concentration=60.0, random_state=0)
+    model = VMFMixture(3, random_state=0).fit(X)
+    assert "name" not in describe(model, X)
+    table = describe(model.rename({1: "refunds"}), X)
+    assert list(table)[:3] == ["cluster", "name", "size"]
+    assert list(table["name"]) == ["", "refunds", ""]

@@ -129,3 +129,30 @@ def test_is_consistent_rejects_damaged_arrays(small_history, changes):
 
 def test_is_consistent_rejects_another_number_of_features(small_history):
     assert not small_history.is_consistent(4)
+
+
+@pytest.mark.parametrize("n", [60, 59, 52, 8, 4, 1])
+def test_nodes_are_in_the_order_of_the_statistics(history, n):
+    leaves = {node: {node} for node in range(60)}
+    for merge, (one, other) in enumerate(history.children.tolist()):
+        leaves[60 + merge] = leaves[one] | leaves[other]
+    nodes = history.nodes_at(n)
+    assert sorted(leaf for node in nodes for leaf in leaves[node]) == list(range(60))
+    if n in history.rounds:
+        first = history.rounds[: history.rounds.tolist().index(n)].sum()
+        assert nodes == history.nodes[first : first + n].tolist()
+    if n < 60:  # a merge within a round replaces the first of two components by the union
+        before, node = history.nodes_at(n + 1), 119 - n
+        one, other = history.children[node - 60].tolist()
+        assert nodes == [node if each == one else each for each in before if each != other]
+
+
+def test_history_of_components_needs_no_rows():
+    statistics = SufficientStatistics(np.array([3.0, 2.0, 2.0]), np.eye(3) + 0.5, 0.0, 7.0)
+    history = MergeHistory.of_components(statistics, cost="icl")
+    assert history.is_consistent(3)
+    assert hierarchy.is_valid_linkage(history.linkage())
+    np.testing.assert_array_equal(history.statistics(3).counts, statistics.counts)
+    np.testing.assert_allclose(history.statistics(1).resultants, [[2.5, 2.5, 2.5]])
+    single = MergeHistory.of_components(statistics.selected(slice(1)))
+    assert single.is_consistent(3) and single.nodes_at(1) == [0]

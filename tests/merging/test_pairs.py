@@ -5,7 +5,7 @@ import pytest
 
 from tests.merging.examples import cost_of
 from vmfmix.merging.costs import COSTS, Components, Scatter
-from vmfmix.merging.pairs import groups_after, merge_components
+from vmfmix.merging.pairs import costs_of_merging, groups_after, merge_components
 from vmfmix.model.statistics import SufficientStatistics
 
 
@@ -93,3 +93,16 @@ def test_merge_components_breaks_ties_by_number():
     first = [m[:2] for m in merge_components(statistics, 3)]
     assert first == [m[:2] for m in merge_components(statistics, 3)]
     assert first[0] == (0, 1)
+
+
+@pytest.mark.parametrize("name", sorted(COSTS))
+def test_costs_of_one_component_are_those_of_its_pairs(random_statistics, name):
+    costs = costs_of_merging(random_statistics, 4, cost=name)
+    assert costs[4] == np.inf
+    for other in (0, 3, 5, 24):
+        assert costs[other] == pytest.approx(cost_of(name, random_statistics, 4, other))
+
+
+def test_costs_of_a_component_without_weight_are_infinite():
+    statistics = SufficientStatistics(np.array([2.0, 0.0, 1.0]), np.eye(3)[[0, 1, 0]], 0.0, 3.0)
+    assert costs_of_merging(statistics, 0, cost="icl").argmin() == 2

@@ -110,3 +110,26 @@ def test_plot_sphere_circles_contain_their_share(concentration):
     plt.close(ax.figure)
     with pytest.raises(ValueError, match="between 0 and 1"):
         plot_sphere(model, X, shares=(50,))
+
+
+def test_plots_label_clusters_with_their_names(planted):
+    X, y, model = planted
+    named = model.rename({1: "refunds", 3: "$5 to $10"})
+    expected = ["0", "refunds", "2", "$5 to $10", "4"]
+
+    def shown(texts):
+        return sorted(text.get_text().replace(r"\$", "$") for text in texts)
+
+    figure = Figure(layout="constrained")
+    axes = figure.subplots(2, 2).ravel()
+    plot_sizes(named, axes[0])
+    plot_map(named, X, ax=axes[1])
+    plot_similarity(named, axes[2])
+    plot_labels(named, X, y, axes[3])
+    for texts in (axes[0].texts, axes[1].texts, *(ax.get_xticklabels() for ax in axes[2:])):
+        assert shown(texts) == sorted(expected)
+    figure.canvas.draw()  # "$" starts no formula
+    X, _ = make_vmf_mixture(200, 3, 2, concentration=50.0, random_state=0)
+    sphere = Figure().add_subplot(projection="3d")
+    plot_sphere(VMFMixture(2, random_state=0).fit(X).rename({0: "up"}), X, ax=sphere)
+    assert shown(sphere.texts) == ["1", "up"]

@@ -594,3 +594,54 @@ def test_words_of_a_report_follow_tokenizer_and_stop_words(snips, model, tmp_pat
     clusters = contents_of(tmp_path / "r.html")["clusters"]
     assert all(word.endswith("x") for words in clusters["words"] for word in words)
     assert set(clusters["label"]) <= {"a", "b"}
+
+
+def test_report_shows_names_as_text(snips, tmp_path):
+    X, texts, _ = snips
+    model = VMFMixture(4, random_state=0).fit(X).rename({2: NASTY, 0: "weather"})
+    path = tmp_path / "named.html"
+    write_report(path, model, X, texts=texts)
+    assert contents_of(path)["clusters"]["name"] == ["weather", "", NASTY, ""]
+    assert NASTY not in path.read_text(encoding="utf-8")
+    write_report(path, VMFMixture(4, random_state=0).fit(X), X)
+    assert "name" not in contents_of(path)["clusters"]
+
+
+@pytest.mark.parametrize("limits", [{"min_cluster_size": 60}, {"max_cluster_share": 0.05}])
+def test_report_shows_a_number_beyond_the_merge_path(limits, tmp_path):
+    X, _ = make_vmf_mixture(400, 8, 6, concentration=40.0, random_state=0)
+    model = VMFMixture(9, n_components_init=12, random_state=0, **limits).fit(X)
+    assert not 9 <= model.n_components_ <= 12
+    write_report(tmp_path / "report.html", model, X)
+    levels = contents_of(tmp_path / "report.html")["merge_levels"]["levels"]
+    numbers = [level["number"] for level in levels]
+    assert model.n_components_ in numbers
+    assert set(numbers) - {model.n_components_} <= set(range(9, 13))
+
+
+def test_report_of_edited_clusters_shows_their_merges(snips, tmp_path):
+    X, _, _ = snips
+    model = VMFMixture(6, random_state=0).fit(X).merge_clusters([0, 2], X)
+    write_report(tmp_path / "report.html", model, X)
+    contents = contents_of(tmp_path / "report.html")["merge_levels"]
+    assert [level["number"] for level in contents["levels"]] == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.browser
+def test_browser_shows_names_in_place_of_words(browser, snips, tmp_path):
+    X, texts, _ = snips
+    model = VMFMixture(4, random_state=0).fit(X).rename({2: NASTY})
+    write_report(tmp_path / "named.html", model, X, texts=texts)
+    browser.get((tmp_path / "named.html").as_uri())
+    assert browser.title == "Clusters"  # the name was not run
+    assert any(NASTY in text for text in texts_of(browser, "#clusters ~ * tbody tr, table tr"))
+    browser.execute_script("showCluster(2)")
+    assert texts_of(browser, "#cluster-name") == [f"Cluster 2: {NASTY}"]
+    browser.execute_script("showCluster(1)")
+    assert texts_of(browser, "#cluster-name")[0].startswith("Cluster 1: ")
+    options = [
+        option.get_attribute("textContent")
+        for option in browser.find_elements("css selector", "#cluster-select option")
+    ]
+    assert f"cluster 2 ({NASTY})" in options
+    assert browser.get_log("browser") == []

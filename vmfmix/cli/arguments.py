@@ -203,6 +203,14 @@ def _add_number_of_clusters(group: argparse._ArgumentGroup) -> None:
         help="find more clusters if greater than 1, and fewer if less; needs 'auto' as number and "
         "as rule (default: 1)",
     )
+    group.add_argument(
+        "--min-cluster-size",
+        type=_positive_integer,
+        default=1,
+        metavar="N",
+        help="smallest number of rows of a cluster; smaller clusters are merged with the nearest "
+        "ones at the end of the fit (default: 1)",
+    )
 
 
 def _add_model(group: argparse._ArgumentGroup) -> None:

@@ -35,6 +35,7 @@ _ESTIMATOR_PARAMETERS = (
     "merge",
     "selection",
     "resolution",
+    "min_cluster_size",
     "concentration",
     "background",
     "smooth",
@@ -252,6 +253,11 @@ def _fit_model(arguments: argparse.Namespace, X: Any) -> Any:
     if model.n_components != "auto" and model.n_components > X.shape[0]:
         raise ValueError(
             f"--n-components {model.n_components} is more than the {X.shape[0]} rows of "
+            f"{arguments.embeddings}; give at most {X.shape[0]}."
+        )
+    if model.min_cluster_size > X.shape[0]:
+        raise ValueError(
+            f"--min-cluster-size {model.min_cluster_size} is more than the {X.shape[0]} rows of "
             f"{arguments.embeddings}; give at most {X.shape[0]}."
         )
     checkpoint = arguments.checkpoint

@@ -97,18 +97,22 @@ def _write_model(path: Path, results: Results) -> None:
 
 
 def _write_summary(path: Path, results: Results) -> None:
-    from vmfmix.cli.summary import COLUMNS
+    from vmfmix.cli.summary import columns_of
     from vmfmix.storage.writing import write_csv
 
-    write_csv(path, COLUMNS, (cluster.values() for cluster in results.clusters))
+    write_csv(path, columns_of(results.model), (cluster.values() for cluster in results.clusters))
 
 
 def _write_texts(path: Path, results: Results) -> None:
+    from vmfmix.inspection.cluster_names import given_names
     from vmfmix.storage.writing import write_csv
 
-    texts = results.texts or []
-    rows = zip(range(len(texts)), results.labels, results.probabilities, texts)
-    write_csv(path, ("row", "cluster", "probability", "text"), rows)
+    texts, names = results.texts or [], given_names(results.model)
+    columns: dict[str, Any] = {"row": range(len(texts)), "cluster": results.labels}
+    if names is not None:  # the background, -1, is the last
+        columns["name"] = [[*names, ""][label] for label in results.labels]
+    columns |= {"probability": results.probabilities, "text": texts}
+    write_csv(path, tuple(columns), zip(*columns.values()))
 
 
 def _has_texts(results: Results) -> bool:

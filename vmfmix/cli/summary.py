@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from vmfmix.inspection.cluster_names import given_names
 from vmfmix.inspection.clusters import nearest_means
 from vmfmix.metrics import clustering_report
 
 __all__ = [
     "COLUMNS",
+    "columns_of",
     "levels",
     "scores",
     "summarize",
@@ -38,6 +40,8 @@ _MAX_WIDTH = 100
 _MIN_WIDTH = 20  # of a terminal, and of the last column of the table
 _NEARLY_EQUAL = 1.05  # up to this ratio, concentrations are printed as a range, not in a column
 _N_TEXTS = 3
+_PLAIN_COLUMNS = ("cluster", "name", "size", "share")
+_MAX_NAME = 30  # characters
 
 _SCORES = {
     "accuracy": "accuracy",
@@ -47,6 +51,12 @@ _SCORES = {
     "homogeneity": "homogeneity",
     "completeness": "completeness",
 }
+
+
+def columns_of(model: Any) -> tuple[str, ...]:
+    """Return the keys of each cluster in `summarize`; ``name`` only if clusters have names."""
+    cluster, *others = COLUMNS
+    return COLUMNS if given_names(model) is None else (cluster, "name", *others)
 
 
 def summarize(model: Any, cosines: np.ndarray) -> list[dict[str, Any]]:
@@ -62,13 +72,15 @@ def summarize(model: Any, cosines: np.ndarray) -> list[dict[str, Any]]:
     -------
     list of dict
         One for each cluster, and at the end one for the background (cluster -1) if the model has
-        it, with the keys `COLUMNS`: ``cluster``, ``size`` (rows), ``share`` (of all rows),
+        it, with the keys of `columns_of`: ``cluster``, ``name`` (if there are names), ``size``
+        (rows), ``share`` (of all rows),
         ``weight`` and ``concentration`` of the component, ``mean_angle_degrees`` and
         ``mean_cosine`` between rows and mean direction, and ``nearest_cluster`` with
         ``nearest_cosine`` (the cluster with the nearest mean direction). None where undefined: no
         rows, or no other clusters.
     """
     nearest, nearest_cosines = nearest_means(model, 1)
+    names = given_names(model)
     angles = np.degrees(np.arccos(cosines))
     clusters: list[dict[str, Any]] = []
     for cluster in range(model.n_components_):
@@ -77,6 +89,7 @@ def summarize(model: Any, cosines: np.ndarray) -> list[dict[str, Any]]:
         clusters.append(
             {
                 "cluster": cluster,
+                **({} if names is None else {"name": names[cluster]}),
                 "size": int(members.sum()),
                 "share": members.mean(),
                 "weight": model.weights_[cluster],
@@ -96,7 +109,7 @@ def summarize(model: Any, cosines: np.ndarray) -> list[dict[str, Any]]:
             "weight": model.background_weight_,
             "concentration": 0.0,
         }
-        clusters.append(dict.fromkeys(COLUMNS) | background)
+        clusters.append(dict.fromkeys(columns_of(model)) | background)
     return clusters
 
 
@@ -148,7 +161,7 @@ def table(
         more than 5 %; otherwise the title gives their range.
     """
     concentration_range = _range(model.concentrations_)
-    columns = {"cluster": "cluster", "size": "size", "share": "share"}
+    columns = {name: name for name in columns_of(model) if name in _PLAIN_COLUMNS}
     if concentration_range is None:
         columns["concentration"] = "concentration"
     columns["mean_angle_degrees"] = "mean angle"
@@ -222,6 +235,8 @@ def _cell(row: dict[str, Any], column: str) -> str:
     """Return a number as the table shows it; nothing for the background or without rows."""
     if column in ("cluster", "size"):
         return str(row[column])
+    if column == "name":
+        return _shortened(_printable(row[column] or ""), _MAX_NAME)
     if column == "share":
         return f"{row[column]:.1%}"
     if row["cluster"] < 0 or row[column] is None:
@@ -297,10 +312,7 @@ def _aligned(lines: Sequence[Sequence[str]]) -> str:
     aligned = []
     for line in lines:
         cells = [cell.rjust(width) for cell, width in zip(line, widths)]
-        last = line[-1]
-        if len(last) > last_width:
-            last = last[: last_width - 1].rstrip() + "…"
-        aligned.append("  ".join([*cells, last]).rstrip())
+        aligned.append("  ".join([*cells, _shortened(line[-1], last_width)]).rstrip())
     return "\n".join(aligned)
 
 
@@ -312,6 +324,11 @@ def _width() -> int:
 def _counted(number: int, singular: str, plural: str | None = None) -> str:
     """Return a number and its noun, such as "1 cluster" or "2 clusters"."""
     return f"{number} {singular if number == 1 else plural or f'{singular}s'}"
+
+
+def _shortened(text: str, length: int) -> str:
+    """Return a text of at most this length, with an ellipsis if it is cut."""
+    return text if len(text) <= length else text[: length - 1].rstrip() + "…"
 
 
 def _printable(text: str) -> str:

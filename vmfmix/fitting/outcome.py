@@ -116,7 +116,10 @@ def _doubts_about_number(
     """Return a message, empty if there is no doubt, and its category."""
     merged, n_found = fit.start.merged, len(counts)
     is_auto = estimator.n_components == "auto"
-    n_wanted = fit.start.n_components if is_auto else estimator.n_components
+    has_limits = estimator.min_cluster_size > 1 or estimator.max_cluster_share < 1
+    n_wanted = estimator.n_components
+    if is_auto or has_limits:  # of sizes, which change the number
+        n_wanted = fit.start.n_components
     if n_found == 0:
         return (
             "All rows belong to the background, and no cluster is left; pass background=False, "
@@ -137,7 +140,7 @@ def _doubts_about_number(
             f"X has only {n_distinct} distinct rows, too few to estimate the number of clusters; "
             "pass it as n_components."
         ), UserWarning
-    if n_found == 1 and n_start > 1:
+    if n_found == 1 and n_start > 1 and merged.n_components == 1:
         return (
             "No clusters were found: one component describes the rows as well as several do. If "
             "you know that there are clusters, pass their number as n_components; "
@@ -167,6 +170,6 @@ def _doubts_about_number(
     if np.median(counts) < _TINY_CLUSTER:
         return (
             f"Most of the {n_found} clusters have fewer than {_TINY_CLUSTER} rows. If you want "
-            "larger clusters, pass a smaller n_components, or use merge_to."
+            "larger clusters, pass min_cluster_size or a smaller n_components, or use merge_to."
         ), UserWarning
     return "", UserWarning

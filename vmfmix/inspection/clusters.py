@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.utils.validation import check_is_fitted
 
+from vmfmix.inspection.cluster_names import given_names
 from vmfmix.inspection.fitted_model import FittedMixture, RowsLike
 from vmfmix.inspection.rows import as_rows, blocks_of, take_rows, unit_rows
 from vmfmix.inspection.tables import Table, as_table
@@ -32,6 +33,8 @@ def describe(model: FittedMixture, X: RowsLike) -> Table:
 
         cluster : int
             Number of the cluster.
+        name : str
+            Its name, "" if it has none; only if clusters have names (see `VMFMixture.rename`).
         size : int
             Number of its rows.
         weight, concentration : float
@@ -75,8 +78,10 @@ def describe(model: FittedMixture, X: RowsLike) -> Table:
         radius = np.bincount(members, angles[in_clusters], n_clusters) / sizes
         silhouette = np.bincount(members, silhouettes[in_clusters], n_clusters) / sizes
     nearest, cosines = nearest_means(model, 1)
+    names = given_names(model)
     return as_table(
         cluster=np.arange(n_clusters),
+        **({} if names is None else {"name": np.array(names, dtype=object)}),
         size=sizes,
         weight=model.weights_,
         concentration=model.concentrations_,

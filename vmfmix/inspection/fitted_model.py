@@ -50,7 +50,9 @@ class MergeRecord(Protocol):
 class FittedMixture(Protocol):
     """A fitted mixture.
 
-    A fit with merging has ``merge_history_``, a `MergeRecord`, as well; test for it with `hasattr`.
+    A fit with merging has ``merge_history_``, a `MergeRecord`, as well, and a model whose clusters
+    have names has ``names_``, an array of str of shape (n_components_,); test for them with
+    `hasattr`.
     """
 
     @property

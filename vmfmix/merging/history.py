@@ -11,7 +11,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from vmfmix.merging.levels import Level
-from vmfmix.merging.pairs import groups_after
+from vmfmix.merging.pairs import groups_after, merge_components
 from vmfmix.merging.path import Partition
 from vmfmix.model.matrices import stacked
 from vmfmix.model.statistics import FloatArray, SufficientStatistics
@@ -117,7 +117,7 @@ class MergeHistory:
             # Of the nodes in a group, the union has the greatest number.
             np.maximum.at(node_of_group, groups, node_of_component)
             nodes.append(node_of_group)
-        n_components, log_likelihoods, seconds = zip(*iterations)
+        n_components, log_likelihoods, seconds = zip(*iterations) if iterations else ((), (), ())
         statistics = [partition.statistics.scaled(scale) for partition in partitions]
         return cls(
             children=np.array(children, dtype=int).reshape(-1, 2),
@@ -126,14 +126,38 @@ class MergeHistory:
             nodes=np.concatenate(nodes),
             counts=np.concatenate([each.counts for each in statistics]),
             resultants=stacked([each.resultants.astype(np.float32) for each in statistics]),
-            n_components=np.array(n_components),
-            log_likelihoods=np.array(log_likelihoods),
-            seconds=np.array(seconds),
+            n_components=np.array(n_components, dtype=int),
+            log_likelihoods=np.array(log_likelihoods, dtype=float),
+            seconds=np.array(seconds, dtype=float),
             candidates=np.array(list(scores), dtype=int),
             scores=np.array(list(scores.values()), dtype=float),
             levels=np.array([level.n_components for level in levels], dtype=int),
             strengths=np.array([level.strength for level in levels], dtype=float),
         )
+
+    @classmethod
+    def of_components(
+        cls, statistics: SufficientStatistics, *, cost: str = "likelihood", dim: float | None = None
+    ) -> MergeHistory:
+        """Return the merges of given components down to one, without reading rows.
+
+        Parameters
+        ----------
+        statistics : SufficientStatistics
+            Of the components; every count is positive.
+        cost, dim
+            See `vmfmix.merging.pairs.merge_components`.
+
+        Returns
+        -------
+        MergeHistory
+            Without iterations, scores and levels.
+        """
+        path = [Partition(statistics)]
+        if path[0].n_components > 1:
+            path[0].merges = merge_components(statistics, 1, cost=cost, dim=dim)
+            path.append(Partition(statistics.merged(np.zeros(path[0].n_components, dtype=int))))
+        return cls.from_path(path, [], {})
 
     @property
     def n_components_init(self) -> int:
@@ -198,6 +222,48 @@ class MergeHistory:
         ValueError
             If the number is not on the path.
         """
+        block, merges = self._merges_within_round(n_components)
+        counts, resultants = self.counts[block], self.resultants[block].astype(np.float64)
+        statistics = SufficientStatistics(counts, resultants, 0.0, float(counts.sum()))
+        component_of_node = {int(node): i for i, node in enumerate(self.nodes[block])}
+        pairs = []
+        for node, children in merges:
+            i, j = (component_of_node.pop(child) for child in children)
+            component_of_node[node] = i
+            pairs.append((i, j))
+        return statistics.merged(groups_after(pairs, len(counts)))
+
+    def nodes_at(self, n_components: int) -> list[int]:
+        """Return the node of each component at another number of components on the path.
+
+        Parameters
+        ----------
+        n_components : int
+            As for `statistics`, which has the components in the same order.
+
+        Returns
+        -------
+        list of int
+            A component that two numbers share has the same node at both.
+        """
+        block, merges = self._merges_within_round(n_components)
+        nodes = self.nodes[block].tolist()
+        for node, (first, second) in merges:
+            nodes[nodes.index(first)] = node
+            nodes.remove(second)
+        return nodes
+
+    def _merges_within_round(
+        self, n_components: int
+    ) -> tuple[slice, list[tuple[int, tuple[int, int]]]]:
+        """Return the components of the last round before a number, and the merges that follow it.
+
+        Returns
+        -------
+        block : slice
+            The components, as positions in `nodes`, `counts` and `resultants`.
+        merges : list of (node, (child, child))
+        """
         smallest, largest = int(self.rounds[-1]), self.n_components_init
         if not smallest <= n_components <= largest:
             raise ValueError(
@@ -207,15 +273,9 @@ class MergeHistory:
             )
         position = int(np.flatnonzero(self.rounds >= n_components)[-1])
         block = slice(int(self.rounds[:position].sum()), int(self.rounds[: position + 1].sum()))
-        counts, resultants = self.counts[block], self.resultants[block].astype(np.float64)
-        statistics = SufficientStatistics(counts, resultants, 0.0, float(counts.sum()))
-        component_of_node = {int(node): i for i, node in enumerate(self.nodes[block])}
-        merges = []
-        for merge in range(largest - int(self.rounds[position]), largest - n_components):
-            i, j = (component_of_node.pop(int(child)) for child in self.children[merge])
-            component_of_node[largest + merge] = i
-            merges.append((i, j))
-        return statistics.merged(groups_after(merges, len(counts)))
+        merges = range(largest - int(self.rounds[position]), largest - int(n_components))
+        pairs = self.children[merges.start : merges.stop].tolist()
+        return block, [(largest + m, (i, j)) for m, (i, j) in zip(merges, pairs)]
 
     def linkage(self) -> FloatArray:
         """Return the merges as a linkage matrix for `scipy.cluster.hierarchy`.

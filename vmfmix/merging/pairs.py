@@ -72,6 +72,50 @@ def merge_components(
     return merges
 
 
+def costs_of_merging(
+    statistics: SufficientStatistics,
+    component: int,
+    *,
+    cost: str = "likelihood",
+    dim: float | None = None,
+) -> FloatArray:
+    """Compute the costs of merging one component with each of the others.
+
+    Parameters
+    ----------
+    statistics : SufficientStatistics
+        Of a hard assignment.
+    component : int
+    cost, dim
+        See `merge_components`.
+
+    Returns
+    -------
+    ndarray of shape (n_components,)
+        Infinite for the component itself, and where the cost is not defined since a component has
+        no weight.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from vmfmix.merging.pairs import costs_of_merging
+    >>> from vmfmix.model.statistics import SufficientStatistics
+    >>> resultants = np.array([[9.0, 0.0], [0.0, 9.0], [3.0, 8.0]])
+    >>> statistics = SufficientStatistics(np.full(3, 10.0), resultants, 0.0, 30.0)
+    >>> int(costs_of_merging(statistics, 1).argmin())
+    2
+    """
+    counts, lengths = statistics.counts, statistics.lengths
+    one = Components(counts[component], lengths[component])
+    inner = inner_products(statistics.resultants, statistics.resultants[[component]])[:, 0]
+    scatter = Scatter.from_statistics(statistics, dim)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        costs = COSTS[cost].function(one, Components(counts, lengths), inner, scatter)
+    costs = np.where(np.isnan(costs), np.inf, costs)
+    costs[component] = np.inf
+    return costs
+
+
 class _Pairs:
     """Costs of all pairs, and the cheapest partner of each component."""
 

@@ -34,6 +34,9 @@ from vmfmix.model.matrices import as_array
 from vmfmix.model.statistics import FloatArray, MixtureParameters
 from vmfmix.neighbors.smoother import NeighborSmoother
 
+Engines = tuple[Engine, Engine | None]
+"""The engine of rows in the space of a mixture, and of the rows before they were smoothed."""
+
 
 class MixtureBase(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """Base of `vmfmix.VMFMixture`, which documents the parameters and the fitted attributes."""
@@ -44,6 +47,7 @@ class MixtureBase(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixi
     smooth: Any
     assignment: str
     n_components_init: int | None
+    merge: Any
     resolution: float
     device: Any
     block_size: int | None
@@ -55,6 +59,7 @@ class MixtureBase(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixi
     means_: FloatArray
     concentrations_: FloatArray
     merge_history_: MergeHistory
+    names_: NDArray[np.str_]
     isotropy_: float
     probability_power_: float
     reference_densities_: NDArray[np.float32]
@@ -242,12 +247,17 @@ class MixtureBase(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixi
             has_background=True,
         )
 
-    def _set_results(self, X: Any) -> None:
-        """Set all attributes that describe rows under the mixture."""
-        engine, unsmoothed = self._engine_for_new_rows(X), self._unsmoothed(X)
+    def _engines(self, X: Any) -> Engines:
+        """Return the engine of new rows in the space of the mixture, and of unsmoothed rows."""
+        return self._engine_for_new_rows(X), self._unsmoothed(X)
+
+    def _set_results(self, engines: Engines) -> Assignment:
+        """Set all attributes that describe rows under the mixture, and return their components."""
+        engine, unsmoothed = engines
         assignment = engine.assign(self._parameters())
         self._set_references(assignment, float(engine.n_rows), unsmoothed)
         self._set_labels(engine, assignment, unsmoothed)
+        return assignment
 
     def _calibrated_parameters(self) -> MixtureParameters:
         """Return the fitted mixture with the power that calibrates its responsibilities."""

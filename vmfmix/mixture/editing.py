@@ -1,21 +1,56 @@
-"""Other clusters from the same fit: along its merge path."""
+"""Other clusters from the same fit: along its merge path, or edited one by one."""
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Mapping
 from copy import copy
+from dataclasses import replace
 from numbers import Integral
-from typing import Any, Self
+from typing import Any, Literal, Self
 
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted
 
+from vmfmix.engines.base import SharedRowSource
+from vmfmix.fitting.novelty import NO_NOVELTY, Novelty
+from vmfmix.fitting.state import EstimatorState, LastFit
+from vmfmix.fitting.streaming import Stream
+from vmfmix.fitting.typicality import left_out_densities
+from vmfmix.merging.history import MergeHistory
 from vmfmix.merging.isotropy import own_share
 from vmfmix.merging.levels import Level
-from vmfmix.mixture.base import MixtureBase
-from vmfmix.model.statistics import ConcentrationPrior, maximize
+from vmfmix.mixture.base import Engines, MixtureBase
+from vmfmix.mixture.edits import Edit, parts_of, replaced_by_parts, union
+from vmfmix.mixture.names import Names, cluster_numbers, names_of, renamed, set_names
+from vmfmix.model.statistics import (
+    ConcentrationPrior,
+    MixtureParameters,
+    SufficientStatistics,
+    maximize,
+)
+
+# Attributes of the rows of a fit, and of its EM, which other clusters do not have.
+_OF_THE_FIT = (
+    "_state",
+    "labels_",
+    "probabilities_",
+    "reference_densities_",
+    "unsmoothed_means_",
+    "unsmoothed_concentration_",
+    "lower_bound_",
+    "lower_bounds_",
+)
+_INITIAL_VALUES = ("n_components_init", "means_init", "weights_init", "concentrations_init")
 
 
 class Editing(MixtureBase):
     """Methods of `vmfmix.VMFMixture` that return a fitted model with other clusters."""
+
+    # scikit-learn routes metadata to methods with the name `split`, those of its cross-validators.
+    __metadata_request__split = {"cluster": UNUSED, "n_components": UNUSED}
 
     def merge_to(self, n_components: int, X: Any = None) -> Self:
         """Return the same fit at another number of components on its merge path.
@@ -32,7 +67,8 @@ class Editing(MixtureBase):
         -------
         VMFMixture
             A fitted copy, without `lower_bound_` and `lower_bounds_` since EM did not run. Without
-            `X`, it has neither `labels_` nor `probabilities_`.
+            `X`, it has neither `labels_` nor `probabilities_`. Clusters that are the same at both
+            numbers keep their names.
 
         Raises
         ------
@@ -64,17 +100,228 @@ class Editing(MixtureBase):
             share = own_share(getattr(self, "isotropy_", None))
             prior, concentration = ConcentrationPrior.pooled(statistics, share), "free"
         parameters = maximize(statistics, concentration=concentration, prior=prior)
-        model = copy(self)
-        model.n_components, model.resolution = int(n_components), 1.0
-        of_rows = ("labels_", "probabilities_", "reference_densities_", "unsmoothed_means_")
-        for name in ("_state", *of_rows, "lower_bound_", "lower_bounds_"):
-            model.__dict__.pop(name, None)
-        model.n_iter_, model.converged_ = 0, False
-        model._set_parameters(parameters)
+        model = self._with_parameters(parameters, self._names_at(int(n_components)))
         if hasattr(self, "background_weight_"):
             model.weights_ = model.weights_ * (1.0 - self.background_weight_)
         if X is not None:
-            model._set_results(X)
+            model._set_results(model._engines(X))
+        return model
+
+    def merge_clusters(self, clusters: ArrayLike, X: Any = None) -> Self:
+        """Return the same fit with some clusters merged into one.
+
+        The other clusters keep their means, weights and concentrations, except that
+        ``concentration="tied"`` is estimated again. See *Edit clusters* in the user guide.
+
+        Parameters
+        ----------
+        clusters : array-like of int
+            At least two numbers. The union has the smallest of them; clusters with numbers after
+            those that disappear move down, so that numbers are again 0 to ``n_components_ - 1``.
+        X : {array-like, CSR matrix} of shape (n_samples, n_features), default=None
+            Rows to label in one pass, usually those of `fit`.
+
+        Returns
+        -------
+        VMFMixture
+            A fitted copy, in which the union has the name of the first of `clusters`, in ascending
+            order, that has one. Without `X`, rows of the clusters in `labels_` are those of the
+            union, and there is no `probabilities_`. Its `merge_history_` has the merges from its
+            clusters down to one, so that there is no `levels_`.
+
+        Raises
+        ------
+        ValueError
+            If a cluster does not exist, if one is given twice, or if there are fewer than two.
+
+        Examples
+        --------
+        >>> from vmfmix import VMFMixture
+        >>> from vmfmix.datasets import load_snips
+        >>> model = VMFMixture(7, random_state=0).fit(load_snips().data)
+        >>> merged = model.merge_clusters([2, 5])
+        >>> merged.n_components_, merged.labels_.max()
+        (6, np.int32(5))
+        """
+        check_is_fitted(self)
+        members = cluster_numbers(clusters, self.n_components_)
+        if len(members) < 2:
+            raise ValueError(f"clusters={clusters!r} is not allowed; pass at least two clusters.")
+        edit, groups = union(self._statistics(), names_of(self), members)
+        model = self._edited(edit, None if X is None else self._engines(X))
+        if X is None and hasattr(self, "labels_"):
+            components = groups[self.labels_].astype(np.int32)
+            model.labels_ = np.where(self.labels_ < 0, np.int32(-1), components)
+        return model
+
+    def split(self, cluster: int, X: Any, n_components: int | Literal["auto"] = 2) -> Self:
+        """Return the same fit with one cluster split into parts.
+
+        A mixture with the parameters of this one is fitted to the rows of the cluster, after
+        smoothing and centering. The other clusters keep their numbers, means, weights and
+        concentrations, except that ``concentration="tied"`` is estimated again.
+
+        Parameters
+        ----------
+        cluster : int
+            Number of the cluster. The largest part keeps it, and the cluster's name; the other
+            parts have numbers from ``n_components_`` on, the larger ones first.
+        X : {array-like, CSR matrix} of shape (n_samples, n_features)
+            Rows, usually those of `fit`. All of them are labeled; those of the cluster are split.
+        n_components : int or "auto", default=2
+            Number of parts. "auto": as the estimator finds it. If it finds a single one, the
+            clusters stay as they are.
+
+        Returns
+        -------
+        VMFMixture
+            A fitted copy, whose `labels_` are ``predict(X)``. Its `merge_history_` has the merges
+            from its clusters down to one, so that there is no `levels_`.
+
+        Raises
+        ------
+        ValueError
+            If the cluster does not exist, if `n_components` is neither an integer of at least 2 nor
+            "auto", or if the cluster has fewer distinct rows in `X`.
+
+        Warns
+        -----
+        UserWarning
+            If "auto" finds a single part.
+
+        Examples
+        --------
+        >>> from vmfmix import VMFMixture
+        >>> from vmfmix.datasets import load_snips
+        >>> X = load_snips().data
+        >>> model = VMFMixture(6, random_state=0).fit(X)
+        >>> model.split(0, X).n_components_
+        7
+        """
+        check_is_fitted(self)
+        (number,) = _single(cluster, cluster_numbers(cluster, self.n_components_))
+        is_integer = isinstance(n_components, Integral) and not isinstance(n_components, bool)
+        if n_components != "auto" and not (is_integer and int(n_components) >= 2):
+            raise ValueError(
+                f"n_components={n_components!r} is not allowed; pass an integer of at least 2, or "
+                '"auto".'
+            )
+        if isinstance(X, SharedRowSource):
+            raise ValueError(
+                "split needs all rows of the cluster in one process, and X is a share of them; "
+                "pass the rows themselves, or a sample."
+            )
+        engines = self._engines(X)
+        engine, _ = engines
+        labels = engine.assign(self._parameters()).labels
+        used = engine.used_rows
+        positions = used[labels[used] == number]
+        if len(positions) == 0:
+            raise ValueError(f"X has no rows of cluster {number}; pass the rows of the fit.")
+        rows, _ = engine.take(positions)
+        parts = parts_of(self, rows, number, n_components)
+        if len(parts.counts) == 1:
+            warnings.warn(
+                f"Cluster {number} was not split: its rows form a single cluster. Pass the number "
+                "of parts as n_components to split it nevertheless.",
+                UserWarning,
+                stacklevel=2,
+            )
+        edit = replaced_by_parts(self._statistics(), names_of(self), number, parts)
+        if len(parts.counts) == 1:
+            edit = edit._replace(origins=np.arange(len(edit.origins)))
+        return self._edited(edit, engines)
+
+    def drop(self, clusters: int | ArrayLike, X: Any = None) -> Self:
+        """Return the same fit without some clusters.
+
+        Their rows belong to the most probable of the other clusters, or to the background. The
+        other clusters keep their means and concentrations; weights are scaled to sum to 1 again.
+
+        Parameters
+        ----------
+        clusters : int or array-like of int
+            Numbers of the clusters. Clusters after them move down, so that numbers are again 0 to
+            ``n_components_ - 1``. At least one cluster must remain.
+        X : {array-like, CSR matrix} of shape (n_samples, n_features), default=None
+            Rows to label in one pass, usually those of `fit`.
+
+        Returns
+        -------
+        VMFMixture
+            A fitted copy. Without `X`, it has neither `labels_` nor `probabilities_`. Its
+            `merge_history_` has the merges from its clusters down to one, so that there is no
+            `levels_`.
+
+        Raises
+        ------
+        ValueError
+            If a cluster does not exist or is given twice, or if none would remain.
+
+        Examples
+        --------
+        >>> from vmfmix import VMFMixture
+        >>> from vmfmix.datasets import load_snips
+        >>> X = load_snips().data
+        >>> model = VMFMixture(7, random_state=0).fit(X).drop(3, X)
+        >>> model.n_components_, float(model.weights_.sum().round(6))
+        (6, 1.0)
+        """
+        check_is_fitted(self)
+        dropped = cluster_numbers(clusters, self.n_components_)
+        if not 0 < len(dropped) < self.n_components_:
+            raise ValueError(
+                f"clusters={clusters!r} is not allowed; pass at least one of the "
+                f"{self.n_components_} clusters, and not all of them."
+            )
+        before, statistics, names = self._parameters(), self._statistics(), names_of(self)
+        kept = np.setdiff1d(np.arange(len(before.weights)), dropped)
+        remaining = statistics.selected(kept)
+        remaining = remaining.scaled(statistics.weight / remaining.counts.sum())
+        return self._with_edited_parameters(
+            before.selected(kept),
+            self._stream().prior,
+            replace(remaining, weight=statistics.weight),
+            [names[cluster] for cluster in kept.tolist() if cluster < self.n_components_],
+            None if X is None else self._engines(X),
+        )
+
+    def rename(self, names: Mapping[int, str]) -> Self:
+        """Return the same fit with names for some clusters.
+
+        Names are shown in tables, plots and reports; clusters keep their numbers. Clusters that
+        remain keep their names in `merge_clusters`, `split`, `drop`, `merge_to`, `partial_fit` and
+        `save`; a new fit has none. After `rename`, `partial_fit` moves the clusters and does not
+        fit them again, as the names belong to them.
+
+        Parameters
+        ----------
+        names : dict of int to str
+            New names by number of the cluster; the names of other clusters stay.
+
+        Returns
+        -------
+        VMFMixture
+            A fitted copy with the attribute `names_`.
+
+        Raises
+        ------
+        ValueError
+            If a cluster does not exist, if a name is not a string or is blank, or if two clusters
+            would have the same name.
+
+        Examples
+        --------
+        >>> from vmfmix import VMFMixture
+        >>> from vmfmix.datasets import load_snips
+        >>> model = VMFMixture(3, random_state=0).fit(load_snips().data)
+        >>> model.rename({1: "weather"}).names_.tolist()
+        ['', 'weather', '']
+        """
+        check_is_fitted(self)
+        model = copy(self)
+        set_names(model, renamed(names_of(self), names))
+        model._state = replace(self._private_state, stream=None)
         return model
 
     @property
@@ -84,7 +331,106 @@ class Editing(MixtureBase):
         if history is None or len(history.levels) == 0:
             raise AttributeError(
                 'levels_ exists only after a fit with n_components="auto", which compares numbers, '
-                "and not if the model was saved with history=False."
+                "and not if clusters were edited or the model was saved with history=False."
             )
         pairs = zip(history.levels.tolist(), history.strengths.tolist(), strict=True)
         return [Level(*pair) for pair in pairs]
+
+    # --- stages of an edit ------------------------------------------------------------------------
+
+    def _stream(self) -> Stream:
+        """Return the stream that continues the fit, with the sums that yield its parameters."""
+        last = self._last_fit()
+        assert last is not None
+        return Stream.after_fit(
+            self._parameters(), self.n_samples_seen_, weight=last.weight, prior=last.prior
+        )
+
+    def _statistics(self) -> SufficientStatistics:
+        """Return the sums that yield the parameters, with the background last."""
+        statistics = self._stream().statistics
+        assert statistics is not None
+        return statistics
+
+    def _edited(self, edit: Edit, engines: Engines | None) -> Self:
+        """Return a copy with the clusters after an edit."""
+        before = self._parameters()
+        stream = replace(self._stream(), statistics=edit.statistics)
+        share = own_share(getattr(self, "isotropy_", None))
+        maximized, prior = stream.parameters(self.concentration, before.has_background, share)
+        is_tied = isinstance(self.concentration, str) and self.concentration == "tied"
+        parameters = edit.parameters(maximized, before, is_tied=is_tied)
+        return self._with_edited_parameters(parameters, prior, edit.statistics, edit.names, engines)
+
+    def _with_edited_parameters(
+        self,
+        parameters: MixtureParameters,
+        prior: ConcentrationPrior | None,
+        statistics: SufficientStatistics,
+        names: Names,
+        engines: Engines | None,
+    ) -> Self:
+        """Return a copy with other parameters, from which `fit` and `partial_fit` continue.
+
+        The rows of the engines are labeled.
+        """
+        last = self._last_fit()
+        assert last is not None
+        model = self._with_parameters(parameters, names)
+        n_features, isotropy = self.means_.shape[1], getattr(self, "isotropy_", None)
+        model.merge_history_ = MergeHistory.of_components(
+            statistics.selected(parameters.own),
+            cost=self.merge or "likelihood",
+            dim=None if isotropy is None else isotropy * (n_features - 1),
+        )
+        novelty = NO_NOVELTY
+        if engines is not None:
+            assignment = model._set_results(engines)
+            left_out = left_out_densities(parameters, assignment, statistics.weight)
+            novelty = Novelty.after_fit(left_out)
+        model._state = EstimatorState(
+            LastFit(
+                parameters,
+                {**last.options, "n_components": model.n_components},
+                prior=prior,
+                isotropy=last.isotropy,
+                weight=statistics.weight,
+                copies=last.copies,
+                n_components=model.n_components_,
+                novelty=novelty,
+            )
+        )
+        return model
+
+    def _with_parameters(self, parameters: MixtureParameters, names: Names) -> Self:
+        """Return a copy with other parameters, without the attributes of the rows of the fit."""
+        model = copy(self)
+        for name in _OF_THE_FIT:
+            model.__dict__.pop(name, None)
+        model._set_parameters(parameters)
+        model.n_components, model.resolution = model.n_components_, 1.0
+        for name in _INITIAL_VALUES:  # of the fit, with another number of components
+            setattr(model, name, None)
+        model.n_iter_, model.converged_ = 0, False
+        set_names(model, names)
+        return model
+
+    def _names_at(self, n_components: int) -> list[str]:
+        """Return the names at another number of components on the merge path."""
+        names, history = names_of(self), self.merge_history_
+        if not any(names) or not history.rounds[-1] <= len(names) <= history.n_components_init:
+            return [""] * n_components
+        # Each cluster is the component of the path that it is nearest to, since EM moved it.
+        cosines = self.means_ @ history.statistics(len(names)).directions.T
+        nearest = np.asarray(cosines).argmax(axis=1)
+        if len(np.unique(nearest)) < len(names):
+            return [""] * n_components
+        nodes = history.nodes_at(len(names))
+        name_of = {nodes[component]: names[cluster] for cluster, component in enumerate(nearest)}
+        return [name_of.get(node, "") for node in history.nodes_at(n_components)]
+
+
+def _single(cluster: Any, numbers: list[int]) -> list[int]:
+    if len(numbers) != 1:
+        raise ValueError(f"cluster={cluster!r} is not allowed; pass the number of one cluster.")
+    return numbers

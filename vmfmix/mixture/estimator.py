@@ -20,6 +20,7 @@ from vmfmix.engines.base import Engine, SharedRowSource
 from vmfmix.engines.choice import validate_dense_to_center
 from vmfmix.fitting.best import Fit, best_fit
 from vmfmix.fitting.checkpoints import Checkpoint
+from vmfmix.fitting.cluster_sizes import SizeLimits
 from vmfmix.fitting.novelty import Novelty
 from vmfmix.fitting.outcome import drop_empty_components, warn_about_result, warn_about_zero_rows
 from vmfmix.fitting.sklearn_compat import (
@@ -148,6 +149,17 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Streaming):
         combinations need 1. The score of a number K is multiplied by K to the power of
         log(resolution); if "icl" decides, its number changes by the same factor as if its penalty
         was divided by the resolution.
+    min_cluster_size : int, default=1
+        Smallest number of rows of a cluster. After EM, while clusters have fewer rows, they are
+        merged, the smallest first, each with the cluster for which the cost `merge` is lowest
+        ("likelihood" if it is None), and EM runs again. `n_components_` may then be smaller than
+        `n_components`.
+    max_cluster_share : float, default=1.0
+        Largest share of the rows in one cluster, above 0 and at most 1. After EM, while clusters
+        have more rows, each of them is split in two, by merging components of (a sample of) its
+        rows down to two, and EM runs again. `n_components_` may then be larger than `n_components`.
+        Clusters below `min_cluster_size` are merged after that, if possible without exceeding this
+        share.
     init_params : {"k-means++", "random_from_data", "random"}, default="k-means++"
         How initial mean directions are drawn: spherical k-means++ on (a sample of) the rows,
         distinct random rows, or the mean directions of a random partition.
@@ -185,7 +197,8 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Streaming):
     Attributes
     ----------
     n_components_ : int
-        Number of components that own rows; smaller than `n_components` if some own none.
+        Number of components that own rows; smaller than `n_components` if some own none. With
+        `min_cluster_size` or `max_cluster_share`, also smaller or larger.
     weights_ : ndarray of shape (n_components_,)
         They sum to 1, together with `background_weight_` if there is a background.
     means_ : ndarray of shape (n_components_, n_features)
@@ -194,14 +207,16 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Streaming):
         All equal if ``concentration="tied"``.
     merge_history_ : MergeHistory
         The merges with their costs, and the score of each number of components; only if components
-        were merged. ``merge_history_.plot()``, ``.plot_scores()`` and ``.plot_dendrogram()`` plot
-        it, and `merge_to` returns the clusters at another number.
+        were merged, or clusters edited. ``merge_history_.plot()``, ``.plot_scores()`` and
+        ``.plot_dendrogram()`` plot it, and `merge_to` returns the clusters at another number.
     levels_ : list of Level
         At most five natural numbers of clusters, as tuples ``(n_components, strength)``: the chosen
         one first, then the others, the strongest first. The strength is the share of the scales, on
         a logarithmic axis, at which a number within a factor of 1.5 is the best one; 0 if none
         favors the chosen number, and 1 for a single cluster. `merge_to` returns the clusters of
         each. Only with ``n_components="auto"``.
+    names_ : ndarray of shape (n_components_,), str
+        Names of the clusters, "" for one without a name; only after `rename`.
     isotropy_ : float
         How evenly rows scatter within clusters: the effective dimension of their scatter as a share
         of all directions on the sphere, from 0 to 1. The model assumes 1; text embeddings have 0.05
@@ -297,6 +312,8 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Streaming):
         "merge": [StrOptions(set(COSTS)), None],
         "selection": [StrOptions(set(RULES)), callable],
         "resolution": [Interval(Real, 0, None, closed="neither")],
+        "min_cluster_size": [Interval(Integral, 1, None, closed="left")],
+        "max_cluster_share": [Interval(Real, 0, 1, closed="right")],
         "init_params": [StrOptions({"k-means++", "random_from_data", "random"})],
         "means_init": ["array-like", None],
         "weights_init": ["array-like", None],
@@ -324,6 +341,8 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Streaming):
         merge: Literal["likelihood", "icl", "jeffreys", "cosine"] | None = "likelihood",
         selection: str | Callable[[Any, Any], float] = "auto",
         resolution: float = 1.0,
+        min_cluster_size: int = 1,
+        max_cluster_share: float = 1.0,
         init_params: Literal["k-means++", "random_from_data", "random"] = "k-means++",
         means_init: ArrayLike | None = None,
         weights_init: ArrayLike | None = None,
@@ -347,6 +366,8 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Streaming):
         self.merge = merge
         self.selection = selection
         self.resolution = resolution
+        self.min_cluster_size = min_cluster_size
+        self.max_cluster_share = max_cluster_share
         self.init_params = init_params
         self.means_init = means_init
         self.weights_init = weights_init
@@ -402,8 +423,9 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Streaming):
         ------
         ValueError
             If `X` contains NaN, infinity, null or masked values, has columns of several types, has
-            fewer than 2 features or fewer rows with a direction than `n_components`, if an initial
-            value has the wrong shape, if parameters exclude each other, or if the checkpoint is
+            fewer than 2 features or fewer rows with a direction than `n_components`, if it has too
+            few rows for `min_cluster_size` or `max_cluster_share`, if an initial value has the
+            wrong shape, if parameters exclude each other, or if the checkpoint is
             damaged or belongs to another fit.
         ImportError
             If `device` is given and torch is not installed.
@@ -417,7 +439,8 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Streaming):
         UserWarning
             If the number of clusters that "auto" found is doubtful: one cluster, nearly as many as
             merging started from, mostly clusters of very few rows, or far from the number that
-            modularity favors.
+            modularity favors. If a cluster has more rows than `max_cluster_share` allows and cannot
+            be split, or if the only cluster has fewer than `min_cluster_size`.
         """
         validate_parameters(self)
         last = (self._private_state.interrupted or self._last_fit()) if self.warm_start else None
@@ -443,11 +466,14 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Streaming):
             engine = self._make_engine(rows, weights, center, device_of(X))
             validate_row_count(self, engine)
             n_rows = int(engine.all_reduce(np.array([engine.n_rows]))[0])
+            limits = SizeLimits.of(self, n_rows)
             warn_about_zero_rows(engine, "they do not influence the fit, and their labels")
             file = None if checkpoint is None else Checkpoint(checkpoint, self, engine)
             keep_unfinished = self._keep_unfinished if self.warm_start else None
             graph_among = smoother.graph_among if smoother and rows is not X else None
             fit = best_fit(self, engine, progress, last, file, keep_unfinished, graph_among)
+            if limits is not None:
+                fit = limits.enforced(self, engine, fit, file)
             self._set_fit(
                 fit, engine, X, smoother=smoother, center=center, copies=copies, n_rows=n_rows
             )
@@ -609,8 +635,10 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Streaming):
         self._state = EstimatorState(fit.as_last(self, copies=copies, novelty=novelty))
         outdated = ["smoother_", "center_", "background_weight_", "isotropy_"]
         outdated += ["unsmoothed_means_", "unsmoothed_concentration_"]
-        for name in outdated if start.continues else [*outdated, "merge_history_"]:
+        for name in outdated if start.continues else [*outdated, "merge_history_", "names_"]:
             self.__dict__.pop(name, None)
+        if len(vars(self).get("names_", ())) != len(counts):
+            self.__dict__.pop("names_", None)  # clusters were lost or merged
         if smoother is not None:
             self.smoother_ = smoother
         if center is not None:

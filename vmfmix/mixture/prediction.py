@@ -208,7 +208,7 @@ class Prediction(MixtureBase):
         model = copy(self)
         power = float(np.exp(np.mean(np.log(powers))))
         model.probability_power_ = min(power, getattr(self, "probability_power_", 1.0))
-        model._set_results(rows)
+        model._set_results(model._engines(rows))
         return model
 
     def _power_by_resampling(self, X: Any, rng: np.random.RandomState) -> float:

@@ -10,6 +10,7 @@ from scipy.linalg import null_space
 from sklearn.utils.validation import check_is_fitted
 
 from vmfmix.inspection import principal_plane
+from vmfmix.inspection.cluster_names import names_or_numbers
 from vmfmix.inspection.labels import encode_labels
 from vmfmix.inspection.rows import as_rows, evenly_spaced, take_rows, unit_rows
 from vmfmix.plotting.axes import BLUE, COLORS, GRAY, axes_for, logarithmic, name_axes
@@ -60,10 +61,9 @@ def plot_sizes(model: Any, ax: Any = None) -> Any:
         markersize=6.0 if is_labeled else 4.0,
     )
     if is_labeled:
-        for cluster, point in enumerate(zip(np.maximum(sizes, _MIN_SIZE), concentrations)):
-            ax.annotate(
-                str(cluster), point, xytext=(5.0, 4.0), textcoords="offset points", fontsize=8.0
-            )
+        points = zip(np.maximum(sizes, _MIN_SIZE), concentrations)
+        for name, point in zip(_names(model), points):
+            ax.annotate(name, point, xytext=(5.0, 4.0), textcoords="offset points", fontsize=8.0)
     logarithmic(ax, "x", max(sizes.min(), _MIN_SIZE) / 1.5, sizes.max() * 1.5)
     margin = max((concentrations.max() / concentrations.min()) ** 0.15, 1.01)
     logarithmic(ax, "y", concentrations.min() / margin, concentrations.max() * margin)
@@ -91,8 +91,9 @@ def plot_similarity(model: Any, ax: Any = None) -> Any:
     lowest = min(float(cosines.min()), 0.0)
     matrix = ax.imshow(cosines[np.ix_(order, order)], vmin=lowest, vmax=1.0, cmap="cividis")
     ax.figure.colorbar(matrix, ax=ax, label="cosine of mean directions")
-    _label_ticks(ax, "x", order)
-    _label_ticks(ax, "y", order)
+    names = _names(model)
+    _label_ticks(ax, "x", [names[cluster] for cluster in order])
+    _label_ticks(ax, "y", [names[cluster] for cluster in order])
     ax.set_xlabel("cluster")
     ax.set_ylabel("cluster")
     return ax
@@ -135,7 +136,8 @@ def plot_labels(model: Any, X: Any, y: Any, ax: Any = None) -> Any:
                 color = "white" if share < 0.5 * highest else "black"
                 text = f"{share:.0%}"
                 ax.text(column, row, text, ha="center", va="center", color=color, fontsize=8.0)
-    _label_ticks(ax, "x", clusters[order])
+    cluster_names = [*_names(model), "-1"]  # the background, -1, is the last
+    _label_ticks(ax, "x", [cluster_names[cluster] for cluster in clusters[order]])
     _label_ticks(ax, "y", names)
     ax.set_xlabel("cluster")
     ax.set_ylabel("class")
@@ -160,8 +162,8 @@ def plot_map(model: Any, X: Any, projection: Any = None, n_rows: int = 5000, ax:
     Returns
     -------
     matplotlib.axes.Axes
-        Each cluster has one of six colors. Up to 40 clusters are labeled with their numbers, at the
-        median of their rows.
+        Each cluster has one of six colors. Up to 40 clusters are labeled with their names or
+        numbers, at the median of their rows.
 
     Raises
     ------
@@ -191,11 +193,12 @@ def plot_map(model: Any, X: Any, projection: Any = None, n_rows: int = 5000, ax:
     colors[labels < 0] = _BACKGROUND_COLOR
     size = float(np.clip(20_000 / max(len(rows), 1), 2.0, 20.0))
     ax.scatter(*projection.T, s=size, c=colors, alpha=0.6, linewidths=0.0)
-    clusters = np.unique(labels[labels >= 0])
+    clusters, names = np.unique(labels[labels >= 0]), _names(model)
     if len(clusters) <= _MAX_LABELED:
         for cluster in clusters:
             median = np.median(projection[labels == cluster], axis=0)
-            ax.text(*median, str(cluster), ha="center", va="center", fontsize=9.0, bbox=_TEXT_BOX)
+            name = names[cluster]
+            ax.text(*median, name, ha="center", va="center", fontsize=9.0, bbox=_TEXT_BOX)
     name_axes(ax, f"first {axis_name}", f"second {axis_name}")
     return ax
 
@@ -255,10 +258,12 @@ def plot_sphere(
     sphere = np.cos(azimuth) * np.sin(polar), np.sin(azimuth) * np.sin(polar), np.cos(polar)
     ax.plot_wireframe(*sphere, color="#DDDDDD", lw=0.4)
     ax.scatter(*unit_rows(shown).T, s=10.0, c=colors, alpha=0.7, linewidths=0.0)
+    names = _names(model)
     for cluster, mean in enumerate(model.means_):
         ax.plot(*np.array([np.zeros(3), 1.15 * mean]).T, color=GRAY, lw=1.0)
         position = 1.25 * mean
-        ax.text(*position, str(cluster), ha="center", va="center", fontsize=9.0, bbox=_TEXT_BOX)
+        name = names[cluster]
+        ax.text(*position, name, ha="center", va="center", fontsize=9.0, bbox=_TEXT_BOX)
         for share in shares:
             circle = _circle(mean, model.concentrations_[cluster], share)
             ax.plot(*circle, color="black", lw=1.2, zorder=3)
@@ -266,6 +271,11 @@ def plot_sphere(
     ax.set_box_aspect((1, 1, 1), zoom=1.5)  # use the space of the hidden box
     ax.set_axis_off()
     return ax
+
+
+def _names(model: Any) -> list[str]:
+    """Return the label of each cluster; "$" does not start a formula."""
+    return [name.replace("$", r"\$") for name in names_or_numbers(model)]
 
 
 def _circle(mean: np.ndarray, concentration: float, share: float) -> np.ndarray:

@@ -13,6 +13,7 @@ from vmfmix.inspection import (
     outliers,
     principal_plane,
 )
+from vmfmix.inspection.cluster_names import given_names
 from vmfmix.inspection.clusters import assigned_probabilities, cosines_of_rows, nearest_rows
 from vmfmix.inspection.fitted_model import FittedMixture, RowsLike
 from vmfmix.inspection.labels import encode_labels
@@ -143,8 +144,9 @@ def _cluster_columns(
     words_of: Callable[[list[str], np.ndarray], list[list[str]]],
 ) -> dict[str, list[Any]]:
     """Return the columns of the table of clusters."""
-    table = describe(model, X)
+    table, cluster_names = describe(model, X), given_names(model)
     columns = {
+        **({} if cluster_names is None else {"name": cluster_names}),
         "size": np.asarray(table["size"]).tolist(),
         "share": rounded(np.asarray(table["size"]) / len(clusters), 6),
         "nearest_cluster": np.asarray(table["nearest_cluster"]).tolist(),

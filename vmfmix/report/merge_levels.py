@@ -80,15 +80,17 @@ def merge_levels(
 def _numbers_of_clusters(history: MergeRecord, n_components: int, n_rows: int) -> list[int]:
     """Return the numbers of clusters to show.
 
-    They are those near that of the fit, a geometric range, and the natural ones.
+    They are that of the fit, those near it, a geometric range, and the natural ones. That of the
+    fit is beyond the merge path if clusters were merged or split because of their sizes.
     """
-    smallest, largest = int(history.rounds[-1]), history.n_components_init
-    largest = max(min(largest, max(_MAX_RATIO * n_components, _MIN_LARGEST), n_rows), n_components)
+    smallest, end = int(history.rounds[-1]), history.n_components_init
+    largest = min(end, max(_MAX_RATIO * n_components, _MIN_LARGEST), n_rows)
+    largest = max(largest, min(n_components, end), smallest)
     adjacent = range(n_components - _N_ADJACENT, n_components + _N_ADJACENT + 1)
     spread = np.geomspace(max(smallest, 1), largest, _N_LEVELS).round().astype(int).tolist()
     near = {number for number in adjacent if smallest <= number <= largest}
     natural = {number for number in history.levels.tolist() if number <= n_rows}
-    return sorted(near | natural | {*spread})
+    return sorted(near | natural | {*spread, n_components})
 
 
 def _source_clusters(

@@ -14,6 +14,7 @@ from sklearn.base import clone
 
 from vmfmix.merging.history import MergeHistory
 from vmfmix.mixture import VMFMixture
+from vmfmix.mixture.names import are_valid
 from vmfmix.model.statistics import LARGEST_CONCENTRATION
 from vmfmix.neighbors.smoother import NeighborSmoother
 from vmfmix.neighbors.stored import restore_attributes
@@ -102,8 +103,9 @@ def _is_consistent(model: VMFMixture) -> bool:
     history = getattr(model, "merge_history_", None)
     return (
         _has_consistent_mixture(model)
-        and (not hasattr(model, "labels_") or _has_consistent_labels(model))
+        and _has_consistent_labels(model)
         and _has_consistent_references(model)
+        and (not hasattr(model, "names_") or are_valid(model.names_, model.n_components_))
         and (history is None or history.is_consistent(model.means_.shape[1]))
     )
 
@@ -150,13 +152,20 @@ def _has_consistent_references(model: VMFMixture) -> bool:
 
 
 def _has_consistent_labels(model: VMFMixture) -> bool:
-    labels, probabilities = model.labels_, model.probabilities_
+    """Return whether labels, and probabilities for all of them, are valid where there are some."""
+    labels, probabilities = getattr(model, "labels_", None), getattr(model, "probabilities_", None)
+    if labels is None:
+        return probabilities is None
     return bool(
         labels.ndim == 1
         and labels.dtype.kind == "i"
-        and labels.shape == probabilities.shape
         and (labels >= -1).all()
         and (labels < model.n_components_).all()
-        and (probabilities >= 0).all()
-        and (probabilities <= 1.0 + _TOLERANCE).all()
+    ) and (
+        probabilities is None
+        or bool(
+            labels.shape == probabilities.shape
+            and (probabilities >= 0).all()
+            and (probabilities <= 1.0 + _TOLERANCE).all()
+        )
     )
