@@ -68,6 +68,9 @@ class MixtureBase(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixi
         y: Any = None,
         sample_weight: ArrayLike | None = None,
         checkpoint: Any = None,
+        *,
+        known_labels: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
     ) -> Self:
         """Fit the mixture."""
         raise NotImplementedError

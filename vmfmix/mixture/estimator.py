@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
-from vmfmix.engines.base import Engine, SharedRowSource
+from vmfmix.engines.base import Assignment, SharedRowSource
 from vmfmix.engines.choice import validate_dense_to_center
 from vmfmix.fitting.best import Fit, best_fit
 from vmfmix.fitting.checkpoints import Checkpoint
@@ -31,6 +31,7 @@ from vmfmix.fitting.sklearn_compat import (
 )
 from vmfmix.fitting.start import mean_of_unit_rows
 from vmfmix.fitting.state import EstimatorState, LastFit
+from vmfmix.fitting.steering import Steering
 from vmfmix.fitting.validation import (
     copies_per_unit_weight,
     restored_on_failure,
@@ -45,7 +46,7 @@ from vmfmix.mixture.base import device_of
 from vmfmix.mixture.editing import Editing
 from vmfmix.mixture.prediction import Prediction
 from vmfmix.mixture.streaming import Streaming
-from vmfmix.model.statistics import LARGEST_CONCENTRATION, FloatArray
+from vmfmix.model.statistics import LARGEST_CONCENTRATION, FloatArray, MixtureParameters
 from vmfmix.neighbors.smoother import NeighborSmoother
 from vmfmix.neighbors.stored import stored_attributes
 from vmfmix.storage.model_format import write_model
@@ -356,6 +357,9 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Streaming):
         y: Any = None,
         sample_weight: ArrayLike | None = None,
         checkpoint: Any = None,
+        *,
+        known_labels: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
     ) -> VMFMixture:
         """Fit the mixture and label the rows.
 
@@ -379,6 +383,20 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Streaming):
             a fit with the same parameters to the same rows starts, the fit resumes from it and
             gives the same result as without the interruption. Seeding and merging are repeated, so
             `random_state` must be an integer. The file is removed at the end.
+        known_labels : array-like of shape (n_samples,), default=None
+            Clusters that are known for some rows: integers from 0 without gaps; -1 where the
+            cluster is not known. Cluster c then consists of the rows with known label c and of the
+            other rows for which it is the most probable one. Clusters without known labels have the
+            numbers after these. If `n_components` is the number of known clusters, nothing is
+            merged. A row with a known label counts as much as 1 / `isotropy_` ** 2 other rows, where
+            the isotropy is measured before the fit, as the model describes classes only as far as
+            rows scatter as it assumes; it counts more or less with a `sample_weight`.
+        groups : array-like of shape (n_samples,), default=None
+            Rows with equal values, such as the paragraphs of one document, get the same label. Any
+            values that can be compared and hashed; give a row that belongs to no group a value of
+            its own. The mixture is fitted to the mean directions of the groups, with the numbers of
+            their rows (or sums of their weights) as weights, so that `concentrations_` and
+            densities are those of group means. `predict` labels single rows by this mixture.
 
         Returns
         -------
@@ -389,8 +407,9 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Streaming):
         ValueError
             If `X` contains NaN, infinity, null or masked values, has columns of several types, has
             fewer than 2 features or fewer rows with a direction than `n_components`, if an initial
-            value has the wrong shape, if parameters exclude each other, or if the checkpoint is
-            damaged or belongs to another fit.
+            value has the wrong shape, if parameters exclude each other, if `known_labels` or
+            `groups` cannot be used or contradict each other, or if the checkpoint is damaged or
+            belongs to another fit.
         ImportError
             If `device` is given and torch is not installed.
         OSError
@@ -416,6 +435,7 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Streaming):
             X = self._validate_rows(X, has_weights=sample_weight is not None, ensure_min_features=2)
             if last:
                 last.validate_continuation(self, X.shape[1])
+            steering = Steering.validated(X, self.n_components, known_labels, groups)
             weights, copies = None, 1.0
             if sample_weight is not None:
                 weights = validate_sample_weight(sample_weight, X)
@@ -428,22 +448,49 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Streaming):
             center = self._mean_to_subtract(X, weights) if self.center else None
             engine = self._make_engine(rows, weights, center, device_of(X))
             validate_row_count(self, engine)
-            n_rows = int(engine.all_reduce(np.array([engine.n_rows]))[0])
             warn_about_zero_rows(engine, "they do not influence the fit, and their labels")
-            file = None if checkpoint is None else Checkpoint(checkpoint, self, engine)
-            keep_unfinished = self._keep_unfinished if self.warm_start else None
-            graph_among = smoother.graph_among if smoother and rows is not X else None
-            fit = best_fit(self, engine, progress, last, file, keep_unfinished, graph_among)
-            self._set_fit(
-                fit, engine, smoother=smoother, center=center, copies=copies, n_rows=n_rows
+            steered = steering.engine(
+                engine,
+                self._make_engine,
+                rows,
+                self.n_components,
+                sample_weight=weights,
+                center=center,
+                device=device_of(X),
             )
+            if groups is not None:
+                validate_row_count(self, steered, "groups of rows")
+            if last:
+                last = steering.continuation(last, self)
+            file = None
+            if checkpoint is not None:
+                file = Checkpoint(checkpoint, self, engine, **vars(steering))
+            keep_unfinished = self._keep_unfinished if self.warm_start else None
+            graph_among = None
+            if smoother and rows is not X and groups is None:
+                graph_among = smoother.graph_among
+            fit = best_fit(self, steered, progress, last, file, keep_unfinished, graph_among)
+            parameters, assignment, counts = drop_empty_components(steered, fit.result.parameters)
+            # First, since a warning that is turned into an error must leave the model unchanged.
+            warn_about_result(self, fit, counts)
+            assignment = steering.of_rows(assignment, engine, parameters)
+            self._set_fit(
+                fit, parameters, assignment, smoother=smoother, center=center, copies=copies
+            )
+            self.n_samples_seen_ = int(engine.all_reduce(np.array([engine.n_rows]))[0])
             if file is not None:
                 file.remove()
         progress.call_on_fit_task_end(estimator=self, X=X, y=y, metadata=metadata)
         return self
 
     def fit_predict(
-        self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        known_labels: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
     ) -> NDArray[np.int32]:
         """Fit the mixture and return `labels_`.
 
@@ -452,15 +499,24 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Streaming):
         X : {array-like, CSR matrix} of shape (n_samples, n_features)
         y : Ignored
         sample_weight : array-like of shape (n_samples,), default=None
+        known_labels, groups : array-like of shape (n_samples,), default=None
+            See `fit`.
 
         Returns
         -------
         labels : ndarray of shape (n_samples,), int32
         """
-        return self.fit(X, sample_weight=sample_weight).labels_
+        model = self.fit(X, None, sample_weight, known_labels=known_labels, groups=groups)
+        return model.labels_
 
     def fit_transform(
-        self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        known_labels: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
     ) -> NDArray[Any]:
         """Fit the mixture and return the cosine of each row with each mean direction.
 
@@ -469,12 +525,15 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Streaming):
         X : {array-like, CSR matrix} of shape (n_samples, n_features)
         y : Ignored
         sample_weight : array-like of shape (n_samples,), default=None
+        known_labels, groups : array-like of shape (n_samples,), default=None
+            See `fit`.
 
         Returns
         -------
         cosines : ndarray of shape (n_samples, n_components_)
         """
-        return self.fit(X, sample_weight=sample_weight).transform(X)
+        model = self.fit(X, None, sample_weight, known_labels=known_labels, groups=groups)
+        return model.transform(X)
 
     # --- files ------------------------------------------------------------------------------------
 
@@ -578,18 +637,15 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Streaming):
     def _set_fit(
         self,
         fit: Fit,
-        engine: Engine,
+        parameters: MixtureParameters,
+        assignment: Assignment,
         *,
         smoother: NeighborSmoother | None,
         center: FloatArray | None,
         copies: float,
-        n_rows: int,
     ) -> None:
         """Set the state and the fitted attributes."""
         start, result = fit.start, fit.result
-        parameters, assignment, counts = drop_empty_components(engine, result.parameters)
-        # First, since a warning that is turned into an error must leave the model unchanged.
-        warn_about_result(self, fit, counts)
         novelty = Novelty.after_fit(parameters, assignment, result.weight)
         self._state = EstimatorState(fit.as_last(self, copies=copies, novelty=novelty))
         outdated = ["smoother_", "center_", "background_weight_", "isotropy_"]
@@ -616,7 +672,6 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Streaming):
         self.lower_bound_ = float(result.lower_bounds[-1])
         self.n_iter_ = len(result.lower_bounds)
         self.converged_ = bool(result.converged)
-        self.n_samples_seen_ = n_rows
 
     @property
     def _n_features_out(self) -> int:
