@@ -93,3 +93,18 @@ def test_merge_components_breaks_ties_by_number():
     first = [m[:2] for m in merge_components(statistics, 3)]
     assert first == [m[:2] for m in merge_components(statistics, 3)]
     assert first[0] == (0, 1)
+
+
+@pytest.mark.parametrize("name", sorted(COSTS))
+def test_components_that_stay_apart_are_not_merged_with_each_other(random_statistics, name):
+    groups = groups_after(merge_components(random_statistics, 8, cost=name, n_apart=8), 25)
+    np.testing.assert_array_equal(groups[:8], np.arange(8))
+    merges = merge_components(random_statistics, 8, cost=name, n_apart=8)
+    assert all(np.isfinite(cost) for _, _, cost in merges)
+
+
+def test_components_that_stay_apart_merge_with_the_cheapest_of_the_others():
+    resultants = np.array([[10.0, 0.0], [9.9, 1.0], [0.0, 8.0], [9.0, 3.0]])
+    statistics = SufficientStatistics(np.full(4, 10.5), resultants, 0.0, 42.0)
+    pairs = [merge[:2] for merge in merge_components(statistics, 2, n_apart=2)]
+    assert pairs[0] == (1, 3) and pairs[1] in [(0, 2), (1, 2)]

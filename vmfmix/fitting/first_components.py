@@ -36,7 +36,9 @@ def components_of_labels(
     return first_components(statistics, engine.sums.directions, numbers)
 
 
-def components_of_means(statistics: SufficientStatistics, means: FloatArray) -> SufficientStatistics:
+def components_of_means(
+    statistics: SufficientStatistics, means: FloatArray
+) -> SufficientStatistics:
     """Put the components that are nearest to each of some means first; see `first_components`."""
     nearest = inner_products(means, statistics.directions).argmax(axis=1)
     return first_components(statistics, means, np.eye(len(statistics.counts))[nearest])

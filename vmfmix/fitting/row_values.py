@@ -118,7 +118,7 @@ def validate_groups(groups: ArrayLike, n_rows: int) -> NDArray[np.intp]:
 
 
 def _one_for_each_row(name: str, values: Any, n_rows: int) -> list[Any] | NDArray[np.integer]:
-    """Return the values as a list of Python objects, or as they are if they are an integer array."""
+    """Return the values as a list of Python objects, but an array of integers as it is."""
     values = unmasked(values, name)
     shape = getattr(values, "shape", None)
     if isinstance(values, (str, bytes)) or not (hasattr(values, "__len__") or shape):

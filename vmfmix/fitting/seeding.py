@@ -181,7 +181,8 @@ def spherical_kmeans_plusplus(
     rng : numpy.random.RandomState, default=None
         None: NumPy's global generator.
     n_trials : int, default=None
-        Number of rows drawn for each seed, at least 1; None: 2 + log(n_seeds).
+        Number of rows drawn for each seed, at least 1; None: 2 + log of the number of all
+        seeds.
     first : ndarray or CSR array of shape (n_first, n_features), default=None
         Unit rows that are seeds already, in addition to the `n_seeds` that are chosen.
 
@@ -206,10 +207,10 @@ def spherical_kmeans_plusplus(
     rng = check_random_state(rng)
     n_rows = rows.shape[0]
     weights = np.ones(n_rows) if weights is None else np.asarray(weights, dtype=np.float64)
-    n_trials = 2 + int(np.log(n_seeds)) if n_trials is None else n_trials
+    n_chosen, n_first = 0, 0 if first is None else first.shape[0]
+    n_trials = 2 + int(np.log(n_first + n_seeds)) if n_trials is None else n_trials
 
     chosen = np.empty(n_seeds, dtype=np.intp)
-    n_chosen, n_first = 0, 0 if first is None else first.shape[0]
     if n_first == 0:
         chosen[0] = rng.choice(n_rows, p=weights / weights.sum())
         n_chosen, first = 1, rows[chosen[:1]]
@@ -257,10 +258,8 @@ def _distances_to_nearest(rows: Any, seeds: Any) -> NDArray[Any]:
 def _distances(rows: Any, seeds: Any) -> NDArray[Any]:
     """Compute 1 − cosine of each seed with each row; copies of a seed have distance 0."""
     directions = as_array(seeds).astype(rows.dtype, copy=False)
-    if sp.issparse(rows):
-        cosines = (rows @ directions.T).T
-    else:
-        cosines = threaded_matmul(directions, rows.T)
+    is_sparse = sp.issparse(rows)
+    cosines = (rows @ directions.T).T if is_sparse else threaded_matmul(directions, rows.T)
     distances: NDArray[Any] = np.subtract(1.0, cosines, out=cosines)
     distances *= distances >= 64 * np.finfo(rows.dtype).eps
     return distances

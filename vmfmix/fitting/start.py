@@ -228,8 +228,8 @@ def _in_order(
         statistics, n_first = components_of_labels(statistics, known), known.n_labels
     elif means is not None and n_init is not None and len(means) < n_init:
         n_features = statistics.resultants.shape[1]
-        means, _, _ = validate_initial_values(n_init, n_features, means_init=means)
-        statistics, n_first = components_of_means(statistics, means), len(means)
+        directions, _, _ = validate_initial_values(n_init, n_features, means_init=means)
+        statistics, n_first = components_of_means(statistics, directions), len(means)
     else:
         return statistics
     if isinstance(n_components, str):

@@ -261,7 +261,9 @@ def validate_initial_values(
     (array([[0.6, 0.8]]), None, None)
     """
     shape = (n_components,)
-    means = _validate_values("means_init", means_init, (n_components, n_features), may_be_fewer=True)
+    means = _validate_values(
+        "means_init", means_init, (n_components, n_features), may_be_fewer=True
+    )
     weights = _validate_values("weights_init", weights_init, shape, 0.0, 1.0)
     concentrations = _validate_values(
         "concentrations_init", concentrations_init, shape, 0.0, LARGEST_CONCENTRATION

@@ -150,9 +150,12 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Streaming):
     init_params : {"k-means++", "random_from_data", "random"}, default="k-means++"
         How initial mean directions are drawn: spherical k-means++ on (a sample of) the rows,
         distinct random rows, or the mean directions of a random partition.
-    means_init : array-like of shape (n_components, n_features), default=None
-        Initial mean directions; scaled to unit length. With `n_components_init` or
-        ``n_components="auto"``, one for each component that merging starts from.
+    means_init : array-like of shape (n_means, n_features), default=None
+        Initial mean directions; scaled to unit length. Cluster k starts from row k; if there are
+        fewer rows than `n_components`, the other clusters start as `init_params` says. With
+        ``n_components="auto"``, or as many rows as `n_components_init`, merging starts from these
+        means, and clusters have any order. With fewer rows than `n_components_init`, the first
+        clusters are those nearest to the means.
     weights_init : array-like of shape (n_components,), default=None
         Initial weights, summing to 1.
     concentrations_init : array-like of shape (n_components,), default=None
@@ -214,9 +217,10 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Streaming):
     center_ : ndarray of shape (n_features,)
         The mean that was subtracted from the unit rows; only with ``center=True``.
     labels_ : ndarray of shape (n_samples,), int32
-        Component of each row of `X`, the same as ``predict(X)``; -1: background.
+        Component of each row of `X`; -1: background. The same as ``predict(X)``, except for rows
+        with known labels and in groups; see `fit`.
     probabilities_ : ndarray of shape (n_samples,)
-        Posterior probability of that component.
+        Posterior probability of that component; 1 for a row with a known label.
     lower_bound_ : float
         Mean log-likelihood per row (per unit of weight) in the last E step, in nats with respect to
         surface measure. With "free" or "pooled" concentrations, it includes their log prior; with
@@ -384,13 +388,13 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Streaming):
             gives the same result as without the interruption. Seeding and merging are repeated, so
             `random_state` must be an integer. The file is removed at the end.
         known_labels : array-like of shape (n_samples,), default=None
-            Clusters that are known for some rows: integers from 0 without gaps; -1 where the
+            Clusters that are known for some rows: integers from 0 without gaps, -1 where the
             cluster is not known. Cluster c then consists of the rows with known label c and of the
             other rows for which it is the most probable one. Clusters without known labels have the
             numbers after these. If `n_components` is the number of known clusters, nothing is
-            merged. A row with a known label counts as much as 1 / `isotropy_` ** 2 other rows, where
-            the isotropy is measured before the fit, as the model describes classes only as far as
-            rows scatter as it assumes; it counts more or less with a `sample_weight`.
+            merged. A row with a known label counts as much as 1 / isotropy² other rows: the less
+            rows scatter as the model assumes, the less do rows without labels say about classes. A
+            `sample_weight` changes this.
         groups : array-like of shape (n_samples,), default=None
             Rows with equal values, such as the paragraphs of one document, get the same label. Any
             values that can be compared and hashed; give a row that belongs to no group a value of
