@@ -43,6 +43,7 @@ PAGES = {  # and how many blocks of code are followed by what they print
     "README.md": 0,
     "docs/quickstart.md": 0,
     "docs/number_of_clusters.md": 1,
+    "docs/steering.md": 1,
     "docs/tutorial.md": 14,
     "docs/pitfalls.md": 17,
 }

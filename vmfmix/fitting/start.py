@@ -229,7 +229,8 @@ def _in_order(
     elif means is not None and n_init is not None and len(means) < n_init:
         n_features = statistics.resultants.shape[1]
         directions, _, _ = validate_initial_values(n_init, n_features, means_init=means)
-        statistics, n_first = components_of_means(statistics, directions), len(means)
+        assert directions is not None
+        statistics, n_first = components_of_means(statistics, directions), len(directions)
     else:
         return statistics
     if isinstance(n_components, str):

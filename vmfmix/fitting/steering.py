@@ -12,14 +12,10 @@ from vmfmix.engines.base import Assignment, Engine, MakeEngine, SharedRowSource
 from vmfmix.engines.known_rows import KnownRowsEngine
 from vmfmix.engines.row_sums import sums_by_number
 from vmfmix.engines.rows.values import python_values
+from vmfmix.fitting.known_weight import weight_of_known_rows
 from vmfmix.fitting.row_values import validate_groups, validate_known_labels
-from vmfmix.fitting.seeding import seed_means
-from vmfmix.fitting.start import default_n_components_init, measure_isotropy
 from vmfmix.fitting.state import LastFit
-from vmfmix.merging.isotropy import own_share
 from vmfmix.model.statistics import MixtureParameters
-
-_SMALLEST_SHARE = 1e-6  # smaller shares make no difference
 
 
 @dataclass(frozen=True)
@@ -86,7 +82,6 @@ class Steering:
         engine: Engine,
         make_engine: MakeEngine,
         X: Any,
-        n_components: int | str,
         **options: Any,
     ) -> Engine:
         """Return the engine for what the mixture is fitted to: rows, or directions of groups.
@@ -99,7 +94,6 @@ class Steering:
             Creates an engine, with the parameters of `vmfmix.engines.choice.choose_engine`.
         X : object
             Validated rows.
-        n_components : int or "auto"
         **options
             With which `engine` was created from `X`.
 
@@ -128,7 +122,7 @@ class Steering:
         weights = np.ones(engine.n_rows) if weights is None else weights
         options["sample_weight"] = np.where(labels < 0, weights, 0.0)
         others = make_engine(X, **options)
-        weight = _weight_of_known_rows(engine, sums.directions, n_components)
+        weight = weight_of_known_rows(engine, others, labels, sums)
         return KnownRowsEngine(engine, others, labels, sums.scaled(weight))
 
     def continuation(self, last: LastFit, estimator: Any) -> LastFit:
@@ -200,19 +194,3 @@ def _labels_of_groups(
             "group."
         )
     return of_groups
-
-
-def _weight_of_known_rows(engine: Engine, directions: Any, n_components: int | str) -> float:
-    """Return the number of other rows that a row with a known label counts as.
-
-    The other rows move clusters to where rows are dense, which is where the classes are only as far
-    as rows scatter as the model assumes. They therefore count for the same share as in pooled
-    concentrations.
-    """
-    n_known, rng = directions.shape[0], np.random.RandomState(0)
-    if isinstance(n_components, str):
-        n_components = default_n_components_init(n_components, engine.n_used_rows)
-    n_means = max(n_known, min(n_components, engine.n_used_rows))
-    means = seed_means(engine, n_means, "k-means++", rng, first=directions)
-    isotropy = measure_isotropy(engine, MixtureParameters.nearest(means), rng)
-    return 1.0 if np.isnan(isotropy) else 1.0 / max(own_share(isotropy), _SMALLEST_SHARE)

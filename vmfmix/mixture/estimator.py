@@ -392,9 +392,8 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Streaming):
             cluster is not known. Cluster c then consists of the rows with known label c and of the
             other rows for which it is the most probable one. Clusters without known labels have the
             numbers after these. If `n_components` is the number of known clusters, nothing is
-            merged. A row with a known label counts as much as 1 / isotropy² other rows: the less
-            rows scatter as the model assumes, the less do rows without labels say about classes. A
-            `sample_weight` changes this.
+            merged. A row with a known label counts as much as 1, 10, … or 10,000 other rows,
+            whichever assigns most known rows to their clusters in five-fold cross-validation.
         groups : array-like of shape (n_samples,), default=None
             Rows with equal values, such as the paragraphs of one document, get the same label. Any
             values that can be compared and hashed; give a row that belongs to no group a value of
@@ -457,7 +456,6 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Streaming):
                 engine,
                 self._make_engine,
                 rows,
-                self.n_components,
                 sample_weight=weights,
                 center=center,
                 device=device_of(X),
