@@ -275,3 +275,20 @@ def test_refuses_empty_label(folder, capsys):
     lines[6] = ""
     Path("labels.txt").write_text("\n".join(lines))
     assert "line 7 of labels.txt" in fails(capsys, *FIT, "--out", "out", "--labels", "labels.txt")
+
+
+def test_known_labels_are_read_from_a_file(folder, rows):
+    _, y = rows
+    known = np.where(np.arange(len(y)) < 30, y, -1)
+    lines = ["" if label < 0 else str(label) for label in known]
+    Path("known.txt").write_text("".join(f"{line}\n" for line in lines))
+    labels = labels_of("rows.npy", "--known-labels", "known.txt")
+    np.testing.assert_array_equal(labels[:30], y[:30])
+
+
+@pytest.mark.parametrize("line", ["class 1", "1.5", "-2", "٣"])
+def test_known_labels_that_are_no_numbers_are_refused(folder, capsys, line):
+    n_rows = len(Path("labels.txt").read_text().splitlines())
+    Path("known.txt").write_text("0\n" + f"{line}\n" + "\n" * (n_rows - 2), encoding="utf-8")
+    error = fails(capsys, "fit", "rows.npy", "--out", "new", "--known-labels", "known.txt")
+    assert f"line 2 of known.txt is {line!r}; write the number of a cluster" in error

@@ -108,3 +108,26 @@ def test_distinct_rows_merges_copies_that_differ_by_rounding(planted):
     rows, weights, _ = distinct_rows(np.concatenate([X, scaled]), np.ones(200))
     assert len(rows) == 100
     assert (weights == 2.0).all()
+
+
+@pytest.mark.parametrize("container", [np.asarray, sp.csr_array])
+@pytest.mark.parametrize("init", INITS)
+def test_given_means_come_first_and_only_the_others_are_drawn(planted, init, container):
+    X, _ = planted
+    engine, first = choose_engine(container(X)), np.eye(3, 50)
+    means = as_array(seed_means(engine, 10, init, np.random.RandomState(0), first))
+    assert means.shape == (10, 50)
+    np.testing.assert_allclose(means[:3], first)
+    assert not (means[3:] == 1.0).any()
+    assert seed_means(engine, 3, init, np.random.RandomState(0), first) is first
+
+
+def test_kmeans_plusplus_draws_rows_that_are_far_from_the_given_seeds(planted):
+    """Seven tight clusters have a seed already; the three new seeds are in the three others."""
+    X, y = planted
+    first = np.stack([X[y == label][0] for label in range(7)])
+    found = [
+        set(y[spherical_kmeans_plusplus(X, 3, rng=np.random.RandomState(seed), first=first)])
+        for seed in range(10)
+    ]
+    assert np.mean([len(labels & {7, 8, 9}) for labels in found]) > 2.6

@@ -1,19 +1,15 @@
 """How typical rows are of the rows of a fit."""
 
 import numpy as np
-import pytest
 
 from vmfmix import VMFMixture
 from vmfmix.datasets import load_snips
-from vmfmix.engines.choice import choose_engine
 from vmfmix.fitting.typicality import (
     left_out_densities,
-    mixture_of_labels,
     reference_densities,
     tempered,
     typicality,
 )
-from vmfmix.model.statistics import SufficientStatistics, maximize
 
 
 def test_a_fitted_row_is_as_probable_without_it_as_a_new_row():
@@ -51,23 +47,3 @@ def test_probabilities_of_untypical_rows_are_shrunk_and_keep_their_order():
     np.testing.assert_allclose(found.sum(axis=1), 1.0)
     highest = tempered(probabilities[:, 0], np.array([0.01, 0.005, 1e-9]), 3)
     np.testing.assert_allclose(highest, found[:, 0])
-
-
-@pytest.mark.parametrize("weighted", [False, True])
-def test_mixture_of_labels_is_that_of_the_sums(rows, weighted):
-    labels = np.arange(len(rows)) % 4 - 1
-    weights = np.random.default_rng(0).uniform(size=len(rows)) if weighted else np.ones(len(rows))
-    engine = choose_engine(rows, sample_weight=weights)
-    found = mixture_of_labels(engine, labels, 3)
-    unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-    counts = [weights[labels == k].sum() for k in range(3)]
-    sums = [weights[labels == k] @ unit[labels == k] for k in range(3)]
-    expected = maximize(SufficientStatistics(np.array(counts), np.array(sums), 0.0, sum(counts)))
-    np.testing.assert_allclose(found.weights, expected.weights)
-    np.testing.assert_allclose(found.means, expected.means, atol=1e-6)
-    np.testing.assert_allclose(found.concentrations, expected.concentrations, rtol=1e-5)
-
-
-@pytest.fixture(name="rows")
-def fixture_rows():
-    return np.random.default_rng(1).standard_normal((50, 6))

@@ -106,3 +106,18 @@ def test_costs_of_one_component_are_those_of_its_pairs(random_statistics, name):
 def test_costs_of_a_component_without_weight_are_infinite():
     statistics = SufficientStatistics(np.array([2.0, 0.0, 1.0]), np.eye(3)[[0, 1, 0]], 0.0, 3.0)
     assert costs_of_merging(statistics, 0, cost="icl").argmin() == 2
+
+
+@pytest.mark.parametrize("name", sorted(COSTS))
+def test_components_that_stay_apart_are_not_merged_with_each_other(random_statistics, name):
+    groups = groups_after(merge_components(random_statistics, 8, cost=name, n_apart=8), 25)
+    np.testing.assert_array_equal(groups[:8], np.arange(8))
+    merges = merge_components(random_statistics, 8, cost=name, n_apart=8)
+    assert all(np.isfinite(cost) for _, _, cost in merges)
+
+
+def test_components_that_stay_apart_merge_with_the_cheapest_of_the_others():
+    resultants = np.array([[10.0, 0.0], [9.9, 1.0], [0.0, 8.0], [9.0, 3.0]])
+    statistics = SufficientStatistics(np.full(4, 10.5), resultants, 0.0, 42.0)
+    pairs = [merge[:2] for merge in merge_components(statistics, 2, n_apart=2)]
+    assert pairs[0] == (1, 3) and pairs[1] in [(0, 2), (1, 2)]

@@ -99,7 +99,15 @@ def test_fit_warns_when_max_iter_is_reached(planted):
             "concentrations_init cannot be used when components are merged",
         ),
         ({"n_components_init": 1000}, "n_components_init=1000 is more than the 900 rows"),
-        ({"n_components": 4, "n_components_init": 9, "means_init": np.eye(4, 16)}, "has shape"),
+        (
+            {"n_components": 4, "n_components_init": 9, "means_init": np.eye(10, 16)},
+            r"means_init has shape \(10, 16\); it must be \(9, 16\) or have fewer rows",
+        ),
+        (
+            {"n_components": 4, "n_components_init": 9, "means_init": np.eye(5, 16)},
+            "means_init has 5 rows; pass at most n_components=4 for the first clusters, or "
+            "n_components_init=9",
+        ),
         (
             {"selection": "stability", "means_init": np.eye(4, 16)},
             'selection="stability" compares merge paths from different seeds',

@@ -15,6 +15,7 @@ from benchmarks import (
     planted_sets,
     quality,
     smoothing,
+    steering,
     tables,
 )
 from benchmarks.labeled_sets import HARD, all_sets, encoder_of, text_sets
@@ -281,3 +282,35 @@ def test_the_tables_of_smoothing_name_every_variant_and_the_left_out_score():
     assert list(means)[:-1] == list(smoothing.PARAMETERS)
     assert means[smoothing.DEFAULT] == 0.625 and means["chosen on the other sets"] == 0.5
     assert results["sets"][0]["difference"] == 0.25
+
+
+# --- steering ------------------------------------------------------------------------------------
+
+
+def test_known_labels_are_a_share_of_each_class_and_at_least_one_row():
+    y = np.repeat([0, 1, 2], [100, 40, 3])
+    known = steering.draw_known(y, np.random.default_rng(0))
+    assert np.bincount(known[known >= 0]).tolist() == [5, 2, 1]
+    assert (known[known >= 0] == y[known >= 0]).all()
+
+
+def test_constrained_kmeans_keeps_known_labels_and_seeded_kmeans_does_not():
+    X = np.array([[0.0, 0], [0.1, 0], [0.2, 0], [4.0, 0], [4.1, 0], [4.2, 0]])
+    known = np.array([0, -1, 1, -1, 1, -1])
+    assert steering.kmeans(X, known, is_constrained=True).tolist() == [0, 0, 1, 1, 1, 1]
+    assert steering.kmeans(X, known, is_constrained=False).tolist() == [0, 0, 0, 1, 1, 1]
+
+
+def test_the_tables_of_steering_have_means_over_the_sets_that_are_not_hard():
+    accuracy = dict.fromkeys(steering.METHODS, 0.5)
+    without_rbf = {name: 0.7 for name in steering.METHODS if name != steering.RBF}
+    sets = {
+        name: {"accuracy": scores, "seconds": scores}
+        for name, scores in {"snips7": accuracy, "trec6": without_rbf, "atis16": accuracy}.items()
+    }
+    tables = steering.tables(sets)
+    means = {row["encoder"]: row for row in tables["means"]}
+    assert list(means) == ["MiniLM", "all", "all with rbf"]
+    assert means["all"]["sets"] == 2 and means["all"]["VMFMixture"] == 0.6
+    assert steering.RBF not in means["all"] and means["all with rbf"][steering.RBF] == 0.5
+    assert [row["set"] for row in tables["sets"]] == list(sets)

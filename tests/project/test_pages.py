@@ -53,6 +53,7 @@ PAGES = {  # and how many blocks of code are followed by what they print
     "docs/number_of_clusters.md": 1,
     "docs/membership.md": 3,
     "docs/editing.md": 4,
+    "docs/steering.md": 1,
     "docs/tutorial.md": 14,
     "docs/pitfalls.md": 17,
 }

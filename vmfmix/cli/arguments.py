@@ -156,7 +156,9 @@ def _add_fit_arguments(parser: argparse.ArgumentParser) -> None:
     _add_embeddings(parser, "EMBEDDINGS")
     parser.add_argument("--out", required=True, type=Path, metavar="FOLDER", help="output folder")
     _add_number_of_clusters(parser.add_argument_group("number of clusters"))
-    _add_model(parser.add_argument_group("model"))
+    model = parser.add_argument_group("model")
+    _add_model(model)
+    _add_known_labels(model)
     _add_fitting(parser.add_argument_group("fitting"))
     _add_texts_and_labels(parser.add_argument_group("texts and labels"))
     _add_overwrite_and_quiet(parser)
@@ -247,6 +249,15 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
         default="soft",
         help="'soft': each row contributes to every cluster in proportion to its probability; "
         "'hard': only to its most probable cluster (default: soft)",
+    )
+
+
+def _add_known_labels(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--known-labels",
+        metavar="FILE",
+        help="text file with one line per row: the number of its cluster, from 0, or an empty line "
+        "if it is not known; these rows stay in their clusters",
     )
 
 

@@ -7,6 +7,7 @@ fast.
 from __future__ import annotations
 
 import contextlib
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -211,6 +212,20 @@ def _read_labels(path: str | None, n_rows: int) -> list[str] | None:
     return labels
 
 
+def _read_known_labels(path: str | None, n_rows: int) -> list[int] | None:
+    """Return the known cluster of each row, -1 where a line is empty."""
+    lines = _read_lines(path, n_rows)
+    if lines is None:
+        return None
+    for number, line in enumerate(lines, 1):
+        if not re.fullmatch(r"-1|\d*", line.strip(), re.ASCII):
+            raise ValueError(
+                f"line {number} of {path} is {line!r}; write the number of a cluster, from 0, or "
+                "leave the line empty if it is not known."
+            )
+    return [int(line or -1) for line in map(str.strip, lines)]
+
+
 def _find_images(arguments: argparse.Namespace, n_rows: int) -> Any:
     """Return the images of the option --images, or None."""
     if arguments.images is None:
@@ -260,14 +275,17 @@ def _fit_model(arguments: argparse.Namespace, X: Any) -> Any:
             f"--min-cluster-size {model.min_cluster_size} is more than the {X.shape[0]} rows of "
             f"{arguments.embeddings}; give at most {X.shape[0]}."
         )
-    checkpoint = arguments.checkpoint
+    options = {
+        "checkpoint": arguments.checkpoint,
+        "known_labels": _read_known_labels(arguments.known_labels, X.shape[0]),
+    }
     if arguments.quiet or not sys.stderr.isatty():
-        return model.fit(X, checkpoint=checkpoint)
+        return model.fit(X, **options)
     try:
         import rich
         from sklearn.callback import ProgressBar
     except ImportError:  # scikit-learn before 1.9, or rich is not installed
         with contextlib.redirect_stdout(sys.stderr):
-            return model.set_params(verbose=1).fit(X, checkpoint=checkpoint).set_params(verbose=0)
+            return model.set_params(verbose=1).fit(X, **options).set_params(verbose=0)
     rich.reconfigure(stderr=True)
-    return model.set_callbacks(ProgressBar()).fit(X, checkpoint=checkpoint)
+    return model.set_callbacks(ProgressBar()).fit(X, **options)

@@ -17,6 +17,7 @@ from vmfmix.fitting.start import GraphAmong, Start, measure_isotropy, new_start
 from vmfmix.fitting.state import LastFit, shared_options
 from vmfmix.merging.isotropy import own_share
 from vmfmix.model import em
+from vmfmix.model.statistics import MixtureParameters
 
 
 @dataclass
@@ -36,12 +37,20 @@ class Fit:
     result: em.EMResult
     iterations: list[tuple[int, float, float]]
 
-    @property
-    def isotropy(self) -> float | None:
-        """How evenly rows scatter within clusters; None if the fit did not measure it."""
-        if self.start.isotropy is None and self.start.merged:
+    def measured_isotropy(self, engine: Engine, parameters: MixtureParameters) -> float:
+        """Return how evenly rows scatter within clusters, measured now if the fit did not need it.
+
+        Parameters
+        ----------
+        engine : Engine
+        parameters : MixtureParameters
+            Of the fit.
+        """
+        if self.start.isotropy is not None:
+            return self.start.isotropy
+        if self.start.merged:
             return self.start.merged.isotropy
-        return self.start.isotropy
+        return measure_isotropy(engine, parameters, np.random.RandomState(0))
 
     def as_last(
         self,

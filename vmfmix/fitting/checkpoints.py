@@ -40,6 +40,9 @@ class Checkpoint:
     estimator : VMFMixture
         With an integer `random_state`.
     engine : Engine
+        Of all rows.
+    known_labels, groups : ndarray of shape (n_rows,), int, default=None
+        See `vmfmix.fitting.steering.Steering`.
 
     Raises
     ------
@@ -50,7 +53,15 @@ class Checkpoint:
         If the folder does not exist or is not writable.
     """
 
-    def __init__(self, path: Any, estimator: Any, engine: Engine) -> None:
+    def __init__(
+        self,
+        path: Any,
+        estimator: Any,
+        engine: Engine,
+        *,
+        known_labels: Any = None,
+        groups: Any = None,
+    ) -> None:
         if not isinstance(estimator.random_state, (int, np.integer)):
             raise ValueError(
                 f"random_state={estimator.random_state!r} cannot be used with a checkpoint, since "
@@ -59,7 +70,7 @@ class Checkpoint:
         # A link is resolved: the file is removed at the end, the link stays for the next fit.
         self.path: Path = validate_writable(path)
         self._engine = engine
-        parameters = estimator.get_params()
+        parameters = {**estimator.get_params(), "known_labels": known_labels, "groups": groups}
         self._header: dict[str, Any] = {
             "vmfmix checkpoint": _FORMAT,
             "version": __version__,

@@ -41,13 +41,15 @@ class SizeLimits:
     largest: float
 
     @classmethod
-    def of(cls, estimator: Any, n_rows: int) -> SizeLimits | None:
+    def of(cls, estimator: Any, n_rows: int, *, is_steered: bool = False) -> SizeLimits | None:
         """Return the limits of an estimator for a number of rows; None if there are none.
 
         Parameters
         ----------
         estimator : VMFMixture
         n_rows : int
+        is_steered : bool, default=False
+            Whether the fit has known labels or groups, which limits could contradict.
 
         Returns
         -------
@@ -56,11 +58,16 @@ class SizeLimits:
         Raises
         ------
         ValueError
-            If no cluster of these rows can be within the limits.
+            If no cluster of these rows can be within the limits, or if the fit is steered.
         """
         smallest, share = int(estimator.min_cluster_size), float(estimator.max_cluster_share)
         if smallest == 1 and share == 1:
             return None
+        if is_steered:
+            raise ValueError(
+                "min_cluster_size and max_cluster_share cannot be combined with known_labels or "
+                "groups, which they could contradict; leave out one of them."
+            )
         if smallest > n_rows:
             raise ValueError(
                 f"min_cluster_size={smallest} is more than the {n_rows} rows of X; pass at most "

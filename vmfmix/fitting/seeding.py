@@ -6,6 +6,7 @@ product serves several seeds.
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from sklearn.utils import check_random_state
 
 from vmfmix.engines.base import Engine
 from vmfmix.model.copies import sort_with_copies
-from vmfmix.model.matrices import row_lengths, scaled_rows
+from vmfmix.model.matrices import as_array, row_lengths, scaled_rows, stacked
 from vmfmix.model.statistics import FloatArray
 from vmfmix.model.threads import threaded_matmul
 
@@ -27,7 +28,11 @@ _MAX_POOL_ENTRIES = 2**24  # of dense candidates
 
 
 def seed_means(
-    engine: Engine, n_components: int, init_params: str, rng: np.random.RandomState
+    engine: Engine,
+    n_components: int,
+    init_params: str,
+    rng: np.random.RandomState,
+    first: Any = None,
 ) -> Any:
     """Draw initial mean directions from the rows.
 
@@ -40,6 +45,8 @@ def seed_means(
         "k-means++": spherical k-means++; "random_from_data": distinct rows; "random": the mean
         directions of a random partition, which are close to each other.
     rng : numpy.random.RandomState
+    first : ndarray or CSR array of shape (n_first, n_features), default=None
+        Unit rows that are returned as the first ones; only the others are drawn.
 
     Returns
     -------
@@ -56,9 +63,11 @@ def seed_means(
     >>> means.sum(axis=0)
     array([1., 1., 1.])
     """
+    if first is not None and first.shape[0] == n_components:
+        return first
     size = max(_SAMPLE_ROWS_PER_SEED * n_components, _MIN_SAMPLE_ROWS)
     rows, weights, _ = distinct_rows(*engine.sample(size, rng))
-    return means_from_rows(rows, weights, n_components, init_params, rng)
+    return means_from_rows(rows, weights, n_components, init_params, rng, first=first)
 
 
 def means_from_rows(
@@ -69,6 +78,7 @@ def means_from_rows(
     rng: np.random.RandomState,
     *,
     n_trials: int | None = None,
+    first: Any = None,
 ) -> Any:
     """Draw initial mean directions from distinct rows in memory.
 
@@ -81,11 +91,15 @@ def means_from_rows(
         As for `seed_means`, but there may be fewer rows than components.
     n_trials : int, default=None
         See `spherical_kmeans_plusplus`.
+    first : ndarray or CSR array of shape (n_first, n_features), default=None
+        See `seed_means`.
 
     Returns
     -------
     ndarray or CSR array of shape (n_components, n_features), unit rows
     """
+    if first is not None:
+        n_components -= first.shape[0]
     if n_components > rows.shape[0]:  # components that start from a copy will become empty
         repeats = np.arange(n_components) % rows.shape[0]
         rows, weights = rows[repeats], weights[repeats]
@@ -97,7 +111,7 @@ def means_from_rows(
     elif init_params == "k-means++":
         means = rows[
             spherical_kmeans_plusplus(
-                rows, n_components, weights=weights, rng=rng, n_trials=n_trials
+                rows, n_components, weights=weights, rng=rng, n_trials=n_trials, first=first
             )
         ]
     else:
@@ -105,7 +119,8 @@ def means_from_rows(
         means = rows[rng.choice(n_rows, n_components, replace=False, p=share)]
     means = means.astype(np.float64)
     lengths = row_lengths(means)
-    return scaled_rows(means, 1.0 / np.where(lengths > 0, lengths, 1.0))
+    means = scaled_rows(means, 1.0 / np.where(lengths > 0, lengths, 1.0))
+    return means if first is None else stacked([first, means])
 
 
 def distinct_rows(rows: Any, weights: FloatArray) -> tuple[Any, FloatArray, NDArray[np.intp]]:
@@ -147,6 +162,7 @@ def spherical_kmeans_plusplus(
     weights: ArrayLike | None = None,
     rng: np.random.RandomState | None = None,
     n_trials: int | None = None,
+    first: Any = None,
 ) -> NDArray[np.intp]:
     """Choose rows that are far from each other: greedy k-means++ with the distance 1 − cosine.
 
@@ -165,7 +181,10 @@ def spherical_kmeans_plusplus(
     rng : numpy.random.RandomState, default=None
         None: NumPy's global generator.
     n_trials : int, default=None
-        Number of rows drawn for each seed, at least 1; None: 2 + log(n_seeds).
+        Number of rows drawn for each seed, at least 1; None: 2 + log of the number of all
+        seeds.
+    first : ndarray or CSR array of shape (n_first, n_features), default=None
+        Unit rows that are seeds already, in addition to the `n_seeds` that are chosen.
 
     Returns
     -------
@@ -188,13 +207,15 @@ def spherical_kmeans_plusplus(
     rng = check_random_state(rng)
     n_rows = rows.shape[0]
     weights = np.ones(n_rows) if weights is None else np.asarray(weights, dtype=np.float64)
-    n_trials = 2 + int(np.log(n_seeds)) if n_trials is None else n_trials
+    n_chosen, n_first = 0, 0 if first is None else first.shape[0]
+    n_trials = 2 + int(np.log(n_first + n_seeds)) if n_trials is None else n_trials
 
     chosen = np.empty(n_seeds, dtype=np.intp)
-    chosen[0] = rng.choice(n_rows, p=weights / weights.sum())
-    nearest = _distances(rows, chosen[:1])[0]  # of each row to the nearest seed
+    if n_first == 0:
+        chosen[0] = rng.choice(n_rows, p=weights / weights.sum())
+        n_chosen, first = 1, rows[chosen[:1]]
+    nearest = _distances_to_nearest(rows, first)
     rough_weights = weights.astype(nearest.dtype)
-    n_chosen = 1
     while n_chosen < n_seeds:
         masses = np.cumsum(weights * nearest, dtype=np.float64)
         if masses[-1] <= 0:  # fewer distinct rows than seeds: choose any of the others
@@ -205,10 +226,10 @@ def spherical_kmeans_plusplus(
         # then is skipped as often as if it were drawn now. Distances change more while there are
         # few seeds, so the first pools are smaller.
         largest = min(_POOL_SIZE, max(_MAX_POOL_ENTRIES // rows.shape[1], n_trials))
-        size = min(n_trials * min(n_chosen, n_seeds - n_chosen), max(largest, n_trials))
+        size = min(n_trials * min(n_first + n_chosen, n_seeds - n_chosen), max(largest, n_trials))
         draws = rng.uniform(size=size) * masses[-1]
         pool = np.searchsorted(masses, draws, side="right").clip(max=n_rows - 1)
-        distances, nearest_when_drawn = _distances(rows, pool), nearest[pool]
+        distances, nearest_when_drawn = _distances(rows, rows[pool]), nearest[pool]
         unused = np.arange(size)
         while n_chosen < n_seeds and len(unused) >= n_trials:
             thresholds = rng.uniform(size=len(unused)) * nearest_when_drawn[unused]
@@ -227,13 +248,18 @@ def spherical_kmeans_plusplus(
     return chosen
 
 
-def _distances(rows: Any, seeds: NDArray[np.intp]) -> NDArray[Any]:
+def _distances_to_nearest(rows: Any, seeds: Any) -> NDArray[Any]:
+    """Compute 1 − cosine of each row with the nearest of the seeds, a few seeds at a time."""
+    parts = range(0, seeds.shape[0], _POOL_SIZE)
+    distances = (_distances(rows, seeds[start : start + _POOL_SIZE]) for start in parts)
+    return reduce(np.minimum, (each.min(axis=0) for each in distances))
+
+
+def _distances(rows: Any, seeds: Any) -> NDArray[Any]:
     """Compute 1 − cosine of each seed with each row; copies of a seed have distance 0."""
-    directions = rows[seeds]
-    if sp.issparse(rows):
-        cosines = (rows @ directions.toarray().T).T
-    else:
-        cosines = threaded_matmul(directions, rows.T)
+    directions = as_array(seeds).astype(rows.dtype, copy=False)
+    is_sparse = sp.issparse(rows)
+    cosines = (rows @ directions.T).T if is_sparse else threaded_matmul(directions, rows.T)
     distances: NDArray[Any] = np.subtract(1.0, cosines, out=cosines)
     distances *= distances >= 64 * np.finfo(rows.dtype).eps
     return distances

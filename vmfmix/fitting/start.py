@@ -16,10 +16,13 @@ from numpy.typing import NDArray
 
 from vmfmix.engines.base import Engine
 from vmfmix.engines.choice import choose_engine
+from vmfmix.engines.known_rows import KnownRowsEngine
+from vmfmix.fitting.first_components import components_of_labels, components_of_means
 from vmfmix.fitting.progress import Reporter
 from vmfmix.fitting.seeding import distinct_rows, means_from_rows, seed_means
 from vmfmix.fitting.validation import merges_components, validate_initial_values
 from vmfmix.merging.isotropy import isotropy
+from vmfmix.merging.pairs import groups_after, merge_components
 from vmfmix.merging.path import Partition, Report, merge_path
 from vmfmix.merging.selection import RULES, MergePaths, Selection, select_n_components
 from vmfmix.model import em
@@ -142,10 +145,11 @@ def new_start(
     """
     is_fixed = isinstance(estimator.concentration, Real)
     shared = estimator.concentration if is_fixed else "tied"
+    known = engine if isinstance(engine, KnownRowsEngine) else None
     merged, weights, concentrations = None, None, None
-    if merges_components(estimator):
+    if merges_components(estimator) and not (known and known.n_labels == estimator.n_components):
         merged = engine.broadcast(_merge(estimator, engine, rng, reporter, graph_among))
-        cut = maximize(merged.statistics, concentration=shared)
+        cut = maximize(_in_order(merged, estimator, known), concentration=shared)
         means, weights, concentrations = cut.means, cut.weights, cut.concentrations
     else:
         means, weights, concentrations = validate_initial_values(
@@ -155,10 +159,13 @@ def new_start(
             weights_init=estimator.weights_init,
             concentrations_init=estimator.concentrations_init,
         )
-        if means is None:
-            means = engine.broadcast(
-                seed_means(engine, estimator.n_components, estimator.init_params, rng)
-            )
+        first = means
+        if known:
+            labeled = known.sums.directions
+            first = labeled if means is None else stacked([means, labeled[len(means) :]])
+        means = engine.broadcast(
+            seed_means(engine, estimator.n_components, estimator.init_params, rng, first)
+        )
     parameters = initial_parameters(
         engine,
         means,
@@ -175,7 +182,7 @@ def new_start(
         parameters = em.fit(engine, parameters, stage, store=store).parameters
     n_components, isotropy_ = estimator.n_components, None
     if merged is not None:
-        n_components = merged.n_components
+        n_components = cut.means.shape[0]
     if estimator.concentration == "pooled":
         isotropy_ = merged.isotropy if merged else measure_isotropy(engine, parameters, rng)
     return Start(parameters, n_components, isotropy_, merged=merged)
@@ -208,6 +215,35 @@ def _merge(
     )
 
 
+def _in_order(
+    merged: MergedStart, estimator: Any, known: KnownRowsEngine | None
+) -> SufficientStatistics:
+    """Return the merged components, those of known labels or of the given means first.
+
+    Means that are given for all components that merging starts from fix no numbers.
+    """
+    statistics, means = merged.statistics, estimator.means_init
+    n_init, n_components = estimator.n_components_init, estimator.n_components
+    if known:
+        statistics, n_first = components_of_labels(statistics, known), known.n_labels
+    elif means is not None and n_init is not None and len(means) < n_init:
+        n_features = statistics.resultants.shape[1]
+        directions, _, _ = validate_initial_values(n_init, n_features, means_init=means)
+        assert directions is not None
+        statistics, n_first = components_of_means(statistics, directions), len(directions)
+    else:
+        return statistics
+    if isinstance(n_components, str):
+        return statistics
+    merges = merge_components(
+        statistics,
+        max(n_components, merged.n_components),  # more if a callback stopped the merging
+        cost=estimator.merge,
+        n_apart=n_first,
+    )
+    return statistics.merged(groups_after(merges, len(statistics.counts)))
+
+
 def merged_start(
     engine: Engine,
     n_components: int | str,
@@ -233,7 +269,7 @@ def merged_start(
         Number of components to start from. None: see `default_n_components_init`; for "auto" and
         rows in groups of less than 16, at least twice the estimated number of groups.
     means_init : ndarray of shape (n_components_init, n_features), default=None
-        Unit rows to start from.
+        Unit rows to start from; if there are fewer, the others are drawn.
     init_params : str, default="k-means++"
         See `vmfmix.fitting.seeding.seed_means`.
     cost : str, default="likelihood"
@@ -279,10 +315,16 @@ def merged_start(
 
     def new_path() -> list[Partition]:
         means: Any = means_init
-        if means is None:
+        if means is None or len(means) < n_init:
             subset = _draw_rows(n_rows, _SEEDING_ROWS_PER_COMPONENT * n_init, rng)
             means = means_from_rows(
-                rows[subset], weights[subset], n_init, init_params, rng, n_trials=_SEEDING_TRIALS
+                rows[subset],
+                weights[subset],
+                n_init,
+                init_params,
+                rng,
+                n_trials=_SEEDING_TRIALS,
+                first=means_init,
             )
         return merge_path(
             sample_engine,

@@ -6,17 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vmfmix.distribution import log_normalizer, mean_resultant_length
-from vmfmix.engines.base import Assignment, Engine, row_blocks
-from vmfmix.model.statistics import (
-    FloatArray,
-    MixtureParameters,
-    SufficientStatistics,
-    maximize,
-)
+from vmfmix.engines.base import Assignment
+from vmfmix.model.statistics import FloatArray, MixtureParameters
 
 _MAX_ROWS = 50_000  # of a fit that are compared with the others, evenly spaced
 _MAX_REFERENCES = 10_000
-_NUMBERS_PER_BLOCK = 2**22
 _SURE = 0.01  # rows of a smaller typicality have uncertain clusters
 _SMALLEST = 1e-12  # so that nothing is divided by 0
 
@@ -70,38 +64,6 @@ def densities_of_clusters(parameters: MixtureParameters, assignment: Assignment)
         return assignment.log_densities
     is_background = assignment.labels == len(parameters.weights) - 1
     return np.where(is_background, -np.inf, assignment.log_densities)
-
-
-def mixture_of_labels(
-    engine: Engine, labels: NDArray[np.integer], n_components: int
-) -> MixtureParameters:
-    """Return the mixture with one shared concentration of rows with given labels.
-
-    Parameters
-    ----------
-    engine : Engine
-    labels : ndarray of shape (n_rows,), int
-        −1: left out.
-    n_components : int
-        Each has some rows.
-
-    Returns
-    -------
-    MixtureParameters
-    """
-    parts = row_blocks((0, engine.n_rows), max(_NUMBERS_PER_BLOCK // engine.n_features, 1))
-    statistics = sum(
-        (
-            SufficientStatistics.of_labels(
-                *engine.take(np.arange(part.start, part.stop)), labels[part], n_components
-            )
-            for part in parts
-        ),
-        start=SufficientStatistics(
-            np.zeros(n_components), np.zeros((n_components, engine.n_features)), 0.0, 0.0
-        ),
-    )
-    return maximize(statistics)
 
 
 def reference_densities(left_out: FloatArray) -> NDArray[np.float32]:

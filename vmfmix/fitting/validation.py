@@ -61,6 +61,14 @@ def validate_parameters(estimator: Any) -> None:
             'selection="stability" compares merge paths from different seeds, and means_init fixes '
             "the start; pass another selection, or means_init=None."
         )
+    if n_init is not None and n_components != "auto" and estimator.means_init is not None:
+        n_means = len(estimator.means_init)
+        if n_components < n_means < n_init:
+            raise ValueError(
+                f"means_init has {n_means} rows; pass at most n_components={n_components} for the "
+                f"first clusters, or n_components_init={n_init} for all components that merging "
+                "starts from."
+            )
     if estimator.smooth:
         if estimator.center:
             raise ValueError(
@@ -176,8 +184,8 @@ def validate_rows(estimator: Any, X: Any, **options: Any) -> Any:
     return X
 
 
-def validate_row_count(estimator: Any, engine: Engine) -> None:
-    """Raise ValueError unless there are at least as many usable rows as components."""
+def validate_row_count(estimator: Any, engine: Engine, rows: str = "rows of X") -> None:
+    """Raise ValueError unless there are at least as many usable rows, or groups, as components."""
     if engine.n_used_rows == 0:
         reason = "all are zeros"
         if estimator.center:
@@ -187,7 +195,7 @@ def validate_row_count(estimator: Any, engine: Engine) -> None:
         wanted = getattr(estimator, name)
         if isinstance(wanted, Integral) and int(wanted) > engine.n_used_rows:
             raise ValueError(
-                f"{name}={wanted} is more than the {engine.n_used_rows} rows of X that have a "
+                f"{name}={wanted} is more than the {engine.n_used_rows} {rows} that have a "
                 f"direction and a positive weight; pass at most {engine.n_used_rows}."
             )
 
@@ -232,6 +240,7 @@ def validate_initial_values(
     ----------
     n_components, n_features : int
     means_init : array-like of shape (n_components, n_features), default=None
+        May have fewer rows.
     weights_init, concentrations_init : array-like of shape (n_components,), default=None
 
     Returns
@@ -252,7 +261,9 @@ def validate_initial_values(
     (array([[0.6, 0.8]]), None, None)
     """
     shape = (n_components,)
-    means = _validate_values("means_init", means_init, (n_components, n_features))
+    means = _validate_values(
+        "means_init", means_init, (n_components, n_features), may_be_fewer=True
+    )
     weights = _validate_values("weights_init", weights_init, shape, 0.0, 1.0)
     concentrations = _validate_values(
         "concentrations_init", concentrations_init, shape, 0.0, LARGEST_CONCENTRATION
@@ -274,12 +285,16 @@ def _validate_values(
     shape: tuple[int, ...],
     lowest: float = -np.inf,
     highest: float = np.inf,
+    *,
+    may_be_fewer: bool = False,
 ) -> NDArray[np.float64] | None:
     if values is None:
         return None
     array = np.asarray(values, dtype=np.float64)
-    if array.shape != shape:
-        raise ValueError(f"{name} has shape {array.shape}; it must be {shape}.")
+    is_shorter = may_be_fewer and array.ndim == 2 and 0 < len(array) < shape[0]
+    if array.shape[is_shorter:] != shape[is_shorter:]:
+        fewer = " or have fewer rows" if may_be_fewer else ""
+        raise ValueError(f"{name} has shape {array.shape}; it must be {shape}{fewer}.")
     if not np.isfinite(array).all():
         raise ValueError(f"{name} contains NaN or infinity; all values must be finite.")
     if array.min() < lowest or array.max() > highest:

@@ -27,6 +27,7 @@ def merge_components(
     *,
     cost: str = "likelihood",
     dim: float | None = None,
+    n_apart: int = 0,
 ) -> list[Merge]:
     """Merge components until `n_components` are left.
 
@@ -40,11 +41,13 @@ def merge_components(
     statistics : SufficientStatistics
         Of a hard assignment; every count is positive.
     n_components : int
-        From 1 to the number of components.
+        From 1, or `n_apart` if that is more, to the number of components.
     cost : {"likelihood", "icl", "jeffreys", "cosine"}, default="likelihood"
         A key of `vmfmix.merging.costs.COSTS`.
     dim : float, default=None
         Effective dimension of the scatter within components; None or NaN: n_features.
+    n_apart : int, default=0
+        The first components, as many as this, are not merged with each other.
 
     Returns
     -------
@@ -62,7 +65,7 @@ def merge_components(
     [(1, 2)]
     """
     entry = COSTS[cost]
-    pairs = _Pairs(statistics, entry, Scatter.from_statistics(statistics, dim))
+    pairs = _Pairs(statistics, entry, Scatter.from_statistics(statistics, dim), n_apart)
     merges: list[Merge] = []
     while pairs.n_components > n_components:
         if entry.once_per_round:
@@ -119,8 +122,14 @@ def costs_of_merging(
 class _Pairs:
     """Costs of all pairs, and the cheapest partner of each component."""
 
-    def __init__(self, statistics: SufficientStatistics, cost: MergeCost, scatter: Scatter):
-        self._cost, self._scatter = cost.function, scatter
+    def __init__(
+        self,
+        statistics: SufficientStatistics,
+        cost: MergeCost,
+        scatter: Scatter,
+        n_apart: int = 0,
+    ) -> None:
+        self._cost, self._scatter, self._n_apart = cost.function, scatter, n_apart
         self._inner = inner_products(statistics.resultants, statistics.resultants)
         self._counts = statistics.counts.copy()
         self._exists = np.ones(len(self._counts), dtype=bool)
@@ -148,6 +157,7 @@ class _Pairs:
             costs[rows, rest] = block
             costs[rest, rows] = block.T
         np.fill_diagonal(costs, np.inf)
+        costs[: self._n_apart, : self._n_apart] = np.inf
         return costs
 
     def merge_cheapest(self) -> Merge:
@@ -162,7 +172,8 @@ class _Pairs:
         """Merge pairs of components that are each other's cheapest partner, cheapest first."""
         positions = np.arange(len(self._partner))
         is_mutual = self._partner[self._partner] == positions
-        mutual = np.flatnonzero(self._exists & is_mutual & (positions < self._partner))
+        may_merge = self._exists & np.isfinite(self._cheapest)
+        mutual = np.flatnonzero(may_merge & is_mutual & (positions < self._partner))
         mutual = mutual[np.argsort(self._cheapest[mutual], kind="stable")][:max_merges]
         if len(mutual) == 0:  # equal costs can make a cycle of partners
             return [self.merge_cheapest()]
@@ -181,6 +192,8 @@ class _Pairs:
         costs = self._cost(union, Components(counts, lengths), self._inner[i], self._scatter)
         costs[~self._exists] = np.inf
         costs[i] = np.inf
+        if i < self._n_apart:  # the lower of the two numbers, which the union keeps
+            costs[: self._n_apart] = np.inf
         self._costs[i] = costs
         self._costs[:, i] = costs
         self._costs[:, j] = np.inf

@@ -17,13 +17,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from vmfmix.engines.base import Assignment, Engine, SharedRowSource
 from vmfmix.engines.choice import choose_engine, prepare_rows
+from vmfmix.engines.row_sums import sums_by_number
 from vmfmix.engines.rows.tensors import is_tensor
 from vmfmix.fitting.progress import RowProgress
 from vmfmix.fitting.state import EstimatorState, LastFit, shared_options
 from vmfmix.fitting.typicality import (
     densities_of_clusters,
     left_out_densities,
-    mixture_of_labels,
     reference_densities,
     tempered,
     typicality,
@@ -31,7 +31,7 @@ from vmfmix.fitting.typicality import (
 from vmfmix.fitting.validation import validate_rows
 from vmfmix.merging.history import MergeHistory
 from vmfmix.model.matrices import as_array
-from vmfmix.model.statistics import FloatArray, MixtureParameters
+from vmfmix.model.statistics import FloatArray, MixtureParameters, maximize
 from vmfmix.neighbors.smoother import NeighborSmoother
 
 Engines = tuple[Engine, Engine | None]
@@ -86,6 +86,9 @@ class MixtureBase(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixi
         y: Any = None,
         sample_weight: ArrayLike | None = None,
         checkpoint: Any = None,
+        *,
+        known_labels: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
     ) -> Self:
         """Fit the mixture."""
         raise NotImplementedError
@@ -164,27 +167,28 @@ class MixtureBase(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixi
             self.background_weight_ = float(parameters.weights[-1])
 
     def _set_labels(
-        self, engine: Engine, assignment: Assignment, unsmoothed: Engine | None = None
+        self,
+        assignment: Assignment,
+        calibrated: FloatArray,
+        unsmoothed: Engine | None = None,
     ) -> None:
-        """Set the labels, and their calibrated probabilities, which take another pass.
+        """Set the labels and their probabilities.
 
         Parameters
         ----------
-        engine : Engine
         assignment : Assignment
-            Of the rows of the engine.
+            Of some rows.
+        calibrated : ndarray of shape (n_rows,)
+            Their probabilities under the mixture with the power that calibrates them.
         unsmoothed : Engine, default=None
             The engine of the same rows before they were smoothed, if they are.
         """
         self.labels_ = self._as_labels(assignment.labels)
-        calibrated = self._calibrated_parameters()
-        probabilities = assignment.probabilities
-        if calibrated.power != 1.0:
-            probabilities = engine.assign(calibrated).probabilities
+        self.probabilities_ = calibrated
         if hasattr(self, "reference_densities_"):
+            n_components = self.n_components_ + hasattr(self, "background_weight_")
             shares = self._typicality(assignment, unsmoothed)
-            probabilities = tempered(probabilities, shares, len(calibrated.weights))
-        self.probabilities_ = probabilities
+            self.probabilities_ = tempered(calibrated, shares, n_components)
 
     def _set_references(
         self, assignment: Assignment, weight: float, unsmoothed: Engine | None = None
@@ -193,7 +197,7 @@ class MixtureBase(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixi
         parameters = self._parameters()
         if unsmoothed is not None:
             labels = self._as_labels(assignment.labels)
-            parameters = mixture_of_labels(unsmoothed, labels, self.n_components_)
+            parameters = maximize(sums_by_number(unsmoothed, labels, self.n_components_))
             self.unsmoothed_means_ = as_array(parameters.means)
             self.unsmoothed_concentration_ = float(parameters.concentrations[0])
             parameters = self._unsmoothed_parameters()
@@ -256,7 +260,8 @@ class MixtureBase(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixi
         engine, unsmoothed = engines
         assignment = engine.assign(self._parameters())
         self._set_references(assignment, float(engine.n_rows), unsmoothed)
-        self._set_labels(engine, assignment, unsmoothed)
+        calibrated = engine.assign(self._calibrated_parameters()).probabilities
+        self._set_labels(assignment, calibrated, unsmoothed)
         return assignment
 
     def _calibrated_parameters(self) -> MixtureParameters:

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
-from vmfmix.engines.base import Engine, SharedRowSource
+from vmfmix.engines.base import Assignment, SharedRowSource
 from vmfmix.engines.choice import validate_dense_to_center
 from vmfmix.fitting.best import Fit, best_fit
 from vmfmix.fitting.checkpoints import Checkpoint
@@ -30,8 +30,9 @@ from vmfmix.fitting.sklearn_compat import (
     validate_parameters_before,
     with_callbacks,
 )
-from vmfmix.fitting.start import mean_of_unit_rows, measure_isotropy
+from vmfmix.fitting.start import mean_of_unit_rows
 from vmfmix.fitting.state import EstimatorState, LastFit
+from vmfmix.fitting.steering import Steering
 from vmfmix.fitting.typicality import left_out_densities
 from vmfmix.fitting.validation import (
     copies_per_unit_weight,
@@ -48,7 +49,7 @@ from vmfmix.mixture.base import device_of
 from vmfmix.mixture.editing import Editing
 from vmfmix.mixture.prediction import Prediction
 from vmfmix.mixture.streaming import Streaming
-from vmfmix.model.statistics import LARGEST_CONCENTRATION, FloatArray
+from vmfmix.model.statistics import LARGEST_CONCENTRATION, FloatArray, MixtureParameters
 from vmfmix.neighbors.smoother import NeighborSmoother
 from vmfmix.neighbors.stored import stored_attributes
 from vmfmix.storage.model_format import write_model
@@ -163,9 +164,12 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Streaming):
     init_params : {"k-means++", "random_from_data", "random"}, default="k-means++"
         How initial mean directions are drawn: spherical k-means++ on (a sample of) the rows,
         distinct random rows, or the mean directions of a random partition.
-    means_init : array-like of shape (n_components, n_features), default=None
-        Initial mean directions; scaled to unit length. With `n_components_init` or
-        ``n_components="auto"``, one for each component that merging starts from.
+    means_init : array-like of shape (n_means, n_features), default=None
+        Initial mean directions; scaled to unit length. Cluster k starts from row k; if there are
+        fewer rows than `n_components`, the other clusters start as `init_params` says. With
+        ``n_components="auto"``, or as many rows as `n_components_init`, merging starts from these
+        means, and clusters have any order. With fewer rows than `n_components_init`, the first
+        clusters are those nearest to the means.
     weights_init : array-like of shape (n_components,), default=None
         Initial weights, summing to 1.
     concentrations_init : array-like of shape (n_components,), default=None
@@ -230,9 +234,11 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Streaming):
     center_ : ndarray of shape (n_features,)
         The mean that was subtracted from the unit rows; only with ``center=True``.
     labels_ : ndarray of shape (n_samples,), int32
-        Component of each row of `X`, the same as ``predict(X)``; -1: background.
+        Component of each row of `X`; -1: background. The same as ``predict(X)``, except for rows
+        with known labels and in groups; see `fit`.
     probabilities_ : ndarray of shape (n_samples,)
-        Calibrated probability of that component, see `predict_proba`.
+        Calibrated probability of that component, see `predict_proba`; 1 for a row with a known
+        label.
     probability_power_ : float
         Power of the joint densities that probabilities are proportional to, from 0 to 1:
         ``isotropy / (2 − isotropy)``, about half the isotropy of real embeddings and 1 for clusters
@@ -391,6 +397,9 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Streaming):
         y: Any = None,
         sample_weight: ArrayLike | None = None,
         checkpoint: Any = None,
+        *,
+        known_labels: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
     ) -> VMFMixture:
         """Fit the mixture and label the rows.
 
@@ -414,6 +423,19 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Streaming):
             a fit with the same parameters to the same rows starts, the fit resumes from it and
             gives the same result as without the interruption. Seeding and merging are repeated, so
             `random_state` must be an integer. The file is removed at the end.
+        known_labels : array-like of shape (n_samples,), default=None
+            Clusters that are known for some rows: integers from 0 without gaps, -1 where the
+            cluster is not known. Cluster c then consists of the rows with known label c and of the
+            other rows for which it is the most probable one. Clusters without known labels have the
+            numbers after these. If `n_components` is the number of known clusters, nothing is
+            merged. A row with a known label counts as much as 1, 10, … or 10,000 other rows,
+            whichever assigns most known rows to their clusters in five-fold cross-validation.
+        groups : array-like of shape (n_samples,), default=None
+            Rows with equal values, such as the paragraphs of one document, get the same label. Any
+            values that can be compared and hashed; give a row that belongs to no group a value of
+            its own. The mixture is fitted to the mean directions of the groups, with the numbers of
+            their rows (or sums of their weights) as weights, so that `concentrations_` and
+            densities are those of group means. `predict` labels single rows by this mixture.
 
         Returns
         -------
@@ -425,8 +447,9 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Streaming):
             If `X` contains NaN, infinity, null or masked values, has columns of several types, has
             fewer than 2 features or fewer rows with a direction than `n_components`, if it has too
             few rows for `min_cluster_size` or `max_cluster_share`, if an initial value has the
-            wrong shape, if parameters exclude each other, or if the checkpoint is
-            damaged or belongs to another fit.
+            wrong shape, if parameters exclude each other, if `known_labels` or `groups` cannot be
+            used or contradict each other, or if the checkpoint is damaged or belongs to another
+            fit.
         ImportError
             If `device` is given and torch is not installed.
         OSError
@@ -453,6 +476,7 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Streaming):
             X = self._validate_rows(X, has_weights=sample_weight is not None, ensure_min_features=2)
             if last:
                 last.validate_continuation(self, X.shape[1])
+            steering = Steering.validated(X, self.n_components, known_labels, groups)
             weights, copies = None, 1.0
             if sample_weight is not None:
                 weights = validate_sample_weight(sample_weight, X)
@@ -466,24 +490,64 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Streaming):
             engine = self._make_engine(rows, weights, center, device_of(X))
             validate_row_count(self, engine)
             n_rows = int(engine.all_reduce(np.array([engine.n_rows]))[0])
-            limits = SizeLimits.of(self, n_rows)
+            limits = SizeLimits.of(self, n_rows, is_steered=steering.is_given)
             warn_about_zero_rows(engine, "they do not influence the fit, and their labels")
-            file = None if checkpoint is None else Checkpoint(checkpoint, self, engine)
+            steered = steering.engine(
+                engine,
+                self._make_engine,
+                rows,
+                sample_weight=weights,
+                center=center,
+                device=device_of(X),
+            )
+            if groups is not None:
+                validate_row_count(self, steered, "groups of rows")
+            if last:
+                last = steering.continuation(last, self)
+            file = None
+            if checkpoint is not None:
+                file = Checkpoint(checkpoint, self, engine, **vars(steering))
             keep_unfinished = self._keep_unfinished if self.warm_start else None
-            graph_among = smoother.graph_among if smoother and rows is not X else None
-            fit = best_fit(self, engine, progress, last, file, keep_unfinished, graph_among)
+            graph_among = None
+            if smoother and rows is not X and groups is None:
+                graph_among = smoother.graph_among
+            fit = best_fit(self, steered, progress, last, file, keep_unfinished, graph_among)
             if limits is not None:
                 fit = limits.enforced(self, engine, fit, file)
+            parameters, assignment, counts = drop_empty_components(steered, fit.result.parameters)
+            # First, since a warning that is turned into an error must leave the model unchanged.
+            warn_about_result(self, fit, counts)
+            assignment = steering.of_rows(assignment, engine, parameters)
             self._set_fit(
-                fit, engine, X, smoother=smoother, center=center, copies=copies, n_rows=n_rows
+                fit,
+                parameters,
+                assignment,
+                isotropy=fit.measured_isotropy(steered, parameters),
+                smoother=smoother,
+                center=center,
+                copies=copies,
             )
+            unsmoothed = self._make_engine(X, device=device_of(X)) if self._smooths else None
+            self._set_references(assignment, fit.result.weight, unsmoothed)
+            self.reference_densities_ = engine.broadcast(self.reference_densities_)
+            calibrated = steered.assign(self._calibrated_parameters())
+            calibrated = steering.of_rows(calibrated, engine, parameters)
+            self._set_labels(assignment, calibrated.probabilities, unsmoothed)
+            self.probabilities_ = steering.sure_of_known(self.probabilities_)
+            self.n_samples_seen_ = n_rows
             if file is not None:
                 file.remove()
         progress.call_on_fit_task_end(estimator=self, X=X, y=y, metadata=metadata)
         return self
 
     def fit_predict(
-        self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        known_labels: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
     ) -> NDArray[np.int32]:
         """Fit the mixture and return `labels_`.
 
@@ -492,15 +556,24 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Streaming):
         X : {array-like, CSR matrix} of shape (n_samples, n_features)
         y : Ignored
         sample_weight : array-like of shape (n_samples,), default=None
+        known_labels, groups : array-like of shape (n_samples,), default=None
+            See `fit`.
 
         Returns
         -------
         labels : ndarray of shape (n_samples,), int32
         """
-        return self.fit(X, sample_weight=sample_weight).labels_
+        model = self.fit(X, None, sample_weight, known_labels=known_labels, groups=groups)
+        return model.labels_
 
     def fit_transform(
-        self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        known_labels: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
     ) -> NDArray[Any]:
         """Fit the mixture and return the cosine of each row with each mean direction.
 
@@ -509,12 +582,15 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Streaming):
         X : {array-like, CSR matrix} of shape (n_samples, n_features)
         y : Ignored
         sample_weight : array-like of shape (n_samples,), default=None
+        known_labels, groups : array-like of shape (n_samples,), default=None
+            See `fit`.
 
         Returns
         -------
         cosines : ndarray of shape (n_samples, n_components_)
         """
-        return self.fit(X, sample_weight=sample_weight).transform(X)
+        model = self.fit(X, None, sample_weight, known_labels=known_labels, groups=groups)
+        return model.transform(X)
 
     # --- files ------------------------------------------------------------------------------------
 
@@ -618,26 +694,23 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Streaming):
     def _set_fit(
         self,
         fit: Fit,
-        engine: Engine,
-        X: Any,
+        parameters: MixtureParameters,
+        assignment: Assignment,
         *,
+        isotropy: float,
         smoother: NeighborSmoother | None,
         center: FloatArray | None,
         copies: float,
-        n_rows: int,
     ) -> None:
         """Set the state and the fitted attributes."""
         start, result = fit.start, fit.result
-        parameters, assignment, counts = drop_empty_components(engine, result.parameters)
-        # First, since a warning that is turned into an error must leave the model unchanged.
-        warn_about_result(self, fit, counts)
         novelty = Novelty.after_fit(left_out_densities(parameters, assignment, result.weight))
         self._state = EstimatorState(fit.as_last(self, copies=copies, novelty=novelty))
         outdated = ["smoother_", "center_", "background_weight_", "isotropy_"]
         outdated += ["unsmoothed_means_", "unsmoothed_concentration_"]
         for name in outdated if start.continues else [*outdated, "merge_history_", "names_"]:
             self.__dict__.pop(name, None)
-        if len(vars(self).get("names_", ())) != len(counts):
+        if len(vars(self).get("names_", ())) != len(parameters.weights[parameters.own]):
             self.__dict__.pop("names_", None)  # clusters were lost or merged
         if smoother is not None:
             self.smoother_ = smoother
@@ -655,19 +728,11 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Streaming):
                 start.merged.scale,
             )
         self._set_parameters(parameters)
-        isotropy = fit.isotropy
-        if isotropy is None:
-            isotropy = measure_isotropy(engine, parameters, np.random.RandomState(0))
         self.probability_power_ = probability_power(isotropy)
-        unsmoothed = self._make_engine(X, device=device_of(X)) if self._smooths else None
-        self._set_references(assignment, result.weight, unsmoothed)
-        self.reference_densities_ = engine.broadcast(self.reference_densities_)
-        self._set_labels(engine, assignment, unsmoothed)
         self.lower_bounds_ = np.array(result.lower_bounds)
         self.lower_bound_ = float(result.lower_bounds[-1])
         self.n_iter_ = len(result.lower_bounds)
         self.converged_ = bool(result.converged)
-        self.n_samples_seen_ = n_rows
 
     @property
     def _n_features_out(self) -> int:

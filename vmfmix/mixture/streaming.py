@@ -187,7 +187,8 @@ class Streaming(MixtureBase):
         last = replace(last, parameters=parameters, prior=prior, weight=weight)
         self._state = EstimatorState(last, stream)
         self._set_parameters(parameters)
-        self._set_labels(engine, assignment)
+        calibrated = engine.assign(self._calibrated_parameters()).probabilities
+        self._set_labels(assignment, calibrated)
         self.n_samples_seen_ = stream.n_rows
         self.lower_bound_ = batch.log_likelihood / batch.weight if batch.weight else np.nan
 

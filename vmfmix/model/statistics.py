@@ -13,7 +13,7 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
 from vmfmix import distribution
-from vmfmix.model.matrices import as_array, row_lengths, scaled_rows, unit_rows
+from vmfmix.model.matrices import row_lengths, scaled_rows, unit_rows
 
 FloatArray = NDArray[np.float64]
 
@@ -55,27 +55,6 @@ class SufficientStatistics:
     resultants: Any
     log_likelihood: float
     weight: float
-
-    @classmethod
-    def of_labels(
-        cls, rows: Any, weights: FloatArray, labels: NDArray[np.integer], n_components: int
-    ) -> SufficientStatistics:
-        """Return the statistics of labeled unit rows, without their log-likelihood.
-
-        Parameters
-        ----------
-        rows : ndarray or CSR matrix of shape (n_rows, n_features)
-        weights : ndarray of shape (n_rows,)
-        labels : ndarray of shape (n_rows,), int
-            Component of each row, from 0; rows with a negative label are left out.
-        n_components : int
-        """
-        labeled = np.flatnonzero(labels >= 0)
-        indicator = sp.csr_array(
-            (weights[labeled], (labels[labeled], labeled)), (n_components, len(labels))
-        )
-        counts = indicator.sum(axis=1)
-        return cls(counts, as_array(indicator @ rows), 0.0, float(counts.sum()))
 
     @property
     def lengths(self) -> FloatArray:
