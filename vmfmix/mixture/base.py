@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from vmfmix.engines.base import Assignment, Engine, SharedRowSource
 from vmfmix.engines.choice import choose_engine, prepare_rows
 from vmfmix.engines.rows.tensors import is_tensor
+from vmfmix.fitting.changes import ClusterChange
 from vmfmix.fitting.progress import RowProgress
 from vmfmix.fitting.state import EstimatorState, LastFit, shared_options
 from vmfmix.fitting.validation import validate_rows
@@ -36,9 +37,13 @@ class MixtureBase(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixi
     assignment: str
     n_components_init: int | None
     resolution: float
+    merge: str | None
+    max_iter: int
+    tol: float
     device: Any
     block_size: int | None
     random_state: Any
+    add_components: bool
     verbose: int
 
     n_components_: int
@@ -57,6 +62,7 @@ class MixtureBase(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixi
     n_iter_: int
     converged_: bool
     n_samples_seen_: int
+    changes_: list[ClusterChange]
     n_features_in_: int
     feature_names_in_: NDArray[np.object_]
 

@@ -66,7 +66,14 @@ class Editing(MixtureBase):
         parameters = maximize(statistics, concentration=concentration, prior=prior)
         model = copy(self)
         model.n_components, model.resolution = int(n_components), 1.0
-        for name in ("_state", "labels_", "probabilities_", "lower_bound_", "lower_bounds_"):
+        for name in (
+            "_state",
+            "labels_",
+            "probabilities_",
+            "changes_",
+            "lower_bound_",
+            "lower_bounds_",
+        ):
             model.__dict__.pop(name, None)
         model.n_iter_, model.converged_ = 0, False
         model._set_parameters(parameters)

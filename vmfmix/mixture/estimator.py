@@ -19,6 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 from vmfmix.engines.base import Engine, SharedRowSource
 from vmfmix.engines.choice import validate_dense_to_center
 from vmfmix.fitting.best import Fit, best_fit
+from vmfmix.fitting.changes import stored_changes
 from vmfmix.fitting.checkpoints import Checkpoint
 from vmfmix.fitting.novelty import Novelty
 from vmfmix.fitting.outcome import drop_empty_components, warn_about_result, warn_about_zero_rows
@@ -30,7 +31,7 @@ from vmfmix.fitting.sklearn_compat import (
     with_callbacks,
 )
 from vmfmix.fitting.start import mean_of_unit_rows
-from vmfmix.fitting.state import EstimatorState, LastFit
+from vmfmix.fitting.state import EstimatorState, LastFit, stored_state
 from vmfmix.fitting.validation import (
     copies_per_unit_weight,
     restored_on_failure,
@@ -43,15 +44,16 @@ from vmfmix.merging.history import MergeHistory
 from vmfmix.merging.selection import RULES
 from vmfmix.mixture.base import device_of
 from vmfmix.mixture.editing import Editing
+from vmfmix.mixture.growing import Growing
+from vmfmix.mixture.numbering import Numbering
 from vmfmix.mixture.prediction import Prediction
-from vmfmix.mixture.streaming import Streaming
 from vmfmix.model.statistics import LARGEST_CONCENTRATION, FloatArray
 from vmfmix.neighbors.smoother import NeighborSmoother
 from vmfmix.neighbors.stored import stored_attributes
 from vmfmix.storage.model_format import write_model
 
 
-class VMFMixture(CallbackSupportMixin, Prediction, Editing, Streaming):
+class VMFMixture(CallbackSupportMixin, Prediction, Editing, Growing, Numbering):
     r"""Mixture of von Mises-Fisher distributions: clusters of directions.
 
     The density of a unit vector :math:`x` of :math:`d` dimensions is
@@ -177,6 +179,9 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Streaming):
     warm_start : bool, default=False
         Continue from where the last call of `fit` ended, or from the iteration of EM in which it
         was interrupted. `n_init` then counts as 1.
+    add_components : bool, default=False
+        Whether `partial_fit` adds clusters for new topics, with the next numbers, when many of the
+        last rows are unlike every cluster. False: it warns of them. (`update` always adds them.)
     verbose : int, default=0
         1: print a line for each fit; 2: print a line for each iteration.
 
@@ -228,7 +233,10 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Streaming):
     converged_ : bool
         Whether `tol` was reached within `max_iter`.
     n_samples_seen_ : int
-        Number of rows of `fit` and of all calls of `partial_fit` after it.
+        Number of rows of `fit` and of all calls of `partial_fit` and `update` after it.
+    changes_ : list of ClusterChange
+        What the last call of `update` changed, one named tuple for each cluster, with the fields of
+        `vmfmix.fitting.changes.ClusterChange`; only after `update`.
     n_features_in_ : int
         Number of features of `X`.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -294,6 +302,7 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Streaming):
         "block_size": [Interval(Integral, 1, None, closed="left"), None],
         "random_state": ["random_state"],
         "warm_start": ["boolean"],
+        "add_components": ["boolean"],
         "verbose": ["verbose"],
     }
 
@@ -321,6 +330,7 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Streaming):
         block_size: int | None = None,
         random_state: int | np.random.RandomState | None = None,
         warm_start: bool = False,
+        add_components: bool = False,
         verbose: int = 0,
     ) -> None:
         self.n_components = n_components
@@ -344,6 +354,7 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Streaming):
         self.block_size = block_size
         self.random_state = random_state
         self.warm_start = warm_start
+        self.add_components = add_components
         self.verbose = verbose
 
     # --- fit --------------------------------------------------------------------------------------
@@ -519,6 +530,12 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Streaming):
         if smoother is not None:
             values = stored_attributes(smoother)
             attributes |= {f"smoother_.{name}": value for name, value in values.items()}
+        changes = attributes.pop("changes_", None)
+        if changes is not None:
+            values = stored_changes(changes)
+            attributes |= {f"changes_.{name}": values[name] for name in values}
+        state = stored_state(self._private_state)
+        attributes |= {f"state.{name}": state[name] for name in state}
         merges = attributes.pop("merge_history_", None)
         write_model(
             path,
@@ -592,7 +609,7 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Streaming):
         warn_about_result(self, fit, counts)
         novelty = Novelty.after_fit(parameters, assignment, result.weight)
         self._state = EstimatorState(fit.as_last(self, copies=copies, novelty=novelty))
-        outdated = ["smoother_", "center_", "background_weight_", "isotropy_"]
+        outdated = ["smoother_", "center_", "background_weight_", "isotropy_", "changes_"]
         for name in outdated if start.continues else [*outdated, "merge_history_"]:
             self.__dict__.pop(name, None)
         if smoother is not None:
