@@ -68,7 +68,7 @@ class Streaming(MixtureBase):
         -------
         self : VMFMixture
             `labels_` and `probabilities_` are those of this batch, and `lower_bound_` is its mean
-            log density before the update. If the mixture was fitted to all rows again,
+            log density before the update. New clusters get the next numbers. If the mixture was fitted to all rows again,
             `lower_bound_` and the other attributes are those of that fit.
 
         Raises
@@ -82,9 +82,10 @@ class Streaming(MixtureBase):
         UserWarning
             If rows are no longer stored and many of the last ones are unlike every cluster: more
             than twice as many as of the earlier rows are in the background, or are as improbable as
-            the lowest 1%, 5% or 20% of the earlier rows. They move existing clusters, and do not
-            become a cluster of their own; fit again to find it. A stream in random order causes
-            such a warning with a probability of about 1 in 1000, however long it is.
+            the lowest 1%, 5% or 20% of the earlier rows. They move existing clusters. With
+            ``add_components=True``, the last unlike rows, at most 12,000, are searched for new
+            clusters as in `update`, and the warning is only given if there are none. A stream in
+            random order causes it with a probability of about 1 in 1000, however long it is.
 
         References
         ----------
