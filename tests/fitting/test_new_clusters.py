@@ -54,9 +54,7 @@ def test_a_topic_in_a_cluster_without_an_excess_of_unlike_rows_is_no_new_cluster
 
 def test_few_rows_and_copies_of_one_row_are_no_new_cluster():
     for rows in (draw(3, 3), np.repeat(draw(3, 1), 50, axis=0), np.empty((0, 16))):
-        found = find_new_clusters(
-            unlike(rows, 500), MIXTURE, one_cluster, np.random.default_rng(0)
-        )
+        found = find_new_clusters(unlike(rows, 500), MIXTURE, one_cluster, np.random.default_rng(0))
         assert found is None
 
 
@@ -64,7 +62,7 @@ def test_parts_of_a_topic_are_merged_and_two_topics_are_not():
     rows = np.concatenate([draw(3, 100), draw(5, 50)])
 
     def parts(rows, weights):
-        return np.where(rows[:, 5] > 0.5, 2, rows[:, 7] > 0).astype(int)
+        return np.where(rows[:, 5] > 0.4, 2, rows[:, 7] > 0).astype(int)
 
     found = find_new_clusters(unlike(rows, 1000), MIXTURE, parts, np.random.default_rng(0))
     assert sorted(found.statistics.counts) == [50, 100]

@@ -86,7 +86,7 @@ def test_an_update_respects_the_parameters(topics, options):
 
 
 def test_an_update_of_one_cluster(topics):
-    X, new, y = topics
+    _, new, y = topics
     model = VMFMixture(1, random_state=0).fit(new[y == 0]).update(new[y != 1])
     assert model.n_components_ > 1
     assert model.changes_[0].cluster == 0

@@ -14,9 +14,13 @@ from typing import Any, TypeAlias
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from scipy.stats import binom
+from scipy.stats import binom, norm
 
-from vmfmix.distribution import mean_resultant_length
+from vmfmix.distribution import (
+    concentration,
+    mean_resultant_length,
+    mean_resultant_length_derivative,
+)
 from vmfmix.distribution.sampling import sample_one_minus_cosine
 from vmfmix.engines.base import Engine
 from vmfmix.engines.choice import choose_engine
@@ -204,23 +208,28 @@ def _merged(
 ) -> NDArray[np.integer]:
     """Return labels after merging new clusters that are narrower than the old ones.
 
-    The pair whose union is the most concentrated is merged, as long as the mean resultant length of
-    the union is at least that of the old clusters, weighted by their weights.
+    The pair whose union is the most concentrated is merged, unless the mean resultant length of the
+    union is less than the mean of those of the old clusters by more than chance: a one-sided test
+    at the level of 1%, with the variance of the cosines A'(κ) of a von Mises-Fisher distribution.
     """
-    own, counts = parameters.own, sums.counts.copy()
-    old_lengths = mean_resultant_length(parameters.concentrations[own], parameters.means.shape[1])
+    own, counts, dim = parameters.own, sums.counts.copy(), parameters.means.shape[1]
     weights = parameters.weights[own]
-    smallest = (weights @ old_lengths / weights.sum()) ** 2 if weights.sum() > 0 else np.inf
+    if weights.sum() == 0:  # all rows were in the background
+        return labels
+    old_lengths = mean_resultant_length(parameters.concentrations[own], dim)
+    old_length = float(weights @ old_lengths / weights.sum())
+    variance = mean_resultant_length_derivative(concentration(old_length, dim), dim)
+    margin = float(norm.isf(_LEVEL) * np.sqrt(variance))
     products, groups = inner_products(sums.resultants, sums.resultants), np.arange(len(counts))
     while True:
         squares, n = np.diag(products), np.add.outer(counts, counts)
         squares = np.add.outer(squares, squares) + 2.0 * products
         # E ‖S‖² = n + n (n − 1) A² for n rows of mean resultant length A.
-        lengths = (squares - n) / np.maximum(n * (n - 1.0), 1.0)
+        lengths = np.sqrt(np.maximum(squares - n, 0.0) / np.maximum(n * (n - 1.0), 1.0))
         np.fill_diagonal(lengths, -np.inf)
         lengths[counts == 0] = lengths[:, counts == 0] = -np.inf
         i, j = np.unravel_index(lengths.argmax(), lengths.shape)
-        if lengths[i, j] < smallest:
+        if lengths[i, j] < old_length - margin / np.sqrt(n[i, j]):
             _, groups = np.unique(groups, return_inverse=True)
             return np.where(labels >= 0, groups[labels], -1)
         products[i] += products[j]
@@ -268,14 +277,12 @@ def _largest_cosines(rows: Any, means: Any) -> FloatArray:
     return largest
 
 
-def _draw_cosines(
-    concentration: float, cosine: float, dim: int, rng: np.random.Generator
-) -> FloatArray:
+def _draw_cosines(kappa: float, cosine: float, dim: int, rng: np.random.Generator) -> FloatArray:
     """Draw rows of a component, and return their cosines with a direction.
 
     Parameters
     ----------
-    concentration : float
+    kappa : float
         Of the component.
     cosine : float
         Of its mean direction with the direction.
@@ -283,7 +290,7 @@ def _draw_cosines(
     rng : numpy.random.Generator
     """
     cosine = float(np.clip(cosine, -1.0, 1.0))
-    along = sample_one_minus_cosine(concentration, dim, _N_DRAWS, rng)
+    along = sample_one_minus_cosine(kappa, dim, _N_DRAWS, rng)
     if dim == 2:
         across = rng.choice([-1.0, 1.0], _N_DRAWS)
     else:

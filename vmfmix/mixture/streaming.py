@@ -68,8 +68,9 @@ class Streaming(MixtureBase):
         -------
         self : VMFMixture
             `labels_` and `probabilities_` are those of this batch, and `lower_bound_` is its mean
-            log density before the update. New clusters get the next numbers. If the mixture was fitted to all rows again,
-            `lower_bound_` and the other attributes are those of that fit.
+            log density before the update. If the mixture was fitted to all rows again,
+            `lower_bound_` and the other attributes are those of that fit. New clusters of
+            ``add_components=True`` get the next numbers.
 
         Raises
         ------
