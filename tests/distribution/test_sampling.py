@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 
 from vmfmix import distribution as vmf
-from vmfmix.distribution.sampling import _sample_one_minus_cosine
+from vmfmix.distribution.sampling import sample_one_minus_cosine
 
 CASES = [(d, d * ratio) for d in (2, 3, 5, 64, 1000) for ratio in (1e-3, 0.3, 3.0, 1e3, 1e9)]
 CASES += [(100_000, 1e3), (100_000, 1e5), (100_000, 1e12)]
@@ -15,7 +15,7 @@ CASES += [(100_000, 1e3), (100_000, 1e5), (100_000, 1e12)]
 @pytest.mark.parametrize(("dim", "kappa"), CASES)
 def test_sampled_cosines_follow_distribution(dim, kappa):
     n = 20_000
-    u = _sample_one_minus_cosine(kappa, dim, n, np.random.default_rng([dim, int(kappa)]))
+    u = sample_one_minus_cosine(kappa, dim, n, np.random.default_rng([dim, int(kappa)]))
     mean = vmf.mean_resultant_length(kappa, dim, complement=True)
     variance = vmf.mean_resultant_length_derivative(kappa, dim)
     assert abs(u.mean() - mean) < 4.0 * np.sqrt(variance / n)

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import betabinom
 
 from vmfmix.engines.base import Assignment
-from vmfmix.fitting.novelty import NO_NOVELTY, _p_value
+from vmfmix.fitting.novelty import NO_NOVELTY, p_value
 from vmfmix.model.statistics import MixtureParameters
 
 MIXTURE = MixtureParameters(np.array([0.5, 0.5]), np.eye(2, 4), np.array([9.0, 9.0]))
@@ -16,10 +16,10 @@ def batch(log_densities):
     return Assignment(np.zeros(n_rows, np.int32), np.ones(n_rows), np.asarray(log_densities))
 
 
-def test_p_value_is_that_of_the_beta_binomial_distribution():
+def testp_value_is_that_of_the_beta_binomial_distribution():
     expected = betabinom.sf(24, 500, 20, 1000 - 20 + 1)
-    assert _p_value(25, 500, 10, 1000) == pytest.approx(expected, rel=1e-6)
-    assert _p_value(10, 500, 10, 1000) == 1.0
+    assert p_value(25, 500, 10, 1000) == pytest.approx(expected, rel=1e-6)
+    assert p_value(10, 500, 10, 1000) == 1.0
 
 
 def test_streams_in_random_order_are_rarely_reported():

@@ -284,7 +284,7 @@ def test_a_new_topic_causes_a_warning_and_a_shuffled_stream_none(topics, options
     assert warned(model, old[1500:], size) == []
     found = warned(model, new, size)
     assert 1 <= len(found) <= 4
-    assert "are unlike every cluster" in found[0] and "Fit again to recent rows" in found[0]
+    assert "are unlike every cluster" in found[0] and "it again to recent rows" in found[0]
     assert ("background=True" in found[0]) == ("background" not in options)
 
 

@@ -5,10 +5,11 @@ import numpy as np
 from vmfmix import VMFMixture
 from vmfmix.datasets import load_snips
 from vmfmix.fitting.typicality import (
-    left_out_densities,
+    left_out_sample,
     reference_densities,
     tempered,
     typicality,
+    updated_references,
 )
 
 
@@ -19,7 +20,7 @@ def test_a_fitted_row_is_as_probable_without_it_as_a_new_row():
     fitted, new = X[order[:1500]], X[order[1500:]]
     model = VMFMixture(60, random_state=0).fit(fitted)
     as_fitted = model._assign(fitted)
-    without = left_out_densities(model._parameters(), as_fitted, 1500.0)
+    without = left_out_sample(model._parameters(), as_fitted, 1500.0).log_densities
     of_new = model.score_samples(new)
     gaps = [np.median(each) - np.median(of_new) for each in (as_fitted.log_densities, without)]
     assert abs(gaps[1]) < 0.5 * gaps[0]
@@ -47,3 +48,11 @@ def test_probabilities_of_untypical_rows_are_shrunk_and_keep_their_order():
     np.testing.assert_allclose(found.sum(axis=1), 1.0)
     highest = tempered(probabilities[:, 0], np.array([0.01, 0.005, 1e-9]), 3)
     np.testing.assert_allclose(highest, found[:, 0])
+
+
+def test_references_after_an_update_have_the_shares_of_the_rows():
+    references = reference_densities(np.zeros(1000))
+    found = updated_references(references, np.ones(50), 0.05)
+    assert (found == 1.0).sum() == 50 and (found == 0.0).sum() == 1000
+    found = updated_references(references, np.ones(5000), 0.1)
+    assert (found == 1.0).sum() == 100

@@ -79,7 +79,7 @@ def sample(
         raise ValueError(f"size={size!r} is not a number of rows; pass an integer of at least 0.")
     rng = np.random.default_rng(rng)
     direction = direction / length
-    u = _sample_one_minus_cosine(float(kappa), direction.size, size, rng)
+    u = sample_one_minus_cosine(float(kappa), direction.size, size, rng)
 
     # The Gaussians are orthogonal to the first axis; the reflection along h = μ ± e_1, which maps
     # this axis to ∓μ, maps them to Gaussians orthogonal to μ.
@@ -93,11 +93,26 @@ def sample(
     return X
 
 
-def _sample_one_minus_cosine(
+def sample_one_minus_cosine(
     kappa: float, dim: int, size: int, rng: np.random.Generator
 ) -> FloatArray:
     """Draw u = 1 − μ·x, with density ∝ exp(−κ u) (u (2 − u))^((d−3)/2) on [0, 2].
 
+    Parameters
+    ----------
+    kappa : float
+        At least 0.
+    dim : int
+        At least 2.
+    size : int
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray of shape (size,)
+
+    Notes
+    -----
     With m = d − 1 and b = m/(2κ + hypot(2κ, m)) the proposal is u = 2 b z/(1 − (1−b) z),
     z ~ Beta(m/2, m/2). Ulrich's acceptance condition is written in terms of the offset of u from
     its value at z = 1/2.

@@ -67,6 +67,10 @@ class Assignment(NamedTuple):
     probabilities: NDArray[np.float64]
     log_densities: NDArray[np.float64]
 
+    def selected(self, rows: Any) -> "Assignment":
+        """Return the assignment of some rows, given as a mask, a slice or indices."""
+        return Assignment(self.labels[rows], self.probabilities[rows], self.log_densities[rows])
+
 
 class RowSource(ABC):
     """Validated rows that are not an array in memory, and the engine that reads them.

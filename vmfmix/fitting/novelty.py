@@ -2,7 +2,8 @@
 
 A row is unlike every cluster if its log density is among the lowest 1 %, 5 % or 20 % of those of
 the earlier rows, or if it is in the background. The number of such rows among the last ones is
-compared with that among the earlier rows.
+compared with that among the earlier rows. The same is done for the rows of each cluster, among
+which a new topic shows even if it is a small part of all rows.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import betaln, gammaln, logsumexp
 
 from vmfmix.engines.base import Assignment
-from vmfmix.fitting.typicality import densities_of_clusters
+from vmfmix.fitting.typicality import densities_of_clusters, left_out_sample
 from vmfmix.model.statistics import FloatArray, MixtureParameters
 
 # Shares of the earlier rows that count as unlike every cluster: a few rows of a distant topic show
@@ -44,6 +46,89 @@ class Unusual(NamedTuple):
     earlier_share: float
 
 
+class Tails(NamedTuple):
+    """Earlier rows of each component that are unlike its other rows.
+
+    Parameters
+    ----------
+    n_earlier : ndarray of shape (n_components,), int
+        Number of earlier rows; in the place of the background, of all earlier rows.
+    n_unlike : ndarray of shape (n_components, n_shares), int
+        Number of those that count as unlike the others, for each share; all rows of the background.
+    thresholds : ndarray of shape (n_components, n_shares)
+        Largest log density of a row that does, for each share; infinity for the background.
+    """
+
+    n_earlier: NDArray[np.integer]
+    n_unlike: NDArray[np.integer]
+    thresholds: FloatArray
+
+    @classmethod
+    def of(
+        cls, densities: FloatArray, labels: NDArray[np.integer], parameters: MixtureParameters
+    ) -> Tails:
+        """Return the tails of rows with these log densities and components."""
+        n_components = len(parameters.weights)
+        n_earlier = np.bincount(labels, minlength=n_components)
+        n_lowest = np.ceil(np.multiply.outer(n_earlier, _SHARES)).astype(int)
+        order = np.lexsort((densities, labels))
+        last = (np.cumsum(n_earlier) - n_earlier)[:, np.newaxis] + n_lowest - 1
+        thresholds = np.full(last.shape, -np.inf)
+        thresholds[n_earlier > 0] = densities[order][last[n_earlier > 0]]
+        if parameters.has_background:
+            thresholds[-1], n_lowest[-1], n_earlier[-1] = np.inf, n_earlier[-1], len(labels)
+        return cls(n_earlier, n_lowest, thresholds)
+
+    def with_rows(
+        self, densities: FloatArray, labels: NDArray[np.integer], parameters: MixtureParameters
+    ) -> Tails:
+        """Return the tails with more rows, which may belong to new components."""
+        n_new = len(parameters.weights) - len(self.n_earlier)
+        place = len(self.n_earlier) - parameters.has_background
+        added = Tails.of(densities, labels, parameters)
+        thresholds = np.insert(
+            self.thresholds, [place] * n_new, added.thresholds[place:][:n_new], 0
+        )
+        n_unlike = (densities[:, np.newaxis] <= thresholds[labels]).astype(int)
+        n_before = np.insert(self.n_earlier, [place] * n_new, 0)
+        n_unlike_before = np.insert(self.n_unlike, [place] * n_new, 0, axis=0)
+        n_unlike_now = np.zeros_like(n_unlike_before)
+        np.add.at(n_unlike_now, labels, n_unlike)
+        return Tails(n_before + added.n_earlier, n_unlike_before + n_unlike_now, thresholds)
+
+    def selected(self, components: NDArray[np.integer]) -> Tails:
+        """Return the tails of these components, in this order."""
+        return Tails(*(values[components] for values in self))
+
+    def excess(self, assignment: Assignment) -> FloatArray:
+        """Return the p-value of the number of unlike rows of each component.
+
+        Parameters
+        ----------
+        assignment : Assignment
+            Of new rows.
+
+        Returns
+        -------
+        ndarray of shape (n_components,)
+            The smallest of those of all shares, times the number of shares.
+        """
+        labels, n_components = assignment.labels, len(self.n_earlier)
+        n_rows = np.bincount(labels, minlength=n_components)
+        n_rows[self.thresholds[:, 0] == np.inf] = len(labels)  # the background
+        n_unlike = np.zeros_like(self.n_unlike)
+        is_unlike = assignment.log_densities[:, np.newaxis] <= self.thresholds[labels]
+        np.add.at(n_unlike, labels, is_unlike.astype(int))
+        smallest = [
+            min(
+                p_value(now, int(n_rows[k]), before, int(self.n_earlier[k]), tolerance=1)
+                for now, before in zip(n_unlike[k].tolist(), self.n_unlike[k].tolist(), strict=True)
+            )
+            for k in range(n_components)
+        ]
+        return np.minimum(len(_SHARES) * np.array(smallest), 1.0)
+
+
 @dataclass(frozen=True)
 class Novelty:
     """Earlier rows of a stream, and how many of the last ones are unlike every cluster.
@@ -63,6 +148,8 @@ class Novelty:
         The last rows; the last group may still be too small to be tested.
     n_tests, n_alarms : int
         Number of groups that were tested, and how often there were too many unlike rows.
+    tails : Tails or None
+        Earlier rows of each component; None if they are not known.
     """
 
     n_earlier: int = 0
@@ -72,21 +159,114 @@ class Novelty:
     groups: tuple[tuple[int, ...], ...] = ()
     n_tests: int = 0
     n_alarms: int = 0
+    tails: Tails | None = None
 
     @classmethod
-    def after_fit(cls, left_out: FloatArray) -> Novelty:
-        """Return the state after a fit.
+    def after_fit(
+        cls, parameters: MixtureParameters, assignment: Assignment, weight: float
+    ) -> Novelty:
+        """Return the state after a fit, each of whose rows is compared with the other rows.
 
         Parameters
         ----------
-        left_out : ndarray
-            Log densities of its rows, from `vmfmix.fitting.typicality.left_out_densities`.
+        parameters : MixtureParameters
+        assignment : Assignment
+            Of all rows of the fit.
+        weight : float
+            Total weight of the rows.
 
         Returns
         -------
         Novelty
         """
-        return replace(cls()._with_earlier(left_out), earlier=None)
+        sample = left_out_sample(parameters, assignment, weight)
+        tails = Tails.of(sample.log_densities, sample.labels, parameters)
+        return replace(
+            cls()._with_earlier(densities_of_clusters(parameters, sample)),
+            earlier=None,
+            tails=tails,
+        )
+
+    def with_rows(
+        self, parameters: MixtureParameters, assignment: Assignment, weight: float
+    ) -> Novelty:
+        """Return the state after an update with some rows, which are then earlier rows.
+
+        Parameters
+        ----------
+        parameters : MixtureParameters
+            After the update. New components follow the others; the background stays the last.
+        assignment : Assignment
+            Of the rows to these components.
+        weight : float
+            Total weight of all rows.
+
+        Returns
+        -------
+        Novelty
+        """
+        if self.earlier is not None:
+            return Novelty.after_fit(parameters, assignment, weight)
+        sample = left_out_sample(parameters, assignment, weight)
+        tails = self.tails
+        if tails is not None:
+            tails = tails.with_rows(sample.log_densities, sample.labels, parameters)
+        counts = _counts(densities_of_clusters(parameters, sample), self.thresholds)
+        return replace(
+            self,
+            n_earlier=self.n_earlier + len(sample.labels),
+            n_unlike=_sum([self.n_unlike, counts]),
+            groups=(),
+            tails=tails,
+        )
+
+    def selected(self, components: NDArray[np.integer]) -> Novelty:
+        """Return the state of a mixture of these components, in this order."""
+        return self if self.tails is None else replace(self, tails=self.tails.selected(components))
+
+    def is_consistent(self, n_components: int) -> bool:
+        """Return whether a fit with this number of components can have produced the numbers.
+
+        The numbers of a damaged file may have any value, shape or type.
+        """
+        shapes, tails = (n_components, len(_SHARES)), self.tails
+        n_unlike, thresholds = np.array(self.n_unlike), np.array(self.thresholds)
+        pairs = [(np.array([self.n_earlier]), n_unlike[np.newaxis], thresholds[np.newaxis])]
+        if tails is not None:
+            pairs.append(tails)
+            if tails.n_earlier.shape != (n_components,) or tails.thresholds.shape != shapes:
+                return False
+        return all(
+            unlike.shape == values.shape == (len(earlier), len(_SHARES))
+            and earlier.dtype.kind == unlike.dtype.kind == "i"
+            and values.dtype.kind == "f"
+            and not np.isnan(values).any()
+            and bool(((unlike >= 0) & (unlike <= earlier[:, np.newaxis])).all())
+            for earlier, unlike, values in pairs
+        )
+
+    def is_unlike(self, parameters: MixtureParameters, assignment: Assignment) -> NDArray[np.bool_]:
+        """Return whether each row is among those that may belong to a new cluster.
+
+        These are the rows of the background, and those whose log density is among the lowest 20 %
+        of the earlier rows of their cluster, of all earlier rows if those are not known, or
+        else of the rows themselves.
+
+        Parameters
+        ----------
+        parameters : MixtureParameters
+        assignment : Assignment
+            Of new rows.
+
+        Returns
+        -------
+        ndarray of shape (n_rows,), bool
+        """
+        densities, labels = densities_of_clusters(parameters, assignment), assignment.labels
+        if self.tails is None and self.thresholds:
+            return densities <= self.thresholds[-1]
+        tails = self.tails or Tails.of(assignment.log_densities, labels, parameters)
+        return densities <= tails.thresholds[labels, -1]
 
     def with_batch(
         self, parameters: MixtureParameters, assignment: Assignment
@@ -139,8 +319,7 @@ class Novelty:
                 return None
             n_rows, *counts = _sum(self.groups[-n_groups:])
             for n_unlike, n_unlike_earlier in zip(counts, self.n_unlike, strict=True):
-                p_value = _p_value(n_unlike, n_rows, n_unlike_earlier, self.n_earlier)
-                if p_value < error_rate:
+                if p_value(n_unlike, n_rows, n_unlike_earlier, self.n_earlier) < error_rate:
                     return Unusual(n_rows, n_unlike, n_unlike_earlier / self.n_earlier)
         return None
 
@@ -166,13 +345,33 @@ def _sum(counts: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
     return tuple(sum(each) for each in zip(*counts, strict=True))
 
 
-def _p_value(n_unlike: int, n_rows: int, n_unlike_earlier: int, n_earlier: int) -> float:
+def p_value(
+    n_unlike: int,
+    n_rows: int,
+    n_unlike_earlier: int,
+    n_earlier: int,
+    *,
+    tolerance: int = _TOLERANCE,
+) -> float:
     """Return the probability of so many unlike rows or more.
 
     If rows come in random order, their number up to the k-th smallest of m earlier densities has a
     beta-binomial distribution with parameters k and m − k + 1.
+
+    Parameters
+    ----------
+    n_unlike, n_rows : int
+        Number of unlike rows, and of all rows.
+    n_unlike_earlier, n_earlier : int
+        The same for the earlier rows.
+    tolerance : int, default=2
+        Factor by which the share of unlike rows may have grown.
+
+    Returns
+    -------
+    float
     """
-    smaller = min(max(_TOLERANCE * n_unlike_earlier, 1), n_earlier)
+    smaller = min(max(tolerance * n_unlike_earlier, 1), n_earlier)
     if n_unlike * n_earlier <= n_rows * smaller:
         return 1.0
     counts = np.arange(n_unlike, n_rows + 1)

@@ -12,6 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from vmfmix.engines.base import Assignment, Engine
 from vmfmix.fitting.best import Fit
 from vmfmix.fitting.novelty import Unusual
+from vmfmix.model.em import EMResult
 from vmfmix.model.statistics import MixtureParameters
 
 _NEAR_THE_START = 0.7  # of the initial number, which may be too small at and above this share
@@ -49,20 +50,27 @@ def drop_empty_components(
         parameters = parameters.selected(owns_rows)
 
 
-def warn_about_novelty(unusual: Unusual, has_background: bool) -> None:
+def warn_about_novelty(unusual: Unusual, has_background: bool, adds_components: bool) -> None:
     """Warn that many of the last rows of a stream are unlike every cluster.
 
     Parameters
     ----------
     unusual : Unusual
     has_background : bool
+    adds_components : bool
+        Whether new clusters were searched among these rows, without success.
     """
-    remedy = "" if has_background else ", or pass background=True to keep them out of the clusters"
+    if adds_components:
+        cause, remedy = "no new cluster was found among them", "Fit again to recent rows"
+    else:
+        cause = "partial_fit adds no clusters to those it has"
+        remedy = "Pass add_components=True to add it, or fit again to recent rows to find it"
+    if not has_background:
+        remedy += ", or pass background=True to keep such rows out of the clusters"
     warnings.warn(
         f"{unusual.n_unlike} of the last {unusual.n_rows} rows are unlike every cluster, "
         f"compared with {unusual.earlier_share:.1%} of the earlier rows: a new topic may have "
-        "begun, and partial_fit adds no clusters to those it has. Fit again to recent rows to find "
-        f"it{remedy}.",
+        f"begun, and {cause}. {remedy}.",
         UserWarning,
         stacklevel=5,
     )
@@ -81,13 +89,24 @@ def warn_about_result(estimator: Any, fit: Fit, counts: NDArray[np.integer]) -> 
     message, category = _doubts_about_number(estimator, fit, counts)
     if message:
         warnings.warn(message, category, stacklevel=4)
-    result = fit.result
-    if not result.converged and not result.stopped and estimator.max_iter > 1:
+    warn_about_convergence(estimator.max_iter, fit.result, stacklevel=5)
+
+
+def warn_about_convergence(max_iter: int, result: EMResult, stacklevel: int = 4) -> None:
+    """Warn if EM did not converge.
+
+    Parameters
+    ----------
+    max_iter : int
+    result : EMResult
+    stacklevel : int, default=4
+        See `warnings.warn`.
+    """
+    if not result.converged and not result.stopped and max_iter > 1:
         warnings.warn(
-            f"EM did not converge within max_iter={estimator.max_iter} iterations. Increase "
-            "max_iter or tol.",
+            f"EM did not converge within max_iter={max_iter} iterations. Increase max_iter or tol.",
             ConvergenceWarning,
-            stacklevel=4,
+            stacklevel=stacklevel,
         )
 
 

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 
 from vmfmix.distribution import mean_resultant_length
+from vmfmix.fitting.earlier_rows import with_new_components
+from vmfmix.fitting.new_clusters import UnlikeRows
 from vmfmix.fitting.novelty import NO_NOVELTY, Novelty
 from vmfmix.model.matrices import scaled_rows, stacked
 from vmfmix.model.statistics import (
@@ -25,6 +27,7 @@ from vmfmix.model.statistics import (
 
 # Exponent of the step size: above ½ for convergence; at 1, all rows would count equally.
 _FORGETTING = 0.7
+_MAX_UNLIKE = 12_000  # rows that are unlike every cluster and kept, as many as merging samples
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,9 @@ class Stream:
     copies : float
         Number of copies of a row that a weight of 1 represents.
     novelty : Novelty
-        Rows that are unlike every cluster.
+        Numbers of rows that are unlike every cluster.
+    unlike : tuple of UnlikeRows
+        The last of such rows, batch by batch, if new clusters are searched among them.
     """
 
     capacity: int
@@ -65,6 +70,7 @@ class Stream:
     weight_of_fit: float = 1.0
     copies: float = 1.0
     novelty: Novelty = NO_NOVELTY
+    unlike: tuple[UnlikeRows, ...] = ()
 
     @classmethod
     def after_fit(
@@ -135,7 +141,21 @@ class Stream:
             weight_of_fit=statistics.weight,
             copies=copies,
             novelty=novelty,
+            unlike=(),
         )
+
+    def with_unlike(self, batch: UnlikeRows) -> Stream:
+        """Return the stream with the unlike rows of one more batch; the oldest ones are dropped."""
+        unlike = (*self.unlike, batch)
+        while len(unlike) > 1 and sum(len(each.weights) for each in unlike) > _MAX_UNLIKE:
+            unlike = unlike[1:]
+        return replace(self, unlike=unlike)
+
+    def with_clusters(self, new: SufficientStatistics, has_background: bool) -> Stream:
+        """Return the stream with new clusters, whose rows are among those seen so far."""
+        statistics = with_new_components(self._sums(), new, has_background)
+        scaled = statistics.scaled(statistics.weight / statistics.counts.sum())
+        return replace(self, statistics=replace(scaled, weight=statistics.weight), unlike=())
 
     def moved_toward(self, batch: SufficientStatistics) -> Stream:
         """Return the stream after adding the sums of a batch [1]_.

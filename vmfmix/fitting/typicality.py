@@ -15,10 +15,10 @@ _SURE = 0.01  # rows of a smaller typicality have uncertain clusters
 _SMALLEST = 1e-12  # so that nothing is divided by 0
 
 
-def left_out_densities(
+def left_out_sample(
     parameters: MixtureParameters, assignment: Assignment, weight: float
-) -> FloatArray:
-    """Return the log density of rows of a fit, each with the mean direction of the other rows.
+) -> Assignment:
+    """Return rows of a fit with their log densities under the mean directions of the other rows.
 
     Rows of small clusters have drawn the mean directions to themselves, which new rows have not.
 
@@ -26,17 +26,17 @@ def left_out_densities(
     ----------
     parameters : MixtureParameters
     assignment : Assignment
-        Of all rows of the fit; at most 50,000 of them, evenly spaced, are used.
+        Of all rows of the fit.
     weight : float
         Total weight of the rows.
 
     Returns
     -------
-    ndarray
-        −inf for rows of the background.
+    Assignment
+        Of at most 50,000 rows, evenly spaced.
     """
     step = max(-(-len(assignment.labels) // _MAX_ROWS), 1)
-    labels, shares, log_densities = (values[::step] for values in assignment)
+    labels, shares, log_densities = assignment.selected(slice(None, None, step))
     n_features = parameters.means.shape[1]
     kappas = parameters.concentrations[labels]
     sums = (
@@ -52,10 +52,7 @@ def left_out_densities(
     without = (lengths * cosines - shares) / np.sqrt(np.maximum(squares, _SMALLEST))
     without = np.clip(without, -1.0, cosines)
     left_out = log_densities + kappas * (without - cosines)
-    return densities_of_clusters(
-        parameters,
-        Assignment(labels, shares, left_out),  # type: ignore[arg-type]
-    )
+    return Assignment(labels, shares, left_out)
 
 
 def densities_of_clusters(parameters: MixtureParameters, assignment: Assignment) -> FloatArray:
@@ -66,21 +63,46 @@ def densities_of_clusters(parameters: MixtureParameters, assignment: Assignment)
     return np.where(is_background, -np.inf, assignment.log_densities)
 
 
-def reference_densities(left_out: FloatArray) -> NDArray[np.float32]:
+def reference_densities(log_densities: FloatArray) -> NDArray[np.float32]:
     """Return the densities of a fit that new rows are compared with.
 
     Parameters
     ----------
-    left_out : ndarray
-        From `left_out_densities`.
+    log_densities : ndarray
+        Of rows of the fit, from `left_out_sample`.
 
     Returns
     -------
     ndarray of shape (n,), float32
         Sorted; at most 10,000, of evenly spaced ranks.
     """
-    step = -(-len(left_out) // _MAX_REFERENCES)
-    return np.sort(left_out)[step // 2 :: step].astype(np.float32)
+    step = -(-len(log_densities) // _MAX_REFERENCES)
+    return np.sort(log_densities)[step // 2 :: step].astype(np.float32)
+
+
+def updated_references(
+    references: NDArray[np.float32], log_densities: FloatArray, share: float
+) -> NDArray[np.float32]:
+    """Return the densities to compare with after an update.
+
+    Parameters
+    ----------
+    references : ndarray of shape (n,)
+        Before the update.
+    log_densities : ndarray
+        Of the new rows.
+    share : float
+        Number of new rows for each earlier row.
+
+    Returns
+    -------
+    ndarray of shape (m,), float32
+        With evenly spaced ranks of both, in proportion to their numbers of rows.
+    """
+    n_new = max(min(round(share * len(references)), len(log_densities)), 1)
+    places = np.linspace(0.0, 1.0, n_new)
+    added = np.quantile(log_densities, places, method="nearest")
+    return reference_densities(np.concatenate([references, added]))
 
 
 def typicality(log_densities: FloatArray, references: NDArray[np.float32]) -> FloatArray:

@@ -19,11 +19,12 @@ from vmfmix.engines.base import Assignment, Engine, SharedRowSource
 from vmfmix.engines.choice import choose_engine, prepare_rows
 from vmfmix.engines.row_sums import sums_by_number
 from vmfmix.engines.rows.tensors import is_tensor
+from vmfmix.fitting.changes import ClusterChange
 from vmfmix.fitting.progress import RowProgress
 from vmfmix.fitting.state import EstimatorState, LastFit, shared_options
 from vmfmix.fitting.typicality import (
     densities_of_clusters,
-    left_out_densities,
+    left_out_sample,
     reference_densities,
     tempered,
     typicality,
@@ -47,11 +48,14 @@ class MixtureBase(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixi
     smooth: Any
     assignment: str
     n_components_init: int | None
-    merge: Any
     resolution: float
+    merge: str | None
+    max_iter: int
+    tol: float
     device: Any
     block_size: int | None
     random_state: Any
+    add_components: bool
     verbose: int
 
     n_components_: int
@@ -75,6 +79,7 @@ class MixtureBase(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixi
     n_iter_: int
     converged_: bool
     n_samples_seen_: int
+    changes_: list[ClusterChange]
     n_features_in_: int
     feature_names_in_: NDArray[np.object_]
 
@@ -202,8 +207,8 @@ class MixtureBase(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixi
             self.unsmoothed_concentration_ = float(parameters.concentrations[0])
             parameters = self._unsmoothed_parameters()
             assignment = unsmoothed.assign(parameters)
-        left_out = left_out_densities(parameters, assignment, weight)
-        self.reference_densities_ = reference_densities(left_out)
+        sample = left_out_sample(parameters, assignment, weight)
+        self.reference_densities_ = reference_densities(densities_of_clusters(parameters, sample))
 
     def _typicality(
         self, assignment: Assignment | None, unsmoothed: Engine | None = None

@@ -18,7 +18,6 @@ from vmfmix.engines.base import SharedRowSource
 from vmfmix.fitting.novelty import NO_NOVELTY, Novelty
 from vmfmix.fitting.state import EstimatorState, LastFit
 from vmfmix.fitting.streaming import Stream
-from vmfmix.fitting.typicality import left_out_densities
 from vmfmix.merging.history import MergeHistory
 from vmfmix.merging.isotropy import own_share
 from vmfmix.merging.levels import Level
@@ -40,6 +39,7 @@ _OF_THE_FIT = (
     "reference_densities_",
     "unsmoothed_means_",
     "unsmoothed_concentration_",
+    "changes_",
     "lower_bound_",
     "lower_bounds_",
 )
@@ -386,8 +386,7 @@ class Editing(MixtureBase):
         novelty = NO_NOVELTY
         if engines is not None:
             assignment = model._set_results(engines)
-            left_out = left_out_densities(parameters, assignment, statistics.weight)
-            novelty = Novelty.after_fit(left_out)
+            novelty = Novelty.after_fit(parameters, assignment, statistics.weight)
         model._state = EstimatorState(
             LastFit(
                 parameters,

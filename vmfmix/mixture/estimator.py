@@ -19,6 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 from vmfmix.engines.base import Assignment, SharedRowSource
 from vmfmix.engines.choice import validate_dense_to_center
 from vmfmix.fitting.best import Fit, best_fit
+from vmfmix.fitting.changes import stored_changes
 from vmfmix.fitting.checkpoints import Checkpoint
 from vmfmix.fitting.cluster_sizes import SizeLimits
 from vmfmix.fitting.novelty import Novelty
@@ -31,9 +32,8 @@ from vmfmix.fitting.sklearn_compat import (
     with_callbacks,
 )
 from vmfmix.fitting.start import mean_of_unit_rows
-from vmfmix.fitting.state import EstimatorState, LastFit
+from vmfmix.fitting.state import EstimatorState, LastFit, stored_state
 from vmfmix.fitting.steering import Steering
-from vmfmix.fitting.typicality import left_out_densities
 from vmfmix.fitting.validation import (
     copies_per_unit_weight,
     restored_on_failure,
@@ -47,15 +47,16 @@ from vmfmix.merging.isotropy import probability_power
 from vmfmix.merging.selection import RULES
 from vmfmix.mixture.base import device_of
 from vmfmix.mixture.editing import Editing
+from vmfmix.mixture.growing import Growing
+from vmfmix.mixture.numbering import Numbering
 from vmfmix.mixture.prediction import Prediction
-from vmfmix.mixture.streaming import Streaming
 from vmfmix.model.statistics import LARGEST_CONCENTRATION, FloatArray, MixtureParameters
 from vmfmix.neighbors.smoother import NeighborSmoother
 from vmfmix.neighbors.stored import stored_attributes
 from vmfmix.storage.model_format import write_model
 
 
-class VMFMixture(CallbackSupportMixin, Prediction, Editing, Streaming):
+class VMFMixture(CallbackSupportMixin, Prediction, Editing, Growing, Numbering):
     r"""Mixture of von Mises-Fisher distributions: clusters of directions.
 
     The density of a unit vector :math:`x` of :math:`d` dimensions is
@@ -195,6 +196,9 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Streaming):
     warm_start : bool, default=False
         Continue from where the last call of `fit` ended, or from the iteration of EM in which it
         was interrupted. `n_init` then counts as 1.
+    add_components : bool, default=False
+        Whether `partial_fit` adds clusters for new topics, with the next numbers, when many of the
+        last rows are unlike every cluster. False: it warns of them. (`update` always adds them.)
     verbose : int, default=0
         1: print a line for each fit; 2: print a line for each iteration.
 
@@ -263,7 +267,10 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Streaming):
     converged_ : bool
         Whether `tol` was reached within `max_iter`.
     n_samples_seen_ : int
-        Number of rows of `fit` and of all calls of `partial_fit` after it.
+        Number of rows of `fit` and of all calls of `partial_fit` and `update` after it.
+    changes_ : list of ClusterChange
+        What the last call of `update` changed, one named tuple for each cluster, with the fields of
+        `vmfmix.fitting.changes.ClusterChange`; only after `update`.
     n_features_in_ : int
         Number of features of `X`.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -331,6 +338,7 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Streaming):
         "block_size": [Interval(Integral, 1, None, closed="left"), None],
         "random_state": ["random_state"],
         "warm_start": ["boolean"],
+        "add_components": ["boolean"],
         "verbose": ["verbose"],
     }
 
@@ -360,6 +368,7 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Streaming):
         block_size: int | None = None,
         random_state: int | np.random.RandomState | None = None,
         warm_start: bool = False,
+        add_components: bool = False,
         verbose: int = 0,
     ) -> None:
         self.n_components = n_components
@@ -385,6 +394,7 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Streaming):
         self.block_size = block_size
         self.random_state = random_state
         self.warm_start = warm_start
+        self.add_components = add_components
         self.verbose = verbose
 
     # --- fit --------------------------------------------------------------------------------------
@@ -635,6 +645,12 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Streaming):
         if smoother is not None:
             values = stored_attributes(smoother)
             attributes |= {f"smoother_.{name}": value for name, value in values.items()}
+        changes = attributes.pop("changes_", None)
+        if changes is not None:
+            values = stored_changes(changes)
+            attributes |= {f"changes_.{name}": values[name] for name in values}
+        state = stored_state(self._private_state)
+        attributes |= {f"state.{name}": state[name] for name in state}
         merges = attributes.pop("merge_history_", None)
         write_model(
             path,
@@ -704,9 +720,9 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Streaming):
     ) -> None:
         """Set the state and the fitted attributes."""
         start, result = fit.start, fit.result
-        novelty = Novelty.after_fit(left_out_densities(parameters, assignment, result.weight))
+        novelty = Novelty.after_fit(parameters, assignment, result.weight)
         self._state = EstimatorState(fit.as_last(self, copies=copies, novelty=novelty))
-        outdated = ["smoother_", "center_", "background_weight_", "isotropy_"]
+        outdated = ["smoother_", "center_", "background_weight_", "isotropy_", "changes_"]
         outdated += ["unsmoothed_means_", "unsmoothed_concentration_"]
         for name in outdated if start.continues else [*outdated, "merge_history_", "names_"]:
             self.__dict__.pop(name, None)

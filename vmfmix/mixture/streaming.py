@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from copy import copy
 from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import clone
+from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 
-from vmfmix.engines.base import RowSource
+from vmfmix.engines.base import Engine, RowSource
 from vmfmix.engines.rows.tensors import is_tensor
+from vmfmix.fitting.new_clusters import NewClusters, UnlikeRows, find_new_clusters
 from vmfmix.fitting.outcome import warn_about_novelty, warn_about_zero_rows
 from vmfmix.fitting.sklearn_compat import validate_parameters_before
 from vmfmix.fitting.start import default_n_components_init, merge_sample_size
@@ -25,15 +29,16 @@ from vmfmix.fitting.validation import (
 )
 from vmfmix.merging.isotropy import own_share
 from vmfmix.mixture.base import MixtureBase
-from vmfmix.model.statistics import FloatArray
+from vmfmix.model.statistics import FloatArray, MixtureParameters
 
 
-def _can_learn_from_batches(estimator: MixtureBase) -> bool:
-    if estimator.smooth:
+def can_learn_from_new_rows(estimator: MixtureBase) -> bool:
+    """Return True, or raise AttributeError if the estimator smooths rows."""
+    if estimator.smooth or hasattr(estimator, "smoother_"):
         raise AttributeError(
-            "partial_fit cannot smooth rows, whose neighbors are in all batches; pass "
-            "smooth=False, or fit a NeighborSmoother to a sample and pass batches that its "
-            "transform returns."
+            "partial_fit and update cannot smooth rows, whose neighbors are in all batches; pass "
+            "smooth=False and fit again, or fit a NeighborSmoother to a sample and pass rows that "
+            "its transform returns."
         )
     return True
 
@@ -41,7 +46,7 @@ def _can_learn_from_batches(estimator: MixtureBase) -> bool:
 class Streaming(MixtureBase):
     """Methods of `vmfmix.VMFMixture` that update the mixture with new rows."""
 
-    @available_if(_can_learn_from_batches)
+    @available_if(can_learn_from_new_rows)
     @validate_parameters_before
     def partial_fit(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
         """Update the mixture with one batch of rows by stepwise EM [1]_.
@@ -64,7 +69,8 @@ class Streaming(MixtureBase):
         self : VMFMixture
             `labels_` and `probabilities_` are those of this batch, and `lower_bound_` is its mean
             log density before the update. If the mixture was fitted to all rows again,
-            `lower_bound_` and the other attributes are those of that fit.
+            `lower_bound_` and the other attributes are those of that fit. New clusters of
+            ``add_components=True`` get the next numbers.
 
         Raises
         ------
@@ -77,9 +83,10 @@ class Streaming(MixtureBase):
         UserWarning
             If rows are no longer stored and many of the last ones are unlike every cluster: more
             than twice as many as of the earlier rows are in the background, or are as improbable as
-            the lowest 1%, 5% or 20% of the earlier rows. They move existing clusters, and do not
-            become a cluster of their own; fit again to find it. A stream in random order causes
-            such a warning with a probability of about 1 in 1000, however long it is.
+            the lowest 1%, 5% or 20% of the earlier rows. They move existing clusters. With
+            ``add_components=True``, the last unlike rows, at most 12,000, are searched for new
+            clusters as in `update`, and the warning is only given if there are none. A stream in
+            random order causes it with a probability of about 1 in 1000, however long it is.
 
         References
         ----------
@@ -170,12 +177,9 @@ class Streaming(MixtureBase):
         parameters, last = self._parameters(), self._last_fit()
         assert last is not None
         warn_about_zero_rows(engine, "they do not influence the mixture, and their labels")
-        batch = engine.accumulate(parameters, hard=self.assignment == "hard")
         if not stream.keeps:  # otherwise, the next fit finds new clusters
-            novelty, unusual = stream.novelty.with_batch(parameters, engine.assign(parameters))
-            stream = replace(stream, novelty=novelty)
-            if unusual is not None:
-                warn_about_novelty(unusual, parameters.has_background)
+            stream, parameters = self._noticed(stream, engine, parameters, own_share(last.isotropy))
+        batch = engine.accumulate(parameters, hard=self.assignment == "hard")
         prior = last.prior
         if batch.weight > 0:
             stream = stream.moved_toward(batch)
@@ -189,8 +193,80 @@ class Streaming(MixtureBase):
         self._set_parameters(parameters)
         calibrated = engine.assign(self._calibrated_parameters()).probabilities
         self._set_labels(assignment, calibrated)
+        self.__dict__.pop("changes_", None)  # of an earlier update
         self.n_samples_seen_ = stream.n_rows
         self.lower_bound_ = batch.log_likelihood / batch.weight if batch.weight else np.nan
+
+    def _noticed(
+        self, stream: Stream, engine: Engine, parameters: MixtureParameters, share: float
+    ) -> tuple[Stream, MixtureParameters]:
+        """Return the stream and the mixture after a look for rows that are unlike all clusters."""
+        assignment = engine.assign(parameters)
+        n_alarms = stream.novelty.n_alarms
+        novelty, unusual = stream.novelty.with_batch(parameters, assignment)
+        stream = replace(stream, novelty=novelty)
+        if self.add_components and novelty.earlier is None:
+            used = engine.used_rows
+            is_unlike = novelty.is_unlike(parameters, assignment)[used]
+            unlike = UnlikeRows.of(
+                engine, used, assignment.labels[used], is_unlike, len(parameters.weights)
+            )
+            stream = stream.with_unlike(unlike)
+            if novelty.n_alarms > n_alarms:
+                rows = UnlikeRows.joined(stream.unlike)
+                found = self._find_new_clusters(rows, parameters)
+                if found is not None:
+                    return self._with_clusters(stream, found, rows, parameters, share)
+        if unusual is not None:
+            warn_about_novelty(unusual, parameters.has_background, self.add_components)
+        return stream, parameters
+
+    def _with_clusters(
+        self,
+        stream: Stream,
+        found: NewClusters,
+        unlike: UnlikeRows,
+        parameters: MixtureParameters,
+        share: float,
+    ) -> tuple[Stream, MixtureParameters]:
+        """Return the stream and the mixture with new clusters, and their rows as earlier rows."""
+        has_background = parameters.has_background
+        stream = stream.with_clusters(found.statistics, has_background)
+        parameters, _ = stream.parameters(self.concentration, has_background, share)
+        assignment = self._make_engine(unlike.rows, unlike.weights).assign(parameters)
+        n_old = len(unlike.n_assigned) - has_background
+        is_new = (assignment.labels >= n_old) & (assignment.labels < n_old + len(found.origins))
+        assignment = assignment.selected(is_new)
+        assert stream.statistics is not None
+        weight = stream.statistics.weight
+        novelty = stream.novelty.with_rows(parameters, assignment, weight)
+        return replace(stream, novelty=novelty), parameters
+
+    def _find_new_clusters(
+        self,
+        unlike: UnlikeRows,
+        parameters: MixtureParameters,
+        excess: FloatArray | None = None,
+    ) -> NewClusters | None:
+        """Return the clusters among unlike rows that a fit finds and no component explains."""
+
+        def search(rows: Any, weights: FloatArray) -> NDArray[np.integer]:
+            model = clone(self).set_params(
+                n_components="auto",
+                n_components_init=None,
+                merge=self.merge or "likelihood",
+                center=False,  # rows are centered already
+                means_init=None,
+                weights_init=None,
+                concentrations_init=None,
+                warm_start=False,
+            )
+            with warnings.catch_warnings(action="ignore"):  # about the number of clusters
+                labels: NDArray[np.integer] = model.fit(rows, sample_weight=weights).labels_
+            return labels
+
+        seed = check_random_state(self.random_state).randint(2**31 - 1)
+        return find_new_clusters(unlike, parameters, search, np.random.default_rng(seed), excess)
 
 
 def _copy_of_batch(X: Any) -> Any:

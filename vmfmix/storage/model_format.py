@@ -2,9 +2,10 @@
 
 The array ``format`` holds the JSON text: the class, the version, the parameters and the scalar
 attributes. Each array among the parameters is stored as ``parameter.<name>``, each one among the
-attributes as ``fitted.<name>``, those of the merge history as ``fitted.merge_history_.<name>``, and
-those of the smoother as ``fitted.smoother_.<name>``. A sparse matrix is stored as ``<name>.data``,
-``.indices``, ``.indptr`` and ``.shape``.
+attributes as ``fitted.<name>``, those of the merge history as ``fitted.merge_history_.<name>``,
+those of the smoother as ``fitted.smoother_.<name>``, those of the last update as
+``fitted.changes_.<name>``, and what further updates continue from as ``fitted.state.<name>``. A
+sparse matrix is stored as ``<name>.data``, ``.indices``, ``.indptr`` and ``.shape``.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from vmfmix.storage.arrays import named_arrays, restore_matrices
 from vmfmix.storage.reading import input_file, name_of
 from vmfmix.storage.writing import output_file
 
-_FORMAT = 4
+_FORMAT = 5
 
 
 class StoredModel(NamedTuple):

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
+from vmfmix.fitting.changes import restored_changes
+from vmfmix.fitting.state import restored_state
 from vmfmix.merging.history import MergeHistory
 from vmfmix.mixture import VMFMixture
 from vmfmix.mixture.names import are_valid
@@ -74,6 +76,8 @@ def load(path: Any) -> VMFMixture:
 def _build(stored: StoredModel) -> VMFMixture:
     parameters, of_smooth = _split(stored.parameters, "smooth__")
     attributes, of_smoother = _split(stored.attributes, "smoother_.")
+    attributes, of_changes = _split(attributes, "changes_.")
+    attributes, of_state = _split(attributes, "state.")
     model = VMFMixture().set_params(**parameters)
     if of_smooth:
         model.smooth = NeighborSmoother().set_params(**of_smooth)
@@ -85,6 +89,10 @@ def _build(stored: StoredModel) -> VMFMixture:
         if not name.endswith("_") or name.startswith("_") or hasattr(VMFMixture, name):
             raise ValueError(f"{name} is not an attribute of a fitted model.")
         setattr(model, name, value)
+    if of_changes:
+        model.changes_ = restored_changes(of_changes)
+    if of_state:
+        model._state = restored_state(model._last_fit(), of_state)
     if stored.merge_history:
         model.merge_history_ = MergeHistory(**stored.merge_history)
     return model
@@ -106,6 +114,7 @@ def _is_consistent(model: VMFMixture) -> bool:
         and _has_consistent_labels(model)
         and _has_consistent_references(model)
         and (not hasattr(model, "names_") or are_valid(model.names_, model.n_components_))
+        and (not hasattr(model, "changes_") or len(model.changes_) == model.n_components_)
         and (history is None or history.is_consistent(model.means_.shape[1]))
     )
 
