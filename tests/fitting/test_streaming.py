@@ -284,8 +284,9 @@ def test_a_new_topic_causes_a_warning_and_a_shuffled_stream_none(topics, options
     assert warned(model, old[1500:], size) == []
     found = warned(model, new, size)
     assert 1 <= len(found) <= 4
-    assert "are unlike every cluster" in found[0] and "it again to recent rows" in found[0]
+    assert "are unlike every cluster" in found[0] and "fit again to recent rows" in found[0]
     assert ("background=True" in found[0]) == ("background" not in options)
+    assert "add_components=True" in found[0]
 
 
 def test_a_new_topic_is_noticed_among_other_rows(topics):
@@ -295,10 +296,16 @@ def test_a_new_topic_is_noticed_among_other_rows(topics):
     assert warned(model, np.random.default_rng(1).permutation(mixed), 100)
 
 
-def test_a_loaded_model_learns_from_the_first_rows_what_is_usual(topics, tmp_path):
+def test_a_loaded_model_knows_what_is_usual(topics, tmp_path):
     old, new = topics
     VMFMixture(6, random_state=0).fit(old[:1500]).save(tmp_path / "model.npz")
     model = vmfmix.load(tmp_path / "model.npz")
+    assert warned(model, new, 100)
+
+
+def test_a_merged_model_learns_from_the_first_rows_what_is_usual(topics):
+    old, new = topics
+    model = VMFMixture(random_state=0).fit(old[:1500]).merge_to(6)
     assert warned(model, old[1500:], 100) == []
     assert warned(model, new, 100)
 
@@ -322,3 +329,28 @@ def test_a_warning_about_a_new_topic_may_be_an_error_and_leaves_the_model_unchan
             model.partial_fit(new)
     np.testing.assert_array_equal(model.means_, means)
     assert model.n_samples_seen_ == 1500
+
+
+@pytest.mark.parametrize("size", [60, 250])
+def test_a_new_topic_becomes_a_cluster_if_components_are_added(topics, size):
+    old, new = topics
+    model = VMFMixture(6, add_components=True, random_state=0).fit(old[:1500])
+    before = model.predict(old)
+    assert warned(model, old[1500:], size) == []
+    assert model.n_components_ == 6
+    assert warned(model, new, size) == []
+    assert model.n_components_ >= 7
+    assert (model.predict(old) == before).mean() > 0.95
+    assert (model.predict(new) >= 6).mean() > 0.8
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("background", [False, True])
+def test_a_stream_sorted_by_topic_ends_like_a_shuffled_one_if_components_are_added(background):
+    X, y = make_vmf_mixture(20_000, 16, 8, concentration=60.0, dtype=np.float32, random_state=3)
+    scores = []
+    for order in (np.argsort(y, kind="stable"), np.random.default_rng(0).permutation(len(X))):
+        model = VMFMixture(background=background, add_components=True, random_state=0)
+        assert warned(model, X[order], 1000) == []
+        scores.append(adjusted_rand_score(y, model.predict(X)))
+    assert abs(scores[0] - scores[1]) < 0.05

@@ -232,7 +232,7 @@ def test_batches_are_refused(flat):
     assert not hasattr(model, "partial_fit") and hasattr(VMFMixture(6), "partial_fit")
     with pytest.raises(AttributeError) as raised:
         model.partial_fit(flat[0])
-    assert "partial_fit cannot smooth" in str(raised.value.__cause__)
+    assert "partial_fit and update cannot smooth" in str(raised.value.__cause__)
 
 
 @pytest.mark.filterwarnings("ignore:Number of clusters found")  # some rows become equal
