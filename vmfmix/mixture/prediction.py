@@ -104,13 +104,16 @@ class Prediction(MixtureBase):
         """
         engine = self._engine_for_new_rows(X)
         parameters = self._calibrated_parameters() if calibrated else self._parameters()
+        shares = None
+        if calibrated and hasattr(self, "reference_densities_"):
+            shares = self._typicality(engine.assign(self._parameters()), self._unsmoothed(X))
         n_components = len(parameters.weights)
         probabilities = np.empty((engine.n_rows, n_components))
         for rows, log_joint in engine.log_joint(parameters):
-            probabilities[rows] = softmax(log_joint, axis=1)
-        if calibrated and hasattr(self, "reference_densities_"):
-            shares = self._typicality(engine.assign(self._parameters()), self._unsmoothed(X))
-            probabilities = tempered(probabilities, shares, n_components)
+            block = softmax(log_joint, axis=1)
+            if shares is not None:
+                block = tempered(block, shares[rows], n_components)
+            probabilities[rows] = block
         return probabilities
 
     def typicality(self, X: Any) -> FloatArray:
