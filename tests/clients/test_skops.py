@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 
 from tests.clients import run
 from vmfmix import VMFMixture
@@ -50,6 +51,8 @@ def test_trusted_types_of_the_page_are_necessary(page):
     X = page["X"]
     stream = VMFMixture(7, random_state=0).partial_fit(X[:500])
     needed = set()
-    for model in (page["model"], stream):
+    growing = VMFMixture(7, add_components=True, random_state=0).fit(X[:1000])
+    updated = clone(growing).fit(X[:1000]).update(X[1000:1200])
+    for model in (page["model"], stream, growing.partial_fit(X[1000:1500]), updated):
         needed |= set(skops.io.get_untrusted_types(data=skops.io.dumps(model)))
     assert needed == set(page["trusted"])
