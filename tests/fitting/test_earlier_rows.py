@@ -17,7 +17,6 @@ def test_new_components_are_placed_before_the_background():
         np.testing.assert_array_equal(joined.counts, counts)
         np.testing.assert_array_equal(joined.resultants[counts.index(2)], [5, 5, 5])
         assert joined.weight == 4.0
-    assert with_new_components(sums, None, True) is sums
 
 
 def test_lower_bound_never_decreases_and_sums_cover_all_rows():

@@ -10,7 +10,7 @@ from sklearn.metrics import adjusted_rand_score
 
 import vmfmix
 from vmfmix import VMFMixture
-from vmfmix.datasets import make_vmf_mixture
+from vmfmix.datasets import load_snips, make_vmf_mixture
 
 
 @pytest.fixture(scope="module")
@@ -180,3 +180,11 @@ def test_names_stay_with_their_clusters(topics):
     model = VMFMixture(4, random_state=0).fit(X)
     model.names_ = np.array(["a", "b", "c", "d"])
     assert model.update(new).names_.tolist() == ["a", "b", "c", "d", "", ""]
+
+
+@pytest.mark.parametrize(("n_rows", "n_added"), [(500, 1), (60, 0)])
+def test_new_clusters_have_the_smallest_size_at_least(n_rows, n_added):
+    snips = load_snips()
+    is_new = snips.target == 2
+    model = VMFMixture(6, min_cluster_size=100, random_state=0).fit(snips.data[~is_new])
+    assert model.update(snips.data[is_new][:n_rows]).n_components_ == 6 + n_added

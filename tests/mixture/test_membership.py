@@ -1,6 +1,7 @@
 """Calibrated probabilities, typicality and rejection at predict."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 from scipy.special import softmax
@@ -149,3 +150,15 @@ class TestCalibrate:
         X = snips.data[::3]
         model = VMFMixture(background=True, center=True, n_init=2, random_state=0).fit(X)
         assert model.calibrate(X, n_resamples=1).probability_power_ <= model.probability_power_
+
+    def test_column_names_are_kept(self, snips):
+        X = pd.DataFrame(snips.data[::4]).add_prefix("x")
+        model = VMFMixture(7, random_state=0).fit(X)
+        calibrated = model.calibrate(X, n_resamples=1)
+        assert calibrated.feature_names_in_.tolist() == X.columns.tolist()
+        np.testing.assert_array_equal(calibrated.predict(X), model.labels_)
+
+    def test_limits_of_sizes_do_not_change_the_number_in_a_half(self, snips):
+        X = snips.data[::4]
+        model = VMFMixture(4, max_cluster_share=0.2, random_state=0).fit(X)
+        assert model.calibrate(X, n_resamples=1).n_components_ == model.n_components_

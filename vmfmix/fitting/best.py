@@ -168,6 +168,16 @@ def _continued_start(
     )
 
 
+def final_stage(estimator: Any) -> em.Stage:
+    """Return the stage of EM that ends a fit with the parameters of an estimator."""
+    return em.final(
+        estimator.concentration,
+        hard=estimator.assignment == "hard",
+        max_iter=estimator.max_iter,
+        tol=estimator.tol,
+    )
+
+
 def _final_stage(
     estimator: Any,
     engine: Engine,
@@ -176,16 +186,10 @@ def _final_stage(
     store: em.IterationStore | None,
 ) -> Fit:
     """Run EM to convergence."""
-    stage = em.final(
-        estimator.concentration,
-        hard=estimator.assignment == "hard",
-        max_iter=estimator.max_iter,
-        tol=estimator.tol,
-    )
     result = em.fit(
         engine,
         start.parameters,
-        stage,
+        final_stage(estimator),
         prior=start.prior,
         own_share=own_share(start.isotropy),
         on_iteration=reporter.iteration,

@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state
 
 from vmfmix.engines.base import Engine
 from vmfmix.engines.choice import choose_engine
-from vmfmix.fitting.best import Fit
+from vmfmix.fitting.best import Fit, final_stage
 from vmfmix.fitting.checkpoints import Checkpoint
 from vmfmix.fitting.outcome import drop_empty_components
 from vmfmix.fitting.seeding import distinct_rows
@@ -256,16 +256,10 @@ def _refitted(
         seconds = seconds_before + time.perf_counter() - start
         iterations.append((n_components, bound, seconds))
 
-    stage = em.final(
-        estimator.concentration,
-        hard=estimator.assignment == "hard",
-        max_iter=estimator.max_iter,
-        tol=estimator.tol,
-    )
     result = em.fit(
         engine,
         parameters,
-        stage,
+        final_stage(estimator),
         own_share=own_share(fit.start.isotropy),
         on_iteration=record,
         store=checkpoint.stage(name) if checkpoint else None,

@@ -16,22 +16,20 @@ _SMALLEST_COUNT = 1e-90  # so that EM drops no component, and numbers stay
 
 
 def with_new_components(
-    statistics: SufficientStatistics, new: SufficientStatistics | None, has_background: bool
+    statistics: SufficientStatistics, new: SufficientStatistics, has_background: bool
 ) -> SufficientStatistics:
     """Return statistics with more components, placed before the background and after the others.
 
     Parameters
     ----------
     statistics, new : SufficientStatistics
-        The weight stays that of `statistics`. None: no new components.
+        The weight stays that of `statistics`.
     has_background : bool
 
     Returns
     -------
     SufficientStatistics
     """
-    if new is None:
-        return statistics
     place = len(statistics.counts) - has_background
     places = [place] * len(new.counts)
     resultants = as_array(statistics.resultants)

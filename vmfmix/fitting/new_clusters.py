@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.stats import binom, norm
 
@@ -24,6 +23,7 @@ from vmfmix.distribution import (
 from vmfmix.distribution.sampling import sample_one_minus_cosine
 from vmfmix.engines.base import Engine
 from vmfmix.engines.choice import choose_engine
+from vmfmix.engines.row_sums import sums_by_number
 from vmfmix.fitting.novelty import p_value
 from vmfmix.fitting.seeding import distinct_rows
 from vmfmix.model.matrices import inner_products, row_lengths, row_products, stacked
@@ -246,11 +246,8 @@ def _sums_by_label(
     rows: Any, weights: FloatArray, labels: NDArray[np.integer]
 ) -> SufficientStatistics:
     """Return the sums of the rows with each label; rows with a negative label do not count."""
-    used, n_labels = np.flatnonzero(labels >= 0), int(labels.max(initial=-1)) + 1
-    shape = n_labels, len(labels)
-    indicator = sp.csr_array((weights[used], (labels[used], used)), shape=shape)
-    counts = np.asarray(indicator.sum(axis=1), np.float64)
-    return SufficientStatistics(counts, indicator @ rows, 0.0, float(counts.sum()))
+    engine = choose_engine(rows, sample_weight=weights)
+    return sums_by_number(engine, labels, int(labels.max(initial=-1)) + 1)
 
 
 def _left_out_cosines(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Self
 
@@ -56,6 +57,7 @@ class MixtureBase(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixi
     block_size: int | None
     random_state: Any
     add_components: bool
+    min_cluster_size: int
     verbose: int
 
     n_components_: int
@@ -265,9 +267,17 @@ class MixtureBase(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixi
         engine, unsmoothed = engines
         assignment = engine.assign(self._parameters())
         self._set_references(assignment, float(engine.n_rows), unsmoothed)
-        calibrated = engine.assign(self._calibrated_parameters()).probabilities
-        self._set_labels(assignment, calibrated, unsmoothed)
+        self._set_labels(assignment, self._calibrated(engine.assign, assignment), unsmoothed)
         return assignment
+
+    def _calibrated(
+        self, assign: Callable[[MixtureParameters], Assignment], assignment: Assignment
+    ) -> FloatArray:
+        """Return the calibrated probabilities of labels, in another pass unless they stay."""
+        parameters = self._calibrated_parameters()
+        if parameters.power == 1.0:
+            return assignment.probabilities
+        return assign(parameters).probabilities
 
     def _calibrated_parameters(self) -> MixtureParameters:
         """Return the fitted mixture with the power that calibrates its responsibilities."""

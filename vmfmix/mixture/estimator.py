@@ -540,9 +540,10 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Growing, Numbering):
             unsmoothed = self._make_engine(X, device=device_of(X)) if self._smooths else None
             self._set_references(assignment, fit.result.weight, unsmoothed)
             self.reference_densities_ = engine.broadcast(self.reference_densities_)
-            calibrated = steered.assign(self._calibrated_parameters())
-            calibrated = steering.of_rows(calibrated, engine, parameters)
-            self._set_labels(assignment, calibrated.probabilities, unsmoothed)
+            calibrated = self._calibrated(
+                lambda each: steering.of_rows(steered.assign(each), engine, parameters), assignment
+            )
+            self._set_labels(assignment, calibrated, unsmoothed)
             self.probabilities_ = steering.sure_of_known(self.probabilities_)
             self.n_samples_seen_ = n_rows
             if file is not None:

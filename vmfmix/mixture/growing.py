@@ -11,6 +11,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from vmfmix.engines.base import Assignment, Engine, SharedRowSource
+from vmfmix.fitting.best import final_stage
 from vmfmix.fitting.changes import cluster_changes
 from vmfmix.fitting.earlier_rows import WithEarlierRows, with_new_components
 from vmfmix.fitting.new_clusters import NewClusters, UnlikeRows
@@ -169,11 +170,9 @@ class Growing(Streaming):
         stream = replace(self._stream_so_far(), statistics=replace(start, weight=total))
         share = own_share(last.isotropy)
         parameters, prior = stream.parameters(self.concentration, has_background, share)
-        is_hard = self.assignment == "hard"
-        stage = em.final(self.concentration, hard=is_hard, max_iter=self.max_iter, tol=self.tol)
-        rows = WithEarlierRows(engine, padded)
+        stage, rows = final_stage(self), WithEarlierRows(engine, padded)
         result = em.fit(rows, parameters, stage, prior=prior, own_share=share)
-        return result, rows.accumulate(result.parameters, hard=is_hard)
+        return result, rows.accumulate(result.parameters, hard=stage.hard)
 
     def _set_update(
         self,
@@ -212,8 +211,7 @@ class Growing(Streaming):
                 densities_of_clusters(parameters, sample),
                 engine.n_rows / stream.n_rows,
             )
-        calibrated = engine.assign(self._calibrated_parameters()).probabilities
-        self._set_labels(assignment, calibrated)
+        self._set_labels(assignment, self._calibrated(engine.assign, assignment))
         self.n_samples_seen_ = stream.n_rows + engine.n_rows
         self.lower_bounds_ = np.array(result.lower_bounds)
         self.lower_bound_ = float(result.lower_bounds[-1])

@@ -170,7 +170,7 @@ class Prediction(MixtureBase):
         Parameters
         ----------
         X : {array-like, CSR matrix, tensor} of shape (n_samples, n_features)
-            Rows, usually those of `fit`; at least four for each cluster.
+            Rows, usually those of `fit`; at least four for each cluster. All count the same.
         n_resamples : int, default=2
             Number of random halves.
 
@@ -207,11 +207,14 @@ class Prediction(MixtureBase):
                 f"{n_components} clusters; pass a sample of the rows, or more rows."
             )
         rng = check_random_state(self.random_state)
-        powers = [self._power_by_resampling(rows, rng) for _ in range(n_resamples)]
         model = copy(self)
+        names = vars(model).pop("feature_names_in_", None)  # validated rows have no names
+        powers = [model._power_by_resampling(rows, rng) for _ in range(n_resamples)]
         power = float(np.exp(np.mean(np.log(powers))))
         model.probability_power_ = min(power, getattr(self, "probability_power_", 1.0))
         model._set_results(model._engines(rows))
+        if names is not None:
+            model.feature_names_in_ = names
         return model
 
     def _power_by_resampling(self, X: Any, rng: np.random.RandomState) -> float:
@@ -226,6 +229,8 @@ class Prediction(MixtureBase):
             weights_init=None,
             concentrations_init=None,
             resolution=1.0,
+            min_cluster_size=1,
+            max_cluster_share=1.0,
             warm_start=False,
             verbose=0,
             random_state=rng.randint(2**31 - 1),

@@ -191,8 +191,7 @@ class Streaming(MixtureBase):
         last = replace(last, parameters=parameters, prior=prior, weight=weight)
         self._state = EstimatorState(last, stream)
         self._set_parameters(parameters)
-        calibrated = engine.assign(self._calibrated_parameters()).probabilities
-        self._set_labels(assignment, calibrated)
+        self._set_labels(assignment, self._calibrated(engine.assign, assignment))
         self.__dict__.pop("changes_", None)  # of an earlier update
         self.n_samples_seen_ = stream.n_rows
         self.lower_bound_ = batch.log_likelihood / batch.weight if batch.weight else np.nan
@@ -251,6 +250,8 @@ class Streaming(MixtureBase):
         """Return the clusters among unlike rows that a fit finds and no component explains."""
 
         def search(rows: Any, weights: FloatArray) -> NDArray[np.integer]:
+            if len(weights) < self.min_cluster_size:
+                return np.full(len(weights), -1)
             model = clone(self).set_params(
                 n_components="auto",
                 n_components_init=None,
@@ -259,6 +260,7 @@ class Streaming(MixtureBase):
                 means_init=None,
                 weights_init=None,
                 concentrations_init=None,
+                max_cluster_share=1.0,  # of all rows, of which these are few
                 warm_start=False,
             )
             with warnings.catch_warnings(action="ignore"):  # about the number of clusters
