@@ -16,6 +16,7 @@ def truth_of(parameters):
         "means_init": parameters.means,
         "weights_init": parameters.weights,
         "concentrations_init": parameters.concentrations,
+        "random_state": 0,
     }
 
 
