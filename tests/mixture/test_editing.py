@@ -238,6 +238,29 @@ def test_rename_keeps_everything_else(rows):
     assert not hasattr(named.fit(rows), "names_")
 
 
+def test_a_list_names_every_cluster(fitted):
+    pandas = pytest.importorskip("pandas")
+    names = [*"abcde", "größe"]
+    forms = (names, tuple(names), np.array(names), pandas.Series(names, index=range(9, 3, -1)))
+    for form in (*forms, iter(names), dict(enumerate(names))):
+        assert fitted.rename(form).names_.tolist() == names
+    # Names are exchanged, not added one by one.
+    assert fitted.rename(names).rename(names[::-1]).names_.tolist() == names[::-1]
+
+
+def test_none_or_an_empty_name_removes_a_name(fitted, tmp_path):
+    named = fitted.rename([*"abcdef"])
+    for empty in (None, "", np.nan):
+        model = named.rename({0: empty, 3: empty})
+        assert model.names_.tolist() == ["", "b", "c", "", "e", "f"]
+    assert named.rename(["x", None, "", "a", "", None]).names_.tolist() == ["x", "", "", "a", "", ""]
+    unnamed = named.rename([None] * 6)
+    assert not hasattr(unnamed, "names_")
+    unnamed.save(tmp_path / "model.npz")
+    assert not hasattr(load(tmp_path / "model.npz"), "names_")
+    assert named.names_.tolist() == [*"abcdef"]
+
+
 def test_names_follow_their_clusters(rows, fitted):
     named = fitted.rename({1: "b", 4: "e", 5: "f"})
     assert named.merge_clusters([4, 1, 2]).names_.tolist() == ["", "b", "", "f"]
@@ -305,12 +328,17 @@ def test_names_are_stored_and_copied(fitted, tmp_path):
         (lambda m, X: m.split(0, X[m.labels_ == 0][:2], 3), "X has 2 rows of cluster 0, too few"),
         (lambda m, X: m.split(0, X[m.labels_ == 0][[0] * 9], 2), "Cluster 0 has 1 of the 2 parts"),
         (lambda m, X: m.rename({6: "a"}), "Cluster 6 does not exist"),
-        (lambda m, X: m.rename({0: 7}), "The name of cluster 0 is 7; pass a string"),
+        (lambda m, X: m.rename({0: 7}), "The name of cluster 0 is 7; pass a string, or None"),
         (lambda m, X: m.rename({0: "  "}), "The name of cluster 0 is '  '"),
         (lambda m, X: m.rename({0: "a\0"}), "no null characters"),
         (lambda m, X: m.rename({0: "a", 2: "a"}), "Clusters 0 and 2 would both be named 'a'"),
         (lambda m, X: m.rename({"0": "a"}), "pass numbers of clusters"),
-        (lambda m, X: m.rename(["a"]), "pass a dict"),
+        (lambda m, X: m.rename(["a"]), "There are 1 names for 6 clusters; pass one name for each"),
+        (lambda m, X: m.rename([*"abcdea"]), "Clusters 0 and 5 would both be named 'a'"),
+        (lambda m, X: m.rename([*"abcde", ["f"]]), r"The name of cluster 5 is \['f'\]"),
+        (lambda m, X: m.rename("abcdef"), "names='abcdef' is not allowed; pass a dict"),
+        (lambda m, X: m.rename({*"abcdef"}), "is not allowed; pass a dict"),
+        (lambda m, X: m.rename(None), "names=None is not allowed; pass a dict"),
     ],
 )
 def test_impossible_edits_are_refused(rows, fitted, edit, message):

@@ -88,7 +88,7 @@ _REPORT_EXAMPLES = """\
 examples:
   vmfmix report clusters/model.npz embeddings.npy --texts texts.txt -o page.html
   vmfmix report clusters/model.npz zh.npy --texts zh.txt -o page.html \\
-      --tokenizer jieba:lcut --stop-words chinese
+      --tokenizer jieba --stop-words chinese
   vmfmix report run/mixture.npz run/embeddings.npy --images images/ -o page.html"""
 
 
@@ -381,16 +381,18 @@ def _add_report_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--tokenizer",
-        metavar="MODULE:FUNCTION",
-        help="Python function that lists the words of a text, such as jieba:lcut; needed for "
-        "typical words in scripts without spaces, such as Chinese, Japanese and Thai",
+        metavar="NAME",
+        help="package that finds the words of texts in scripts without spaces: jieba (Chinese), "
+        "fugashi or janome (Japanese), or pythainlp (Thai); or a Python function that lists the "
+        "words of a text, as MODULE:FUNCTION",
     )
     parser.add_argument(
         "--stop-words",
         default="english",
         metavar="WORDS",
-        help="words that are not typical: a text file with one word per line, a language, or "
-        "'none'; languages other than English need the package stop-words (default: english)",
+        help="words that are not typical: a text file with one word per line, a language or "
+        "several, such as german,english, 'auto' for the languages of the texts, or 'none'; "
+        "languages other than English need the package stop-words (default: english)",
     )
     parser.add_argument(
         "--overwrite", action="store_true", help="replace the page if it already exists"

@@ -1,4 +1,4 @@
-"""The options of the command line for typical words: a tokenizer and stop words."""
+"""The options of the command line for the words of texts: a tokenizer and stop words."""
 
 from __future__ import annotations
 
@@ -9,18 +9,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from vmfmix.inspection.tokenization import StopWords, Tokenizer
+    from vmfmix.inspection.stop_words import StopWords
+    from vmfmix.inspection.tokenization import Tokenizer
 
 __all__ = ["find_stop_words", "find_tokenizer"]
 
 
 def find_tokenizer(name: str | None) -> Tokenizer | None:
-    """Return the tokenizer of a name such as ``jieba:lcut``.
+    """Return the tokenizer of a name such as ``jieba`` or ``own_words:cut``.
 
     Parameters
     ----------
     name : str or None
-        A module, which may be a file of the current folder, and one of its functions.
+        A package that `tokenizer_of` knows; or a module, which may be a file of the current folder,
+        and one of its functions.
 
     Returns
     -------
@@ -29,10 +31,12 @@ def find_tokenizer(name: str | None) -> Tokenizer | None:
     Raises
     ------
     ValueError
-        If there is no such function.
+        If there is no such function, or if the package is not installed.
     """
     if name is None:
         return None
+    if ":" not in name:
+        return _tokenizer_of_package(name)
     module_name, _, function_name = name.partition(":")
     if not module_name or not function_name:
         raise ValueError(f"--tokenizer {name} is not of the form MODULE:FUNCTION, as jieba:lcut.")
@@ -55,13 +59,26 @@ def find_tokenizer(name: str | None) -> Tokenizer | None:
     return tokenizer
 
 
+def _tokenizer_of_package(name: str) -> Tokenizer:
+    from vmfmix.inspection.tokenizers import NAMES, tokenizer_of
+
+    if name not in NAMES:
+        raise ValueError(
+            f"--tokenizer {name} is not allowed; give {', '.join(NAMES)}, or MODULE:FUNCTION."
+        )
+    try:
+        return tokenizer_of(name)
+    except ImportError as error:
+        raise ValueError(str(error).replace(f"tokenizer={name!r}", f"--tokenizer {name}")) from None
+
+
 def find_stop_words(name: str) -> StopWords:
-    """Return the words of a file with one word per line, or of a language.
+    """Return the words of a file with one word per line, or the names of languages.
 
     Parameters
     ----------
     name : str
-        A file, a language, or "none".
+        A file, a language or several with commas between them, "auto", or "none".
 
     Returns
     -------
@@ -72,7 +89,7 @@ def find_stop_words(name: str) -> StopWords:
     ValueError
         If it is neither a file nor a language with stop words, or the file is not text in UTF-8.
     """
-    from vmfmix.inspection.tokenization import stop_words_of
+    from vmfmix.inspection.stop_words import stop_words_of
 
     path = Path(name)
     if name == "none":

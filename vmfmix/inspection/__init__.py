@@ -13,6 +13,7 @@ from vmfmix.inspection.clusters import (
     principal_plane,
 )
 from vmfmix.inspection.labels import compare, label_issues
+from vmfmix.inspection.naming import name_clusters
 from vmfmix.inspection.outlier_detection import outliers
 from vmfmix.inspection.row_membership import membership
 from vmfmix.inspection.words import typical_words
@@ -25,6 +26,7 @@ __all__ = [
     "label_issues",
     "membership",
     "merge_tree",
+    "name_clusters",
     "neighbors",
     "outliers",
     "principal_plane",

@@ -1,4 +1,4 @@
-"""Words of texts in any script, and the words to ignore."""
+"""Words of texts in any script."""
 
 import re
 import unicodedata
@@ -6,136 +6,177 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from typing import TypeAlias
 
-from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+from vmfmix.inspection.tokenizers import tokenizer_of
 
-from vmfmix._install import install_hint
-
-Tokenizer: TypeAlias = Callable[[str], Iterable[object]]
-StopWords: TypeAlias = str | Iterable[str] | None
+Tokenizer: TypeAlias = str | Callable[[str], Iterable[object]]
 
 # Characters that join the parts of one word: apostrophes, hyphens, the middle dot of Catalan, the
 # punctuation of Hebrew abbreviations, and the (non-)joiners of Persian and of Indic scripts.
 _JOINERS = "'’ʹ\\-‐‑·־׳״\u200c\u200d"
 _SOFT_HYPHEN = "\u00ad"
 
+_IDEOGRAPHS = "\u3005\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_HIRAGANA = "\u3040-\u309f"
+_KATAKANA = "\u30a0-\u30ff"
 # Scripts without spaces between words, and the mean number of letters of their words at and above
 # which the words must be whole phrases: about twice that of ordinary words.
+CHINESE_OR_JAPANESE = "Chinese or Japanese"
 _WITHOUT_SPACES = {
-    "Chinese or Japanese": ("\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff", 4),
+    CHINESE_OR_JAPANESE: (_IDEOGRAPHS + _HIRAGANA + _KATAKANA, 4),
     "Thai, Lao, Burmese or Khmer": ("\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff", 8),
 }
+_MIN_SHARE = 0.01  # of all letters, for a script to be more than a few names in other texts
+_OF_SCRIPTS_WITHOUT_SPACES = "".join(characters for characters, _ in _WITHOUT_SPACES.values())
+_NO_SPACE = re.compile(
+    f"(?<=[{_OF_SCRIPTS_WITHOUT_SPACES}]) (?=[{_OF_SCRIPTS_WITHOUT_SPACES}])"
+)
+_PAIR = re.compile(f"[{_IDEOGRAPHS}]{{2}}")
+_RUNS = re.compile(
+    f"[{_IDEOGRAPHS}]+|[{_KATAKANA}]+|[{_HIRAGANA}]|[^{_IDEOGRAPHS}{_KATAKANA}{_HIRAGANA}]+"
+)
 
 
-def word_counter(
-    tokenizer: Tokenizer | None = None, stop_words: StopWords = "english"
+def token_finder(
+    tokenizer: Tokenizer | None = None, *, pairs: bool = False
 ) -> Callable[[str], list[str]]:
-    """Return a function that lists the words of a text, in the order of the text.
+    """Return a function that splits a text into tokens: words, and what is between them.
 
     Parameters
     ----------
-    tokenizer : callable, default=None
-        Returns the words of a text; those without a letter are dropped. By default, a word starts
-        with a letter and has at least one more letter, digit, mark or underscore; apostrophes,
-        hyphens and joiners do not end it.
-    stop_words : str, iterable of str or None, default="english"
-        See `stop_words_of`.
+    tokenizer : callable or str, default=None
+        Returns the words of a text, or the name of one, see `tokenizer_of`. By default, a word
+        starts with a letter and has at least one more letter, digit, mark or underscore;
+        apostrophes, hyphens and joiners do not end it. Every other character, except for spaces, is
+        a token of its own.
+    pairs : bool, default=False
+        Whether to split runs of ideographs into pairs of adjacent characters, so that a word of two
+        characters is a token, and to leave out hiragana, which rarely make words of their own.
 
     Returns
     -------
     callable
-        Words are in lower case and in Unicode's composed form NFC.
+        Tokens have the writing of the text, in Unicode's composed form NFC; `is_word` says which
+        of them are words.
     """
-    ignored = stop_words_of(stop_words)
-
-    def words(text: str) -> list[str]:
-        text = _normalized(text.replace(_SOFT_HYPHEN, ""))
-        found = _words(text) if tokenizer is None else _tokens(tokenizer(text))
-        return [word for word in found if word not in ignored]
-
-    return words
+    if tokenizer is not None:
+        split = tokenizer_of(tokenizer)
+        return lambda text: _tokens(split(_composed(text)))
+    if pairs:
+        return lambda text: [token for found in _found(text) for token in _in_pairs(found)]
+    return _found
 
 
-def stop_words_of(stop_words: StopWords) -> frozenset[str]:
-    """Return words to ignore, in the form of the words of a text.
+def is_word(token: str, tokenizer: Tokenizer | None = None) -> bool:
+    """Return whether a token that `token_finder` found is a word."""
+    if tokenizer is None:
+        return len(token) > 1 and token[0].isalpha()
+    return any(map(str.isalpha, token))
+
+
+def folded(text: str) -> str:
+    """Return a text in lower case and in Unicode's composed form NFC."""
+    return unicodedata.normalize("NFC", text.lower())
+
+
+def phrase_of(words: Iterable[str], *, pairs: bool = False) -> str:
+    """Return adjacent words as they are written: with a space, if the script has spaces.
 
     Parameters
     ----------
-    stop_words : str, iterable of str or None
-        Words, or the name of a language. Languages other than English need the package
-        ``stop-words``.
+    words : iterable of str
+    pairs : bool, default=False
+        Whether words may be pairs of ideographs that overlap in one character.
 
     Returns
     -------
-    frozenset of str
+    str
 
-    Raises
-    ------
-    ImportError
-        If the package ``stop-words`` is needed and not installed.
-    ValueError
-        If there are no stop words of the language.
+    Examples
+    --------
+    >>> from vmfmix.inspection.tokenization import phrase_of
+    >>> phrase_of(["New", "York"]), phrase_of(["机器", "学习"])
+    ('New York', '机器学习')
+    >>> phrase_of(["机器", "器学", "学习"], pairs=True)
+    '机器学习'
     """
-    if stop_words is None:
-        return frozenset()
-    if stop_words == "english":
-        stop_words = ENGLISH_STOP_WORDS
-    elif isinstance(stop_words, str):
-        stop_words = _stop_words_of_language(stop_words)
-    return frozenset(_normalized(word) for word in stop_words)
+    phrase = ""
+    for word in words:
+        overlaps = pairs and is_pair(word) and phrase[-1:] == word[0]
+        phrase += word[1:] if overlaps else f" {word}"
+    return _NO_SPACE.sub("", phrase[1:])
 
 
-def phrases_among(words: Iterable[str]) -> str | None:
-    """Return the script of words that must be whole phrases, since it has no spaces, or None."""
-    text = " ".join(words)
-    for script, (characters, n_letters) in _WITHOUT_SPACES.items():
-        of_script = re.findall(f"\\S*[{characters}]\\S*", text)
-        lengths = [sum(map(str.isalpha, word)) for word in of_script]
-        if lengths and sum(lengths) >= n_letters * len(lengths):
+def script_of_phrases(words: Iterable[tuple[str, int]]) -> str | None:
+    """Return the script of words that must be whole phrases, since it has no spaces, or None.
+
+    Parameters
+    ----------
+    words : iterable of (str, int)
+        Words, and how often each occurs.
+
+    Returns
+    -------
+    str or None
+        None also if less than one percent of the letters are of such a script.
+    """
+    counted = [(word, count, sum(map(str.isalpha, word))) for word, count in words]
+    n_letters = sum(count * letters for _, count, letters in counted)
+    for script, (characters, phrase_letters) in _WITHOUT_SPACES.items():
+        is_of_script = re.compile(f"[{characters}]").search
+        of_script = [entry for entry in counted if is_of_script(entry[0])]
+        n_words = sum(count for _, count, _ in of_script)
+        of_words = sum(count * letters for _, count, letters in of_script)
+        if n_words > 0 and of_words >= max(phrase_letters * n_words, _MIN_SHARE * n_letters):
             return script
     return None
 
 
-def _words(text: str) -> list[str]:
-    return _pattern().findall(text)
+def _composed(text: str) -> str:
+    return unicodedata.normalize("NFC", text.replace(_SOFT_HYPHEN, ""))
+
+
+def _found(text: str) -> list[str]:
+    """Return the tokens of a text without a tokenizer."""
+    return (_ASCII_TOKEN if text.isascii() else _token()).findall(_composed(text))
 
 
 def _tokens(tokens: Iterable[object]) -> list[str]:
     """Return the words that a tokenizer found, without spaces around them."""
     if isinstance(tokens, str):
         raise ValueError("tokenizer returned a string; it must return a list of words.")
-    words = (_normalized(str(token)).strip() for token in tokens)
-    return [word for word in words if any(map(str.isalpha, word))]
+    return [_composed(str(token)).strip() for token in tokens]
 
 
-def _normalized(text: str) -> str:
-    return unicodedata.normalize("NFC", text.lower())
+def is_pair(word: str) -> bool:
+    """Return whether a word is two ideographs."""
+    return len(word) == 2 and _PAIR.match(word) is not None
+
+
+def _in_pairs(token: str) -> list[str]:
+    tokens = []
+    for run in _RUNS.findall(token):
+        if is_pair(run[:2]):
+            tokens += [run[start : start + 2] for start in range(len(run) - 1)]
+        else:
+            tokens.append(run)
+    return tokens
+
+
+def _token_pattern(marks: str) -> re.Pattern[str]:
+    r"""Return the pattern of a word or another character; ``\w`` leaves out marks."""
+    inner = rf"[\w{marks}]"
+    return re.compile(rf"(?<!{inner})[^\W\d_](?:{inner}|[{_JOINERS}]+(?={inner}))+|\S")
+
+
+_ASCII_TOKEN = _token_pattern("")  # about twice as fast as the other one
 
 
 @cache
-def _pattern() -> re.Pattern[str]:
-    r"""Return the pattern of a word; ``\w`` leaves out marks, such as vowel signs and accents."""
+def _token() -> re.Pattern[str]:
+    """Return the pattern of a token in any script, with marks, such as vowel signs and accents."""
     # All marks are below U+20000, except for the variation selectors of U+E0100 and above.
     is_mark = [unicodedata.category(chr(code))[0] == "M" for code in range(0x20000)]
     edges = [code for code in range(1, len(is_mark)) if is_mark[code] != is_mark[code - 1]]
     ranges = zip(edges[::2], edges[1::2], strict=True)
     marks = "".join(f"{chr(first)}-{chr(end - 1)}" for first, end in ranges)
-    marks += "\U000e0100-\U000e01ef"
-    inner = rf"[\w{marks}]"
-    return re.compile(rf"(?<!{inner})[^\W\d_](?:{inner}|[{_JOINERS}]+(?={inner}))+")
-
-
-def _stop_words_of_language(language: str) -> list[str]:
-    try:
-        from stop_words import StopWordError, get_stop_words
-    except ImportError:
-        raise ImportError(
-            f"stop_words={language!r} needs the package stop-words; {install_hint('words')}, or "
-            "pass a list of words, or None."
-        ) from None
-    try:
-        return list(get_stop_words(language))
-    except StopWordError as error:
-        raise ValueError(
-            f"stop_words={language!r} is not allowed; pass a list of words, None, or a language: "
-            f"{str(error).partition(': ')[2]}."
-        ) from None
+    return _token_pattern(marks + "\U000e0100-\U000e01ef")

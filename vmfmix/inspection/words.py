@@ -1,19 +1,17 @@
 """Typical words of the texts of each cluster."""
 
-import itertools
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import scipy.sparse as sp
 from numpy.typing import NDArray
-from sklearn.feature_extraction.text import CountVectorizer
 
 from vmfmix.inspection.labels import encode_labels
 from vmfmix.inspection.missing_values import as_strings
-from vmfmix.inspection.tokenization import StopWords, Tokenizer, phrases_among, word_counter
+from vmfmix.inspection.stop_words import StopWords
+from vmfmix.inspection.tokenization import Tokenizer
+from vmfmix.inspection.word_counts import words_of_clusters
 
 
 def typical_words(
@@ -41,12 +39,15 @@ def typical_words(
     n_words : int, default=5
         Maximum number of words per cluster.
     stop_words : str, list of str or None, default="english"
-        Words to ignore, or the name of a language, such as ``"german"``. Languages other than
-        English need the package ``stop-words`` (the extra ``words``).
-    tokenizer : callable, default=None
-        Takes a text and returns its words. Texts in scripts without spaces between words, such as
-        Chinese, Japanese and Thai, need one, such as ``jieba.lcut``. By default, words are runs of
-        at least two letters, marks and digits in any script that start with a letter.
+        Words to ignore; the name of a language, or several, such as ``"german,english"``; or
+        "auto", the languages of the texts. Languages other than English need the package
+        ``stop-words`` (the extra ``words``).
+    tokenizer : callable or str, default=None
+        Takes a text and returns its words; or the name of a package that has one, which must be
+        installed: "jieba", "fugashi", "janome" or "pythainlp". Texts in scripts without spaces
+        between words, such as Chinese, Japanese and Thai, need one. By default, words are runs of
+        at least two letters, marks and digits in any script that start with a letter; those of
+        Chinese and Japanese are pairs of characters.
 
     Returns
     -------
@@ -59,14 +60,19 @@ def typical_words(
     ------
     ValueError
         If a label is missing, if there are not as many labels as texts, or if there are no stop
-        words of the language.
+        words of the language or no tokenizer of the name.
     ImportError
-        If the stop words need a package that is not installed.
+        If the stop words or the tokenizer need a package that is not installed.
 
     Warns
     -----
     UserWarning
-        If the words are whole phrases, since the script has no spaces and there is no `tokenizer`.
+        If words are pairs of characters or whole phrases, since the script has no spaces and there
+        is no `tokenizer`.
+
+    See Also
+    --------
+    name_clusters : Names of clusters from their typical words.
 
     References
     ----------
@@ -82,22 +88,42 @@ def typical_words(
     >>> typical_words(texts, ["fruit", "fruit", "vehicle", "vehicle"], 1)
     {'fruit': ['apple'], 'vehicle': ['car']}
     """
-    names, codes = encode_labels(texts, labels, "labels")
-    has_numbers = len(names) == 0 or _are_integers(names)
-    clusters = np.asarray(names, dtype=np.int64)[codes] if has_numbers else codes
-    words = _words_of_clusters(
-        as_strings(texts), clusters, n_words, word_counter(tokenizer, stop_words)
+    names, clusters = numbered_clusters(texts, labels)
+    n_clusters = int(clusters.max(initial=-1)) + 1
+    found = words_of_clusters(
+        as_strings(texts), clusters, n_clusters, stop_words=stop_words, tokenizer=tokenizer
     )
-    script = None if tokenizer else phrases_among(itertools.chain(*words))
-    if script is not None:
-        warnings.warn(
-            f"Typical words are whole phrases, since {script} texts have no spaces between words; "
-            "pass a tokenizer, such as jieba.lcut for Chinese (--tokenizer jieba:lcut on the "
-            "command line).",
-            UserWarning,
-            stacklevel=2,
-        )
-    return words if has_numbers else dict(zip(names.tolist(), words, strict=True))
+    words = [found.words[scored.words[:n_words]].tolist() for scored in found.scored()]
+    return words if names is None else dict(zip(names, words, strict=True))
+
+
+def numbered_clusters(
+    texts: Sequence[object], labels: npt.ArrayLike
+) -> tuple[list[Any] | None, NDArray[np.int64]]:
+    """Return the numbers of clusters, and their names if labels are not integers.
+
+    Parameters
+    ----------
+    texts : sequence
+        Only its length is used.
+    labels : array-like of shape (n_samples,)
+
+    Returns
+    -------
+    names : list or None
+        The different labels, sorted, unless they are integers.
+    clusters : ndarray of shape (n_samples,), int
+        The labels, or their positions in `names`.
+
+    Raises
+    ------
+    ValueError
+        If a label is missing, or if there are not as many labels as texts.
+    """
+    names, codes = encode_labels(texts, labels, "labels")
+    if len(names) == 0 or _are_integers(names):
+        return None, np.asarray(names, dtype=np.int64)[codes]
+    return names.tolist(), codes
 
 
 def _are_integers(names: np.ndarray) -> bool:
@@ -105,34 +131,3 @@ def _are_integers(names: np.ndarray) -> bool:
     if names.dtype.kind == "f":
         return bool((names == np.floor(names)).all() and np.isfinite(names).all())
     return names.dtype.kind in "iu"
-
-
-def _words_of_clusters(
-    texts: Sequence[str], clusters: NDArray[np.int64], n_words: int, words_of: Any
-) -> list[list[str]]:
-    """Return the typical words of each cluster from 0, given a function that lists words."""
-    in_clusters = np.flatnonzero(clusters >= 0)
-    n_clusters = int(clusters.max(initial=-1)) + 1
-    counter = CountVectorizer(analyzer=words_of)
-    try:
-        text_counts = counter.fit_transform([texts[row] for row in in_clusters.tolist()])
-    except ValueError as error:
-        if "empty vocabulary" not in str(error):
-            raise
-        return [[] for _ in range(n_clusters)]  # no word in any text
-    words = counter.get_feature_names_out()
-    n_texts = len(in_clusters)
-    ones = np.ones(n_texts, dtype=np.int64)
-    members = sp.csr_array(
-        (ones, (clusters[in_clusters], np.arange(n_texts))), shape=(n_clusters, n_texts)
-    )
-    cluster_counts = members @ text_counts
-    overall_shares = text_counts.sum(axis=0).A1 / text_counts.sum()
-    chosen: list[list[str]] = []
-    for start, end in itertools.pairwise(cluster_counts.indptr):
-        indices, counts = cluster_counts.indices[start:end], cluster_counts.data[start:end]
-        shares = counts / max(counts.sum(), 1)
-        divergences = shares * np.log(shares / overall_shares[indices])
-        best = np.argsort(-divergences, kind="stable")[:n_words]
-        chosen.append(words[indices[best]].tolist())
-    return chosen

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from numbers import Integral
@@ -286,8 +286,8 @@ class Editing(MixtureBase):
             None if X is None else self._engines(X),
         )
 
-    def rename(self, names: Mapping[int, str]) -> Self:
-        """Return the same fit with names for some clusters.
+    def rename(self, names: Mapping[int, str | None] | Sequence[str | None]) -> Self:
+        """Return the same fit with other names of clusters.
 
         Names are shown in tables, plots and reports; clusters keep their numbers. Clusters that
         remain keep their names in `merge_clusters`, `split`, `drop`, `merge_to`, `partial_fit` and
@@ -296,19 +296,22 @@ class Editing(MixtureBase):
 
         Parameters
         ----------
-        names : dict of int to str
-            New names by number of the cluster; the names of other clusters stay.
+        names : dict of int to str, or list of str of length n_components_
+            New names by number of the cluster, where the names of other clusters stay; or one name
+            for each cluster, as `vmfmix.inspection.name_clusters` returns them. None or "" removes
+            a name.
 
         Returns
         -------
         VMFMixture
-            A fitted copy with the attribute `names_`.
+            A fitted copy with the attribute `names_`, "" where a cluster has no name; without the
+            attribute if none has.
 
         Raises
         ------
         ValueError
-            If a cluster does not exist, if a name is not a string or is blank, or if two clusters
-            would have the same name.
+            If a cluster does not exist, if there are not as many names in a list as clusters, if a
+            name is not a string or consists of spaces, or if two clusters would have the same name.
 
         Examples
         --------
@@ -317,6 +320,8 @@ class Editing(MixtureBase):
         >>> model = VMFMixture(3, random_state=0).fit(load_snips().data)
         >>> model.rename({1: "weather"}).names_.tolist()
         ['', 'weather', '']
+        >>> model.rename(["books", "weather", "music"]).names_.tolist()
+        ['books', 'weather', 'music']
         """
         check_is_fitted(self)
         model = copy(self)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from numbers import Integral
 from typing import Any
 
 import numpy as np
+
+from vmfmix.engines.rows.values import is_missing, python_values
 
 Names = Sequence[str]
 """One name for each cluster; "" if it has none."""
@@ -26,13 +28,17 @@ def set_names(model: Any, names: Names) -> None:
 
 
 def validated_name(cluster: int, name: Any) -> str:
-    """Return a name as str; raise ValueError if it is not a string, or is blank."""
+    """Return a name as str, "" for none; raise ValueError if it is no string, or only spaces."""
+    if is_missing(name):
+        return ""
     if not isinstance(name, str):
-        raise ValueError(f"The name of cluster {cluster} is {name!r}; pass a string.")
-    if not name.strip() or "\0" in name:
+        raise ValueError(
+            f"The name of cluster {cluster} is {name!r}; pass a string, or None for no name."
+        )
+    if name and (not name.strip() or "\0" in name):
         raise ValueError(
             f"The name of cluster {cluster} is {name!r}; pass a name that is not blank and has no "
-            "null characters."
+            "null characters, or None for no name."
         )
     return str(name)
 
@@ -43,8 +49,8 @@ def renamed(names: Names, changes: Any) -> list[str]:
     Parameters
     ----------
     names : list of str
-    changes : mapping of int to str
-        New names by cluster.
+    changes : mapping of int to str, or sequence of str of length n_clusters
+        New names by cluster, or one for every cluster. None or "" removes a name.
 
     Returns
     -------
@@ -53,17 +59,20 @@ def renamed(names: Names, changes: Any) -> list[str]:
     Raises
     ------
     ValueError
-        If `changes` is not a mapping, if a cluster does not exist, if a name is not a string or is
-        blank, or if two clusters would have the same name.
+        If `changes` is neither, if a sequence does not have one name for each cluster, if a cluster
+        does not exist, if a name is not a string or is blank, or if two clusters would have the
+        same name.
 
     Examples
     --------
     >>> from vmfmix.mixture.names import renamed
     >>> renamed(["", "", "music"], {0: "weather"})
     ['weather', '', 'music']
+    >>> renamed(["", "", "music"], ["weather", "books", None])
+    ['weather', 'books', '']
     """
     if not isinstance(changes, Mapping):
-        raise ValueError(f"names={changes!r} is not allowed; pass a dict such as {{3: 'refunds'}}.")
+        changes = dict(enumerate(_one_for_each(changes, len(names))))
     new = list(names)
     for cluster in cluster_numbers(list(changes), len(names)):
         new[cluster] = validated_name(cluster, changes[cluster])
@@ -77,6 +86,22 @@ def renamed(names: Names, changes: Any) -> list[str]:
                 "a different name for each."
             )
     return new
+
+
+def _one_for_each(names: Any, n_clusters: int) -> list[Any]:
+    """Return a sequence, array or column of names as a list."""
+    if not np.iterable(names) or isinstance(names, (str, bytes, Set)):
+        raise ValueError(
+            f"names={names!r} is not allowed; pass a dict such as {{3: 'refunds'}}, or a list with "
+            "one name for each cluster."
+        )
+    values = python_values(names)
+    if len(values) != n_clusters:
+        raise ValueError(
+            f"There are {len(values)} names for {n_clusters} clusters; pass one name for each "
+            "cluster, or a dict such as {3: 'refunds'}."
+        )
+    return values
 
 
 def are_valid(names: Any, n_clusters: int) -> bool:

@@ -16,7 +16,8 @@ from vmfmix.inspection.fitted_model import FittedMixture, RowsLike
 from vmfmix.inspection.labels import encode_labels
 from vmfmix.inspection.missing_values import as_strings
 from vmfmix.inspection.rows import as_rows
-from vmfmix.inspection.tokenization import StopWords, Tokenizer
+from vmfmix.inspection.stop_words import StopWords
+from vmfmix.inspection.tokenization import Tokenizer
 from vmfmix.report.contents import report_contents
 from vmfmix.report.images import pictures_of_rows
 from vmfmix.report.thumbnails import MAX_SIDE, thumbnails_of_rows
