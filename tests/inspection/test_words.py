@@ -56,7 +56,7 @@ def test_typical_words_refuses_unequal_lengths():
         "שָׁלוֹם",
         "צה״ל",
         "می\u200cخواهم",
-        "don't",
+        "rock'n'roll",
         "col·lecció",
         "größe",
     ],
@@ -70,11 +70,17 @@ def test_forms_of_one_word_count_as_one():
     assert typical_words(texts, [0, 0, 0, 1, 1]) == [["café"], ["thé"]]
 
 
-def test_phrases_of_scripts_without_spaces_cause_one_warning():
+def test_texts_without_spaces_have_pairs_of_characters_and_cause_one_warning():
     texts = ["今天北京的天气怎么样", "北京天气预报", "我想订一个餐厅", "帮我预订餐厅座位"]
-    with pytest.warns(UserWarning, match="pass a tokenizer, such as jieba") as caught:
-        typical_words(texts, [0, 0, 1, 1])
+    with pytest.warns(UserWarning, match='pass a tokenizer, such as "jieba"') as caught:
+        words = typical_words(texts, [0, 0, 1, 1], 2)
     assert len(caught) == 1
+    assert caught[0].filename == __file__
+    assert words == [["北京", "天气"], ["餐厅", "一个"]]
+    texts = ["東京の天気予報", "レストランを予約したい"]
+    with pytest.warns(UserWarning, match="pairs of characters"):
+        words = typical_words(texts, [0, 1])
+    assert words == [["予報", "天気", "東京", "気予"], ["レストラン", "予約"]]
     with pytest.warns(UserWarning, match="Thai"):
         typical_words(["ฉันอยากจองโต๊ะที่ร้านอาหารไทย"], [0])
 
@@ -89,6 +95,23 @@ def test_words_that_are_separated_already_cause_no_warning():
         "한국어 문장을 씁니다",
     ]
     assert typical_words(texts, [0, 0, 1, 1, 2])[0][0] in {"北京", "天气"}
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_few_words_of_another_script_cause_no_warning():
+    texts = ["play the song 今天北京的天气怎么样", *["play some more music of the band"] * 50]
+    assert typical_words(texts, [0] * 51, 1) == [["play"]]
+
+
+def test_the_words_of_a_single_cluster_are_ordered_by_frequency():
+    assert typical_words(["apple zebra", "zebra", "zebra car car"], [0, 0, 0]) == [
+        ["zebra", "car", "apple"]
+    ]
+
+
+def test_contractions_of_stop_words_are_ignored():
+    texts = ["what's the weather and doesn’t it rain? they'll say o'clock, the card's"]
+    assert typical_words(texts, [0], 9) == [["card's", "o'clock", "rain", "say", "weather"]]
 
 
 @pytest.mark.filterwarnings("error")
@@ -117,11 +140,35 @@ def test_stop_words_of_other_languages_come_from_a_package(monkeypatch):
     package.get_stop_words = get_stop_words
     monkeypatch.setitem(sys.modules, "stop_words", package)
     assert typical_words(["die müde Katze"], [0], stop_words="german") == [["katze"]]
+    both = typical_words(["die müde Katze, the cat"], [0], stop_words="german, english")
+    assert both == [["cat", "katze"]]
     with pytest.raises(ValueError, match=r"'klingon' is not allowed; .* or a language: german"):
         typical_words(["die"], [0], stop_words="klingon")
     monkeypatch.setitem(sys.modules, "stop_words", None)
     with pytest.raises(ImportError, match="needs the package stop-words; run pip install"):
         typical_words(["die"], [0], stop_words="german")
+
+
+def test_stop_words_auto_are_those_of_the_languages_of_the_texts():
+    pytest.importorskip("stop_words")
+    texts = ["Die Katze und der Hund sind nicht im Haus", "Wie wird das Wetter in den Bergen?"]
+    words = typical_words(texts, [0, 1], stop_words="auto")
+    assert words == [["haus", "hund", "katze"], ["bergen", "wetter"]]
+    words = typical_words(
+        [*texts, "the cat is in the house", "how are you"], [0, 0, 1, 1], stop_words="auto"
+    )
+    assert words[1] == ["cat", "house"]
+    # Lists of keywords contain no stop words of any language.
+    assert typical_words(["door want", "hat war"], [0, 1], stop_words="auto") == [
+        ["door", "want"],
+        ["hat", "war"],
+    ]
+    assert typical_words(["", "7"], [0, 1], stop_words="auto") == [[], []]
+
+
+def test_stop_words_must_be_strings():
+    with pytest.raises(ValueError, match=r"stop_words contains 7; pass strings"):
+        typical_words(["a cat"], [0], stop_words=["the", 7])
 
 
 TEXTS = ["red apple", "green apple", "red car", "blue car"]
@@ -145,7 +192,7 @@ def test_numbers_of_clusters_may_be_floats_or_tensors():
     torch = pytest.importorskip("torch")
     for labels in ([0.0, 0.0, 1.0, 1.0], torch.tensor([0, 0, 1, 1]), np.uint8([0, 0, 1, 1])):
         assert typical_words(TEXTS, labels, 1) == [["apple"], ["car"]]
-    assert typical_words(TEXTS, [0.0, 0.0, -1.0, 1.0], 1) == [["apple"], ["car"]]
+    assert typical_words(TEXTS, [0.0, 0.0, -1.0, 1.0], 2) == [["apple", "green"], ["blue", "car"]]
 
 
 @pytest.mark.parametrize("missing", [None, np.nan])

@@ -253,7 +253,14 @@ def test_none_or_an_empty_name_removes_a_name(fitted, tmp_path):
     for empty in (None, "", np.nan):
         model = named.rename({0: empty, 3: empty})
         assert model.names_.tolist() == ["", "b", "c", "", "e", "f"]
-    assert named.rename(["x", None, "", "a", "", None]).names_.tolist() == ["x", "", "", "a", "", ""]
+    assert named.rename(["x", None, "", "a", "", None]).names_.tolist() == [
+        "x",
+        "",
+        "",
+        "a",
+        "",
+        "",
+    ]
     unnamed = named.rename([None] * 6)
     assert not hasattr(unnamed, "names_")
     unnamed.save(tmp_path / "model.npz")

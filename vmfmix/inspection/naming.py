@@ -216,7 +216,8 @@ def _names_of_namer(
     names: Sequence[str],
 ) -> list[str]:
     """Return the names that a function gives to clusters with texts, and other names elsewhere."""
-    named, errors = list(names), {}
+    named = list(names)
+    errors: dict[int, Exception] = {}
     with_texts = [cluster for cluster, texts in enumerate(texts_of) if any(map(str.strip, texts))]
     for cluster in with_texts:
         try:
@@ -227,11 +228,11 @@ def _names_of_namer(
         except Exception as error:  # of any kind, since it is code of the user
             errors[cluster] = error
     if errors:
-        cluster, error = next(iter(errors.items()))
+        cluster, first = next(iter(errors.items()))
         reason = f"namer failed for {len(errors)} of {len(with_texts)} clusters (cluster {cluster}"
-        reason += f": {type(error).__name__}: {' '.join(str(error).split())[:200]})"
+        reason += f": {type(first).__name__}: {' '.join(str(first).split())[:200]})"
         if len(errors) == len(with_texts):
-            raise ValueError(f"{reason}; correct it, or leave it out.") from error
+            raise ValueError(f"{reason}; correct it, or leave it out.") from first
         warnings.warn(f"{reason}; they are named by words.", UserWarning, stacklevel=3)
     return named
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import combinations
-from os.path import commonprefix
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -23,9 +22,7 @@ Phrase = tuple[int, ...]
 """Positions of adjacent words in `ClusterWords.words`."""
 
 
-def terms_of_clusters(
-    words: ClusterWords, n_terms: int, phrase_length: int
-) -> Iterator[list[str]]:
+def terms_of_clusters(words: ClusterWords, n_terms: int, phrase_length: int) -> Iterator[list[str]]:
     """Yield the terms of each cluster, the most typical first, in their usual writing.
 
     A phrase replaces a typical word if it contains at least half of its occurrences in the cluster.
@@ -81,10 +78,8 @@ def are_similar(word: str, other: str) -> bool:
         n_more = len(long) - len(short)
         is_ending = long.startswith(short) and n_more <= 2
         return is_ending or len(short) >= 4 or is_pair(short[:2])
-    n_same = len(commonprefix([short, long]))
-    return (n_same >= 5 and len(long) - n_same <= 3) or (
-        short.endswith("y") and long == f"{short[:-1]}ies"
-    )
+    n_same = max(5, len(long) - 3)
+    return short[:n_same] == long[:n_same] or (short.endswith("y") and long == f"{short[:-1]}ies")
 
 
 def _phrases(

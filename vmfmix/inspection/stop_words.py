@@ -11,15 +11,17 @@ from vmfmix.inspection.tokenization import folded
 
 StopWords: TypeAlias = str | Iterable[str] | None
 
-# A language is recognized by the share of its stop words among all words. Lists overlap, so other
-# languages than that with the largest share need at least half of it.
-_MIN_SHARE, _OF_LARGEST_SHARE = 0.1, 0.5
+# scikit-learn's list lacks forms of "do" and "have" that it has the infinitive of.
+_ENGLISH = ENGLISH_STOP_WORDS | {"did", "does", "doing", "having"}
+
+# A language is recognized by the share of its stop words among all words, if these are several
+# different ones. Lists overlap, so languages other than the one with the largest share need at
+# least half of it.
+_MIN_SHARE, _MIN_DIFFERENT, _OF_LARGEST_SHARE = 0.1, 3, 0.5
 _CONTRACTION = re.compile(r"(.+?)(?:n['’]t|['’]\w{1,2})")
 
 
-def stop_words_of(
-    stop_words: StopWords, counts: Mapping[str, int] | None = None
-) -> frozenset[str]:
+def stop_words_of(stop_words: StopWords, counts: Mapping[str, int] | None = None) -> frozenset[str]:
     """Return words to ignore, in the form that `folded` returns.
 
     Parameters
@@ -71,19 +73,21 @@ def is_stop_word(word: str, stop_words: frozenset[str]) -> bool:
 
 def _of_languages_among(counts: Mapping[str, int]) -> frozenset[str]:
     """Return the stop words of the languages that counted words are in."""
-    from_package = _package("auto")
     total = sum(counts.values())
     shares = {}
-    for language in from_package.AVAILABLE_LANGUAGES:
+    for language in _package("auto").AVAILABLE_LANGUAGES:
         words = _of_language(language, "auto")
-        shares[words] = sum(counts.get(word, 0) for word in words) / max(total, 1)
-    enough = max(_MIN_SHARE, _OF_LARGEST_SHARE * max(shares.values()))
-    return frozenset().union(*(words for words, share in shares.items() if share >= enough))
+        found = [counts[word] for word in words if word in counts]
+        if len(found) >= _MIN_DIFFERENT and sum(found) >= _MIN_SHARE * total:
+            shares[words] = sum(found) / total
+    largest = max(shares.values(), default=0.0)
+    used = (words for words, share in shares.items() if share >= _OF_LARGEST_SHARE * largest)
+    return frozenset().union(*used)
 
 
 def _of_language(language: str, stop_words: str) -> frozenset[str]:
     if language == "english":
-        return ENGLISH_STOP_WORDS
+        return _ENGLISH
     package = _package(stop_words)
     try:
         return frozenset(map(folded, package.get_stop_words(language)))

@@ -27,12 +27,12 @@ _WITHOUT_SPACES = {
 }
 _MIN_SHARE = 0.01  # of all letters, for a script to be more than a few names in other texts
 _OF_SCRIPTS_WITHOUT_SPACES = "".join(characters for characters, _ in _WITHOUT_SPACES.values())
-_NO_SPACE = re.compile(
-    f"(?<=[{_OF_SCRIPTS_WITHOUT_SPACES}]) (?=[{_OF_SCRIPTS_WITHOUT_SPACES}])"
-)
+_NO_SPACE = re.compile(f"(?<=[{_OF_SCRIPTS_WITHOUT_SPACES}]) (?=[{_OF_SCRIPTS_WITHOUT_SPACES}])")
 _PAIR = re.compile(f"[{_IDEOGRAPHS}]{{2}}")
+_PARTICLES = _HIRAGANA + "的吗呢吧"
 _RUNS = re.compile(
-    f"[{_IDEOGRAPHS}]+|[{_KATAKANA}]+|[{_HIRAGANA}]|[^{_IDEOGRAPHS}{_KATAKANA}{_HIRAGANA}]+"
+    f"[{_PARTICLES}]|(?:(?![{_PARTICLES}])[{_IDEOGRAPHS}])+|[{_KATAKANA}]+"
+    f"|[^{_PARTICLES}{_IDEOGRAPHS}{_KATAKANA}]+"
 )
 
 
@@ -50,7 +50,7 @@ def token_finder(
         a token of its own.
     pairs : bool, default=False
         Whether to split runs of ideographs into pairs of adjacent characters, so that a word of two
-        characters is a token, and to leave out hiragana, which rarely make words of their own.
+        characters is a token. Runs end at hiragana and Chinese particles, which are no words.
 
     Returns
     -------
