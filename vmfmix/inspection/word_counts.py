@@ -154,9 +154,7 @@ def words_of_clusters(
         If words are pairs of characters or whole phrases, since the script has no spaces and there
         is no tokenizer.
     """
-    if not isinstance(stop_words, (str, type(None))):
-        stop_words = list(stop_words)  # an iterator is read once
-    stop_words_of(stop_words)  # raises an error before any work
+    ignored = stop_words_of(stop_words)  # before any work, since it may raise an error
     order = np.argsort(clusters, kind="stable")
     order = order[clusters[order] >= 0]
     of_clusters = [texts[row] for row in order.tolist()]
@@ -175,11 +173,9 @@ def words_of_clusters(
         )
     word_of_writing = [folded(writing.removeprefix(_FIRST)) for writing in vocabulary.writings]
     words, word_of = np.unique(np.array(word_of_writing, dtype=object), return_inverse=True)
-    counts = None
-    if stop_words == "auto":
-        used = word_of[tokens[tokens != _GAP]]
-        counts = dict(zip(words, np.bincount(used, minlength=len(words)).tolist(), strict=True))
-    ignored = stop_words_of(stop_words, counts)
+    if isinstance(stop_words, str) and stop_words == "auto":
+        counts = np.bincount(word_of[tokens[tokens != _GAP]], minlength=len(words))
+        ignored = stop_words_of(stop_words, dict(zip(words, counts.tolist(), strict=True)))
     is_ignored = np.array([is_stop_word(word, ignored) for word in words] + [False], dtype=bool)
     tokens[np.append(is_ignored[word_of], False)[tokens]] = _GAP
     n_texts = np.searchsorted(clusters[order], np.arange(n_clusters + 1))
