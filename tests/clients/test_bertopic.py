@@ -53,3 +53,10 @@ def test_bertopic_background_is_outlier_topic(page):
     topics, _ = topic_model.fit_transform(texts, rows)
     assert set(topics[-5:]) == {-1}
     assert set(topics) == {-1, 0, 1, 2}
+
+
+def test_bertopic_shows_the_names_of_clusters(page):
+    names = page["edited"].names_.tolist()
+    mapping = page["named_topics"].topic_mapper_.get_mappings()
+    shown = [page["named_topics"].custom_labels_[mapping[cluster]] for cluster in range(len(names))]
+    assert shown == names

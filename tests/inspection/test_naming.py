@@ -110,6 +110,7 @@ def test_clusters_without_words_are_named_by_a_text_or_a_number():
     texts = ["to be or not to be", "of it", "of it"]
     assert name_clusters(texts, [0, 0, 0]) == ["of it"]  # the most frequent text
     assert name_clusters(texts, [0, 0, 0], similarities=[0.9, 0.1, 0.2]) == ["to be or not to be"]
+    assert name_clusters(["7", ""], [0, 1]) == ["7", "cluster 1"]  # no words at all
     names = name_clusters(["7", "cluster 2"], [0, 1], stop_words=["cluster"], n_clusters=3)
     assert names == ["7", "cluster 2", "cluster 2 (2)"]
 

@@ -145,8 +145,10 @@ def test_stop_words_of_other_languages_come_from_a_package(monkeypatch):
     with pytest.raises(ValueError, match=r"'klingon' is not allowed; .* or a language: german"):
         typical_words(["die"], [0], stop_words="klingon")
     monkeypatch.setitem(sys.modules, "stop_words", None)
-    with pytest.raises(ImportError, match="needs the package stop-words; run pip install"):
-        typical_words(["die"], [0], stop_words="german")
+    for stop_words in ("german", "english,german", "auto"):
+        with pytest.raises(ImportError, match="needs the package stop-words; run pip install"):
+            typical_words(["die"], [0], stop_words=stop_words)
+    assert typical_words(["the cat"], [0]) == [["cat"]]  # English does not need it
 
 
 def test_stop_words_auto_are_those_of_the_languages_of_the_texts():
@@ -155,9 +157,9 @@ def test_stop_words_auto_are_those_of_the_languages_of_the_texts():
     words = typical_words(texts, [0, 1], stop_words="auto")
     assert words == [["haus", "hund", "katze"], ["bergen", "wetter"]]
     words = typical_words(
-        [*texts, "the cat is in the house", "how are you"], [0, 0, 1, 1], stop_words="auto"
+        [*texts, "the cat is in the garden", "how are you"], [0, 0, 1, 1], stop_words="auto"
     )
-    assert words[1] == ["cat", "house"]
+    assert words[1] == ["cat", "garden"]
     # Lists of keywords contain no stop words of any language.
     assert typical_words(["door want", "hat war"], [0, 1], stop_words="auto") == [
         ["door", "want"],

@@ -95,7 +95,8 @@ def _phrases(
     number.
     """
     is_word = tokens >= 0
-    word_of_token = np.where(is_word, words.word_of[tokens], -1)
+    word_of_token = np.full(len(tokens), -1)
+    word_of_token[is_word] = words.word_of[tokens[is_word]]
     by_number = np.argsort(scored.words)
     places = np.searchsorted(scored.words, word_of_token[is_word], sorter=by_number)
     counts = np.zeros(len(tokens))  # 0 at gaps, so that no phrase contains one
