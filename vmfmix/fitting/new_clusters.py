@@ -1,44 +1,46 @@
-"""New clusters among rows that are unlike the clusters of a fitted mixture.
+"""New clusters among rows that arrive after a fit.
 
-Rows unlike a cluster are its own outermost rows and rows of new topics. A cluster that is found
-among them is new only if it is nearer to its rows than the old clusters are, and if it has more
-rows than the old cluster would scatter to the same place.
+The rows are divided among the old clusters and many new ones, which are merged with the old ones
+and with each other, the cheapest pair first, until all that are left have rows that the old
+clusters do not explain.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binom, norm
+from scipy.stats import norm
 
 from vmfmix.distribution import (
     concentration,
     mean_resultant_length,
     mean_resultant_length_derivative,
 )
-from vmfmix.distribution.sampling import sample_one_minus_cosine
 from vmfmix.engines.base import Engine
 from vmfmix.engines.choice import choose_engine
 from vmfmix.engines.row_sums import sums_by_number
-from vmfmix.fitting.novelty import p_value
-from vmfmix.fitting.seeding import distinct_rows
-from vmfmix.model.matrices import inner_products, row_lengths, row_products, stacked
+from vmfmix.fitting.novelty import Tails, p_value
+from vmfmix.fitting.seeding import distinct_rows, means_from_rows
+from vmfmix.fitting.start import default_n_components_init
+from vmfmix.merging.pairs import groups_after, merge_components
+from vmfmix.merging.path import n_after_round
+from vmfmix.model import em
+from vmfmix.model.matrices import inner_products, stacked
 from vmfmix.model.statistics import FloatArray, MixtureParameters, SufficientStatistics
 
-_LEVEL = 0.01  # probability of an error of each test, divided among the clusters
-_N_DRAWS = 4000  # from an old component, to compare a new cluster with
-
-Search: TypeAlias = Callable[[Any, FloatArray], NDArray[np.integer]]
-"""Rows and their weights to the labels of a clustering, -1 for rows without a cluster."""
+_LEVEL = 0.01  # probability of an error of the test, divided among the new clusters
+_DISTINCT = (
+    0.5  # least cost of merging a new cluster, as a share of that of the two nearest old ones
+)
 
 
 @dataclass(frozen=True)
-class UnlikeRows:
-    """Rows that are unlike the components that they are assigned to.
+class NewRows:
+    """Rows among which new clusters are searched.
 
     Parameters
     ----------
@@ -46,54 +48,55 @@ class UnlikeRows:
         Unit rows.
     weights : ndarray of shape (n_rows,)
     labels : ndarray of shape (n_rows,), int
-        Their components.
+        The components of the mixture that they are assigned to.
+    is_unlike : ndarray of shape (n_rows,), bool
+        Whether they are in the background, or have a log density among the lowest 20% of the
+        earlier rows of their component.
     n_assigned : ndarray of shape (n_components,), int
-        Number of rows of each component, whether unlike it or not.
+        Number of rows that were assigned to each component. More than there are rows with its
+        label, if only the unlike ones are kept.
     """
 
     rows: Any
     weights: FloatArray
     labels: NDArray[np.integer]
+    is_unlike: NDArray[np.bool_]
     n_assigned: NDArray[np.integer]
 
     @classmethod
-    def of(
-        cls,
-        engine: Engine,
-        positions: NDArray[np.intp],
-        labels: NDArray[np.integer],
-        is_unlike: NDArray[np.bool_],
-        n_components: int,
-    ) -> UnlikeRows:
-        """Return the unlike ones of some rows of an engine.
-
-        Parameters
-        ----------
-        engine : Engine
-        positions : ndarray of shape (n_rows,), int
-            Of the rows in the engine, in ascending order.
-        labels, is_unlike : ndarray of shape (n_rows,)
-            Their components, and whether they are unlike them.
-        n_components : int
-        """
-        rows, weights = engine.take(positions[is_unlike])
-        n_assigned = np.bincount(labels, minlength=n_components)
-        return cls(rows, weights, labels[is_unlike], n_assigned)
+    def assigned(
+        cls, rows: Any, weights: FloatArray, parameters: MixtureParameters, tails: Tails
+    ) -> NewRows:
+        """Return rows after assigning them to the components of a mixture."""
+        labels, _, densities = choose_engine(rows, sample_weight=weights).assign(parameters)
+        n_assigned = np.bincount(labels, minlength=len(parameters.weights))
+        return cls(rows, weights, labels, densities <= tails.thresholds[labels], n_assigned)
 
     @classmethod
-    def joined(cls, batches: Sequence[UnlikeRows]) -> UnlikeRows:
+    def joined(cls, batches: Sequence[NewRows]) -> NewRows:
         """Return the rows of several batches."""
         return cls(
             stacked([batch.rows for batch in batches]),
             np.concatenate([batch.weights for batch in batches]),
             np.concatenate([batch.labels for batch in batches]),
+            np.concatenate([batch.is_unlike for batch in batches]),
             np.sum([batch.n_assigned for batch in batches], axis=0),
+        )
+
+    def selected(self, rows: NDArray[Any]) -> NewRows:
+        """Return some of the rows; the number of assigned rows stays."""
+        return replace(
+            self,
+            rows=self.rows[rows],
+            weights=self.weights[rows],
+            labels=self.labels[rows],
+            is_unlike=self.is_unlike[rows],
         )
 
 
 @dataclass(frozen=True)
 class NewClusters:
-    """Clusters that were found among unlike rows.
+    """Clusters that were found among new rows.
 
     Parameters
     ----------
@@ -114,93 +117,154 @@ class NewClusters:
 
 
 def find_new_clusters(
-    unlike: UnlikeRows,
+    new: NewRows,
     parameters: MixtureParameters,
-    search: Search,
-    rng: np.random.Generator,
-    excess: FloatArray | None = None,
+    earlier: SufficientStatistics,
+    tails: Tails,
+    rng: np.random.RandomState,
+    *,
+    min_size: int = 1,
 ) -> NewClusters | None:
-    """Return the clusters among unlike rows that no component explains.
+    """Return the clusters among new rows that no component explains.
 
-    A cluster of the search is new if
+    Each row is assigned to the nearest of the mean directions of the components and of as many new
+    clusters as a fit with ``n_components="auto"`` to these rows would start from. Pairs in which a
+    new cluster takes part are merged, the cheapest first, with an E step after each round of
+    merges. The first partition is taken in which, for each new cluster,
 
-    - most of its rows are nearer to its mean direction, from which the row itself is left out, than
-      to the mean direction of any component: a sign test;
-    - the component that most of its rows were assigned to would scatter fewer rows so near to this
-      mean direction, compared with draws from the component;
-    - this component has more unlike rows than it had before, if `excess` is given.
+    - most of its rows are unlike the components that they were assigned to;
+    - the components of most of its rows have more unlike rows than before, not counting those of
+      other new clusters: a test at the level of 1%, divided among the new clusters;
+    - there are at least `min_size` rows.
 
-    Each is tested at the level of 1%, divided among the clusters of the search. Copies of a row
-    count once. New clusters are merged as long as their union is as concentrated as the components
-    are on average, since the search does not know how broad clusters should be.
+    Its new clusters are merged as long as the union of two is as concentrated as the components are
+    on average, since the merges do not know how broad clusters should be.
+
+    Copies of a row count once.
 
     Parameters
     ----------
-    unlike : UnlikeRows
+    new : NewRows
     parameters : MixtureParameters
-    search : callable
-        Clusters the rows.
-    rng : numpy.random.Generator
-    excess : ndarray of shape (n_components,), default=None
-        P-value of the number of unlike rows of each component.
+    earlier : SufficientStatistics
+        Sums over the earlier rows of each component but the background.
+    tails : Tails
+        Earlier rows of each component.
+    rng : numpy.random.RandomState
+    min_size : int, default=1
+        Smallest number of rows of a new cluster.
 
     Returns
     -------
     NewClusters or None
         None if there are none.
     """
-    if len(unlike.weights) == 0:
+    rows, _, first = distinct_rows(new.rows, new.weights)
+    distinct = new.selected(first)
+    # Copies count once, but copying all rows changes nothing.
+    weights = np.full(len(first), new.weights.sum() / len(first))
+    engine = choose_engine(rows, sample_weight=weights)
+    earlier = earlier.selected(earlier.counts > 0)
+    n_old = len(earlier.counts)
+    for labels, statistics in _partitions(engine, rows, earlier, rng):
+        n_new = len(statistics.counts) - n_old
+        sizes = np.bincount(labels, minlength=n_old + n_new)[n_old:]
+        if (sizes >= min_size).all() and all(
+            _is_unexplained(distinct, labels, cluster, n_old, tails, _LEVEL / n_new)
+            for cluster in range(n_old, n_old + n_new)
+        ):
+            break
+    if n_new == 0:
         return None
-    rows, weights, positions = distinct_rows(unlike.rows, unlike.weights)
-    labels, components = search(rows, weights), unlike.labels[positions]
-    labels = _accepted(rows, labels, components, unlike.n_assigned, parameters, rng, excess)
-    if not (labels >= 0).any():
-        return None
-    labels = _merged(_sums_by_label(rows, np.ones(len(labels)), labels), labels, parameters)
-    sums = _sums_by_label(rows, weights, labels)
-    origins = [_most_frequent(components[labels == each]) for each in range(len(sums.counts))]
+    clusters = np.where(labels >= n_old, labels - n_old, -1)
+    sums = statistics.selected(slice(n_old, None)).scaled(1.0 / weights[0])
+    clusters = _merged(sums, clusters, parameters)
+    n_new = int(clusters.max()) + 1
+    sums = sums_by_number(choose_engine(rows, sample_weight=distinct.weights), clusters, n_new)
+    origins = [np.bincount(distinct.labels[clusters == each]).argmax() for each in range(n_new)]
     return NewClusters(sums, np.array(origins))
 
 
-def _accepted(
-    rows: Any,
+def _partitions(
+    engine: Engine, rows: Any, earlier: SufficientStatistics, rng: np.random.RandomState
+) -> Iterator[tuple[NDArray[np.integer], SufficientStatistics]]:
+    """Divide rows among old clusters and fewer and fewer new ones.
+
+    Yields
+    ------
+    labels : ndarray of shape (n_rows,), int
+        Those of old clusters come first.
+    statistics : SufficientStatistics
+        Sums over the rows and the earlier ones. The last has no new clusters.
+    """
+    n_old = len(earlier.counts)
+    n_init = default_n_components_init("auto", rows.shape[0])
+    seeds = means_from_rows(rows, np.ones(rows.shape[0]), n_init, "k-means++", rng)
+    settled = em.fit(engine, MixtureParameters.nearest(seeds), em.SETTLE).parameters.means
+    means = stacked([earlier.directions, settled])
+    while True:
+        labels = engine.assign(MixtureParameters.nearest(means)).labels
+        n_rows = np.bincount(labels, minlength=means.shape[0])
+        is_left = (n_rows > 0) | (np.arange(means.shape[0]) < n_old)
+        labels = (np.cumsum(is_left) - 1)[labels]
+        n_new = int(is_left.sum()) - n_old
+        sums = sums_by_number(engine, labels, n_old + n_new)
+        statistics = sums + _padded(earlier, n_new)
+        yield labels, statistics
+        if n_new == 0:
+            return
+        merges = merge_components(statistics, n_old + n_after_round(n_new), n_apart=n_old)
+        means = statistics.merged(groups_after(merges, n_old + n_new)).directions
+
+
+def _padded(statistics: SufficientStatistics, n_more: int) -> SufficientStatistics:
+    """Return the statistics with more components, without rows, after the others."""
+    nothing = statistics.resultants[:1] * 0.0
+    return replace(
+        statistics,
+        counts=np.append(statistics.counts, np.zeros(n_more)),
+        resultants=stacked([statistics.resultants, *[nothing] * n_more]),
+    )
+
+
+def _is_unexplained(
+    new: NewRows,
     labels: NDArray[np.integer],
-    components: NDArray[np.integer],
-    n_assigned: NDArray[np.integer],
-    parameters: MixtureParameters,
-    rng: np.random.Generator,
-    excess: FloatArray | None,
-) -> NDArray[np.integer]:
-    """Return the labels of clusters that pass the tests, without gaps, and -1 for other rows."""
-    sums = _sums_by_label(rows, np.ones(len(labels)), labels)
-    own = _left_out_cosines(rows, labels, sums)
-    is_nearer = own > _largest_cosines(rows, parameters.means[parameters.own])
-    level = _LEVEL / max(len(sums.counts), 1)
-    accepted, n_accepted = np.full_like(labels, -1), 0
-    for cluster in range(len(sums.counts)):
-        members = np.flatnonzero(labels == cluster)
-        if len(members) == 0:
-            continue
-        origin = _most_frequent(components[members])
-        if excess is not None and excess[origin] >= level:
-            continue
-        if binom.sf(is_nearer[members].sum() - 1, len(members), 0.5) >= level:
-            continue
-        cosines = np.sort(own[members[components[members] == origin]])[::-1]
-        n_near = -(-len(cosines) // 2)
-        mean, direction = parameters.means[[origin]], sums.directions[[cluster]]
-        drawn = _draw_cosines(
-            float(parameters.concentrations[origin]),
-            float(row_products(direction, mean)[0]),
-            direction.shape[1],
-            rng,
-        )
-        n_drawn = int((drawn >= cosines[n_near - 1]).sum())
-        p = p_value(n_near, int(n_assigned[origin]), n_drawn, _N_DRAWS, tolerance=1)
-        if p < level:
-            accepted[members] = n_accepted
-            n_accepted += 1
-    return accepted
+    cluster: int,
+    n_old: int,
+    tails: Tails,
+    level: float,
+) -> bool:
+    """Return whether most rows of a cluster, and more rows than before, are unlike components.
+
+    Parameters
+    ----------
+    new : NewRows
+    labels : ndarray of shape (n_rows,), int
+        New clusters have the numbers from `n_old`.
+    cluster, n_old : int
+        Rows of other new clusters do not count.
+    tails : Tails
+    level : float
+        Of the test.
+    """
+    members = labels == cluster
+    others = (labels >= n_old) & ~members
+    if 2 * new.is_unlike[members].sum() <= members.sum():
+        return False
+    counts = np.bincount(new.labels[members], minlength=len(new.n_assigned))
+    order = np.argsort(-counts, kind="stable")
+    n_largest = 1 + int((np.cumsum(counts[order]) < 0.5 * counts.sum()).sum())
+    origins = order[:n_largest]
+    is_there = np.isin(new.labels, origins)
+    p = p_value(
+        int((new.is_unlike & is_there & ~others).sum()),
+        int(new.n_assigned[origins].sum() - (is_there & others).sum()),
+        int(tails.n_unlike[origins].sum()),
+        int(tails.n_earlier[origins].sum()),
+        tolerance=1,
+    )
+    return p < level
 
 
 def _merged(
@@ -236,62 +300,3 @@ def _merged(
         products[:, i] += products[:, j]
         counts[i], counts[j] = counts[i] + counts[j], 0.0
         groups[groups == groups[j]] = groups[i]
-
-
-def _most_frequent(components: NDArray[np.integer]) -> int:
-    return int(np.bincount(components).argmax())
-
-
-def _sums_by_label(
-    rows: Any, weights: FloatArray, labels: NDArray[np.integer]
-) -> SufficientStatistics:
-    """Return the sums of the rows with each label; rows with a negative label do not count."""
-    engine = choose_engine(rows, sample_weight=weights)
-    return sums_by_number(engine, labels, int(labels.max(initial=-1)) + 1)
-
-
-def _left_out_cosines(
-    rows: Any, labels: NDArray[np.integer], sums: SufficientStatistics
-) -> FloatArray:
-    """Return the cosine of each row with the sum of the other rows with its label."""
-    if len(sums.counts) == 0:
-        return np.full(len(labels), -1.0)
-    products = row_products(rows, sums.resultants[labels])
-    squares = np.square(row_lengths(sums.resultants))[labels]
-    # ‖S − x‖² = ‖S‖² − 2 S·x + 1 for the sum S of the cluster and a unit row x.
-    others = np.maximum(squares - 2.0 * products + 1.0, 0.0)
-    single = others < 1e-9
-    cosines: FloatArray = np.where(single, -1.0, (products - 1.0) / np.sqrt(others + single))
-    return cosines
-
-
-def _largest_cosines(rows: Any, means: Any) -> FloatArray:
-    """Return the cosine of each row with the nearest mean direction, -1 if there is none."""
-    largest = np.full(rows.shape[0], -1.0)
-    if means.shape[0] > 0:
-        for block, cosines in choose_engine(rows).cosines(means):
-            largest[block] = cosines.max(axis=1)
-    return largest
-
-
-def _draw_cosines(kappa: float, cosine: float, dim: int, rng: np.random.Generator) -> FloatArray:
-    """Draw rows of a component, and return their cosines with a direction.
-
-    Parameters
-    ----------
-    kappa : float
-        Of the component.
-    cosine : float
-        Of its mean direction with the direction.
-    dim : int
-    rng : numpy.random.Generator
-    """
-    cosine = float(np.clip(cosine, -1.0, 1.0))
-    along = sample_one_minus_cosine(kappa, dim, _N_DRAWS, rng)
-    if dim == 2:
-        across = rng.choice([-1.0, 1.0], _N_DRAWS)
-    else:
-        across = 1.0 - sample_one_minus_cosine(0.0, dim - 1, _N_DRAWS, rng)
-    lengths = np.sqrt(np.maximum(along * (2.0 - along), 0.0) * (1.0 - cosine**2))
-    drawn: FloatArray = (1.0 - along) * cosine + lengths * across
-    return drawn

@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betaln, gammaln, logsumexp
 
+from vmfmix.distribution import log_normalizer
+from vmfmix.distribution.sampling import sample_one_minus_cosine
 from vmfmix.engines.base import Assignment
 from vmfmix.fitting.typicality import densities_of_clusters, left_out_sample
 from vmfmix.model.statistics import FloatArray, MixtureParameters
@@ -27,6 +29,7 @@ _TOLERANCE = 2  # times this share is still no novelty, since clusters move and 
 _ERROR_RATE = 1e-3  # probability of any warning in a stream whose rows come in random order
 _MIN_EARLIER_ROWS = round(10 / min(_SHARES))  # of a stream, if the fit is not known
 _MIN_ROWS = round(1 / min(_SHARES))  # that are tested together
+_N_DRAWS = 1000  # from each component whose earlier rows are not known
 _MAX_GROUPS = 64  # that are tested together: the last 1, 2, 4, ...
 
 
@@ -47,16 +50,16 @@ class Unusual(NamedTuple):
 
 
 class Tails(NamedTuple):
-    """Earlier rows of each component that are unlike its other rows.
+    """Earlier rows of each component that are unlike its other rows: the lowest 20%.
 
     Parameters
     ----------
     n_earlier : ndarray of shape (n_components,), int
         Number of earlier rows; in the place of the background, of all earlier rows.
-    n_unlike : ndarray of shape (n_components, n_shares), int
-        Number of those that count as unlike the others, for each share; all rows of the background.
-    thresholds : ndarray of shape (n_components, n_shares)
-        Largest log density of a row that does, for each share; infinity for the background.
+    n_unlike : ndarray of shape (n_components,), int
+        Number of those that count as unlike the others; all rows of the background.
+    thresholds : ndarray of shape (n_components,)
+        Largest log density of a row that does; infinity for the background.
     """
 
     n_earlier: NDArray[np.integer]
@@ -70,14 +73,31 @@ class Tails(NamedTuple):
         """Return the tails of rows with these log densities and components."""
         n_components = len(parameters.weights)
         n_earlier = np.bincount(labels, minlength=n_components)
-        n_lowest = np.ceil(np.multiply.outer(n_earlier, _SHARES)).astype(int)
+        n_lowest = np.ceil(_SHARES[-1] * n_earlier).astype(int)
         order = np.lexsort((densities, labels))
-        last = (np.cumsum(n_earlier) - n_earlier)[:, np.newaxis] + n_lowest - 1
-        thresholds = np.full(last.shape, -np.inf)
+        last = np.cumsum(n_earlier) - n_earlier + n_lowest - 1
+        thresholds = np.full(n_components, -np.inf)
         thresholds[n_earlier > 0] = densities[order][last[n_earlier > 0]]
         if parameters.has_background:
             thresholds[-1], n_lowest[-1], n_earlier[-1] = np.inf, n_earlier[-1], len(labels)
         return cls(n_earlier, n_lowest, thresholds)
+
+    @classmethod
+    def expected(cls, parameters: MixtureParameters) -> Tails:
+        """Return the tails of rows drawn from each component, where earlier ones are not known."""
+        rng, dim = np.random.default_rng(0), parameters.means.shape[1]
+        labels = np.repeat(np.arange(len(parameters.weights)), _N_DRAWS)
+        dispersions = [
+            sample_one_minus_cosine(kappa, dim, _N_DRAWS, rng)
+            for kappa in parameters.concentrations.tolist()
+        ]
+        offsets = parameters.offsets + log_normalizer(0.0, dim)
+        cosines = 1.0 - np.concatenate(dispersions)
+        densities = offsets[labels] + parameters.concentrations[labels] * cosines
+        tails = cls.of(densities, labels, parameters)
+        if parameters.has_background:
+            tails.n_unlike[-1] = np.ceil(parameters.weights[-1] * tails.n_earlier[-1])
+        return tails
 
     def with_rows(
         self, densities: FloatArray, labels: NDArray[np.integer], parameters: MixtureParameters
@@ -86,47 +106,19 @@ class Tails(NamedTuple):
         n_new = len(parameters.weights) - len(self.n_earlier)
         place = len(self.n_earlier) - parameters.has_background
         added = Tails.of(densities, labels, parameters)
-        thresholds = np.insert(
-            self.thresholds, [place] * n_new, added.thresholds[place:][:n_new], 0
+        places = [place] * n_new
+        thresholds = np.insert(self.thresholds, places, added.thresholds[place:][:n_new])
+        is_unlike = densities <= thresholds[labels]
+        return Tails(
+            np.insert(self.n_earlier, places, 0) + added.n_earlier,
+            np.insert(self.n_unlike, places, 0)
+            + np.bincount(labels[is_unlike], minlength=len(thresholds)),
+            thresholds,
         )
-        n_unlike = (densities[:, np.newaxis] <= thresholds[labels]).astype(int)
-        n_before = np.insert(self.n_earlier, [place] * n_new, 0)
-        n_unlike_before = np.insert(self.n_unlike, [place] * n_new, 0, axis=0)
-        n_unlike_now = np.zeros_like(n_unlike_before)
-        np.add.at(n_unlike_now, labels, n_unlike)
-        return Tails(n_before + added.n_earlier, n_unlike_before + n_unlike_now, thresholds)
 
     def selected(self, components: NDArray[np.integer]) -> Tails:
         """Return the tails of these components, in this order."""
         return Tails(*(values[components] for values in self))
-
-    def excess(self, assignment: Assignment) -> FloatArray:
-        """Return the p-value of the number of unlike rows of each component.
-
-        Parameters
-        ----------
-        assignment : Assignment
-            Of new rows.
-
-        Returns
-        -------
-        ndarray of shape (n_components,)
-            The smallest of those of all shares, times the number of shares.
-        """
-        labels, n_components = assignment.labels, len(self.n_earlier)
-        n_rows = np.bincount(labels, minlength=n_components)
-        n_rows[self.thresholds[:, 0] == np.inf] = len(labels)  # the background
-        n_unlike = np.zeros_like(self.n_unlike)
-        is_unlike = assignment.log_densities[:, np.newaxis] <= self.thresholds[labels]
-        np.add.at(n_unlike, labels, is_unlike.astype(int))
-        smallest = [
-            min(
-                p_value(now, int(n_rows[k]), before, int(self.n_earlier[k]), tolerance=1)
-                for now, before in zip(n_unlike[k].tolist(), self.n_unlike[k].tolist(), strict=True)
-            )
-            for k in range(n_components)
-        ]
-        return np.minimum(len(_SHARES) * np.array(smallest), 1.0)
 
 
 @dataclass(frozen=True)
@@ -229,44 +221,25 @@ class Novelty:
 
         The numbers of a damaged file may have any value, shape or type.
         """
-        shapes, tails = (n_components, len(_SHARES)), self.tails
+        tails = self.tails
         n_unlike, thresholds = np.array(self.n_unlike), np.array(self.thresholds)
-        pairs = [(np.array([self.n_earlier]), n_unlike[np.newaxis], thresholds[np.newaxis])]
+        numbers = [(np.array(self.n_earlier), n_unlike, thresholds, len(_SHARES))]
         if tails is not None:
-            pairs.append(tails)
-            if tails.n_earlier.shape != (n_components,) or tails.thresholds.shape != shapes:
+            numbers.append((*tails, n_components))
+            if tails.n_earlier.shape != (n_components,):
                 return False
         return all(
-            unlike.shape == values.shape == (len(earlier), len(_SHARES))
+            unlike.shape == values.shape == (size,)
             and earlier.dtype.kind == unlike.dtype.kind == "i"
             and values.dtype.kind == "f"
             and not np.isnan(values).any()
-            and bool(((unlike >= 0) & (unlike <= earlier[:, np.newaxis])).all())
-            for earlier, unlike, values in pairs
+            and bool(((unlike >= 0) & (unlike <= earlier)).all())
+            for earlier, unlike, values, size in numbers
         )
 
-    def is_unlike(self, parameters: MixtureParameters, assignment: Assignment) -> NDArray[np.bool_]:
-        """Return whether each row is among those that may belong to a new cluster.
-
-        These are the rows of the background, and those whose log density is among the lowest 20 %
-        of the earlier rows of their cluster, of all earlier rows if those are not known, or
-        else of the rows themselves.
-
-        Parameters
-        ----------
-        parameters : MixtureParameters
-        assignment : Assignment
-            Of new rows.
-
-        Returns
-        -------
-        ndarray of shape (n_rows,), bool
-        """
-        densities, labels = densities_of_clusters(parameters, assignment), assignment.labels
-        if self.tails is None and self.thresholds:
-            return densities <= self.thresholds[-1]
-        tails = self.tails or Tails.of(assignment.log_densities, labels, parameters)
-        return densities <= tails.thresholds[labels, -1]
+    def tails_of(self, parameters: MixtureParameters) -> Tails:
+        """Return the earlier rows of each component, or what is expected if they are not known."""
+        return self.tails or Tails.expected(parameters)
 
     def with_batch(
         self, parameters: MixtureParameters, assignment: Assignment

@@ -14,7 +14,7 @@ import numpy as np
 
 from vmfmix.distribution import mean_resultant_length
 from vmfmix.fitting.earlier_rows import with_new_components
-from vmfmix.fitting.new_clusters import UnlikeRows
+from vmfmix.fitting.new_clusters import NewRows
 from vmfmix.fitting.novelty import NO_NOVELTY, Novelty
 from vmfmix.model.matrices import scaled_rows, stacked
 from vmfmix.model.statistics import (
@@ -56,7 +56,7 @@ class Stream:
         Number of copies of a row that a weight of 1 represents.
     novelty : Novelty
         Numbers of rows that are unlike every cluster.
-    unlike : tuple of UnlikeRows
+    unlike : tuple of NewRows
         The last of such rows, batch by batch, if new clusters are searched among them.
     """
 
@@ -70,7 +70,7 @@ class Stream:
     weight_of_fit: float = 1.0
     copies: float = 1.0
     novelty: Novelty = NO_NOVELTY
-    unlike: tuple[UnlikeRows, ...] = ()
+    unlike: tuple[NewRows, ...] = ()
 
     @classmethod
     def after_fit(
@@ -144,7 +144,7 @@ class Stream:
             unlike=(),
         )
 
-    def with_unlike(self, batch: UnlikeRows) -> Stream:
+    def with_unlike(self, batch: NewRows) -> Stream:
         """Return the stream with the unlike rows of one more batch; the oldest ones are dropped."""
         unlike = (*self.unlike, batch)
         while len(unlike) > 1 and sum(len(each.weights) for each in unlike) > _MAX_UNLIKE:

@@ -131,10 +131,8 @@ def merge_path(
     partitions = [partition]
     while partition.n_components > n_components:
         dim = effective_dimension(rows, partition.row_labels, rng) if needs_dimension else None
-        n_left = min(round(_KEPT_PER_ROUND * partition.n_components), partition.n_components - 1)
-        partition.merges = merge_components(
-            partition.statistics, max(n_left, n_components), cost=cost, dim=dim
-        )
+        n_left = max(n_after_round(partition.n_components), n_components)
+        partition.merges = merge_components(partition.statistics, n_left, cost=cost, dim=dim)
         groups = groups_after(partition.merges, partition.n_components)
         means = partition.statistics.merged(groups).directions
         next_partition, successors = _assign_rows(engine, means, label_all)
@@ -146,6 +144,11 @@ def merge_path(
     if partition.labels is None:
         partition.labels = _labels(engine, means, successors)
     return partitions
+
+
+def n_after_round(n_components: int) -> int:
+    """Return the number of components that are left of `n_components` after a round of merges."""
+    return min(round(_KEPT_PER_ROUND * n_components), n_components - 1)
 
 
 def _assign_rows(engine: Engine, means: Any, label: bool) -> tuple[Partition, NDArray[np.intp]]:

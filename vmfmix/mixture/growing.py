@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
@@ -14,11 +15,12 @@ from vmfmix.engines.base import Assignment, Engine, SharedRowSource
 from vmfmix.fitting.best import final_stage
 from vmfmix.fitting.changes import cluster_changes
 from vmfmix.fitting.earlier_rows import WithEarlierRows, with_new_components
-from vmfmix.fitting.new_clusters import NewClusters, UnlikeRows
-from vmfmix.fitting.novelty import Novelty
+from vmfmix.fitting.new_clusters import NewClusters, NewRows
 from vmfmix.fitting.outcome import warn_about_convergence, warn_about_zero_rows
 from vmfmix.fitting.sklearn_compat import validate_parameters_before
+from vmfmix.fitting.start import default_n_components_init, merge_sample_size
 from vmfmix.fitting.state import EstimatorState
+from vmfmix.fitting.streaming import Stream
 from vmfmix.fitting.typicality import (
     densities_of_clusters,
     left_out_sample,
@@ -42,9 +44,8 @@ class Growing(Streaming):
     def update(self, X: Any, sample_weight: ArrayLike | None = None) -> Self:
         """Update the fitted mixture with new rows, and add clusters for new topics.
 
-        Clusters keep their numbers. New rows that are unlike all clusters are clustered by a fit
-        with ``n_components="auto"`` and otherwise the same parameters, and what is found becomes
-        clusters with the next numbers. Then EM runs until convergence over the new rows and the
+        Clusters keep their numbers. New rows that no cluster explains become clusters with the next
+        numbers. Then EM runs until convergence over the new rows and the
         sums over the earlier rows, which are not needed themselves.
 
         Parameters
@@ -78,15 +79,15 @@ class Growing(Streaming):
 
         Notes
         -----
-        Rows are unlike their cluster if their log density is among its lowest 20% in the last fit.
-        A cluster of such rows is new if most of its rows are nearer to its mean direction than to
-        all others, if the old cluster would scatter fewer rows there, and if the old cluster has
-        more unlike rows than before. All three are statistical tests at the level of 1%, divided
-        among the clusters that were found. New clusters are merged as long as their union is as
-        concentrated as the old clusters are on average. Small topics, and
+        The new rows, or 12,000 of them, are divided among the clusters and many small new ones,
+        which are merged until most rows of each new cluster that is left are unlike their old
+        cluster, and until the old clusters of its rows have more unlike rows than before: a test at
+        the level of 1%, divided among the new clusters. A row is unlike its cluster if its log
+        density is among the lowest 20% of the rows of the last fit. Then new clusters are merged as
+        long as their union is as concentrated as the old clusters are on average. Small topics, and
         those within the scatter of an old cluster, therefore stay in the old clusters. The
-        densities of the last fit are stored by `save`, but are lost by `merge_to`; the lowest 20%
-        of the new rows themselves are then searched, without the third test.
+        densities of the last fit are stored by `save`, but are lost by `merge_to`; rows are then
+        compared with draws from the clusters.
 
         Whether an old cluster was split cannot be seen without its rows. `from_cluster` in
         `changes_` is the old cluster that a new one is closest to.
@@ -123,7 +124,7 @@ class Growing(Streaming):
         engine = self._make_engine(X, weights, getattr(self, "center_", None), device_of(X))
         warn_about_zero_rows(engine, "they do not influence the mixture, and their labels")
         before = self._parameters()
-        found = self._find_among(engine, before, stream.novelty)
+        found = self._find_among(engine, before, stream)
         earlier = stream.statistics
         while True:
             result, sums = self._fit_with_earlier(engine, earlier, found, before.has_background)
@@ -140,15 +141,17 @@ class Growing(Streaming):
         return self
 
     def _find_among(
-        self, engine: Engine, parameters: MixtureParameters, novelty: Novelty
+        self, engine: Engine, parameters: MixtureParameters, stream: Stream
     ) -> NewClusters | None:
-        """Return the new clusters among all rows of an engine."""
-        used = engine.used_rows
-        assignment = engine.assign(parameters).selected(used)
-        excess = None if novelty.tails is None else novelty.tails.excess(assignment)
-        is_unlike = novelty.is_unlike(parameters, assignment)
-        unlike = UnlikeRows.of(engine, used, assignment.labels, is_unlike, len(parameters.weights))
-        return self._find_new_clusters(unlike, parameters, excess)
+        """Return the new clusters among the rows of an engine, of which a sample is searched."""
+        if engine.n_used_rows == 0:
+            return None
+        rng = check_random_state(self.random_state)
+        n_init = default_n_components_init("auto", engine.n_used_rows)
+        rows, weights = engine.sample(merge_sample_size(n_init), rng)
+        weights = weights * (engine.n_used_rows / len(weights))
+        new = NewRows.assigned(rows, weights, parameters, stream.novelty.tails_of(parameters))
+        return self._find_new_clusters(new, parameters, stream)
 
     def _fit_with_earlier(
         self,

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import sys
-import warnings
 from copy import copy
 from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from sklearn.base import clone
+from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 
 from vmfmix.engines.base import Engine, RowSource
 from vmfmix.engines.rows.tensors import is_tensor
-from vmfmix.fitting.new_clusters import NewClusters, UnlikeRows, find_new_clusters
+from vmfmix.fitting.new_clusters import NewClusters, NewRows, find_new_clusters
 from vmfmix.fitting.outcome import warn_about_novelty, warn_about_zero_rows
 from vmfmix.fitting.sklearn_compat import validate_parameters_before
 from vmfmix.fitting.start import default_n_components_init, merge_sample_size
@@ -205,17 +203,14 @@ class Streaming(MixtureBase):
         novelty, unusual = stream.novelty.with_batch(parameters, assignment)
         stream = replace(stream, novelty=novelty)
         if self.add_components and novelty.earlier is None:
-            used = engine.used_rows
-            is_unlike = novelty.is_unlike(parameters, assignment)[used]
-            unlike = UnlikeRows.of(
-                engine, used, assignment.labels[used], is_unlike, len(parameters.weights)
-            )
-            stream = stream.with_unlike(unlike)
+            rows, weights = engine.take(engine.used_rows)
+            new = NewRows.assigned(rows, weights, parameters, novelty.tails_of(parameters))
+            stream = stream.with_unlike(new.selected(new.is_unlike))
             if novelty.n_alarms > n_alarms:
-                rows = UnlikeRows.joined(stream.unlike)
-                found = self._find_new_clusters(rows, parameters)
+                new = NewRows.joined(stream.unlike)
+                found = self._find_new_clusters(new, parameters, stream)
                 if found is not None:
-                    return self._with_clusters(stream, found, rows, parameters, share)
+                    return self._with_clusters(stream, found, new, parameters, share)
         if unusual is not None:
             warn_about_novelty(unusual, parameters.has_background, self.add_components)
         return stream, parameters
@@ -224,7 +219,7 @@ class Streaming(MixtureBase):
         self,
         stream: Stream,
         found: NewClusters,
-        unlike: UnlikeRows,
+        unlike: NewRows,
         parameters: MixtureParameters,
         share: float,
     ) -> tuple[Stream, MixtureParameters]:
@@ -242,33 +237,18 @@ class Streaming(MixtureBase):
         return replace(stream, novelty=novelty), parameters
 
     def _find_new_clusters(
-        self,
-        unlike: UnlikeRows,
-        parameters: MixtureParameters,
-        excess: FloatArray | None = None,
+        self, new: NewRows, parameters: MixtureParameters, stream: Stream
     ) -> NewClusters | None:
-        """Return the clusters among unlike rows that a fit finds and no component explains."""
-
-        def search(rows: Any, weights: FloatArray) -> NDArray[np.integer]:
-            if len(weights) < self.min_cluster_size:
-                return np.full(len(weights), -1)
-            model = clone(self).set_params(
-                n_components="auto",
-                n_components_init=None,
-                merge=self.merge or "likelihood",
-                center=False,  # rows are centered already
-                means_init=None,
-                weights_init=None,
-                concentrations_init=None,
-                max_cluster_share=1.0,  # of all rows, of which these are few
-                warm_start=False,
-            )
-            with warnings.catch_warnings(action="ignore"):  # about the number of clusters
-                labels: NDArray[np.integer] = model.fit(rows, sample_weight=weights).labels_
-            return labels
-
-        seed = check_random_state(self.random_state).randint(2**31 - 1)
-        return find_new_clusters(unlike, parameters, search, np.random.default_rng(seed), excess)
+        """Return the clusters among new rows that no component explains."""
+        assert stream.statistics is not None
+        return find_new_clusters(
+            new,
+            parameters,
+            stream.statistics.selected(slice(self.n_components_)),
+            stream.novelty.tails_of(parameters),
+            check_random_state(self.random_state),
+            min_size=self.min_cluster_size,
+        )
 
 
 def _copy_of_batch(X: Any) -> Any:
