@@ -44,7 +44,8 @@ def main():
     )
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder) / "notebook.html"
-        page.write_text(f'<!DOCTYPE html><meta charset="utf-8"><style>{STYLE}</style>{cells}', encoding="utf-8")
+        head = f'<!DOCTYPE html><meta charset="utf-8"><style>{STYLE}</style>'
+        page.write_text(head + cells, encoding="utf-8")
         switches = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
         size = f"--window-size={WIDTH},{HEIGHT}"
         picture = f"--screenshot={IMAGES / 'notebook.png'}"

@@ -60,10 +60,13 @@ def _origin_of_number(model: Any) -> str:
     if hasattr(model, "changes_"):
         n_new = sum(change.status == "new" for change in model.changes_)
         return f", of which {n_new:,} new in the last update" if n_new else ", after an update"
-    if model.n_iter_ == 0 and history is not None:
-        is_edited = len(history.n_components) == 0
+    if model.n_iter_ == 0:
+        if history is None:
+            return ", changed after the fit"
+        if len(history.n_components) == 0:
+            return ", edited"
         n_start = html.counted(history.n_components_init, "component")
-        return ", edited" if is_edited else f", cut from the merge path of {n_start}"
+        return f", cut from the merge path of {n_start}"
     if model.n_components == "auto":
         merged = ""
         if history is not None and history.n_components_init > model.n_components_:
