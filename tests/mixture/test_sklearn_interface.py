@@ -25,6 +25,7 @@ def test_dataframe_columns_become_feature_names(planted):
     cosines = model.transform(frame)
     assert list(cosines.columns) == [f"vmfmixture{k}" for k in range(4)]
     np.testing.assert_allclose(cosines.to_numpy(), X @ model.means_.T)
+    assert list(model.rename({2: "weather"}).transform(frame).columns) == list(cosines.columns)
     with pytest.raises(ValueError, match="feature names should match"):
         model.predict(frame.rename(columns={"e0": "other"}))
 

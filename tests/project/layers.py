@@ -30,10 +30,12 @@ LAYERS = {
     "metrics": [],
     "inspection": ["engines", "model", "_install"],
     "plotting": ["inspection", "storage", "_install"],
-    "merging": ["neighbors", "engines", "model", "distribution", "plotting"],
+    "_notebook": ["inspection", "plotting"],
+    "merging": ["neighbors", "engines", "model", "distribution", "plotting", "_notebook"],
     "storage": ["engines", "_version"],
     "fitting": ["merging", "neighbors", "engines", "model", "distribution", "storage", "_version"],
     "neighbors.smoother": ["merging", "neighbors", "fitting", "engines", "model", "storage"],
+    "report": ["inspection", "plotting", "_notebook", "metrics", "storage"],
     "mixture": [
         "neighbors.smoother",
         "neighbors",
@@ -43,6 +45,8 @@ LAYERS = {
         "model",
         "distribution",
         "storage",
+        "_notebook",
+        "report",
     ],
     "storage.models": [
         "mixture",
@@ -55,7 +59,6 @@ LAYERS = {
     ],
     "": ["mixture", "neighbors.smoother", "storage.models", "_version"],
     "datasets": ["distribution"],
-    "report": ["inspection", "plotting", "metrics", "storage"],
     "cli": [
         "storage.models",
         "mixture",

@@ -170,6 +170,11 @@ class MergeHistory:
             f"in {len(self.rounds) - 1} rounds)"
         )
 
+    def _repr_html_(self) -> str:
+        from vmfmix._notebook.history import history_html
+
+        return history_html(self)
+
     def range_of_similar_scores(self, tolerance: float = 0.03) -> tuple[int, int]:
         """Return the range of numbers around the chosen one that score almost as well.
 

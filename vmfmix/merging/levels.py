@@ -47,6 +47,15 @@ class Level(NamedTuple):
     strength: float
 
 
+class Levels(list[Level]):
+    """A list of natural numbers of clusters, which notebooks show as a table."""
+
+    def _repr_html_(self) -> str:
+        from vmfmix._notebook.history import levels_html
+
+        return levels_html(self)
+
+
 @dataclass(frozen=True)
 class PathScores:
     """Scores of every number of components on a merge path.

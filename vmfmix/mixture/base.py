@@ -21,6 +21,7 @@ from vmfmix.engines.choice import choose_engine, prepare_rows
 from vmfmix.engines.row_sums import sums_by_number
 from vmfmix.engines.rows.tensors import is_tensor
 from vmfmix.fitting.changes import ClusterChange
+from vmfmix.fitting.missing_attributes import ExplainsMissingAttributes
 from vmfmix.fitting.progress import RowProgress
 from vmfmix.fitting.state import EstimatorState, LastFit, shared_options
 from vmfmix.fitting.typicality import (
@@ -32,6 +33,7 @@ from vmfmix.fitting.typicality import (
 )
 from vmfmix.fitting.validation import validate_rows
 from vmfmix.merging.history import MergeHistory
+from vmfmix.mixture.missing_attributes import MISSING_ATTRIBUTES
 from vmfmix.model.matrices import as_array
 from vmfmix.model.statistics import FloatArray, MixtureParameters, maximize
 from vmfmix.neighbors.smoother import NeighborSmoother
@@ -40,8 +42,17 @@ Engines = tuple[Engine, Engine | None]
 """The engine of rows in the space of a mixture, and of the rows before they were smoothed."""
 
 
-class MixtureBase(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+class MixtureBase(  # type: ignore[misc]  # scikit-learn has no types
+    ExplainsMissingAttributes,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    ClusterMixin,
+    BaseEstimator,
+):
     """Base of `vmfmix.VMFMixture`, which documents the parameters and the fitted attributes."""
+
+    _fitted_attribute = "means_"
+    _missing_attributes = MISSING_ATTRIBUTES
 
     n_components: Any
     concentration: Any

@@ -20,7 +20,7 @@ from vmfmix.fitting.state import EstimatorState, LastFit
 from vmfmix.fitting.streaming import Stream
 from vmfmix.merging.history import MergeHistory
 from vmfmix.merging.isotropy import own_share
-from vmfmix.merging.levels import Level
+from vmfmix.merging.levels import Level, Levels
 from vmfmix.mixture.base import Engines, MixtureBase
 from vmfmix.mixture.edits import Edit, parts_of, replaced_by_parts, union
 from vmfmix.mixture.names import Names, cluster_numbers, names_of, renamed, set_names
@@ -334,12 +334,9 @@ class Editing(MixtureBase):
         """Natural numbers of clusters, the chosen one first."""
         history = getattr(self, "merge_history_", None)
         if history is None or len(history.levels) == 0:
-            raise AttributeError(
-                'levels_ exists only after a fit with n_components="auto", which compares numbers, '
-                "and not if clusters were edited or the model was saved with history=False."
-            )
+            raise AttributeError("levels_")  # which `__getattr__` explains
         pairs = zip(history.levels.tolist(), history.strengths.tolist(), strict=True)
-        return [Level(*pair) for pair in pairs]
+        return Levels(Level(*pair) for pair in pairs)
 
     # --- stages of an edit ------------------------------------------------------------------------
 

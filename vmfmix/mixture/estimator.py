@@ -50,13 +50,14 @@ from vmfmix.mixture.editing import Editing
 from vmfmix.mixture.growing import Growing
 from vmfmix.mixture.numbering import Numbering
 from vmfmix.mixture.prediction import Prediction
+from vmfmix.mixture.reporting import Reporting
 from vmfmix.model.statistics import LARGEST_CONCENTRATION, FloatArray, MixtureParameters
 from vmfmix.neighbors.smoother import NeighborSmoother
 from vmfmix.neighbors.stored import stored_attributes
 from vmfmix.storage.model_format import write_model
 
 
-class VMFMixture(CallbackSupportMixin, Prediction, Editing, Growing, Numbering):
+class VMFMixture(CallbackSupportMixin, Prediction, Editing, Growing, Numbering, Reporting):
     r"""Mixture of von Mises-Fisher distributions: clusters of directions.
 
     The density of a unit vector :math:`x` of :math:`d` dimensions is

@@ -26,6 +26,7 @@ from vmfmix.engines.choice import (
     validate_dense_to_center,
 )
 from vmfmix.engines.rows.tensors import is_tensor
+from vmfmix.fitting.missing_attributes import ExplainsMissingAttributes
 from vmfmix.fitting.sklearn_compat import Interval, StrOptions, validate_parameters_before
 from vmfmix.fitting.start import mean_of_unit_rows
 from vmfmix.fitting.validation import (
@@ -60,7 +61,9 @@ _APPROXIMATE_FROM = 120_000  # rows; for fewer, compiling pynndescent takes long
 _CLOSENESS_OF_COPIES = 1e-6  # 1 − cosine, of a new row and the fitted row that it repeats
 
 
-class NeighborSmoother(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class NeighborSmoother(
+    ExplainsMissingAttributes, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+):
     r"""Average rows with their nearest neighbors, so that clusters become compact.
 
     Embeddings of similar things often form curved or stretched clusters, while a mean direction
@@ -156,6 +159,16 @@ class NeighborSmoother(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     >>> model.predict(X[:3]) == model[-1].labels_[:3]
     array([ True,  True,  True])
     """
+
+    _fitted_attribute = "restart_"
+    _missing_attributes = {
+        "embedding_": "since it was loaded from a file or belongs to a mixture; call transform(X) "
+        "with the rows of the fit.",
+        "eigenvalues_": "since no rows were smoothed; fit with restart below 1.",
+        "center_": "since rows are not centered; fit dense rows with center=True.",
+        "feature_names_in_": "since the rows of the fit had no column names that are all strings; "
+        "fit to a DataFrame with such names.",
+    }
 
     embedding_: NDArray[np.float32]
     eigenvalues_: NDArray[np.float64]

@@ -153,7 +153,7 @@ def plot_scores(history: Any, ax: Any = None) -> Any:
     True
     """
     smallest, largest = history.range_of_similar_scores()
-    chosen = _chosen(history)
+    chosen = chosen_number(history)
     ax = axes_for(ax, "plot_scores", (7.0, 4.2))
     candidates, scores = np.asarray(history.candidates), np.asarray(history.scores)
     score = scores[candidates == chosen][0]
@@ -260,7 +260,7 @@ def plot_dendrogram(history: Any, n_components: int = 30, ax: Any = None) -> Any
     from scipy.cluster.hierarchy import dendrogram
 
     n_leaves = min(n_components, n_initial)
-    chosen = _chosen(history)
+    chosen = chosen_number(history)
     rows = {node: f"{n_rows:.0f}" for node, n_rows in _rows_of_leaves(history, n_leaves).items()}
     leaf_width = 72.0 * ax.bbox.width / ax.figure.dpi / n_leaves  # in points
     is_horizontal = leaf_width > 0.8 * _LEAF_SIZE * max(map(len, rows.values()))
@@ -325,7 +325,7 @@ def _draw_cut(ax: Any, heights: np.ndarray, chosen: int, n_leaves: int) -> None:
     ax.legend(loc="upper right", frameon=False)
 
 
-def _chosen(history: Any) -> int:
+def chosen_number(history: Any) -> int:
     """Return the number with the best score, the smallest of equal ones; 1 without scores."""
     scores = zip(history.scores.tolist(), history.candidates.tolist())
     valid = ((-score, number) for score, number in scores if not np.isnan(score))

@@ -1,7 +1,6 @@
 """Writing of a report: the page template, filled with the data of a model."""
 
 import json
-import os
 from collections.abc import Sequence
 from functools import partial
 from importlib.resources import files
@@ -21,11 +20,11 @@ from vmfmix.inspection.tokenization import Tokenizer
 from vmfmix.report.contents import report_contents
 from vmfmix.report.images import pictures_of_rows
 from vmfmix.report.thumbnails import MAX_SIDE, thumbnails_of_rows
-from vmfmix.storage.writing import atomic_file
+from vmfmix.storage.writing import output_file
 
 
 def write_report(
-    path: str | os.PathLike[str],
+    path: Any,
     model: FittedMixture,
     X: RowsLike,
     *,
@@ -48,8 +47,9 @@ def write_report(
 
     Parameters
     ----------
-    path : str or path-like
-        The .html file to write. It appears, or is replaced, only when it is complete.
+    path : str, path-like or file object
+        The .html file to write. It appears, or is replaced, only when it is complete. A file
+        object must be opened for writing bytes; it is left open.
     model : VMFMixture
         Fitted model.
     X : {array-like, CSR matrix} of shape (n_samples, n_features)
@@ -129,5 +129,5 @@ def write_report(
     # Escape every "<", so that no text can end the script element or start another one.
     data = data.replace("<", "\\u003c")
     before, after = files("vmfmix.report").joinpath("page.html").read_text("utf-8").split("@DATA@")
-    with atomic_file(path) as file:
+    with output_file(path) as file:
         file.write(f"{before}{data}{after}".encode("utf-8", errors="replace"))
