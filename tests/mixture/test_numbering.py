@@ -1,9 +1,13 @@
 """Numbers of clusters that stay the same from one fit to the next."""
 
+import io
+
 import numpy as np
 import pytest
 from sklearn.cluster import KMeans
+from sklearn.metrics import adjusted_rand_score
 
+import vmfmix
 from vmfmix import VMFMixture
 from vmfmix.datasets import load_snips, make_vmf_mixture
 
@@ -87,3 +91,32 @@ def test_models_that_cannot_be_compared_are_refused(planted):
     ):
         with pytest.raises(ValueError, match=message):
             model.renumber_like(previous)
+
+
+@pytest.mark.parametrize("options", [{}, {"smooth": True}, {"background": True}, {"center": True}])
+def test_clusters_are_numbered_by_size(planted, options):
+    model = VMFMixture(6, random_state=1, **options).fit(planted)
+    model.names_ = np.array([f"cluster {number}" for number in range(6)])
+    ordered = model.renumber_by_size()
+    sizes = np.bincount(ordered.labels_[ordered.labels_ >= 0], minlength=6)
+    assert (np.diff(sizes) <= 0).all()
+    assert adjusted_rand_score(model.labels_, ordered.labels_) == 1.0
+    np.testing.assert_array_equal(ordered.predict(planted), ordered.labels_)
+    np.testing.assert_allclose(ordered.typicality(planted), model.typicality(planted))
+    for row in range(0, len(planted), 100):
+        assert ordered.names_[ordered.labels_[row]] == model.names_[model.labels_[row]]
+    np.testing.assert_array_equal(ordered.renumber_by_size().labels_, ordered.labels_)
+
+
+def test_clusters_of_a_cut_and_of_a_loaded_model_are_numbered_by_size(planted):
+    model = VMFMixture(random_state=1).fit(planted)
+    cut = model.merge_to(3, planted).renumber_by_size()
+    assert (np.diff(np.bincount(cut.labels_)) <= 0).all()
+    np.testing.assert_array_equal(cut.predict(planted), cut.labels_)
+    unlabeled = model.merge_to(3).renumber_by_size()
+    assert (np.diff(unlabeled.weights_) <= 0).all()
+    file = io.BytesIO()
+    model.renumber_by_size().save(file)
+    loaded = vmfmix.load(io.BytesIO(file.getvalue())).renumber_by_size()
+    np.testing.assert_array_equal(loaded.predict(planted), loaded.labels_)
+    assert loaded.merge_to(3).n_components_ == 3

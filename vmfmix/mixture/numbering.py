@@ -1,4 +1,4 @@
-"""Numbers of clusters that stay the same from one fit to the next."""
+"""Numbers of clusters: by their size, or those of an earlier fit."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from sklearn.utils.validation import check_is_fitted
 from vmfmix.fitting.numbering import counterparts, numbers_like
 from vmfmix.fitting.state import EstimatorState
 from vmfmix.mixture.base import MixtureBase
-from vmfmix.mixture.names import names_of, set_names
+from vmfmix.mixture.names import Names, names_of, set_names
 
 
 class Numbering(MixtureBase):
-    """The method of `vmfmix.VMFMixture` that gives clusters the numbers of an earlier fit."""
+    """Methods of `vmfmix.VMFMixture` that give clusters other numbers."""
 
     def renumber_like(self, previous: Any) -> Self:
         """Return the same fit, with clusters numbered like those of an earlier fit.
@@ -68,15 +68,58 @@ class Numbering(MixtureBase):
         check_is_fitted(self)
         self._validate_comparable(previous)
         matches = counterparts(self.means_, previous.means_)
-        numbers = numbers_like(matches)
-        order = np.argsort(numbers)
+        order = np.argsort(numbers_like(matches))
+        names, others = names_of(self), names_of(previous)
+        if any(others):
+            names = [names[i] if match < 0 else others[match] for i, match in enumerate(matches)]
+        return self._reordered(order, names)
+
+    def renumber_by_size(self) -> Self:
+        """Return the same fit, with clusters numbered by their size, the largest first.
+
+        Sizes are those in `labels_`, or `weights_` where there are no labels. Clusters of equal
+        size keep their order.
+
+        Returns
+        -------
+        VMFMixture
+            A fitted copy. `merge_history_` has its own numbers of nodes, and stays as it is.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from vmfmix import VMFMixture
+        >>> from vmfmix.datasets import load_snips
+        >>> model = VMFMixture(random_state=0).fit(load_snips().data).renumber_by_size()
+        >>> sizes = np.bincount(model.labels_)
+        >>> bool((np.diff(sizes) <= 0).all())
+        True
+        """
+        check_is_fitted(self)
+        sizes: NDArray[Any] = self.weights_
+        if "labels_" in vars(self):
+            sizes = np.bincount(self.labels_[self.labels_ >= 0], minlength=self.n_components_)
+        return self._reordered(np.argsort(-sizes, kind="stable"), names_of(self))
+
+    def _reordered(self, order: NDArray[np.intp], names: Names) -> Self:
+        """Return the same fit with the clusters in another order.
+
+        Parameters
+        ----------
+        order : ndarray of shape (n_components_,), int
+            Present numbers of the clusters.
+        names : sequence of str
+            By present number.
+        """
         model = copy(self)
-        model.weights_, model.means_ = self.weights_[order], self.means_[order]
-        model.concentrations_ = self.concentrations_[order]
-        if hasattr(self, "labels_"):
+        for name in ("weights_", "means_", "concentrations_", "unsmoothed_means_"):
+            if name in vars(self):
+                setattr(model, name, getattr(self, name)[order])
+        if "labels_" in vars(self):
+            numbers = np.argsort(order)
             model.labels_ = np.where(self.labels_ < 0, -1, numbers[self.labels_]).astype(np.int32)
         model.__dict__.pop("changes_", None)  # of clusters with other numbers
-        self._name_like(model, previous, matches, order)
+        set_names(model, [names[i] for i in order])
         model._state = self._reordered_state(model, order)
         return model
 
@@ -100,15 +143,6 @@ class Numbering(MixtureBase):
                 f"previous was fitted to {shapes[1]} features, and this model to {shapes[0]}; pass "
                 "a model with the same features."
             )
-
-    def _name_like(
-        self, model: Any, previous: Any, matches: NDArray[np.intp], order: NDArray[np.intp]
-    ) -> None:
-        """Set the names of the clusters, if any has one."""
-        names, others = names_of(self), names_of(previous)
-        if any(others):
-            names = [names[i] if match < 0 else others[match] for i, match in enumerate(matches)]
-        set_names(model, [names[i] for i in order])
 
     def _reordered_state(self, model: Any, order: NDArray[np.intp]) -> EstimatorState:
         last, stream = self._last_fit(), self._private_state.stream
