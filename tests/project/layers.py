@@ -59,6 +59,7 @@ LAYERS = {
     "cli": [
         "storage.models",
         "mixture",
+        "fitting",
         "inspection",
         "metrics",
         "report",

@@ -131,9 +131,11 @@ def merge_path(
     partitions = [partition]
     while partition.n_components > n_components:
         dim = effective_dimension(rows, partition.row_labels, rng) if needs_dimension else None
-        n_left = min(round(_KEPT_PER_ROUND * partition.n_components), partition.n_components - 1)
         partition.merges = merge_components(
-            partition.statistics, max(n_left, n_components), cost=cost, dim=dim
+            partition.statistics,
+            _n_after_round(partition.n_components, n_components),
+            cost=cost,
+            dim=dim,
         )
         groups = groups_after(partition.merges, partition.n_components)
         means = partition.statistics.merged(groups).directions
@@ -146,6 +148,36 @@ def merge_path(
     if partition.labels is None:
         partition.labels = _labels(engine, means, successors)
     return partitions
+
+
+def max_passes(n_start: int, n_components: int) -> int:
+    """Return the largest number of E steps of a merge path; fewer if components lose all rows.
+
+    Parameters
+    ----------
+    n_start, n_components : int
+        Number of components at the beginning and at the end of the path.
+
+    Returns
+    -------
+    int
+
+    Examples
+    --------
+    >>> from vmfmix.merging.path import max_passes
+    >>> max_passes(20, 3)  # four before the first round, and those of `merge_path`
+    17
+    """
+    n_passes = em.SETTLE.max_iter + 1
+    while n_start > n_components:
+        n_start = _n_after_round(n_start, n_components)
+        n_passes += 1
+    return n_passes
+
+
+def _n_after_round(n_components: int, n_end: int) -> int:
+    """Return the number of components after a round of merges."""
+    return max(min(round(_KEPT_PER_ROUND * n_components), n_components - 1), n_end)
 
 
 def _assign_rows(engine: Engine, means: Any, label: bool) -> tuple[Partition, NDArray[np.intp]]:
