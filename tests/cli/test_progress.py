@@ -37,6 +37,8 @@ def clock(monkeypatch):
     clock.perf_counter = lambda: clock.now
     for each in (module, stages, progress_lines):
         monkeypatch.setattr(each, "time", clock)
+    monkeypatch.setattr(module, "_SHORTEST_LINE", 10.0)
+    monkeypatch.setattr(progress_lines, "_SECONDS_BETWEEN_LINES", 10.0)
     return clock
 
 
@@ -57,20 +59,20 @@ def test_lines_without_a_terminal_are_few_and_plain(clock, capsys, monkeypatch, 
     monkeypatch.setenv("TERM", term)
     monkeypatch.setenv("FORCE_COLOR", "1")
     with shown_progress():
-        search(clock, 1000, 100.0)
+        search(clock, 800, 100.0)
     shown = sys.stderr.getvalue() if term == "dumb" else capsys.readouterr().err
     assert not CONTROL.search(shown)
     lines = shown.splitlines()
     assert 9 <= len(lines) <= 11
-    assert lines[0] == "  Searching: 90 of 1,000 rows, 1 min 31 s left"
+    assert lines[0] == "  Searching: 72 of 800 rows, 1 min 31 s left"
     assert lines[-1] == "Searching (1 min 40 s)"
 
 
 def test_short_commands_and_quiet_ones_print_nothing(clock, capsys):
     with shown_progress():
-        search(clock, 1000, 4.0)
+        search(clock, 800, 4.0)
     with shown_progress(quiet=True):
-        search(clock, 1000, 100.0)
+        search(clock, 800, 100.0)
     assert capsys.readouterr() == ("", "")
 
 
@@ -109,7 +111,7 @@ def test_live_display_shows_the_innermost_stage(clock, monkeypatch):
     assert shown.count(HIDE_CURSOR) == shown.count(SHOW_CURSOR) == 1
     plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown)
     assert "Reading rows.npy" in plain
-    assert re.search(r"Searching ━+ 5 of 10 rows +10 s, 10 s left", plain)
+    assert re.search(r"Searching [━╸╺]+ 5 of 10 rows +10 s, 10 s left", plain)
     assert "Fitting clusters pass 7, bound 1.234500, change 2e-3 (stops at 1e-4) 3.0 s" in plain
     assert "a warning\n" in plain
     assert shown.endswith("\x1b[2K")  # the line is erased

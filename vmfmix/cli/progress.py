@@ -13,8 +13,8 @@ from typing import Any
 from vmfmix.fitting.progress import Progress, Stage, duration, listening
 from vmfmix.fitting.progress_lines import ProgressLines
 
-_SHORTEST_LINE = 5.0  # seconds that a stage with a plain line takes at least
-_SECONDS_BETWEEN_REFRESHES = 0.1
+_SHORTEST_LINE = 10.0  # seconds that a stage with a plain line takes at least
+_SECONDS_BETWEEN_REFRESHES = 0.25
 _BAR_WIDTH = 20
 
 _START: ContextVar[float] = ContextVar("_START")
@@ -25,7 +25,7 @@ def shown_progress(*, quiet: bool = False) -> Iterator[None]:
     """Show on stderr which stage a command is in, and how far.
 
     In a terminal, and if rich is installed, this is one line that is rewritten, and that is removed
-    when the command ends or is interrupted. Otherwise, it is a line for each stage of at least five
+    when the command ends or is interrupted. Otherwise, it is a line for each stage of at least ten
     seconds, and one every ten seconds.
 
     Parameters
@@ -101,7 +101,7 @@ class LiveDisplay:
         self._console = Console(stderr=True)
         self._stages: list[Stage] = []  # that have begun, the innermost last
         self._live: Any = None
-        self._last_refresh = 0.0
+        self._last_line = 0.0
         self._pass = ""  # how far the pass over blocks of rows is
 
     def begin(self, stage: Stage) -> None:
@@ -115,7 +115,7 @@ class LiveDisplay:
                 get_renderable=self._line,
                 transient=True,
                 redirect_stdout=False,  # results may go to another place than progress
-                refresh_per_second=4,
+                refresh_per_second=4,  # also while no step is reported
             )
             self._live.start()
         self._refresh()
@@ -144,9 +144,8 @@ class LiveDisplay:
             live.stop()
 
     def _refresh(self) -> None:
-        now = time.perf_counter()
-        if self._live is not None and now - self._last_refresh >= _SECONDS_BETWEEN_REFRESHES:
-            self._last_refresh = now
+        seconds = time.perf_counter() - self._last_line
+        if self._live is not None and seconds >= _SECONDS_BETWEEN_REFRESHES:
             self._live.refresh()
 
     def _line(self) -> Any:
@@ -155,6 +154,7 @@ class LiveDisplay:
         from rich.table import Table
         from rich.text import Text
 
+        self._last_line = time.perf_counter()
         shown = [stage for stage in self._stages if stage.title]
         if not shown:
             return ""

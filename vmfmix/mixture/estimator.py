@@ -204,10 +204,10 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Growing, Numbering):
     verbose : int, default=0
         1: print a line for each stage of a fit when it ends, with the time that it took, and a line
         every ten seconds while it lasts, with the time that is left if it can be estimated. The
-        stages are the search for neighbors and the smoothing (only with `smooth`), the choice of
-        initial directions, merging, the choice of the number of clusters, EM and labeling. 2: also
-        print a line for each E step of merging and EM, with the number of clusters and the lower
-        bound. Progress bars: see "Progress of a long fit" on the page "Large data".
+        stages are reading, the search for neighbors and smoothing (with `smooth`), the choice of
+        initial clusters, merging, the choice of their number, EM, and labeling. 2: also
+        print a line for each E step of merging and EM, with its log-likelihood or lower bound. For
+        bars, pass scikit-learn's ``ProgressBar`` to `set_callbacks`.
 
     Attributes
     ----------
