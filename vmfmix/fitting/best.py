@@ -150,7 +150,8 @@ def _max_stages(estimator: Any) -> int:
     """Return the maximum number of stages of one start."""
     selection = estimator.selection
     n_paths = RULES[selection].n_paths if isinstance(selection, str) else 1
-    return 2 * n_paths + 3  # seeding and merging, selection, and two stages of EM
+    # Seeding and merging, selection, EM; without merging, seeding and two stages of EM.
+    return 2 * n_paths + 2
 
 
 def _greatest_bound(fits: Sequence[Fit]) -> Fit:
