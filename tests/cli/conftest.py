@@ -10,6 +10,13 @@ from vmfmix.datasets import make_vmf_mixture
 pytest.register_assert_rewrite("tests.cli.commands")  # shows values where its assertions fail
 
 
+@pytest.fixture(autouse=True)
+def without_progress_lines(monkeypatch):
+    """Print no progress, however slow the machine is: kernels may still have to be compiled."""
+    monkeypatch.setattr("vmfmix.cli.progress._SHORTEST_LINE", np.inf)
+    monkeypatch.setattr("vmfmix.fitting.progress_lines._SECONDS_BETWEEN_LINES", np.inf)
+
+
 @pytest.fixture(scope="module")
 def rows():
     X, y = make_vmf_mixture(300, 12, 3, concentration=60.0, dtype=np.float32, random_state=0)

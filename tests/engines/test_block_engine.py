@@ -47,10 +47,10 @@ def test_failed_fit_leaves_no_reading_thread(X):
 
 
 def test_reports_progress_with_rate_and_time_left(X, capsys, monkeypatch):
-    monkeypatch.setattr("vmfmix.fitting.progress._SECONDS_BETWEEN_LINES", 0.0)
+    monkeypatch.setattr("vmfmix.fitting.progress_lines._SECONDS_BETWEEN_LINES", 0.0)
     VMFMixture(3, random_state=0, verbose=1, block_size=500).fit(Sliced(X))
     lines = capsys.readouterr().out.splitlines()
-    assert any(line.startswith("  500 of 2000 rows, ") and "s left" in line for line in lines)
+    assert any(line.startswith("  500 of 2,000 rows, ") and "s left" in line for line in lines)
 
 
 @pytest.mark.parametrize("first_bad", range(1, 6))

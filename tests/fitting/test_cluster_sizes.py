@@ -177,5 +177,5 @@ def test_history_keeps_the_merge_path_and_later_iterations(rows):
 
 
 def test_progress_is_printed(rows, capsys):
-    fit(rows, min_cluster_size=80, verbose=1)
-    assert "Sizes of clusters, merge 0: " in capsys.readouterr().out
+    fit(rows, min_cluster_size=80, verbose=2)
+    assert "  Limiting the sizes of clusters: merge 0, pass 1, " in capsys.readouterr().out

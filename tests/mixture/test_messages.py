@@ -1,5 +1,7 @@
 """Errors, warnings and printed lines of `VMFMixture`."""
 
+import re
+
 import numpy as np
 import pytest
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
@@ -134,11 +136,20 @@ def test_fit_warns_about_doubtful_number_of_clusters():
         VMFMixture(n_components_init=120, random_state=0).fit(triples)
 
 
-def test_verbose_prints_starts_and_iterations(planted, capsys):
-    VMFMixture(4, random_state=0, n_init=2, verbose=2).fit(planted[0])
+def test_verbose_prints_a_line_for_each_stage_and_start(planted, capsys):
+    VMFMixture(4, random_state=0, n_init=2, verbose=1).fit(planted[0])
     lines = capsys.readouterr().out.splitlines()
-    assert sum(line.startswith("Initialization") for line in lines) == 2
-    assert any("iteration 0: lower bound" in line for line in lines)
+    titles = [re.split(r":| \(", line)[0] for line in lines]
+    stages = ["Choosing 45 initial clusters", "Merging 45 clusters", "Fitting clusters"]
+    starts = [f"Start {start} of 2 - {title}" for start in (1, 2) for title in stages]
+    assert titles == ["Reading the rows", *starts, "Labeling the rows"]
+    assert all(re.search(r" \(\d+\.\d s\)$", line) for line in lines)
+    VMFMixture(4, random_state=0, verbose=2).fit(planted[0])
+    printed = capsys.readouterr().out
+    assert "\n  Merging 45 clusters: 39 clusters, log-likelihood " in printed
+    assert re.search(
+        r"\n  Fitting clusters: pass 2, bound .*, change .* \(stops at 1e-4\)", printed
+    )
 
 
 def test_fit_rejects_dates_with_clear_message():

@@ -130,7 +130,9 @@ def test_callbacks_receive_every_iteration(planted):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(planted[0])
-    assert recorder.tasks == ["setup", *["iteration"] * 3, "initialization", "fit", "teardown"]
+    seeding = [*["step"] * 6, "seeding"]
+    em = [*["iteration"] * 3, "expectation maximization", "initialization"]
+    assert recorder.tasks == ["setup", *seeding, *em, "labels", "fit", "teardown"]
     assert model.n_iter_ == 3
 
 

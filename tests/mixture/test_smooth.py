@@ -44,7 +44,9 @@ def test_the_labels_are_those_of_the_pipeline(flat, model):
 
 def test_smoothing_is_announced(flat, capsys):
     VMFMixture(6, smooth=np.True_, verbose=1, random_state=0).fit(flat[0])
-    assert capsys.readouterr().out.startswith("Smoothing 600 rows\nInitialization 0: ")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].startswith("Finding nearest neighbors (")
+    assert lines[2].startswith("Smoothing the rows (")
 
 
 def test_predict_gives_the_labels_of_the_fit(flat, model):

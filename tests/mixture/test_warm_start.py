@@ -9,7 +9,7 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 from vmfmix import VMFMixture, load
 from vmfmix.datasets import make_vmf_mixture
-from vmfmix.fitting.progress import Reporter
+from vmfmix.fitting.reporter import Reporter
 
 
 @pytest.mark.filterwarnings("ignore:Number of clusters found")

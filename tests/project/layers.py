@@ -62,6 +62,7 @@ LAYERS = {
     "cli": [
         "storage.models",
         "mixture",
+        "fitting",
         "inspection",
         "metrics",
         "report",

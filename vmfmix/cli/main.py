@@ -6,7 +6,6 @@ fast.
 
 from __future__ import annotations
 
-import contextlib
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -23,6 +22,7 @@ from vmfmix.cli.outputs import (
     validate_page_path,
     write_outputs,
 )
+from vmfmix.cli.progress import shown_progress, stage
 from vmfmix.cli.words import find_stop_words, find_tokenizer
 
 if TYPE_CHECKING:
@@ -69,7 +69,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(argv: Sequence[str] | None) -> None:
     parser = make_parser({"fit": _fit, "cut": _cut, "report": _report, "predict": _predict})
     arguments = parser.parse_args(argv)
-    arguments.command(arguments)
+    with shown_progress(quiet=arguments.quiet):
+        arguments.command(arguments)
 
 
 # Each command computes everything before it writes anything, and writes before it prints.
@@ -123,14 +124,16 @@ def _write_clusters(arguments: argparse.Namespace, X: Any, make_model: Callable[
     known_labels = _read_labels(arguments.labels, X.shape[0])
     model = make_model()
     labels, probabilities = model.labels_, model.probabilities_
-    cosines, _ = cosines_of_rows(model, X, labels)
-    clusters = summary.summarize(model, cosines)
-    typical_texts = summary.typical_texts(model, cosines, texts) if texts else None
+    with stage("summary", "Describing clusters"):
+        cosines, _ = cosines_of_rows(model, X, labels)
+        clusters = summary.summarize(model, cosines)
+        typical_texts = summary.typical_texts(model, cosines, texts) if texts else None
     paragraphs = [summary.table(model, clusters, typical_texts)]
     if known_labels:
         paragraphs.append(summary.scores(known_labels, labels, arguments.labels))
     results = Results(labels, probabilities, model, clusters, texts)
-    written = write_outputs(arguments.out, FIT_OUTPUTS, results)
+    with stage("writing", "Writing results"):
+        written = write_outputs(arguments.out, FIT_OUTPUTS, results)
     paragraphs.append(f"Wrote {', '.join(written)} to {arguments.out}")
     if not arguments.quiet:
         print("\n\n".join(paragraphs))
@@ -142,7 +145,8 @@ def _predict(arguments: argparse.Namespace) -> None:
     if arguments.out:
         validate_output_folder(arguments.out, PREDICT_OUTPUTS, overwrite=arguments.overwrite)
     model, X = _read_model_and_embeddings(arguments)
-    labels = model.predict(X)
+    with stage("labels", "Labeling rows"):
+        labels = model.predict(X)
     if not arguments.out:
         for label in labels.tolist():
             print(label)
@@ -160,20 +164,21 @@ def _report(arguments: argparse.Namespace) -> None:
     tokenizer = find_tokenizer(arguments.tokenizer)
     stop_words = find_stop_words(arguments.stop_words)
     model, X = _read_model_and_embeddings(arguments)
-    write_report(
-        arguments.out,
-        model,
-        X,
-        texts=_read_lines(arguments.texts, X.shape[0]),
-        labels=_read_labels(arguments.labels, X.shape[0]),
-        images=_find_images(arguments, X.shape[0]),
-        title=arguments.title or Path(arguments.embeddings).stem,
-        n_rows=arguments.rows,
-        skip_damaged=arguments.skip_damaged,
-        backdrop=arguments.backdrop,
-        stop_words=stop_words,
-        tokenizer=tokenizer,
-    )
+    with stage("report", "Writing the report"):
+        write_report(
+            arguments.out,
+            model,
+            X,
+            texts=_read_lines(arguments.texts, X.shape[0]),
+            labels=_read_labels(arguments.labels, X.shape[0]),
+            images=_find_images(arguments, X.shape[0]),
+            title=arguments.title or Path(arguments.embeddings).stem,
+            n_rows=arguments.rows,
+            skip_damaged=arguments.skip_damaged,
+            backdrop=arguments.backdrop,
+            stop_words=stop_words,
+            tokenizer=tokenizer,
+        )
     if not arguments.quiet:
         print(f"Wrote {arguments.out}; open it in a browser.")
 
@@ -188,9 +193,10 @@ def _read_embeddings(arguments: argparse.Namespace) -> Any:
             print(choice, file=sys.stderr)
 
     try:
-        return read_embeddings(
-            arguments.embeddings, arguments.array, columns=arguments.columns, report=report
-        )
+        with stage("reading", f"Reading {arguments.embeddings}"):
+            return read_embeddings(
+                arguments.embeddings, arguments.array, columns=arguments.columns, report=report
+            )
     except ArrayNameError as error:
         raise ValueError(f"argument --array: {error}") from None
     except ColumnError as error:
@@ -256,10 +262,11 @@ def _read_model_and_embeddings(arguments: argparse.Namespace) -> tuple[Any, Any]
 
 
 def _fit_model(arguments: argparse.Namespace, X: Any) -> Any:
-    """Return the mixture fitted to X; if stderr is a terminal, progress is shown there."""
+    """Return the mixture fitted to X."""
     import numpy as np
 
-    from vmfmix.mixture import VMFMixture
+    with stage("import", "Loading vmfmix"):
+        from vmfmix.mixture import VMFMixture
 
     model = VMFMixture(**{name: getattr(arguments, name) for name in _ESTIMATOR_PARAMETERS})
     if model.smooth is None:
@@ -279,13 +286,5 @@ def _fit_model(arguments: argparse.Namespace, X: Any) -> Any:
         "checkpoint": arguments.checkpoint,
         "known_labels": _read_known_labels(arguments.known_labels, X.shape[0]),
     }
-    if arguments.quiet or not sys.stderr.isatty():
+    with stage("fit", ""):
         return model.fit(X, **options)
-    try:
-        import rich
-        from sklearn.callback import ProgressBar
-    except ImportError:  # scikit-learn before 1.9, or rich is not installed
-        with contextlib.redirect_stdout(sys.stderr):
-            return model.set_params(verbose=1).fit(X, **options).set_params(verbose=0)
-    rich.reconfigure(stderr=True)
-    return model.set_callbacks(ProgressBar()).fit(X, **options)

@@ -12,10 +12,12 @@ from sklearn.utils import check_random_state
 from vmfmix.engines.base import Engine
 from vmfmix.fitting.checkpoints import Checkpoint
 from vmfmix.fitting.novelty import NO_NOVELTY, Novelty
-from vmfmix.fitting.progress import Reporter
+from vmfmix.fitting.progress import Progress
+from vmfmix.fitting.reporter import Reporter
 from vmfmix.fitting.start import GraphAmong, Start, measure_isotropy, new_start
 from vmfmix.fitting.state import LastFit, shared_options
 from vmfmix.merging.isotropy import own_share
+from vmfmix.merging.selection import RULES
 from vmfmix.model import em
 from vmfmix.model.statistics import MixtureParameters
 
@@ -89,7 +91,7 @@ class Fit:
 def best_fit(
     estimator: Any,
     engine: Engine,
-    progress: Any,
+    progress: Progress,
     last: LastFit | None = None,
     checkpoint: Checkpoint | None = None,
     keep_unfinished: Callable[[LastFit], None] | None = None,
@@ -102,7 +104,7 @@ def best_fit(
     estimator : VMFMixture
         Only its parameters are read.
     engine : Engine
-    progress : callback context
+    progress : Progress
     last : LastFit, default=None
         The fit to continue.
     checkpoint : Checkpoint, default=None
@@ -121,27 +123,35 @@ def best_fit(
     rng = engine.broadcast(check_random_state(estimator.random_state))
     fits: list[Fit] = []
     for init in range(1 if last else estimator.n_init):
-        task = progress.subcontext(task_name="initialization", max_subtasks=None)
-        task.call_on_fit_task_begin(estimator=estimator)
-        reporter = Reporter(estimator, task, init)
-        if last:
-            start = _continued_start(estimator, engine, rng, last)
-        else:
-            store = checkpoint.stage(f"{init} tied first") if checkpoint else None
-            start = new_start(estimator, engine, rng, reporter, store, graph_among)
-        start = engine.broadcast(start)
-        final_store: em.IterationStore | None = None
-        if checkpoint:
-            final_store = checkpoint.stage(f"{init} final")
-        elif keep_unfinished:
-            final_store = _UnfinishedFit(estimator, start, reporter, fits, keep_unfinished)
-        fits.append(_final_stage(estimator, engine, start, reporter, final_store))
-        if task.call_on_fit_task_end(estimator=estimator):
+        with progress.stage("initialization", max_steps=_max_stages(estimator)) as stage:
+            several = f"Start {init + 1} of {estimator.n_init} - "
+            reporter = Reporter(progress, several if estimator.n_init > 1 and not last else "")
+            if last:
+                start = _continued_start(estimator, engine, rng, last)
+            else:
+                store = checkpoint.stage(f"{init} tied first") if checkpoint else None
+                start = new_start(estimator, engine, rng, reporter, store, graph_among)
+            start = engine.broadcast(start)
+            final_store: em.IterationStore | None = None
+            if checkpoint:
+                final_store = checkpoint.stage(f"{init} final")
+            elif keep_unfinished:
+                final_store = _UnfinishedFit(estimator, start, reporter, fits, keep_unfinished)
+            fits.append(_final_stage(estimator, engine, start, reporter, final_store))
+        if stage.asked_to_stop:
             break
     # Bounds of fits with different numbers of components cannot be compared.
     numbers = sorted(fit.start.n_components for fit in fits)
     median = numbers[(len(numbers) - 1) // 2]
     return _greatest_bound([fit for fit in fits if fit.start.n_components == median])
+
+
+def _max_stages(estimator: Any) -> int:
+    """Return the maximum number of stages of one start."""
+    selection = estimator.selection
+    n_paths = RULES[selection].n_paths if isinstance(selection, str) else 1
+    # Seeding and merging, selection, EM; without merging, seeding and two stages of EM.
+    return 2 * n_paths + 2
 
 
 def _greatest_bound(fits: Sequence[Fit]) -> Fit:
@@ -186,19 +196,17 @@ def _final_stage(
     store: em.IterationStore | None,
 ) -> Fit:
     """Run EM to convergence."""
-    result = em.fit(
-        engine,
-        start.parameters,
-        final_stage(estimator),
-        prior=start.prior,
-        own_share=own_share(start.isotropy),
-        on_iteration=reporter.iteration,
-        store=store,
-    )
-    merged = None
-    if start.merged:
-        merged = start.merged.partitions[0].n_components, start.n_components
-    reporter.end(result, merged)
+    with reporter.passes("expectation maximization", "Fitting clusters", estimator.tol):
+        result = em.fit(
+            engine,
+            start.parameters,
+            final_stage(estimator),
+            prior=start.prior,
+            own_share=own_share(start.isotropy),
+            on_iteration=reporter.iteration,
+            store=store,
+        )
+        reporter.converged(result)
     return Fit(start, result, [*start.iterations, *reporter.iterations])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -82,7 +83,12 @@ class SizeLimits:
         return cls(smallest, share * n_rows)
 
     def enforced(
-        self, estimator: Any, engine: Engine, fit: Fit, checkpoint: Checkpoint | None = None
+        self,
+        estimator: Any,
+        engine: Engine,
+        fit: Fit,
+        checkpoint: Checkpoint | None = None,
+        report: Callable[[str], Any] | None = None,
     ) -> Fit:
         """Return the fit with clusters within the limits.
 
@@ -98,6 +104,8 @@ class SizeLimits:
             Returned unchanged if its clusters are within the limits, or if a callback stopped it.
         checkpoint : Checkpoint, default=None
             Stores the progress of EM.
+        report : callable, default=None
+            Called with a description of each EM iteration.
 
         Returns
         -------
@@ -116,14 +124,14 @@ class SizeLimits:
             split = self._split(estimator, engine, parameters, counts, rng)
             if split is None:
                 break
-            fit = _refitted(estimator, engine, fit, split, checkpoint, f"split {n_splits}")
+            fit = _refitted(estimator, engine, fit, split, checkpoint, f"split {n_splits}", report)
         n_merges = 0
         while True:
             parameters, _, counts = drop_empty_components(engine, fit.result.parameters)
             if len(counts) < 2 or counts.min() >= self.smallest:
                 break
             merged = self._merged(estimator, engine, fit, parameters, counts)
-            fit = _refitted(estimator, engine, fit, merged, checkpoint, f"merge {n_merges}")
+            fit = _refitted(estimator, engine, fit, merged, checkpoint, f"merge {n_merges}", report)
             n_merges += 1
         self._warn(counts)
         return fit
@@ -247,6 +255,7 @@ def _refitted(
     parameters: MixtureParameters,
     checkpoint: Checkpoint | None,
     name: str,
+    report: Callable[[str], Any] | None,
 ) -> Fit:
     """Return the fit after EM from these parameters."""
     start, iterations = time.perf_counter(), list(fit.iterations)
@@ -255,6 +264,8 @@ def _refitted(
     def record(iteration: int, bound: float, n_components: int) -> None:
         seconds = seconds_before + time.perf_counter() - start
         iterations.append((n_components, bound, seconds))
+        if report is not None:
+            report(f"{name}, pass {iteration + 1}, {n_components:,} clusters, bound {bound:.6f}")
 
     result = em.fit(
         engine,
@@ -265,9 +276,4 @@ def _refitted(
         store=checkpoint.stage(name) if checkpoint else None,
     )
     n_components = len(parameters.weights[parameters.own])
-    if estimator.verbose:
-        print(
-            f"Sizes of clusters, {name}: {n_components} components, "
-            f"{len(result.lower_bounds)} iterations, lower bound {result.lower_bounds[-1]:.6f}"
-        )
     return Fit(replace(fit.start, n_components=n_components), result, iterations)

@@ -6,6 +6,9 @@ mixture moves to where rows are dense, which is not always where the classes are
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,12 +22,17 @@ from vmfmix.model.statistics import MixtureParameters, SufficientStatistics
 
 _WEIGHTS = (1.0, 10.0, 100.0, 1000.0, 10_000.0)  # from all rows alike to hardly any other rows
 _N_FOLDS = 5
+N_FITS = _N_FOLDS * len(_WEIGHTS)
 _SAMPLE_ROWS = 12_000
 _TOLERANCE = 1e-4
 
 
 def weight_of_known_rows(
-    engine: Engine, others: Engine, labels: NDArray[np.intp], sums: SufficientStatistics
+    engine: Engine,
+    others: Engine,
+    labels: NDArray[np.intp],
+    sums: SufficientStatistics,
+    report: Callable[[int, int], Any] | None = None,
 ) -> float:
     """Return the weight with which most known rows are assigned to their class if left out.
 
@@ -42,6 +50,8 @@ def weight_of_known_rows(
         Known labels; -1: unknown.
     sums : SufficientStatistics
         Of the rows with known labels.
+    report : callable, default=None
+        Called with (number of fits done, number of all fits) before each fit, and at the end.
 
     Returns
     -------
@@ -67,8 +77,12 @@ def weight_of_known_rows(
         test_rows, test_weights = engine.take(left_out)
         test = choose_engine(test_rows)
         for number, weight in enumerate(_WEIGHTS):
+            if report is not None:
+                report(fold * len(_WEIGHTS) + number, N_FITS)
             found = test.assign(_fitted(sample, rest.scaled(share * weight))).labels
             n_right[number] += test_weights @ (found == labels[left_out])
+    if report is not None:
+        report(N_FITS, N_FITS)
     return _WEIGHTS[int(n_right.argmax())]
 
 

@@ -213,7 +213,7 @@ def _partitions(
         yield labels, statistics
         if n_new == 0:
             return
-        merges = merge_components(statistics, n_old + n_after_round(n_new), n_apart=n_old)
+        merges = merge_components(statistics, n_old + n_after_round(n_new, 0), n_apart=n_old)
         means = statistics.merged(groups_after(merges, n_old + n_new)).directions
 
 

@@ -6,6 +6,7 @@ product serves several seeds.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import reduce
 from typing import Any
 
@@ -20,6 +21,9 @@ from vmfmix.model.matrices import as_array, row_lengths, scaled_rows, stacked
 from vmfmix.model.statistics import FloatArray
 from vmfmix.model.threads import threaded_matmul
 
+Report = Callable[[int, int], Any]
+"""Called with the number of seeds that are chosen, and with that of all seeds."""
+
 # Seeds are drawn from a sample that is large enough to contain every cluster worth a seed.
 _SAMPLE_ROWS_PER_SEED = 25
 _MIN_SAMPLE_ROWS = 10_000
@@ -33,6 +37,7 @@ def seed_means(
     init_params: str,
     rng: np.random.RandomState,
     first: Any = None,
+    report: Report | None = None,
 ) -> Any:
     """Draw initial mean directions from the rows.
 
@@ -47,6 +52,8 @@ def seed_means(
     rng : numpy.random.RandomState
     first : ndarray or CSR array of shape (n_first, n_features), default=None
         Unit rows that are returned as the first ones; only the others are drawn.
+    report : callable, default=None
+        See `spherical_kmeans_plusplus`.
 
     Returns
     -------
@@ -67,7 +74,9 @@ def seed_means(
         return first
     size = max(_SAMPLE_ROWS_PER_SEED * n_components, _MIN_SAMPLE_ROWS)
     rows, weights, _ = distinct_rows(*engine.sample(size, rng))
-    return means_from_rows(rows, weights, n_components, init_params, rng, first=first)
+    return means_from_rows(
+        rows, weights, n_components, init_params, rng, first=first, report=report
+    )
 
 
 def means_from_rows(
@@ -79,6 +88,7 @@ def means_from_rows(
     *,
     n_trials: int | None = None,
     first: Any = None,
+    report: Report | None = None,
 ) -> Any:
     """Draw initial mean directions from distinct rows in memory.
 
@@ -93,6 +103,8 @@ def means_from_rows(
         See `spherical_kmeans_plusplus`.
     first : ndarray or CSR array of shape (n_first, n_features), default=None
         See `seed_means`.
+    report : callable, default=None
+        See `spherical_kmeans_plusplus`.
 
     Returns
     -------
@@ -111,7 +123,13 @@ def means_from_rows(
     elif init_params == "k-means++":
         means = rows[
             spherical_kmeans_plusplus(
-                rows, n_components, weights=weights, rng=rng, n_trials=n_trials, first=first
+                rows,
+                n_components,
+                weights=weights,
+                rng=rng,
+                n_trials=n_trials,
+                first=first,
+                report=report,
             )
         ]
     else:
@@ -163,6 +181,7 @@ def spherical_kmeans_plusplus(
     rng: np.random.RandomState | None = None,
     n_trials: int | None = None,
     first: Any = None,
+    report: Report | None = None,
 ) -> NDArray[np.intp]:
     """Choose rows that are far from each other: greedy k-means++ with the distance 1 − cosine.
 
@@ -185,6 +204,8 @@ def spherical_kmeans_plusplus(
         seeds.
     first : ndarray or CSR array of shape (n_first, n_features), default=None
         Unit rows that are seeds already, in addition to the `n_seeds` that are chosen.
+    report : callable, default=None
+        Called with (number of seeds chosen, `n_seeds`) while seeds are chosen.
 
     Returns
     -------
@@ -217,6 +238,8 @@ def spherical_kmeans_plusplus(
     nearest = _distances_to_nearest(rows, first)
     rough_weights = weights.astype(nearest.dtype)
     while n_chosen < n_seeds:
+        if report is not None:
+            report(n_chosen, n_seeds)
         masses = np.cumsum(weights * nearest, dtype=np.float64)
         if masses[-1] <= 0:  # fewer distinct rows than seeds: choose any of the others
             rest = np.setdiff1d(np.arange(n_rows), chosen[:n_chosen])
@@ -245,6 +268,8 @@ def spherical_kmeans_plusplus(
             chosen[n_chosen] = pool[trials[best]]
             nearest = remaining[best]
             n_chosen += 1
+    if report is not None:
+        report(n_seeds, n_seeds)
     return chosen
 
 

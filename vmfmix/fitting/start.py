@@ -18,12 +18,13 @@ from vmfmix.engines.base import Engine
 from vmfmix.engines.choice import choose_engine
 from vmfmix.engines.known_rows import KnownRowsEngine
 from vmfmix.fitting.first_components import components_of_labels, components_of_means
-from vmfmix.fitting.progress import Reporter
+from vmfmix.fitting.progress import Progress
+from vmfmix.fitting.reporter import Reporter
 from vmfmix.fitting.seeding import distinct_rows, means_from_rows, seed_means
 from vmfmix.fitting.validation import merges_components, validate_initial_values
 from vmfmix.merging.isotropy import isotropy
 from vmfmix.merging.pairs import groups_after, merge_components
-from vmfmix.merging.path import Partition, Report, merge_path
+from vmfmix.merging.path import Partition, merge_path
 from vmfmix.merging.selection import RULES, MergePaths, Selection, select_n_components
 from vmfmix.model import em
 from vmfmix.model.matrices import stacked
@@ -163,9 +164,11 @@ def new_start(
         if known:
             labeled = known.sums.directions
             first = labeled if means is None else stacked([means, labeled[len(means) :]])
-        means = engine.broadcast(
-            seed_means(engine, estimator.n_components, estimator.init_params, rng, first)
-        )
+        with reporter.seeding(estimator.n_components) as seeding:
+            n_means, init_params = estimator.n_components, estimator.init_params
+            means = engine.broadcast(
+                seed_means(engine, n_means, init_params, rng, first, seeding.reach)
+            )
     parameters = initial_parameters(
         engine,
         means,
@@ -179,7 +182,11 @@ def new_start(
         stage = em.tied_first(
             hard=estimator.assignment == "hard", max_iter=estimator.max_iter, tol=estimator.tol
         )
-        parameters = em.fit(engine, parameters, stage, store=store).parameters
+        title = "Fitting clusters with one concentration"
+        with reporter.passes("shared concentration", title, estimator.tol, step_name="step"):
+            on_iteration = reporter.unrecorded_iteration
+            result = em.fit(engine, parameters, stage, on_iteration=on_iteration, store=store)
+        parameters = result.parameters
     n_components, isotropy_ = estimator.n_components, None
     if merged is not None:
         n_components = cut.means.shape[0]
@@ -210,7 +217,7 @@ def _merge(
         selection=estimator.selection,
         resolution=estimator.resolution,
         rng=rng,
-        report=reporter.merging,
+        reporter=reporter,
         graph_among=graph_among,
     )
 
@@ -255,7 +262,7 @@ def merged_start(
     selection: str | Callable[[Any, Any], float] = "auto",
     resolution: float = 1.0,
     rng: np.random.RandomState,
-    report: Report | None = None,
+    reporter: Reporter | None = None,
     graph_among: GraphAmong | None = None,
 ) -> MergedStart:
     """Draw many components from a sample of the rows and merge them.
@@ -279,8 +286,8 @@ def merged_start(
     resolution : float, default=1.0
         See `vmfmix.merging.selection.automatic`.
     rng : numpy.random.RandomState
-    report : callable, default=None
-        Called after each E step; see `vmfmix.merging.path.merge_path`.
+    reporter : Reporter, default=None
+        To which the stages are reported; a callback may stop the merging.
     graph_among : callable, default=None
         Positions of rows to the graph of their nearest neighbors, if the rows of the engine are
         smoothed along this graph.
@@ -299,6 +306,7 @@ def merged_start(
     >>> merged_start(choose_engine(X), "auto", rng=np.random.RandomState(0)).n_components
     4
     """
+    reporter = reporter or Reporter(Progress())
     n_init = n_components_init or default_n_components_init(n_components, engine.n_used_rows)
     drawn = engine.draw(merge_sample_size(n_init), rng)
     rows, weights, positions = distinct_rows(*engine.take(drawn))
@@ -317,25 +325,28 @@ def merged_start(
         means: Any = means_init
         if means is None or len(means) < n_init:
             subset = _draw_rows(n_rows, _SEEDING_ROWS_PER_COMPONENT * n_init, rng)
-            means = means_from_rows(
-                rows[subset],
-                weights[subset],
-                n_init,
-                init_params,
-                rng,
-                n_trials=_SEEDING_TRIALS,
-                first=means_init,
+            with reporter.seeding(n_init) as seeding:
+                means = means_from_rows(
+                    rows[subset],
+                    weights[subset],
+                    n_init,
+                    init_params,
+                    rng,
+                    n_trials=_SEEDING_TRIALS,
+                    first=means_init,
+                    report=seeding.reach,
+                )
+        with reporter.merge_path(means.shape[0], n_end):
+            return merge_path(
+                sample_engine,
+                rows,
+                means,
+                n_components=n_end,
+                cost=cost,
+                label_all=n_components == "auto",
+                rng=rng,
+                report=reporter.merging,
             )
-        return merge_path(
-            sample_engine,
-            rows,
-            means,
-            n_components=n_end,
-            cost=cost,
-            label_all=n_components == "auto",
-            rng=rng,
-            report=report,
-        )
 
     with single_threaded_blas():
         partitions = new_path()
@@ -345,12 +356,21 @@ def merged_start(
         elif n_components == "auto":
             n_paths = RULES[selection].n_paths if isinstance(selection, str) else 1
             paths = [partitions, *(new_path() for _ in range(n_paths - 1))]
-            graph = None if graph_among is None else graph_among(drawn[positions])
-            selected = select_n_components(
-                MergePaths(paths, rows, weights / scale, sample_engine, rng, graph, resolution),
-                selection,
-            )
-            chosen = selected.n_components
+            with reporter.stage("selection", "Choosing the number of clusters") as stage:
+                graph = None if graph_among is None else graph_among(drawn[positions])
+                candidates = MergePaths(
+                    paths,
+                    rows,
+                    weights / scale,
+                    sample_engine,
+                    rng,
+                    graph,
+                    resolution,
+                    stage.describe,
+                )
+                selected = select_n_components(candidates, selection)
+                chosen = selected.n_components
+                stage.outcome = f"{chosen:,}"
         chosen = min(chosen, partitions[0].n_components)
         labeled = [each for each in partitions if each.labels is not None]
         nearest = min(labeled, key=lambda each: abs(each.n_components - chosen))

@@ -12,7 +12,8 @@ from vmfmix.engines.base import Assignment, Engine, MakeEngine, SharedRowSource
 from vmfmix.engines.known_rows import KnownRowsEngine
 from vmfmix.engines.row_sums import sums_by_number
 from vmfmix.engines.rows.values import python_values
-from vmfmix.fitting.known_weight import weight_of_known_rows
+from vmfmix.fitting.known_weight import N_FITS, weight_of_known_rows
+from vmfmix.fitting.progress import Progress
 from vmfmix.fitting.row_values import validate_groups, validate_known_labels
 from vmfmix.fitting.state import LastFit
 from vmfmix.model.statistics import FloatArray, MixtureParameters
@@ -87,6 +88,7 @@ class Steering:
         engine: Engine,
         make_engine: MakeEngine,
         X: Any,
+        progress: Progress | None = None,
         **options: Any,
     ) -> Engine:
         """Return the engine for what the mixture is fitted to: rows, or directions of groups.
@@ -99,6 +101,8 @@ class Steering:
             Creates an engine, with the parameters of `vmfmix.engines.choice.choose_engine`.
         X : object
             Validated rows.
+        progress : Progress, default=None
+            To which the choice of the weight of known rows is reported.
         **options
             With which `engine` was created from `X`.
 
@@ -127,7 +131,9 @@ class Steering:
         weights = np.ones(engine.n_rows) if weights is None else weights
         options["sample_weight"] = np.where(labels < 0, weights, 0.0)
         others = make_engine(X, **options)
-        weight = weight_of_known_rows(engine, others, labels, sums)
+        title = "Choosing the weight of known labels"
+        with (progress or Progress()).stage("known labels", title, total=N_FITS) as stage:
+            weight = weight_of_known_rows(engine, others, labels, sums, stage.reach)
         return KnownRowsEngine(engine, others, labels, sums.scaled(weight))
 
     def continuation(self, last: LastFit, estimator: Any) -> LastFit:

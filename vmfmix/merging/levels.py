@@ -12,7 +12,7 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -74,7 +74,9 @@ class PathScores:
     persistence: FloatArray
 
     @classmethod
-    def of(cls, partitions: Sequence[Partition], graph: Any) -> PathScores:
+    def of(
+        cls, partitions: Sequence[Partition], graph: Any, report: Callable[[int], Any] | None = None
+    ) -> PathScores:
         """Score the partitions of a path, and those between them.
 
         Parameters
@@ -83,6 +85,8 @@ class PathScores:
             Down to one component.
         graph : CSR matrix of shape (n_rows, n_rows)
             Graph of nearest neighbors.
+        report : callable, default=None
+            Called with the number of components of each partition.
         """
         rows: list[tuple[int, float, FloatArray]] = []
 
@@ -91,6 +95,8 @@ class PathScores:
 
         for partition in partitions:
             number = partition.n_components
+            if report is not None:
+                report(number)
             edges = edges_between(graph, partition.row_labels, number)
             inside, volumes = np.diagonal(edges).copy(), edges.sum(axis=1)
             score(number, inside, volumes)

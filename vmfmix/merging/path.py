@@ -131,8 +131,12 @@ def merge_path(
     partitions = [partition]
     while partition.n_components > n_components:
         dim = effective_dimension(rows, partition.row_labels, rng) if needs_dimension else None
-        n_left = max(n_after_round(partition.n_components), n_components)
-        partition.merges = merge_components(partition.statistics, n_left, cost=cost, dim=dim)
+        partition.merges = merge_components(
+            partition.statistics,
+            n_after_round(partition.n_components, n_components),
+            cost=cost,
+            dim=dim,
+        )
         groups = groups_after(partition.merges, partition.n_components)
         means = partition.statistics.merged(groups).directions
         next_partition, successors = _assign_rows(engine, means, label_all)
@@ -146,9 +150,34 @@ def merge_path(
     return partitions
 
 
-def n_after_round(n_components: int) -> int:
-    """Return the number of components that are left of `n_components` after a round of merges."""
-    return min(round(_KEPT_PER_ROUND * n_components), n_components - 1)
+def max_passes(n_start: int, n_components: int) -> int:
+    """Return the largest number of E steps of a merge path; fewer if components lose all rows.
+
+    Parameters
+    ----------
+    n_start, n_components : int
+        Number of components at the beginning and at the end of the path.
+
+    Returns
+    -------
+    int
+
+    Examples
+    --------
+    >>> from vmfmix.merging.path import max_passes
+    >>> max_passes(20, 3)  # four before the first round, and those of `merge_path`
+    17
+    """
+    n_passes = em.SETTLE.max_iter + 1
+    while n_start > n_components:
+        n_start = n_after_round(n_start, n_components)
+        n_passes += 1
+    return n_passes
+
+
+def n_after_round(n_components: int, n_end: int) -> int:
+    """Return the number of components after a round of merges."""
+    return max(min(round(_KEPT_PER_ROUND * n_components), n_components - 1), n_end)
 
 
 def _assign_rows(engine: Engine, means: Any, label: bool) -> tuple[Partition, NDArray[np.intp]]:

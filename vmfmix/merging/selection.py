@@ -76,6 +76,8 @@ class MergePaths:
         Graph of nearest neighbors along which the rows were smoothed. None: they were not.
     resolution : float, default=1.0
         Greater values favor more components; see `automatic`.
+    report : callable, default=None
+        Called with what is computed, in words, each time before it takes long.
     """
 
     paths: Sequence[Sequence[Partition]]
@@ -85,6 +87,13 @@ class MergePaths:
     rng: np.random.RandomState
     graph: Any = None
     resolution: float = 1.0
+    report: Callable[[str], Any] | None = None
+
+    def describe(self, what: str, n_components: int) -> None:
+        """Report what is computed for a number of components."""
+        if self.report is not None:
+            plural = "" if n_components == 1 else "s"
+            self.report(f"{what} of {n_components:,} cluster{plural}")
 
     @property
     def partitions(self) -> Sequence[Partition]:
@@ -94,8 +103,24 @@ class MergePaths:
     @_computed_once
     def graph_scores(self) -> PathScores:
         """Scores on the graph of nearest neighbors, before smoothing if the rows are smoothed."""
-        graph = _graph_of_centered(self.rows, self.weights) if self.graph is None else self.graph
-        return PathScores.of(self.partitions, graph)
+        graph = self._graph_of_centered() if self.graph is None else self.graph
+        return PathScores.of(self.partitions, graph, lambda n: self.describe("persistence", n))
+
+    def _graph_of_centered(self) -> Any:
+        """Return the graph of nearest neighbors, of dense rows after subtracting their mean.
+
+        All embeddings of an encoder may share a direction, in which they are near to each other.
+        """
+
+        def report(n_done: int, n_rows: int) -> None:
+            if self.report is not None:
+                self.report(f"neighbors of {n_done:,} of {n_rows:,} rows")
+
+        rows = self.rows
+        if not sp.issparse(rows):
+            mean = self.weights @ rows / self.weights.sum()
+            rows = unit_rows(rows - mean.astype(rows.dtype))
+        return graph_within_groups(rows, report=report)
 
     @_computed_once
     def icl_scores(self) -> Scores:
@@ -251,6 +276,7 @@ def icl(paths: MergePaths) -> Scores:
     """
     scores = {}
     for partition in paths.partitions:
+        paths.describe("likelihood", partition.n_components)
         statistics = partition.statistics
         counts, dim = statistics.counts.copy(), statistics.resultants.shape[1]
         inner = inner_products(statistics.resultants, statistics.resultants)
@@ -303,28 +329,29 @@ def refined_icl(paths: MergePaths, largest: int) -> Scores:
     path = [each for each in paths.partitions if each.n_components <= largest]
     above = [each for each in paths.partitions if each.n_components > largest][-1:]
     path = above + path
-    scores = {each.n_components: _refined_score(paths.engine, each.statistics) for each in path}
+    scores = {each.n_components: _refined_score(paths, each.statistics) for each in path}
     position = [each.n_components for each in path].index(_best(scores))
     for partition in path[max(position - 1, 0) : position + 1]:
-        scores |= _scores_around_best(paths.engine, partition)
+        scores |= _scores_around_best(paths, partition)
     return scores
 
 
-def _scores_around_best(engine: Engine, partition: Partition) -> Scores:
+def _scores_around_best(paths: MergePaths, partition: Partition) -> Scores:
     """Score the numbers down to the next partition; of many, some and all around their best."""
     numbers = range(partition.n_components - len(partition.merges) + 1, partition.n_components)
     step = math.isqrt(len(numbers)) if len(numbers) > _MAX_REFINED else 1
-    scores = {each: _refined_score(engine, partition.cut(each)) for each in numbers[::step]}
+    scores = {each: _refined_score(paths, partition.cut(each)) for each in numbers[::step]}
     if step > 1:
         best = _best(scores)
         around = [each for each in numbers if 0 < abs(each - best) < step]
-        scores |= {each: _refined_score(engine, partition.cut(each)) for each in around}
+        scores |= {each: _refined_score(paths, partition.cut(each)) for each in around}
     return scores
 
 
-def _refined_score(engine: Engine, statistics: SufficientStatistics) -> float:
+def _refined_score(paths: MergePaths, statistics: SufficientStatistics) -> float:
     """Compute the ICL per row of the better model after classification EM."""
-    start, scores = maximize(statistics), []
+    engine, start, scores = paths.engine, maximize(statistics), []
+    paths.describe("likelihood", len(statistics.counts))
     for concentration in ("tied", "free"):
         refined = em.fit(engine, start, em.refine(concentration)).parameters
         after = engine.accumulate(refined, hard=True)
@@ -340,6 +367,7 @@ def bic(paths: MergePaths) -> Scores:
     """Score by the Bayesian information criterion per row, times −1/2, after each round."""
     scores = {}
     for partition in paths.partitions:
+        paths.describe("likelihood", partition.n_components)
         statistics = paths.engine.accumulate(maximize(partition.statistics))
         n_components, dim = statistics.resultants.shape
         penalty = _penalty(statistics.weight, n_components, dim, 1)
@@ -373,24 +401,15 @@ def _as_scores(numbers: Any, values: Any) -> Scores:
     return dict(zip(numbers.tolist(), values.tolist(), strict=True))
 
 
-def _graph_of_centered(rows: Any, weights: FloatArray) -> Any:
-    """Return the graph of nearest neighbors of the rows, dense ones after subtracting their mean.
-
-    All embeddings of an encoder may share a direction, in which they are near to each other.
-    """
-    if not sp.issparse(rows):
-        rows = unit_rows(rows - (weights @ rows / weights.sum()).astype(rows.dtype))
-    return graph_within_groups(rows)
-
-
 def _mean_silhouette(paths: MergePaths) -> Scores:
     """Score by `silhouette` after each round of merges; 0 for one component."""
-    scores = {
-        partition.n_components: silhouette(paths.engine, paths.weights, partition)
-        for partition in paths.partitions
-        if partition.n_components > 1
-    }
-    return {1: 0.0, **scores}
+    scores = {1: 0.0}
+    for partition in paths.partitions:
+        if partition.n_components > 1:
+            paths.describe("silhouette", partition.n_components)
+            score = silhouette(paths.engine, paths.weights, partition)
+            scores[partition.n_components] = score
+    return scores
 
 
 def stability(paths: MergePaths) -> Scores:
@@ -402,6 +421,7 @@ def stability(paths: MergePaths) -> Scores:
     scores = {1: 2.0}
     by_number = [{each.n_components: each for each in path} for path in paths.paths]
     for number in set.intersection(*(set(path) for path in by_number)) - {1}:
+        paths.describe("agreement", number)
         labels = [path[number].labels for path in by_number]
         agreement = np.mean(
             [
@@ -419,11 +439,13 @@ def score_partitions(paths: MergePaths, score: Callable[[Any, Any], float]) -> S
 
     The function is not called for a single cluster or for as many clusters as rows.
     """
-    return {
-        partition.n_components: float(score(paths.rows, partition.labels))
-        for partition in paths.partitions
-        if partition.labels is not None and 1 < partition.n_components < len(partition.labels)
-    }
+    scores = {}
+    for partition in paths.partitions:
+        labels, number = partition.labels, partition.n_components
+        if labels is not None and 1 < number < len(labels):
+            paths.describe("score", number)
+            scores[number] = float(score(paths.rows, labels))
+    return scores
 
 
 def silhouette(engine: Engine, weights: FloatArray, partition: Partition) -> float:

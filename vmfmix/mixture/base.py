@@ -22,7 +22,8 @@ from vmfmix.engines.row_sums import sums_by_number
 from vmfmix.engines.rows.tensors import is_tensor
 from vmfmix.fitting.changes import ClusterChange
 from vmfmix.fitting.missing_attributes import ExplainsMissingAttributes
-from vmfmix.fitting.progress import RowProgress
+from vmfmix.fitting.progress import Progress
+from vmfmix.fitting.progress_lines import ProgressLines
 from vmfmix.fitting.state import EstimatorState, LastFit, shared_options
 from vmfmix.fitting.typicality import (
     densities_of_clusters,
@@ -117,8 +118,8 @@ class MixtureBase(  # type: ignore[misc]  # scikit-learn has no types
         """Return rows that an engine accepts."""
         if isinstance(X, SharedRowSource):
             return X.validated(lambda rows: self._validate_rows(rows, **options), has_weights)
-        progress = RowProgress() if self.verbose else None
-        X = prepare_rows(X, block_size=self.block_size, device=self.device, report=progress)
+        report = self._new_progress().report_rows
+        X = prepare_rows(X, block_size=self.block_size, device=self.device, report=report)
         return validate_rows(self, X, **options)
 
     def _make_engine(
@@ -134,7 +135,7 @@ class MixtureBase(  # type: ignore[misc]  # scikit-learn has no types
             center=center,
             block_size=self.block_size,
             device=device if self.device is None else self.device,
-            report=RowProgress() if self.verbose else None,
+            report=self._new_progress().report_rows,
         )
 
     def _engine_for_new_rows(self, X: Any) -> Engine:
@@ -155,6 +156,13 @@ class MixtureBase(  # type: ignore[misc]  # scikit-learn has no types
 
     def _assign(self, X: Any) -> Assignment:
         return self._engine_for_new_rows(X).assign(self._parameters())
+
+    def _new_progress(self) -> Progress:
+        """Return progress that is printed as `verbose` says, and reported to other listeners."""
+        progress = Progress.of_context()
+        if self.verbose:
+            progress.add(ProgressLines(details=self.verbose > 1))
+        return progress
 
     # --- state ------------------------------------------------------------------------------------
 

@@ -19,11 +19,13 @@ from sklearn.utils.validation import check_is_fitted
 from vmfmix.engines.base import Assignment, SharedRowSource
 from vmfmix.engines.choice import validate_dense_to_center
 from vmfmix.fitting.best import Fit, best_fit
+from vmfmix.fitting.callback_tasks import CallbackTasks
 from vmfmix.fitting.changes import stored_changes
 from vmfmix.fitting.checkpoints import Checkpoint
 from vmfmix.fitting.cluster_sizes import SizeLimits
 from vmfmix.fitting.novelty import Novelty
 from vmfmix.fitting.outcome import drop_empty_components, warn_about_result, warn_about_zero_rows
+from vmfmix.fitting.progress import Progress
 from vmfmix.fitting.sklearn_compat import (
     CallbackSupportMixin,
     Interval,
@@ -201,7 +203,12 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Growing, Numbering, 
         Whether `partial_fit` adds clusters for new topics, with the next numbers, when many of the
         last rows are unlike every cluster. False: it warns of them. (`update` always adds them.)
     verbose : int, default=0
-        1: print a line for each fit; 2: print a line for each iteration.
+        1: print a line for each stage of a fit when it ends, with the time that it took, and a line
+        every ten seconds while it lasts, with the time that is left if it can be estimated. The
+        stages are reading, the search for neighbors and smoothing (with `smooth`), the choice of
+        initial clusters, merging, the choice of their number, EM, and labeling. 2: also
+        print a line for each E step of merging and EM, with its log-likelihood or lower bound. For
+        bars, pass scikit-learn's ``ProgressBar`` to `set_callbacks`.
 
     Attributes
     ----------
@@ -483,8 +490,12 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Growing, Numbering, 
                 "checkpoint cannot be combined with a warm start from an earlier fit; leave out "
                 "checkpoint, or pass warm_start=False."
             )
+        progress = self._new_progress()
         with restored_on_failure(self, "n_features_in_", "feature_names_in_"):
-            X = self._validate_rows(X, has_weights=sample_weight is not None, ensure_min_features=2)
+            with progress.stage("reading", "Reading the rows"):
+                X = self._validate_rows(
+                    X, has_weights=sample_weight is not None, ensure_min_features=2
+                )
             if last:
                 last.validate_continuation(self, X.shape[1])
             steering = Steering.validated(X, self.n_components, known_labels, groups)
@@ -493,10 +504,11 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Growing, Numbering, 
                 weights = validate_sample_weight(sample_weight, X)
                 copies = copies_per_unit_weight(weights, X)
                 weights = copies * weights
-            progress = self._init_callback_context(max_subtasks=self.n_init)
+            task = self._init_callback_context(max_subtasks=self._max_tasks(steering))
             metadata = {"sample_weight": weights}
-            progress.call_on_fit_task_begin(estimator=self, X=X, y=y, metadata=metadata)
-            smoother, rows = self._smoothed(X, weights) if self.smooth else (None, X)
+            task.call_on_fit_task_begin(estimator=self, X=X, y=y, metadata=metadata)
+            progress.add(CallbackTasks(self, task))
+            smoother, rows = self._smoothed(X, weights, progress) if self.smooth else (None, X)
             center = self._mean_to_subtract(X, weights) if self.center else None
             engine = self._make_engine(rows, weights, center, device_of(X))
             validate_row_count(self, engine)
@@ -507,6 +519,7 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Growing, Numbering, 
                 engine,
                 self._make_engine,
                 rows,
+                progress,
                 sample_weight=weights,
                 center=center,
                 device=device_of(X),
@@ -524,32 +537,37 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Growing, Numbering, 
                 graph_among = smoother.graph_among
             fit = best_fit(self, steered, progress, last, file, keep_unfinished, graph_among)
             if limits is not None:
-                fit = limits.enforced(self, engine, fit, file)
-            parameters, assignment, counts = drop_empty_components(steered, fit.result.parameters)
-            # First, since a warning that is turned into an error must leave the model unchanged.
-            warn_about_result(self, fit, counts)
-            assignment = steering.of_rows(assignment, engine, parameters)
-            self._set_fit(
-                fit,
-                parameters,
-                assignment,
-                isotropy=fit.measured_isotropy(steered, parameters),
-                smoother=smoother,
-                center=center,
-                copies=copies,
-            )
-            unsmoothed = self._make_engine(X, device=device_of(X)) if self._smooths else None
-            self._set_references(assignment, fit.result.weight, unsmoothed)
-            self.reference_densities_ = engine.broadcast(self.reference_densities_)
-            calibrated = self._calibrated(
-                lambda each: steering.of_rows(steered.assign(each), engine, parameters), assignment
-            )
-            self._set_labels(assignment, calibrated, unsmoothed)
-            self.probabilities_ = steering.sure_of_known(self.probabilities_)
-            self.n_samples_seen_ = n_rows
+                with progress.stage("cluster sizes", "Limiting the sizes of clusters") as stage:
+                    fit = limits.enforced(self, engine, fit, file, stage.describe)
+            with progress.stage("labels", "Labeling the rows"):
+                parameters, assignment, counts = drop_empty_components(
+                    steered, fit.result.parameters
+                )
+                # First, since a warning turned into an error must leave the model unchanged.
+                warn_about_result(self, fit, counts)
+                assignment = steering.of_rows(assignment, engine, parameters)
+                self._set_fit(
+                    fit,
+                    parameters,
+                    assignment,
+                    isotropy=fit.measured_isotropy(steered, parameters),
+                    smoother=smoother,
+                    center=center,
+                    copies=copies,
+                )
+                unsmoothed = self._make_engine(X, device=device_of(X)) if self._smooths else None
+                self._set_references(assignment, fit.result.weight, unsmoothed)
+                self.reference_densities_ = engine.broadcast(self.reference_densities_)
+                calibrated = self._calibrated(
+                    lambda each: steering.of_rows(steered.assign(each), engine, parameters),
+                    assignment,
+                )
+                self._set_labels(assignment, calibrated, unsmoothed)
+                self.probabilities_ = steering.sure_of_known(self.probabilities_)
+                self.n_samples_seen_ = n_rows
             if file is not None:
                 file.remove()
-        progress.call_on_fit_task_end(estimator=self, X=X, y=y, metadata=metadata)
+        task.call_on_fit_task_end(estimator=self, X=X, y=y, metadata=metadata)
         return self
 
     def fit_predict(
@@ -684,7 +702,15 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Growing, Numbering, 
 
     # --- stages of a fit --------------------------------------------------------------------------
 
-    def _smoothed(self, X: Any, weights: FloatArray | None) -> tuple[NeighborSmoother, Any]:
+    def _max_tasks(self, steering: Steering) -> int:
+        """Return the maximum number of tasks of a fit: one for each start, and other stages."""
+        has_limits = self.min_cluster_size > 1 or self.max_cluster_share < 1
+        n_other = 2 * bool(self.smooth) + (steering.known_labels is not None) + has_limits + 1
+        return self.n_init + n_other
+
+    def _smoothed(
+        self, X: Any, weights: FloatArray | None, progress: Progress
+    ) -> tuple[NeighborSmoother, Any]:
         """Return the fitted smoother and the rows that the mixture is fitted to."""
         if isinstance(X, SharedRowSource):
             raise ValueError(
@@ -696,9 +722,7 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Growing, Numbering, 
         if isinstance(self.smooth, NeighborSmoother):
             smoother = clone(self.smooth)
         smoother._validate_params()  # scikit-learn skips this within `fit`
-        if self.verbose:
-            print(f"Smoothing {X.shape[0]} rows", flush=True)
-        smoothed = smoother.fit_transform(X, sample_weight=weights)
+        smoothed = smoother._fit_transform(X, weights, progress)
         del smoother.embedding_  # needed no longer
         return smoother, X if smoother.restart_ == 1 else smoothed
 

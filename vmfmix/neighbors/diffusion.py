@@ -25,10 +25,10 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from vmfmix.model.matrices import inner_products
-from vmfmix.neighbors.search import in_threads
+from vmfmix.neighbors.search import Report, in_threads
 
 _ROWS_PER_PART = 2048
-_STEPS = 15  # of smoothing, which find the space of the eigenvectors
+N_STEPS = 15  # of smoothing, which find the space of the eigenvectors
 _RESTART_OF_STEPS = 0.05
 SMALLEST_EIGENVALUE = 0.5  # a step leaves at least half of each pattern that is kept
 _FEWEST_PATTERNS = 2
@@ -107,7 +107,7 @@ def basis(rows: Any, n_columns: int) -> NDArray[np.float32]:
     return np.hstack([rows, sides / np.float32(np.sqrt(n_columns))])
 
 
-def diffusion(graph: Any, rows: NDArray[np.float32]) -> Diffusion:
+def diffusion(graph: Any, rows: NDArray[np.float32], report: Report | None = None) -> Diffusion:
     """Compute the eigenvectors of the random walk on a graph in the space of smoothed rows.
 
     Parameters
@@ -115,6 +115,8 @@ def diffusion(graph: Any, rows: NDArray[np.float32]) -> Diffusion:
     graph : CSR matrix of shape (n_rows, n_rows), float32
         Symmetric weights; every row has an edge.
     rows : ndarray of shape (n_rows, n_features), float32
+    report : callable, default=None
+        Called with (number of steps done, number of all steps) after each step of the walk.
 
     Returns
     -------
@@ -123,7 +125,7 @@ def diffusion(graph: Any, rows: NDArray[np.float32]) -> Diffusion:
     """
     degrees = np.asarray(graph.sum(axis=1), dtype=np.float64).ravel()
     shares = degrees / degrees.sum()
-    smoothed = _smoothed(graph, rows)
+    smoothed = _smoothed(graph, rows, report)
     del rows
     # The pattern that is the same for all rows; by parts, as they are converted to float64.
     mean = sum(shares[part] @ smoothed[part] for part in _parts(len(smoothed)))
@@ -144,15 +146,17 @@ def diffusion(graph: Any, rows: NDArray[np.float32]) -> Diffusion:
     return Diffusion(patterns, np.pad(eigenvalues, (0, n_missing)), shares)
 
 
-def _smoothed(graph: Any, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+def _smoothed(graph: Any, rows: NDArray[np.float32], report: Report | None) -> NDArray[np.float32]:
     """Return the rows after some steps toward the fixed point."""
     smoothed = rows
-    for _ in range(_STEPS):
+    for number in range(1, N_STEPS + 1):
         step = _neighbor_means(graph, smoothed)
         step *= np.float32(1.0 - _RESTART_OF_STEPS)
         for part in _parts(len(rows)):
             step[part] += np.float32(_RESTART_OF_STEPS) * rows[part]
         smoothed = step
+        if report is not None:
+            report(number, N_STEPS)
     return smoothed
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from vmfmix.model.threads import single_threaded_blas
 from vmfmix.neighbors.graph import N_NEIGHBORS, joined, suitable_n_neighbors
-from vmfmix.neighbors.search import Neighbors, nearest_neighbors
+from vmfmix.neighbors.search import Neighbors, Report, nearest_neighbors
 
 _N_PLACES = 1000  # at which group sizes are estimated
 _MAX_SIZE = 16  # the estimate has no larger ones
@@ -67,7 +67,9 @@ def within_groups(found: Neighbors, rows: Any) -> Neighbors:
     return Neighbors(found.rows[:, :n_kept], found.cosines[:, :n_kept])
 
 
-def graph_within_groups(rows: Any, n_neighbors: int = N_NEIGHBORS) -> Any:
+def graph_within_groups(
+    rows: Any, n_neighbors: int = N_NEIGHBORS, report: Report | None = None
+) -> Any:
     """Return the graph of nearest neighbors that `within_groups` keeps, with edges of weight 1.
 
     Parameters
@@ -76,12 +78,15 @@ def graph_within_groups(rows: Any, n_neighbors: int = N_NEIGHBORS) -> Any:
         Unit rows, all different.
     n_neighbors : int, default=15
         Maximum number of neighbors; fewer if there are few rows.
+    report : callable, default=None
+        See `vmfmix.neighbors.search.nearest_neighbors`.
 
     Returns
     -------
     CSR matrix of shape (n_rows, n_rows), float32
     """
-    found = nearest_neighbors(rows, suitable_n_neighbors(rows.shape[0], n_neighbors))
+    n_neighbors = suitable_n_neighbors(rows.shape[0], n_neighbors)
+    found = nearest_neighbors(rows, n_neighbors, report=report)
     found = within_groups(found, rows)
     return joined(found, np.ones_like(found.cosines))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +25,9 @@ _ROWS_PER_SLICE = 8192  # of an approximate search
 # 4/3, 96 % of the 15 neighbors of 100,000 sentence embeddings were found.
 _SOUGHT_PER_NEIGHBOR = 4 / 3
 _FEWEST_ROWS_TO_APPROXIMATE = 1000
+
+Report = Callable[[int, int], Any]
+"""Called with the number of rows that are done, and with that of all rows."""
 
 
 class Neighbors(NamedTuple):
@@ -48,6 +51,7 @@ def nearest_neighbors(
     queries: Any = None,
     approximate: bool = False,
     device: Any = None,
+    report: Report | None = None,
 ) -> Neighbors:
     """Find the nearest rows by angle.
 
@@ -69,6 +73,8 @@ def nearest_neighbors(
     device : str or torch.device, default=None
         Device on which torch searches; dense rows and exact search only. None: the CPU, with as
         many threads as BLAS has.
+    report : callable, default=None
+        Called with (number of queries done, number of all queries) during an exact search.
 
     Returns
     -------
@@ -96,13 +102,13 @@ def nearest_neighbors(
     if approximate and rows.shape[0] >= _FEWEST_ROWS_TO_APPROXIMATE:
         return _approximate(rows, n_neighbors)
     if device is not None:
-        return _on_device(rows, n_neighbors, queries, device)
+        return _on_device(rows, n_neighbors, queries, device, report)
     if not sp.issparse(rows):
         rows = np.ascontiguousarray(rows, np.float32)
-    return _exact(rows, n_neighbors, queries)
+    return _exact(rows, n_neighbors, queries, report)
 
 
-def _exact(rows: Any, n_neighbors: int, queries: Any) -> Neighbors:
+def _exact(rows: Any, n_neighbors: int, queries: Any, report: Report | None) -> Neighbors:
     from vmfmix.neighbors.kernels import keep_largest  # here, as it imports numba
 
     is_same = queries is None
@@ -130,12 +136,21 @@ def _exact(rows: Any, n_neighbors: int, queries: Any) -> Neighbors:
             np.matmul(block, tile.T, out=cosines)
             keep_largest(cosines, first_row, first_query, *found_in_block)
 
-    in_threads(search, range(0, queries.shape[0], block_size))
+    in_threads(search, range(0, queries.shape[0], block_size), report)
     return found
 
 
-def in_threads(work: Callable[[int], None], parts: range) -> None:
-    """Call a function for each number of a range, in as many threads as BLAS has."""
+def in_threads(work: Callable[[int], None], parts: range, report: Report | None = None) -> None:
+    """Call a function for each number of a range, in as many threads as BLAS has.
+
+    Parameters
+    ----------
+    work : callable
+    parts : range
+        Of the first rows of each part.
+    report : callable, default=None
+        Called in this thread with (number of rows done, number of all rows) after each part.
+    """
 
     def limited(part: int) -> None:
         limit_blas_in_this_thread()
@@ -143,14 +158,24 @@ def in_threads(work: Callable[[int], None], parts: range) -> None:
 
     with single_threaded_blas() as n_threads:
         if n_threads == 1 or len(parts) == 1:
-            for part in parts:
-                work(part)
+            _reported(map(work, parts), parts, report)
             return
         with WorkerThreads(min(n_threads, len(parts))) as pool:
-            list(pool.map(limited, parts))
+            _reported(pool.map(limited, parts), parts, report)
 
 
-def _on_device(rows: Any, n_neighbors: int, queries: Any, device: Any) -> Neighbors:
+def _reported(done: Iterable[None], parts: range, report: Report | None) -> None:
+    """Do all parts and report how many of the rows are done."""
+    if report is not None:
+        report(0, parts.stop)
+    for start, _ in zip(parts, done, strict=True):
+        if report is not None:
+            report(min(start + parts.step, parts.stop), parts.stop)
+
+
+def _on_device(
+    rows: Any, n_neighbors: int, queries: Any, device: Any, report: Report | None
+) -> Neighbors:
     try:
         import torch
     except ModuleNotFoundError as error:
@@ -170,6 +195,8 @@ def _on_device(rows: Any, n_neighbors: int, queries: Any, device: Any) -> Neighb
             cosines[own, start + own] = -torch.inf
         best = cosines.topk(n_neighbors, dim=1)
         parts.append((best.indices.to(torch.int32).cpu().numpy(), best.values.cpu().numpy()))
+        if report is not None:
+            report(min(start + size, len(queries)), len(queries))
     return Neighbors(*(np.concatenate(arrays) for arrays in zip(*parts)))
 
 

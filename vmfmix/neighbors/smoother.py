@@ -27,6 +27,7 @@ from vmfmix.engines.choice import (
 )
 from vmfmix.engines.rows.tensors import is_tensor
 from vmfmix.fitting.missing_attributes import ExplainsMissingAttributes
+from vmfmix.fitting.progress import Progress
 from vmfmix.fitting.sklearn_compat import Interval, StrOptions, validate_parameters_before
 from vmfmix.fitting.start import mean_of_unit_rows
 from vmfmix.fitting.validation import (
@@ -38,6 +39,7 @@ from vmfmix.merging.isotropy import ISOTROPIC, isotropy_of_neighbors
 from vmfmix.model.copies import sort_with_copies
 from vmfmix.model.matrices import row_lengths
 from vmfmix.neighbors.diffusion import (
+    N_STEPS,
     SMALLEST_EIGENVALUE,
     basis,
     diffusion,
@@ -49,7 +51,12 @@ from vmfmix.neighbors.graph import (
     suitable_n_neighbors,
 )
 from vmfmix.neighbors.group_size import graph_within_groups, within_groups
-from vmfmix.neighbors.search import Neighbors, has_approximate_search, nearest_neighbors
+from vmfmix.neighbors.search import (
+    Neighbors,
+    Report,
+    has_approximate_search,
+    nearest_neighbors,
+)
 from vmfmix.neighbors.stored import STORED_ATTRIBUTES, restore_attributes, stored_attributes
 from vmfmix.storage.model_format import damage_reported, read_model, write_model
 from vmfmix.storage.reading import name_of
@@ -257,10 +264,14 @@ class NeighborSmoother(
         smoothed : ndarray of shape (n_samples, n_features_out), float32
             A CSR matrix if `X` is sparse and is not smoothed.
         """
+        return self._fit_transform(X, sample_weight, Progress.of_context())
+
+    def _fit_transform(self, X: Any, sample_weight: ArrayLike | None, progress: Progress) -> Any:
+        """Return the smoothed rows, and report the search for neighbors and the smoothing."""
         with restored_on_failure(self, "n_features_in_", "feature_names_in_"):
             X = self._validate_rows(X, reset=True, ensure_min_features=2)
             weights = None if sample_weight is None else validate_sample_weight(sample_weight, X)
-            fitted, embedding = self._fitted(X, weights)
+            fitted, embedding = self._fitted(X, weights, progress)
         outdated = {"_found", "_row_numbers", *STORED_ATTRIBUTES}
         for name in outdated - {"n_features_in_", "feature_names_in_"}:
             self.__dict__.pop(name, None)
@@ -297,9 +308,16 @@ class NeighborSmoother(
         queries = _unit_rows(engine, positions)
         if sp.issparse(self._rows) != sp.issparse(queries):  # another type than in the fit
             queries = sp.csr_array(queries) if sp.issparse(self._rows) else queries.toarray()
-        found = nearest_neighbors(
-            self._rows, self.n_neighbors_, queries=queries, device=self._search_device(X)
-        )
+        with Progress.of_context().stage(
+            "neighbors", "Finding nearest neighbors", total=len(positions), unit="rows"
+        ) as stage:
+            found = nearest_neighbors(
+                self._rows,
+                self.n_neighbors_,
+                queries=queries,
+                device=self._search_device(X),
+                report=stage.reach,
+            )
         weights = local_weights(found)
         means = np.empty((len(positions), self._n_features_out), np.float32)
         for start in range(0, len(positions), _ROWS_PER_PART):
@@ -426,7 +444,9 @@ class NeighborSmoother(
             restore_attributes(smoother, stored.attributes)
             return smoother
 
-    def _fitted(self, X: Any, weights: NDArray[np.float64] | None) -> tuple[dict[str, Any], Any]:
+    def _fitted(
+        self, X: Any, weights: NDArray[np.float64] | None, progress: Progress
+    ) -> tuple[dict[str, Any], Any]:
         """Return the fitted attributes but `embedding_`, and the embedding."""
         fitted: dict[str, Any] = {}
         engine = choose_engine(X, sample_weight=weights, device=self.device)
@@ -437,27 +457,38 @@ class NeighborSmoother(
             engine = choose_engine(
                 X, sample_weight=weights, center=fitted["center_"], device=self.device
             )
-        positions = engine.used_rows
-        rows, row_of_position = _distinct(_unit_rows(engine, positions))
-        n_rows = rows.shape[0]
-        if n_rows < 2:
-            fitted |= {"isotropy_": float("nan"), "restart_": 1.0, "n_neighbors_": 0}
-            return fitted, _all_unit_rows(raw_engine)
-        is_approximate = self._is_approximate(rows)
-        isotropy, restart = _local_isotropy(rows), self.restart
-        if restart == "auto":
-            restart = 1.0 if isotropy >= ISOTROPIC else _RESTART
-        n_neighbors = suitable_n_neighbors(n_rows, self.n_neighbors)
-        fitted |= {"isotropy_": isotropy, "restart_": float(restart), "n_neighbors_": n_neighbors}
-        if restart == 1:
-            return fitted, _all_unit_rows(raw_engine)
-        found = nearest_neighbors(
-            rows, n_neighbors, approximate=is_approximate, device=self._search_device(X)
-        )
-        found = within_groups(found, rows)
+        with progress.stage(
+            "neighbors", "Finding nearest neighbors", total=engine.n_rows, unit="rows"
+        ) as stage:
+            positions = engine.used_rows
+            rows, row_of_position = _distinct(_unit_rows(engine, positions))
+            n_rows = rows.shape[0]
+            if n_rows < 2:
+                fitted |= {"isotropy_": float("nan"), "restart_": 1.0, "n_neighbors_": 0}
+                return fitted, _all_unit_rows(raw_engine)
+            is_approximate = self._is_approximate(rows)
+            isotropy, restart = _local_isotropy(rows), self.restart
+            if restart == "auto":
+                restart = 1.0 if isotropy >= ISOTROPIC else _RESTART
+            restart = float(restart)
+            n_neighbors = suitable_n_neighbors(n_rows, self.n_neighbors)
+            fitted |= {"isotropy_": isotropy, "restart_": restart, "n_neighbors_": n_neighbors}
+            if restart == 1:
+                return fitted, _all_unit_rows(raw_engine)
+            found = nearest_neighbors(
+                rows,
+                n_neighbors,
+                approximate=is_approximate,
+                device=self._search_device(X),
+                report=stage.reach,
+            )
+            found = within_groups(found, rows)
         fitted["n_neighbors_"] = found.rows.shape[1]
-        graph = joined(found, local_weights(found))
-        smoothed, eigenvalues = self._smoothed(graph, rows, restart)
+        with progress.stage(
+            "smoothing", "Smoothing the rows", total=N_STEPS, unit="steps"
+        ) as stage:
+            graph = joined(found, local_weights(found))
+            smoothed, eigenvalues = self._smoothed(graph, rows, restart, stage.reach)
         if self.restart == "auto" and eigenvalues[0] <= SMALLEST_EIGENVALUE:
             return fitted | {"restart_": 1.0}, _all_unit_rows(raw_engine)
         fitted |= {"eigenvalues_": eigenvalues, "_rows": rows, "_row_embedding": smoothed}
@@ -489,10 +520,10 @@ class NeighborSmoother(
         return X.device if self.device is None and is_tensor(X) else self.device
 
     def _smoothed(
-        self, graph: Any, rows: Any, restart: float
+        self, graph: Any, rows: Any, restart: float, report: Report
     ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
         """Return the smoothed rows, of unit length, and the eigenvalues of the walk."""
-        patterns, eigenvalues, shares = diffusion(graph, basis(rows, self.n_components))
+        patterns, eigenvalues, shares = diffusion(graph, basis(rows, self.n_components), report)
         gains = restart_gains(eigenvalues, restart)
         if self.whiten:
             patterns *= gains.astype(np.float32)
