@@ -131,7 +131,7 @@ def test_columns_that_are_used_and_left_out_are_printed(folder, rows, capsys):
     expected = labels_of("rows.npy")
     columns = {f"e{i}": X[:, i] for i in range(12)}
     pq.write_table(pa.table({"id": np.arange(300), **columns, "label": y}), "rows.parquet")
-    line = "embeddings: 12 float columns e0…e11; left out: id, label\n"
+    line = "embeddings: 12 float columns e0…e11; labels (only to compare): label; ids: id\n"
     fit = ["fit", "rows.parquet", "--n-components", "3", "--out", "out", "--overwrite"]
     for options in ([], ["--columns", "e*"], ["--columns", ",".join(columns)]):
         assert main([*fit, *options]) == 0
@@ -174,7 +174,7 @@ def test_parquet_without_pyarrow(folder, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     Path("rows.parquet").write_bytes(b"PAR1")
     error = fails(capsys, "fit", "rows.parquet", "--out", "out")
-    assert "pip install pyarrow" in error
+    assert "needs pyarrow, which is not installed; run pip install" in error
 
 
 @pytest.mark.parametrize("name", ["rows.npy", "rows.npz"])

@@ -31,7 +31,7 @@ LAYERS = {
     "inspection": ["engines", "model", "_install"],
     "plotting": ["inspection", "storage", "_install"],
     "merging": ["neighbors", "engines", "model", "distribution", "plotting"],
-    "storage": ["engines", "_version"],
+    "storage": ["engines", "_install", "_version"],
     "fitting": ["merging", "neighbors", "engines", "model", "distribution", "storage", "_version"],
     "neighbors.smoother": ["merging", "neighbors", "fitting", "engines", "model", "storage"],
     "mixture": [
@@ -63,7 +63,6 @@ LAYERS = {
         "metrics",
         "report",
         "storage",
-        "engines",
         "_console",
         "_version",
     ],

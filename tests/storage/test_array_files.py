@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from vmfmix.storage.embeddings import ArrayNameError, read_embeddings
+from vmfmix.storage.inputs import InputError, read_input
 
 
 @pytest.fixture
@@ -14,28 +14,28 @@ def rows():
 
 def test_npy_files_are_memory_mapped(tmp_path, rows):
     np.save(tmp_path / "x.npy", rows)
-    found = read_embeddings(tmp_path / "x.npy")
+    found = read_input(tmp_path / "x.npy").rows
     assert isinstance(found, np.memmap)
     np.testing.assert_array_equal(found, rows)
 
 
 def test_npz_needs_a_name_if_there_are_several_matrices(tmp_path, rows):
     np.savez(tmp_path / "x.npz", a=rows, b=2 * rows, labels=np.arange(6))
-    np.testing.assert_array_equal(read_embeddings(tmp_path / "x.npz", "b"), 2 * rows)
-    with pytest.raises(ArrayNameError, match="has 2 two-dimensional arrays; choose one of a, b"):
-        read_embeddings(tmp_path / "x.npz")
-    with pytest.raises(ArrayNameError, match="has no array named 'c'; choose one of a, b, labels"):
-        read_embeddings(tmp_path / "x.npz", "c")
+    np.testing.assert_array_equal(read_input(tmp_path / "x.npz", array="b").rows, 2 * rows)
+    with pytest.raises(InputError, match="has 2 two-dimensional arrays; choose one of a, b"):
+        read_input(tmp_path / "x.npz")
+    with pytest.raises(InputError, match="has no array named 'c'; choose one of a, b, labels"):
+        read_input(tmp_path / "x.npz", array="c")
 
 
 def test_npz_with_one_matrix_needs_no_name(tmp_path, rows):
     np.savez(tmp_path / "x.npz", labels=np.arange(6), a=rows)
-    np.testing.assert_array_equal(read_embeddings(tmp_path / "x.npz"), rows)
+    np.testing.assert_array_equal(read_input(tmp_path / "x.npz").rows, rows)
 
 
 def test_sparse_npz_is_read_as_csr(tmp_path, rows):
     sp.save_npz(tmp_path / "x.npz", sp.csc_array(rows))
-    found = read_embeddings(tmp_path / "x.npz")
+    found = read_input(tmp_path / "x.npz").rows
     assert found.format == "csr"
     np.testing.assert_array_equal(found.toarray(), rows)
 
@@ -45,9 +45,9 @@ def test_parquet_reads_a_column_of_lists(tmp_path, rows):
     pq = pytest.importorskip("pyarrow.parquet")
     table = pa.table({"embedding": list(rows), "label": list(range(6))})
     pq.write_table(table, tmp_path / "x.parquet")
-    np.testing.assert_array_equal(read_embeddings(tmp_path / "x.parquet"), rows)
-    with pytest.raises(ArrayNameError, match="has no column of lists of numbers named 'label'"):
-        read_embeddings(tmp_path / "x.parquet", "label")
+    np.testing.assert_array_equal(read_input(tmp_path / "x.parquet").rows, rows)
+    with pytest.raises(InputError, match="has no column of lists of numbers named 'label'"):
+        read_input(tmp_path / "x.parquet", array="label")
 
 
 @pytest.mark.parametrize("is_sparse", [False, True])
@@ -60,7 +60,7 @@ def test_rows_that_are_not_finite_are_counted(tmp_path, rows, is_sparse, value):
         np.savez(tmp_path / "x.npz", rows)
     message = r"2 of the 6 rows of .* have NaN or infinite values, first row 3 "
     with pytest.raises(ValueError, match=message):
-        read_embeddings(tmp_path / "x.npz")
+        read_input(tmp_path / "x.npz")
 
 
 @pytest.mark.parametrize(
@@ -77,9 +77,9 @@ def test_rows_that_are_not_finite_are_counted(tmp_path, rows, is_sparse, value):
 def test_arrays_that_are_not_embeddings_are_refused(tmp_path, array, message):
     np.save(tmp_path / "x.npy", array)
     with pytest.raises(ValueError, match=message):
-        read_embeddings(tmp_path / "x.npy")
+        read_input(tmp_path / "x.npy")
 
 
 def test_unknown_suffixes_are_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"is not named \.npy, \.npz, .* or \.tsv"):
-        read_embeddings(tmp_path / "x.xlsx")
+    with pytest.raises(ValueError, match=r"is not named \.npy, \.npz, .* or \.ndjson"):
+        read_input(tmp_path / "x.xlsx")
