@@ -1,4 +1,4 @@
-"""Files of arrays: .npy, .npz, .safetensors, .pt, .h5 and .zarr, without unpickling anything."""
+"""Files of arrays, and the formats of NumPy: .npy and .npz, without unpickling anything."""
 
 from __future__ import annotations
 
@@ -11,9 +11,6 @@ import numpy as np
 import scipy.sparse as sp
 
 from vmfmix.storage import archives
-
-SUFFIXES = (".npy", ".npz")
-PACKAGES: dict[str, str] = {}  # that files of a suffix need
 
 
 class ArrayFile(NamedTuple):
@@ -34,8 +31,16 @@ class ArrayFile(NamedTuple):
     read: Callable[[str], Any]
 
 
-def open_arrays(path: Path) -> ArrayFile:
-    """Open a file whose name ends with one of the `SUFFIXES`.
+def python_objects_error(path: str | Path) -> ValueError:
+    """Return the error of a file of Python objects."""
+    return ValueError(
+        f"{path} holds Python objects, which are not read because they could run any code; "
+        "save numbers, for example with numpy.save(path, numpy.stack(rows))."
+    )
+
+
+def open_npy(path: Path) -> ArrayFile:
+    """Open a .npy file, whose rows are read from disk when they are used.
 
     Parameters
     ----------
@@ -50,18 +55,6 @@ def open_arrays(path: Path) -> ArrayFile:
     ValueError
         If the file is damaged.
     """
-    return _open_npy(path) if path.suffix.lower() == ".npy" else _open_npz(path)
-
-
-def python_objects_error(path: str | Path) -> ValueError:
-    """Return the error of a file of Python objects."""
-    return ValueError(
-        f"{path} holds Python objects, which are not read because they could run any code; "
-        "save numbers, for example with numpy.save(path, numpy.stack(rows))."
-    )
-
-
-def _open_npy(path: Path) -> ArrayFile:
     try:
         array = np.lib.format.open_memmap(path, mode="r")
     except (OSError, MemoryError):
@@ -73,7 +66,22 @@ def _open_npy(path: Path) -> ArrayFile:
     return ArrayFile(path, {"": (array.shape, array.dtype)}, lambda _: array)
 
 
-def _open_npz(path: Path) -> ArrayFile:
+def open_npz(path: Path) -> ArrayFile:
+    """Open an .npz file of arrays, or of one sparse matrix.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+
+    Returns
+    -------
+    ArrayFile
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged.
+    """
     headers = _from_archive(path, archives.array_headers)
     if {"format", "shape", "data"} <= headers.keys():
         matrix = _read_sparse_npz(path)

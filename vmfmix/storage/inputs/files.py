@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from vmfmix.storage import array_files, table_parts
+from vmfmix.storage import table_parts
+from vmfmix.storage.array_formats import ARRAY_FORMATS
 from vmfmix.storage.natural_order import natural_key
 from vmfmix.storage.reading import validate_input_file, validate_readable
 from vmfmix.storage.requirements import validate_installed
 
-SUFFIXES = (*array_files.SUFFIXES, *table_parts.SUFFIXES)
-_PACKAGES = array_files.PACKAGES | dict.fromkeys(table_parts.SUFFIXES, "pyarrow")
+SUFFIXES = (*table_parts.SUFFIXES, *ARRAY_FORMATS)
 _ZARR_FILES = ("zarr.json", ".zarray", ".zgroup")
 
 
@@ -62,7 +62,8 @@ def find_files(paths: Sequence[Path]) -> Files:
             f"{_listed(paths)} has files of several formats: {', '.join(suffixes)}; give files of "
             "one format."
         )
-    package = _PACKAGES.get(suffixes[0])
+    is_table = suffixes[0] in table_parts.SUFFIXES
+    package = "pyarrow" if is_table else ARRAY_FORMATS[suffixes[0]].package
     if package is not None:
         validate_installed(package, found[0])
     for number, path in enumerate(found):

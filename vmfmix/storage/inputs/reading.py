@@ -11,7 +11,7 @@ from typing import Any
 from vmfmix.engines.rows.columns import Column, describe_columns
 from vmfmix.engines.rows.names import listed
 from vmfmix.storage import table_parts
-from vmfmix.storage.array_files import ArrayFile, open_arrays
+from vmfmix.storage.array_formats import ARRAY_FORMATS
 from vmfmix.storage.inputs.errors import InputError
 from vmfmix.storage.inputs.files import Files, find_files
 from vmfmix.storage.inputs.roles import find_roles, validate_given
@@ -229,13 +229,15 @@ def _read_table(
 
 
 def _read_arrays(files: Files, array: str | None) -> Input:
-    opened: list[ArrayFile] = [open_arrays(path) for path in files.paths]
+    opened = [ARRAY_FORMATS[files.suffix].open(path) for path in files.paths]
     rows, name = rows_of_arrays(opened, array)
     description = _describe_files(files)
     if name:
         left_out = [other for other in opened[0].shapes if other != name]
         line = f"embeddings: array {name}, {rows.shape[1]} numbers"
         description.append(line + (f"; left out: {listed(left_out)}" if left_out else ""))
+    elif description or files.suffix not in (".npy", ".npz"):
+        description.append(f"embeddings: {rows.shape[0]} rows of {rows.shape[1]} numbers")
     return Input(rows, files, description)
 
 
