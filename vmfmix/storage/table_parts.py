@@ -107,8 +107,9 @@ class _ParquetPart(Part):
         import pyarrow.parquet as pq
 
         n_rows = 0
-        # With a buffer, columns are read page by page instead of one row group at a time.
-        with self.path.open("rb") as file, pq.ParquetFile(file, buffer_size=2**20) as parquet:
+        # Columns are read page by page; by default, pyarrow keeps all that it has read of a file.
+        options = {"buffer_size": 2**20, "pre_buffer": False}
+        with self.path.open("rb") as file, pq.ParquetFile(file, **options) as parquet:
             for batch in parquet.iter_batches(_BATCH_ROWS, columns=list(names)):
                 n_rows += len(batch)
                 yield batch

@@ -91,8 +91,12 @@ class Table:
         return self._sample[name]
 
     def is_text(self, name: str) -> bool:
-        """Return whether a column holds strings."""
-        return any(_is_text(part.schema.field(name).type) for part in self._parts)
+        """Return whether a column holds strings, in some of the files perhaps only missing ones."""
+        import pyarrow as pa
+
+        types = [part.schema.field(name).type for part in self._parts]
+        filled = [type for type in types if not pa.types.is_null(type)]
+        return bool(filled) and all(map(_is_text, filled))
 
     def type(self, name: str) -> Any:
         """Return the Arrow type of a column."""
@@ -141,15 +145,21 @@ class Table:
         """
         import pyarrow as pa
 
-        tables = []
+        names, tables = list(names), []
         for part in self._parts:
             schema = pa.schema([part.schema.field(name) for name in names], part.schema.metadata)
-            batches = [batch.select(list(names)) for batch in part.batches_as_written(list(names))]
+            batches = [batch.select(names) for batch in part.batches_as_written(names)]
             table = pa.Table.from_batches(batches) if batches else schema.empty_table()
             columns = [_restored(column, field.type) for column, field in zip(table, schema)]
-            table = pa.table(columns, list(names))
+            table = pa.table(columns, names)
             tables.append(table.replace_schema_metadata(schema.metadata))
-        return pa.concat_tables(tables, promote_options="permissive").select(list(names))
+        for name in names:
+            if not _can_be_joined([table.schema.field(name).type for table in tables]):
+                number = names.index(name)
+                tables = [
+                    table.set_column(number, name, [_as_strings(table[name])]) for table in tables
+                ]
+        return pa.concat_tables(tables, promote_options="permissive").select(names)
 
     def _column(self, name: str) -> Column:
         types = [part.schema.field(name).type for part in self._parts]
@@ -281,6 +291,25 @@ def _string(value: Any) -> str | None:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return str(value)
+
+
+def _can_be_joined(types: Sequence[Any]) -> bool:
+    """Return whether columns of these types can be joined without loss."""
+    import pyarrow as pa
+
+    try:
+        empty = [pa.table([pa.array([], type)], ["x"]) for type in types]
+        pa.concat_tables(empty, promote_options="permissive")
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return False
+    return True
+
+
+def _as_strings(column: Any) -> Any:
+    """Return an Arrow column as one array of strings."""
+    import pyarrow as pa
+
+    return pa.array([text for chunk in column.chunks for text in _strings(chunk)], pa.string())
 
 
 def _restored(column: Any, type: Any) -> Any:
