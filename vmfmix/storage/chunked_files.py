@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -99,10 +100,12 @@ def open_zarr(path: Path) -> ArrayFile:
     import zarr
 
     def arrays() -> dict[str, Any]:
-        node = zarr.open(str(path), mode="r")
-        if isinstance(node, zarr.Array):
-            return {"": node}
-        members = dict(node.members(max_depth=None))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # zarr warns about other files in the folder
+            node = zarr.open(str(path), mode="r")
+            if isinstance(node, zarr.Array):
+                return {"": node}
+            members = dict(node.members(max_depth=None))
         return {name: item for name, item in members.items() if isinstance(item, zarr.Array)}
 
     found = _undamaged(path, arrays)
