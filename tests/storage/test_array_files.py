@@ -1,4 +1,8 @@
-"""Reading of embeddings; the tests of the command line read many more files."""
+"""Arrays in files: which array is read, and what is refused."""
+
+import pickle
+import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -81,5 +85,126 @@ def test_arrays_that_are_not_embeddings_are_refused(tmp_path, array, message):
 
 
 def test_unknown_suffixes_are_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"is not named \.npy, \.npz, .* or \.ndjson"):
+    with pytest.raises(ValueError, match=r"is not named \.parquet, .* or \.zarr"):
         read_input(tmp_path / "x.xlsx")
+
+
+class Harmful:
+    """Creates a file when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (Path(self.path),)
+
+
+def write_harm(folder, suffix):
+    """Write a file that creates the file "harm" if it is unpickled."""
+    path, harm = folder / f"x{suffix}", Harmful(folder / "harm")
+    if suffix == ".pt":
+        pytest.importorskip("torch").save({"rows": harm}, path)
+    elif suffix == ".pth":
+        path.write_bytes(pickle.dumps(harm))
+    elif suffix == ".npy":
+        np.save(path, np.array([[harm, harm]]), allow_pickle=True)
+    elif suffix == ".npz":
+        np.savez(path, np.array([[harm, harm]]), allow_pickle=True)
+    else:
+        zarr = pytest.importorskip("zarr")
+        pickled = pytest.importorskip("numcodecs").Pickle()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            options = {"zarr_format": 2, "filters": [pickled], "compressors": None}
+            zarr.create_array(path, shape=(4, 4), chunks=(4, 4), dtype="f4", **options)
+        (path / "0.0").write_bytes(pickle.dumps(harm) + bytes(64))
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz", ".pt", ".pth", ".zarr"])
+def test_nothing_is_unpickled(tmp_path, suffix):
+    path = write_harm(tmp_path, suffix)
+    with pytest.raises(ValueError, match=r"run (any )?code|is not a complete|Python objects"):
+        read_input(path)
+    assert not (tmp_path / "harm").exists()
+
+
+def write_false_size(folder, suffix):
+    """Write a file that claims to hold a billion rows."""
+    path, shape = folder / f"x{suffix}", (10**9, 4)
+    if suffix == ".h5":
+        with pytest.importorskip("h5py").File(path, "w") as file:
+            file.create_dataset("rows", shape=shape, chunks=(1000, 4), dtype="f4")
+    elif suffix == ".zarr":
+        zarr = pytest.importorskip("zarr")
+        zarr.create_array(path, shape=shape, chunks=(1000, 4), dtype="f4")
+    elif suffix == ".pt":
+        torch = pytest.importorskip("torch")
+        torch.save(torch.zeros(1, 1).expand(shape), path)
+    elif suffix == ".safetensors":
+        header = b'{"rows":{"dtype":"F32","shape":[1000000000,4],"data_offsets":[0,16000000000]}}'
+        path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(64))
+    else:
+        header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000, 4), }"
+        header = header.ljust(117) + b"\n"
+        size = len(header).to_bytes(2, "little")
+        path.write_bytes(b"\x93NUMPY\x01\x00" + size + header + bytes(64))
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".h5", ".zarr", ".pt", ".safetensors"])
+def test_files_that_claim_to_be_larger_are_refused(tmp_path, suffix):
+    with pytest.raises(ValueError, match="is not a complete"):
+        read_input(write_false_size(tmp_path, suffix))
+
+
+def test_links_to_other_files_are_not_followed(tmp_path, rows):
+    h5py = pytest.importorskip("h5py")
+    rows.tofile(tmp_path / "raw")
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["rows"] = rows
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file["link"] = h5py.ExternalLink(str(tmp_path / "a.h5"), "rows")
+    with pytest.raises(InputError, match="has 0 two-dimensional arrays"):
+        read_input(tmp_path / "x.h5")
+    with h5py.File(tmp_path / "y.h5", "w") as file:
+        external = [(str(tmp_path / "raw"), 0, rows.nbytes)]
+        file.create_dataset("rows", shape=rows.shape, dtype=rows.dtype, external=external)
+    with pytest.raises(ValueError, match="whose arrays are stored in it"):
+        read_input(tmp_path / "y.h5")
+
+
+@pytest.mark.parametrize(
+    "content", [[1.0, 2.0], {"a": "b"}, "text", 3], ids=["list", "dict", "text", "number"]
+)
+def test_files_of_torch_without_tensors_are_refused(tmp_path, content):
+    pytest.importorskip("torch").save(content, tmp_path / "x.pt")
+    with pytest.raises(ValueError, match="holds no tensor of numbers; save a tensor"):
+        read_input(tmp_path / "x.pt")
+
+
+def test_sparse_and_complex_tensors_are_refused(tmp_path, rows):
+    torch = pytest.importorskip("torch")
+    torch.save(torch.from_numpy(rows).to_sparse(), tmp_path / "x.pt")
+    with pytest.raises(ValueError, match="holds no tensor of numbers"):
+        read_input(tmp_path / "x.pt")
+    torch.save(torch.from_numpy(rows).to(torch.complex64), tmp_path / "x.pt")
+    with pytest.raises(ValueError, match="real numbers are needed"):
+        read_input(tmp_path / "x.pt")
+
+
+SUFFIXES = ["parquet", "feather", "arrow", "npy", "npz", "safetensors", "pt", "h5"]
+
+
+@pytest.mark.parametrize("name", SUFFIXES)
+def test_files_with_the_suffix_of_another_format_are_refused(tmp_path, rows, name):
+    formats = pytest.importorskip("tests.storage.inputs.formats")
+    (path,) = formats.write(tmp_path, name, rows, np.arange(6))
+    for suffix in {*SUFFIXES, "csv", "jsonl"} - {name}:
+        if {suffix, name} == {"feather", "arrow"}:  # the same format
+            continue
+        other = tmp_path / f"y.{suffix}"
+        other.write_bytes(path.read_bytes())
+        with pytest.raises(ValueError) as error:
+            read_input(other)
+        assert str(other) in str(error.value) and "\n" not in str(error.value)

@@ -146,7 +146,7 @@ def write_arrays(folder, name, X, y):
         torch.save(tensor if name == "pt" else {"rows": tensor, "about": "some"}, path)
     elif name in ("h5", "hdf5"):
         with pytest.importorskip("h5py").File(path, "w") as file:
-            file.create_dataset("group/rows", data=X, chunks=(32, X.shape[1]), compression="gzip")
+            file.create_dataset("group/rows", data=X, chunks=(5, X.shape[1]), compression="gzip")
             file["texts"] = texts_of(len(X))
     else:
         zarr = pytest.importorskip("zarr")
