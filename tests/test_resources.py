@@ -55,6 +55,24 @@ for action in (lambda: model.fit(X), lambda: model.predict(X), lambda: model.pre
     print(peak_growth(action))
 """
 
+LARGE_TABLE = """
+from pathlib import Path
+import pyarrow as pa, pyarrow.parquet as pq
+from vmfmix.storage.inputs import read_input
+
+n, d = 200_000, 96
+path = str(Path(folder, "x.parquet"))
+values = np.random.default_rng(0).standard_normal(n * d, dtype=np.float32)
+vectors = pa.ListArray.from_arrays(np.arange(0, n * d + 1, d, dtype=np.int32), values)
+texts = [f"text {row}" for row in range(n)]
+pq.write_table(pa.table({"text": texts, "vector": vectors}), path, row_group_size=row_group_size)
+read_input(path, columns="vector")  # imports
+values = vectors = texts = None
+pa.default_memory_pool().release_unused()
+print(peak_growth(lambda: read_input(path).rows))
+print(peak_growth(lambda: np.stack(pq.read_table(path)["vector"].to_numpy())))
+"""
+
 MANY_FITS = """
 X = np.random.default_rng(0).standard_normal((120, 8))
 
@@ -95,6 +113,16 @@ def test_memory_grows_by_outputs_only(n):
     assert proba < 8 * k * n + 40 * n + spare
     assert transform < 4 * k * n + 40 * n + spare
     assert copy > 0.9 * 8 * 64 * n > 100 * n + spare  # the measurement detects a copy
+
+
+@pytest.mark.parametrize("row_group_size", [20_000, 1_000_000])
+def test_tables_are_read_into_one_array(tmp_path, row_group_size):
+    pytest.importorskip("pyarrow")
+    code = f"folder, row_group_size = {str(tmp_path)!r}, {row_group_size}\n{LARGE_TABLE}"
+    growth, copy = run(code)
+    size = 4 * 200_000 * 96
+    assert growth < size + 40 * 2**20
+    assert copy > size + 40 * 2**20  # the measurement detects a copy
 
 
 def test_many_fits_leak_nothing():

@@ -1,5 +1,6 @@
 """Tests of the files of embeddings, texts and labels that the commands read."""
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -8,9 +9,13 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from tests.cli.commands import FIT, fails, files
+from tests.cli.commands import FIT, fails, files, read_table
 from vmfmix import VMFMixture
 from vmfmix.cli.main import main
+
+FORMATS = ["parquet", "fixed", "tensor", "wide", "feather", "arrow", "stream", "shards", "files"]
+FORMATS += ["hugging-face", "csv", "text-vectors.csv", "tsv", "jsonl", "npy", "npz", "npy-shards"]
+FORMATS += ["safetensors", "pt", "pth", "h5", "zarr"]
 
 
 def labels_of(*argv):
@@ -131,7 +136,7 @@ def test_columns_that_are_used_and_left_out_are_printed(folder, rows, capsys):
     expected = labels_of("rows.npy")
     columns = {f"e{i}": X[:, i] for i in range(12)}
     pq.write_table(pa.table({"id": np.arange(300), **columns, "label": y}), "rows.parquet")
-    line = "embeddings: 12 float columns e0…e11; left out: id, label\n"
+    line = "embeddings: 12 float columns e0…e11; labels (only to compare): label; ids: id\n"
     fit = ["fit", "rows.parquet", "--n-components", "3", "--out", "out", "--overwrite"]
     for options in ([], ["--columns", "e*"], ["--columns", ",".join(columns)]):
         assert main([*fit, *options]) == 0
@@ -174,7 +179,7 @@ def test_parquet_without_pyarrow(folder, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     Path("rows.parquet").write_bytes(b"PAR1")
     error = fails(capsys, "fit", "rows.parquet", "--out", "out")
-    assert "pip install pyarrow" in error
+    assert "needs pyarrow, which is not installed; run pip install" in error
 
 
 @pytest.mark.parametrize("name", ["rows.npy", "rows.npz"])
@@ -251,7 +256,7 @@ def test_refuses_pipe_as_embeddings(folder, capsys):
 def test_refuses_missing_files_and_wrong_suffixes(folder, capsys):
     out = ["--n-components", "3", "--out", "out"]
     assert "There is no file nowhere.npy" in fails(capsys, "fit", "nowhere.npy", *out)
-    assert "named .npy, .npz, .parquet" in fails(capsys, "fit", "texts.txt", *out)
+    assert "texts.txt is not named .parquet, .feather" in fails(capsys, "fit", "texts.txt", *out)
     Path("folder.npy").mkdir()
     assert "is a folder" in fails(capsys, "fit", "folder.npy", *out)
     assert "argument --array: rows.npy holds a single array" in fails(
@@ -292,3 +297,134 @@ def test_known_labels_that_are_no_numbers_are_refused(folder, capsys, line):
     Path("known.txt").write_text("0\n" + f"{line}\n" + "\n" * (n_rows - 2), encoding="utf-8")
     error = fails(capsys, "fit", "rows.npy", "--out", "new", "--known-labels", "known.txt")
     assert f"line 2 of known.txt is {line!r}; write the number of a cluster" in error
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_fits_to_files_of_every_format_are_the_same(folder, rows, capsys, name):
+    formats = pytest.importorskip("tests.storage.inputs.formats")
+    expected = labels_of("rows.npy")
+    paths = [os.path.relpath(path) for path in formats.write(folder, name, *rows)]
+    capsys.readouterr()
+    np.testing.assert_array_equal(labels_of(*paths), expected)
+    captured = capsys.readouterr()
+    used = [line for line in captured.err.splitlines() if line.startswith("embeddings: ")]
+    assert len(used) == (name != "npy")
+    if name in formats.TABLES:
+        texts = [row["text"] for row in read_table("out/texts.csv")]
+        assert texts == formats.texts_of(300)
+        assert "Compared with column label (3 classes):" in captured.out
+        assert "labels (only to compare): label; ids: id; left out: created_at" in used[0]
+    assert main(["predict", "out/model.npz", *paths, "--quiet"]) == 0
+    assert capsys.readouterr().out.split() == [str(label) for label in expected]
+
+
+def write_parquet(X, **columns):
+    pa = pytest.importorskip("pyarrow")
+    pq = pytest.importorskip("pyarrow.parquet")
+    vectors = pa.array(list(X), pa.list_(pa.float32()))
+    pq.write_table(pa.table({"a": vectors, "b": vectors, **columns}), "x.parquet")
+
+
+def test_every_command_takes_the_options_of_columns(folder, rows, capsys):
+    X, y = rows
+    images = [f"{row}.png" for row in range(300)]
+    about = [f"about {row}" for row in range(300)]
+    write_parquet(X, about=about, kind=y, key=np.arange(300), image=images)
+    options = ["--embedding-column", "b", "--text-column", "about", "--label-column", "kind"]
+    options += ["--id-column", "key", "--quiet"]
+    fit = ["fit", "x.parquet", *options, "--merge", "likelihood"]
+    assert main([*fit, "--n-components", "3", "--n-components-init", "6", "--out", "out"]) == 0
+    assert [row["text"] for row in read_table("out/texts.csv")] == about
+    cut = ["cut", "out/model.npz", "x.parquet", "-n", "4", *options, "--out", "cut"]
+    assert main(cut) == 0
+    assert main(["predict", "out/model.npz", "x.parquet", *options, "--out", "new"]) == 0
+    assert main(["report", "out/model.npz", "x.parquet", *options, "-o", "x.html"]) == 0
+    assert "about 299" in Path("x.html").read_text(encoding="utf-8")
+    command = ["report", "out/model.npz", "x.parquet", *options, "--image-column", "image"]
+    error = fails(capsys, *command, "-o", "new.html")
+    assert "argument --image-column: '0.png' is not a file" in error
+
+
+def test_images_are_those_of_a_column(folder, rows, capsys):
+    Image = pytest.importorskip("PIL.Image")
+    X, _ = rows
+    Path("images").mkdir()
+    for row in range(4):
+        Image.new("RGB", (8, 8), (60 * row, 0, 0)).save(f"images/{row}.png")
+    write_parquet(X, path=[f"images/{row % 4}.png" for row in range(300)])
+    options = ["x.parquet", "--embedding-column", "a", "--quiet"]
+    assert main(["fit", *options, "--n-components", "3", "--out", "out"]) == 0
+    report = ["report", "out/model.npz", *options, "-o", "x.html", "--image-column", "path"]
+    assert main(report) == 0
+    assert "data:image/" in Path("x.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ([], "argument --columns: x.parquet has 2 columns of vectors (a, b)"),
+        (["--embedding-column", "c"], "argument --embedding-column: x.parquet has no column 'c'"),
+        (["--array", "a", "--text-column", "c"], "argument --text-column: x.parquet has no column"),
+        (["--array", "a", "--label-column", "c"], "argument --label-column: x.parquet has no"),
+        (["--array", "a", "--id-column", "c"], "argument --id-column: x.parquet has no column"),
+        (["--array", "a", "--image-column", "b"], "argument --image-column: Column 'b' of"),
+        (
+            ["--array", "a", "--text-column", "text", "--texts", "texts.txt"],
+            "--text-column and --texts exclude each other",
+        ),
+        (
+            ["--array", "a", "--label-column", "text", "--labels", "labels.txt"],
+            "--label-column and --labels exclude each other",
+        ),
+    ],
+)
+def test_refuses_columns_that_cannot_be_meant(folder, rows, capsys, options, message):
+    write_parquet(rows[0], text=["some"] * 300)
+    assert message in fails(capsys, "fit", "x.parquet", *options, "--out", "new")
+
+
+def test_columns_of_arrays_are_refused(folder, capsys):
+    for option in ("--embedding-column", "--text-column", "--label-column", "--columns"):
+        error = fails(capsys, "fit", "rows.npy", option, "text", "--out", "new")
+        assert f"argument {option}: rows.npy is not a table and has no columns" in error
+
+
+def test_texts_of_a_file_replace_those_of_a_column(folder, rows, capsys):
+    write_parquet(rows[0], text=["some"] * 300, label=rows[1])
+    Path("texts.json").write_text(json.dumps([f"line\n{row}" for row in range(300)]))
+    fit = ["fit", "x.parquet", "--array", "a", "--n-components", "3", "--out", "out"]
+    assert main([*fit, "--texts", "texts.json", "--labels", "labels.txt"]) == 0
+    captured = capsys.readouterr()
+    assert captured.err == "embeddings: column a, 12 numbers; left out: b, text, label\n"
+    assert "Compared with labels.txt (3 classes):" in captured.out
+    assert [row["text"] for row in read_table("out/texts.csv")][7] == "line\n7"
+
+
+def test_labels_of_some_rows_are_compared_with_these_only(folder, rows, capsys):
+    X, y = rows
+    known = np.where(np.arange(300) < 40, y, -1)
+    write_parquet(X, label=known)
+    fit = ["fit", "x.parquet", "--array", "a", "--n-components", "3", "--out", "out"]
+    assert main(fit) == 0
+    labels = np.load("out/labels.npy")
+    assert "Compared with column label (3 classes, 40 rows):" in capsys.readouterr().out
+    write_parquet(X, label=np.full(300, -1))
+    assert main([*fit, "--overwrite"]) == 0
+    assert "Compared" not in capsys.readouterr().out
+    np.testing.assert_array_equal(np.load("out/labels.npy"), labels)
+    write_parquet(X, label=known)
+    assert main(["report", "out/model.npz", "x.parquet", "--array", "a", "-o", "x.html"]) == 0
+    assert "260 of the 300 rows have no label in column label" in capsys.readouterr().err
+
+
+def test_several_files_are_one_input(folder, rows, capsys):
+    expected = labels_of("rows.npy")
+    np.save("1.npy", rows[0][:100])
+    np.save("2.npy", rows[0][100:])
+    np.testing.assert_array_equal(labels_of("1.npy", "2.npy"), expected)
+    assert "files: 2, in this order: 1.npy, 2.npy" in capsys.readouterr().err
+    assert main(["predict", "out/model.npz", "1.npy", "2.npy", "--out", "new"]) == 0
+    np.testing.assert_array_equal(np.load("new/labels.npy"), expected)
+    capsys.readouterr()
+    error = fails(capsys, "fit", "1.npy", "2.npy", "--n-components", "301", "--out", "more")
+    assert "more than the 300 rows of 1.npy and 2.npy" in error

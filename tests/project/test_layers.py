@@ -12,6 +12,7 @@ MAY_IMPORT_TORCH = {
     "engines.collective",
     "engines.torch_device",
     "neighbors.search",
+    "storage.tensor_files",
 }
 MAY_IMPORT_DASK = {"engines.dask_blocks"}
 MODULES = layers.modules()

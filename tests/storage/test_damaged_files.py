@@ -332,41 +332,53 @@ def test_torch_device_is_saved_by_name(rows, tmp_path):
     np.testing.assert_array_equal(again.predict(rows), model.labels_)
 
 
-@pytest.mark.parametrize("suffix", ["npy", "npz", "sparse.npz", "parquet"])
-def test_fit_refuses_damaged_embeddings(suffix, rows, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    path = Path(f"rows.{suffix}")
-    if suffix == "npy":
-        np.save(path, rows)
-    elif suffix == "npz":
-        np.savez(path, rows=rows)
-    elif suffix == "sparse.npz":
+def write_embeddings(kind, rows):
+    """Write rows in a format, and return the path to read and the files to damage."""
+    path = Path(f"rows.{kind}")
+    if kind == "sparse.npz":
         sp.save_npz(path, sp.csr_array(rows), compressed=False)
-    else:
-        pd = pytest.importorskip("pandas")
-        pd.DataFrame(rows, columns=list("abcd")).to_parquet(path)
-    monkeypatch.setattr("vmfmix.cli.main._fit_model", lambda arguments, X: VMFMixture(1).fit(X))
+        return path, [path]
+    formats = pytest.importorskip("tests.storage.inputs.formats")
+    (path,) = formats.write(Path(), kind, rows, np.arange(len(rows)) % 3)
+    files = [each for each in path.rglob("*") if each.is_file()] if path.is_dir() else [path]
+    return path, sorted(files)
+
+
+FORMATS = ["npy", "npz", "sparse.npz", "parquet", "wide", "feather", "arrow", "stream", "csv"]
+FORMATS += ["text-vectors.csv", "jsonl", "hugging-face", "safetensors", "pt", "h5", "zarr"]
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_fit_refuses_damaged_embeddings(kind, rows, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    path, files = write_embeddings(kind, rows)
+    monkeypatch.setattr(
+        "vmfmix.cli.main._fit_model", lambda arguments, given: VMFMixture(1).fit(given.rows)
+    )
     command = ["fit", str(path), "--out", "out", "--overwrite", "--quiet"]
     assert main(command) == 0
-    whole, rng = path.read_bytes(), np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     refused = 0
     for case in range(60):
+        file = files[rng.integers(len(files))]
+        whole = file.read_bytes()
         damaged = bytearray(whole)
         if case % 5 == 0:
             damaged = damaged[: rng.integers(len(whole))]
         else:  # near the start or the end, where formats keep their metadata
             edge = rng.integers(min(160, len(whole)))
             damaged[edge if case % 2 else len(whole) - 1 - edge] ^= 1 << rng.integers(8)
-        path.write_bytes(damaged)
+        file.write_bytes(damaged)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             code = main(command)
+        file.write_bytes(whole)
         captured = capsys.readouterr()
         assert code in (0, 2)
         if code == 2:
             refused += 1
             assert captured.err.startswith("vmfmix: error: ") and captured.err.count("\n") == 1
-    assert refused > 10
+    assert refused > 4 if kind in ("csv", "text-vectors.csv", "jsonl", "zarr") else refused > 10
 
 
 BLOCKED = """

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from vmfmix._console import Parser
 from vmfmix._version import __version__
+from vmfmix.cli.input_arguments import add_input, add_texts_and_labels
 from vmfmix.cli.outputs import FIT_OUTPUTS, PREDICT_OUTPUTS, describe_outputs
 
 __all__ = ["CONCENTRATIONS", "MERGE_COSTS", "SELECTION_RULES", "make_parser"]
@@ -153,14 +154,14 @@ def make_parser(
 
 
 def _add_fit_arguments(parser: argparse.ArgumentParser) -> None:
-    _add_embeddings(parser, "EMBEDDINGS")
+    add_input(parser, "EMBEDDINGS")
     parser.add_argument("--out", required=True, type=Path, metavar="FOLDER", help="output folder")
     _add_number_of_clusters(parser.add_argument_group("number of clusters"))
     model = parser.add_argument_group("model")
     _add_model(model)
     _add_known_labels(model)
     _add_fitting(parser.add_argument_group("fitting"))
-    _add_texts_and_labels(parser.add_argument_group("texts and labels"))
+    add_texts_and_labels(parser)
     _add_overwrite_and_quiet(parser)
 
 
@@ -299,23 +300,9 @@ def _add_fitting(group: argparse._ArgumentGroup) -> None:
     )
 
 
-def _add_texts_and_labels(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--texts",
-        metavar="FILE",
-        help="text file with one text per row; the summary shows the most typical texts of each "
-        "cluster",
-    )
-    group.add_argument(
-        "--labels",
-        metavar="FILE",
-        help="text file with one known label per row; used only to score the clusters",
-    )
-
-
 def _add_cut_arguments(parser: argparse.ArgumentParser) -> None:
     _add_model_file(parser)
-    _add_embeddings(parser, "EMBEDDINGS", nargs="?")
+    add_input(parser, "EMBEDDINGS", nargs="*")
     parser.add_argument(
         "-n",
         "--n-components",
@@ -325,17 +312,16 @@ def _add_cut_arguments(parser: argparse.ArgumentParser) -> None:
         "needs EMBEDDINGS and --out",
     )
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="output folder")
-    _add_texts_and_labels(parser.add_argument_group("texts and labels"))
+    add_texts_and_labels(parser)
     _add_overwrite_and_quiet(parser)
 
 
 def _add_report_arguments(parser: argparse.ArgumentParser) -> None:
     _add_model_file(parser)
-    _add_embeddings(parser, "EMBEDDINGS")
+    add_input(parser, "EMBEDDINGS")
     parser.add_argument(
         "-o", "--out", required=True, type=Path, metavar="FILE", help="the .html file to write"
     )
-    parser.add_argument("--texts", metavar="FILE", help="text file with one text per row")
     parser.add_argument(
         "--images",
         type=Path,
@@ -360,12 +346,6 @@ def _add_report_arguments(parser: argparse.ArgumentParser) -> None:
         default="white",
         metavar="COLOR",
         help="color behind transparent parts of images (default: white)",
-    )
-    parser.add_argument(
-        "--labels",
-        metavar="FILE",
-        help="text file with one known label per row, to compare with the clusters and to find "
-        "possible label errors",
     )
     parser.add_argument(
         "--title",
@@ -394,6 +374,7 @@ def _add_report_arguments(parser: argparse.ArgumentParser) -> None:
         "several, such as german,english, 'auto' for the languages of the texts, or 'none'; "
         "languages other than English need the package stop-words (default: english)",
     )
+    add_texts_and_labels(parser)
     parser.add_argument(
         "--overwrite", action="store_true", help="replace the page if it already exists"
     )
@@ -404,7 +385,7 @@ def _add_report_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _add_predict_arguments(parser: argparse.ArgumentParser) -> None:
     _add_model_file(parser)
-    _add_embeddings(parser, "NEW")
+    add_input(parser, "NEW")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="output folder")
     _add_overwrite_and_quiet(parser)
 
@@ -412,35 +393,6 @@ def _add_predict_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_model_file(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "model", metavar="MODEL", help="model.npz written by 'vmfmix fit' or 'vmfmix cut'"
-    )
-
-
-def _add_embeddings(
-    parser: argparse.ArgumentParser, metavar: str, nargs: str | None = None
-) -> None:
-    parser.add_argument(
-        "embeddings",
-        metavar=metavar,
-        nargs=nargs,
-        help="file with one embedding per row: .npy, .npz (dense, or sparse from "
-        "scipy.sparse.save_npz), or a table with a column of vectors or one column for each "
-        "feature: .parquet, .feather, .arrow, .csv or .tsv. Rows need not be normalized: only "
-        "their directions matter",
-    )
-    parser.add_argument(
-        "--array",
-        metavar="NAME",
-        help="array of the .npz file, or column of vectors of the table, to read; needed only if "
-        "there are several",
-    )
-    parser.add_argument(
-        "--columns",
-        type=_names,
-        default=(),
-        metavar="NAMES",
-        help="columns of the table that are the embeddings, separated by commas, where * is any "
-        "characters, such as 'e*' (default: the column of vectors, or all columns of floats, if "
-        "they cannot be confused with others)",
     )
 
 
@@ -473,10 +425,6 @@ def _n_components(text: str) -> int | str:
 
 def _random_state(text: str) -> int:
     return _integer(text, 0, "an integer from 0 to 4294967295", 2**32 - 1)
-
-
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _merge_cost(text: str) -> str | None:

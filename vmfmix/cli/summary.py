@@ -211,24 +211,27 @@ def levels(model: Any, path: str) -> str:
     )
 
 
-def scores(known_labels: Sequence[str], labels: np.ndarray, source: str) -> str:
+def scores(known_labels: Sequence[str | None], labels: np.ndarray, source: str) -> str:
     """Return scores against known labels as two lines of text.
 
     Parameters
     ----------
-    known_labels : list of str
+    known_labels : list of str or None
+        None for rows whose label is unknown; they are left out. At least one is known.
     labels : ndarray of shape (n_samples,)
     source : str
-        Name of the file of known labels.
+        Name of the file or column of known labels.
 
     Returns
     -------
     str
     """
-    report = clustering_report(known_labels, labels)
+    known = {row: label for row, label in enumerate(known_labels) if label is not None}
+    report = clustering_report(list(known.values()), labels[list(known)])
     numbers = ", ".join(f"{short} {report[name]:.3f}" for short, name in _SCORES.items())
     n_classes = _counted(int(report["n_classes"]), "class", "classes")
-    return f"Compared with {source} ({n_classes}):\n{numbers}"
+    n_rows = "" if len(known) == len(labels) else f", {_counted(len(known), 'row')}"
+    return f"Compared with {source} ({n_classes}{n_rows}):\n{numbers}"
 
 
 def _cell(row: dict[str, Any], column: str) -> str:

@@ -8,8 +8,8 @@ import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import nn
 
-from vmfmix.storage import archives
 from vmfmix.storage.reading import validate_input_file
+from vmfmix.storage.tensor_files import load_torch
 from vmfmix.storage.writing import atomic_file
 
 # What Lightning and a method need to resume a training.
@@ -61,26 +61,18 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         If the file is damaged, is not a checkpoint, or could run code when loaded.
     """
     validate_input_file(path)
-    with open(path, "rb") as file:
-        try:
-            with archives.opened(file) as archive:
-                if archive.testzip() is not None:
-                    raise ValueError("A checksum is wrong.")
-            file.seek(0)
-            checkpoint: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
-            weights = checkpoint["state_dict"]
-            if not isinstance(weights, dict) or not all(isinstance(name, str) for name in weights):
-                raise ValueError("The weights have no names.")
-        except MemoryError:
-            raise
-        except Exception as error:  # damage raises errors of many types
-            if "can't allocate memory" in str(error):  # the wording of torch
-                raise MemoryError(f"There is not enough memory to read {path}.") from error
-            raise ValueError(
-                f"{path} is not a readable checkpoint: it is damaged, of another kind, or contains "
-                "objects that could run code; pass another file, or remove it to train from "
-                "scratch."
-            ) from error
+    try:
+        checkpoint: dict[str, Any] = load_torch(path)
+        weights = checkpoint["state_dict"]
+        if not isinstance(weights, dict) or not all(isinstance(name, str) for name in weights):
+            raise ValueError("The weights have no names.")
+    except MemoryError:
+        raise
+    except Exception as error:  # damage raises errors of many types
+        raise ValueError(
+            f"{path} is not a readable checkpoint: it is damaged, of another kind, or contains "
+            "objects that could run code; pass another file, or remove it to train from scratch."
+        ) from error
     return checkpoint
 
 

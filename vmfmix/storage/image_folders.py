@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 import warnings
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
+
+from vmfmix.storage.natural_order import natural_key
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 ORDERS = ("natural", "string")
@@ -84,7 +85,7 @@ def ordered_like_rows(paths: list[Path], folder: Path, order: str | None = None)
         If `order` is None and the orders differ.
     """
     names = {path: path.relative_to(folder) for path in paths}
-    natural = sorted(paths, key=lambda path: (_natural_key(names[path]), names[path]))
+    natural = sorted(paths, key=lambda path: (natural_key(names[path]), names[path]))
     string = sorted(paths, key=lambda path: names[path])
     if order is not None:
         return {"natural": natural, "string": string}[order]
@@ -157,14 +158,6 @@ class _Scan:
 
     def _skip(self, reason: str, path: Path) -> None:
         self._skipped.setdefault(reason, []).append(path.relative_to(self._root).as_posix())
-
-
-def _natural_key(path: Path) -> tuple[tuple[str | int, ...], ...]:
-    """Return a sort key by which numbers in names count as numbers."""
-    return tuple(
-        tuple(int(piece) if piece.isdecimal() else piece for piece in re.split(r"(\d+)", part))
-        for part in path.parts
-    )
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from vmfmix.storage.image_folders import IMAGE_SUFFIXES
 from vmfmix.storage.reading import validate_input_file
@@ -48,15 +47,33 @@ def read_paths(path: Path) -> list[Path]:
     """
     validate_input_file(path)
     names = _column(path) if path.suffix.lower() in SUFFIXES else _lines(path)
-    for folder in (path.parent, Path()):
-        paths = [folder / name for name in names]
-        if all(os.path.isfile(image) for image in paths):
-            return paths
+    found = existing_paths(names, path.parent)
+    if found is not None:
+        return found
     missing = next(name for name in names if not os.path.isfile(path.parent / name))
     raise ValueError(
         f"{path} is neither a folder nor an .npz file, and as a list of images it has "
         f"{missing[:100]!r}, which is not a file; give paths relative to the folder of the list."
     )
+
+
+def existing_paths(names: Sequence[str], folder: Path) -> list[Path] | None:
+    """Return paths relative to a folder or else to the working folder; None if some are no files.
+
+    Parameters
+    ----------
+    names : sequence of str
+    folder : pathlib.Path
+
+    Returns
+    -------
+    list of pathlib.Path or None
+    """
+    for base in (folder, Path()):
+        paths = [base / name for name in names]
+        if all(os.path.isfile(image) for image in paths):
+            return paths
+    return None
 
 
 def _relative(image: Path, folder: Path) -> str:
@@ -74,13 +91,12 @@ def _lines(path: Path) -> list[str]:
 def _column(path: Path) -> list[str]:
     """Return the only column of a table whose values are names of image files."""
     table = open_table(path)
+    names = [column.name for column in table.columns if table.is_text(column.name)]
     found = {}
-    for name in (each.name for each in table.columns):
-        (values,) = table.read([name])
-        names = [value for value in values.to_pylist() if value is not None]
-        is_complete = len(names) == len(values) > 0
-        if is_complete and all(map(_is_image_name, names)):
-            found[name] = names
+    for name, values in table.strings(names).items():
+        paths = [value for value in values if value is not None and _is_image_name(value)]
+        if len(paths) == len(values) > 0:
+            found[name] = paths
     if len(found) != 1:
         listed = f" ({', '.join(found)})" if found else ""
         raise ValueError(
@@ -90,5 +106,5 @@ def _column(path: Path) -> list[str]:
     return next(iter(found.values()))
 
 
-def _is_image_name(value: Any) -> bool:
-    return isinstance(value, str) and Path(value).suffix.lower() in IMAGE_SUFFIXES
+def _is_image_name(value: str) -> bool:
+    return Path(value).suffix.lower() in IMAGE_SUFFIXES

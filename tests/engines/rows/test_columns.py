@@ -2,7 +2,7 @@
 
 import pytest
 
-from vmfmix.engines.rows.columns import Column, ColumnError, choose_columns, describe_choice
+from vmfmix.engines.rows.columns import Column, ColumnError, choose_columns
 
 EMBEDDINGS = [Column(f"e{i}", "float", "float32") for i in range(4)]
 ID = Column("id", "integer", "int64")
@@ -59,14 +59,3 @@ def test_named_columns_may_have_any_type_of_numbers():
     for names in (["label", "e0"], ["embedding", "e0"], ["*"]):
         with pytest.raises(ColumnError, match="other types than numbers"):
             choose_columns(columns, names)
-
-
-def test_choice_is_described_with_what_is_left_out():
-    assert (
-        describe_choice([ID, *EMBEDDINGS, LABEL], EMBEDDINGS)
-        == "embeddings: 4 float columns e0…e3; left out: id, label"
-    )
-    assert describe_choice([VECTORS], [VECTORS]) == "embeddings: column embedding of vectors"
-    many = [Column(name * 2, "other", "string") for name in "abcdefghij"]
-    line = describe_choice([*EMBEDDINGS, *many], EMBEDDINGS)
-    assert line.endswith("left out: aa, bb, cc, dd, ee, ff, and 4 more")

@@ -178,7 +178,7 @@ def test_nan_and_infinity_are_named_with_their_rows():
     ("rows", "message"),
     [
         ("embeddings.npy", r"path or text, 'embeddings.npy'; pass rows, for example numpy\.load"),
-        (Path("x.parquet"), r"path or text, 'x.parquet'.*read_embeddings"),
+        (Path("x.parquet"), r"path or text, 'x.parquet'.*read_input"),
         ([Path("a.npy"), Path("b.npy")], r"has paths, such as 'a\.npy'; read the files"),
         (["a text", "another"], r"has texts, such as 'a text'.*pass the embeddings of texts"),
         (["[0.5, 1.0]", "[1.0, 2.0]"], r"such as '\[0\.5, 1\.0\]'.*parse .* with json\.loads"),

@@ -134,24 +134,21 @@ def _doubt_about_numbers(floats: Sequence[Column], integers: Sequence[Column]) -
     return ""
 
 
-def describe_choice(columns: Sequence[Column], chosen: Sequence[Column]) -> str:
-    """Return one line that says which columns are the embeddings, and which are left out.
+def describe_columns(chosen: Sequence[Column], n_features: int) -> str:
+    """Return the columns of the embeddings as part of a line.
 
     Examples
     --------
-    >>> from vmfmix.engines.rows.columns import Column, describe_choice
-    >>> columns = [Column("id", "integer", "int64")]
-    >>> columns += [Column(f"e{i}", "float", "float32") for i in range(3)]
-    >>> describe_choice(columns, columns[1:])
-    'embeddings: 3 float columns e0…e2; left out: id'
+    >>> from vmfmix.engines.rows.columns import Column, describe_columns
+    >>> describe_columns([Column("vector", "vector", "list<item: float>")], 384)
+    'column vector, 384 numbers'
+    >>> describe_columns([Column(f"e{i}", "float", "float32") for i in range(3)], 3)
+    '3 float columns e0…e2'
     """
     if chosen[0].kind == "vector":
-        used = f"column {chosen[0].name} of vectors"
-    else:
-        kinds = "/".join(sorted({column.kind for column in chosen}))
-        used = f"{len(chosen)} {kinds} columns {names.listed(column.name for column in chosen)}"
-    left_out = [column.name for column in columns if column not in chosen]
-    return f"embeddings: {used}" + (f"; left out: {names.listed(left_out)}" if left_out else "")
+        return f"column {names.listed([chosen[0].name])}, {n_features} numbers"
+    kinds = "/".join(sorted({column.kind for column in chosen}))
+    return f"{len(chosen)} {kinds} columns {names.listed(column.name for column in chosen)}"
 
 
 def by_type(columns: Sequence[Column]) -> str:

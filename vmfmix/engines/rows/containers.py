@@ -47,7 +47,7 @@ def unwrapped(X: Any) -> Any:
     if isinstance(X, (str, bytes, os.PathLike)):
         raise ValueError(
             f"X is a path or text, {os.fspath(X)!r}; pass rows, for example numpy.load(path), or "
-            "vmfmix.storage.embeddings.read_embeddings(path)."
+            "vmfmix.storage.inputs.read_input(path).rows."
         )
     is_group = hasattr(X, "keys") and not hasattr(X, "shape")  # of arrays, in a file of zarr
     if isinstance(X, (Mapping, AbstractSet)) or is_group:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import scipy.sparse as sp
 
+from vmfmix.engines.rows.buffer import RowBuffer
 from vmfmix.engines.rows.invalid import validate_no_masks, validate_no_nulls
 from vmfmix.engines.rows.tensors import is_tensor, stacked_tensors
 
@@ -81,20 +83,61 @@ def stacked_arrow(column: Any, name: str) -> np.ndarray:
     ValueError
         If lists or numbers in them are null, or if lists have different lengths.
     """
+    return stacked_chunks(getattr(column, "chunks", [column]), name, n_rows=len(column))
+
+
+def stacked_chunks(
+    chunks: Iterable[Any], name: str, *, n_rows: int = 0, dtype: npt.DTypeLike | None = None
+) -> np.ndarray:
+    """Return the vectors of Arrow arrays as one array; each is read once, when it is needed.
+
+    Parameters
+    ----------
+    chunks : iterable of pyarrow.Array
+        Lists or one-dimensional tensors.
+    name : str
+        What the column is, in messages.
+    n_rows : int, default=0
+        The number of rows, if it is known.
+    dtype : dtype-like, default=None
+        Type of the result; by default that of the first chunk.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_features)
+
+    Raises
+    ------
+    ValueError
+        If lists or numbers in them are null, or if lists have different lengths.
+    """
     import pyarrow.compute as pc
 
-    chunks = [getattr(chunk, "storage", chunk) for chunk in getattr(column, "chunks", [column])]
-    lists = [chunk for chunk in chunks if len(chunk) > 0]
-    if not lists:
-        return np.empty((0, 0))
-    validate_no_nulls(np.concatenate([_as_numpy(chunk.is_null()) for chunk in lists]), name)
-    lengths = np.concatenate([_as_numpy(pc.list_value_length(chunk)) for chunk in lists])
-    _validate_lengths(lengths, name)
-    parts = [chunk.flatten() for chunk in lists]
-    if lengths[0] > 0:
-        is_missing = np.concatenate([_as_numpy(part.is_null()) for part in parts])
-        validate_no_nulls(is_missing.reshape(len(lengths), -1).any(axis=1), name)
-    return np.concatenate([_as_numpy(part) for part in parts]).reshape(len(lengths), lengths[0])
+    buffer: RowBuffer | None = None
+    null_lists: list[np.ndarray] = [np.empty(0, bool)]
+    null_numbers: list[np.ndarray] = [np.empty(0, bool)]
+    position = 0
+    for chunk in chunks:
+        if len(chunk) == 0:
+            continue
+        lists = getattr(chunk, "storage", chunk)
+        null_lists.append(as_numpy(lists.is_null()))
+        if null_lists[-1].any() or len(null_lists) > len(null_numbers) + 1:
+            continue  # only to count all of them
+        lengths, values = as_numpy(pc.list_value_length(lists)), lists.flatten()
+        if buffer is None:
+            dtype = dtype or as_numpy(values[:0]).dtype
+            buffer = RowBuffer(int(lengths[0]), dtype, n_rows)
+        _validate_lengths(lengths, name, buffer.n_features, position)
+        position += len(lists)
+        null_numbers.append(np.zeros(len(lists), bool))
+        if values.null_count:
+            is_missing = as_numpy(values.is_null()).reshape(len(lists), -1)
+            np.any(is_missing, axis=1, out=null_numbers[-1])
+        buffer.new_rows(len(lists))[:] = as_numpy(values).reshape(len(lists), -1)
+    validate_no_nulls(np.concatenate(null_lists), name)
+    validate_no_nulls(np.concatenate(null_numbers), name)
+    return np.empty((0, 0)) if buffer is None else buffer.rows()
 
 
 def is_null(value: Any) -> bool:
@@ -151,18 +194,21 @@ def _as_array(item: Any) -> Any:
     return (item.float() if item.dtype.itemsize < 4 else item).numpy()
 
 
-def _as_numpy(array: Any) -> np.ndarray:
+def as_numpy(array: Any) -> np.ndarray:
     """Return an Arrow array as a NumPy array; nulls become NaN."""
     values: np.ndarray = array.to_numpy(zero_copy_only=False)
     return values
 
 
-def _validate_lengths(lengths: Any, name: str) -> None:
-    different = np.flatnonzero(np.asarray(lengths) != lengths[0])
+def _validate_lengths(lengths: Any, name: str, length: int | None = None, start: int = 0) -> None:
+    """Raise ValueError unless rows from `start` have the length of the rows before them."""
+    expected = lengths[0] if length is None else length
+    different = np.flatnonzero(np.asarray(lengths) != expected)
     if different.size:
         raise ValueError(
-            f"{name} has rows of different lengths: {lengths[0]} in row 0, "
-            f"{lengths[different[0]]} in row {different[0]}; all rows must have the same length."
+            f"{name} has rows of different lengths: {expected} in row 0, "
+            f"{lengths[different[0]]} in row {start + different[0]}; all rows must have the same "
+            "length."
         )
 
 

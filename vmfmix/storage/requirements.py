@@ -1,0 +1,23 @@
+"""Packages that files of some formats need, and the message if one is not installed."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+from vmfmix._install import install_hint
+
+_EXTRAS = {"torch": "torch"}  # of other packages than those of the extra "files"
+
+
+def validate_installed(package: str, path: Path) -> None:
+    """Raise ValueError if the package that reads a file is not installed.
+
+    Parameters
+    ----------
+    package : str
+    path : pathlib.Path
+    """
+    if importlib.util.find_spec(package) is None:
+        hint = install_hint(_EXTRAS.get(package, "files"))
+        raise ValueError(f"Reading {path} needs {package}, which is not installed; {hint}.")
