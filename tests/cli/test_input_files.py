@@ -426,5 +426,5 @@ def test_several_files_are_one_input(folder, rows, capsys):
     assert main(["predict", "out/model.npz", "1.npy", "2.npy", "--out", "new"]) == 0
     np.testing.assert_array_equal(np.load("new/labels.npy"), expected)
     capsys.readouterr()
-    error = fails(capsys, "fit", "1.npy", "2.npy", "--n-components", "301", "--out", "more")
+    error = fails(capsys, "fit", "1.npy", "2.npy", "--n-components", "301", "--out", "x", "--quiet")
     assert "more than the 300 rows of 1.npy and 2.npy" in error

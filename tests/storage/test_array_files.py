@@ -208,3 +208,16 @@ def test_files_with_the_suffix_of_another_format_are_refused(tmp_path, rows, nam
         with pytest.raises(ValueError) as error:
             read_input(other)
         assert str(other) in str(error.value) and "\n" not in str(error.value)
+
+
+def test_unknown_codecs_of_zarr_are_refused(tmp_path, rows, monkeypatch):
+    zarr = pytest.importorskip("zarr")
+    group = zarr.open_group(tmp_path / "x.zarr", mode="w")
+    for name, chunks, shards in (("plain", (2, 4), None), ("sharded", (2, 4), (4, 4))):
+        options = {"shape": rows.shape, "chunks": chunks, "shards": shards, "dtype": rows.dtype}
+        group.create_array(name, **options)[:] = rows
+        np.testing.assert_array_equal(read_input(tmp_path / "x.zarr", array=name).rows, rows)
+    monkeypatch.setattr("vmfmix.storage.chunked_files._CODECS", {"bytes", "sharding_indexed"})
+    for name in ("plain", "sharded"):
+        with pytest.raises(ValueError, match="is not a complete folder of zarr"):
+            read_input(tmp_path / "x.zarr", array=name)

@@ -47,6 +47,7 @@ given, and print a summary. Files written to the folder of --out:
 
 _FIT_EXAMPLES = """\
 examples:
+  vmfmix fit sentences.parquet --out clusters/
   vmfmix fit embeddings.npy --out clusters/
   vmfmix fit embeddings.npy --texts texts.txt --out clusters/
   vmfmix fit embeddings.npy --n-components 7 --out clusters/

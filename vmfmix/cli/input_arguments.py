@@ -27,8 +27,8 @@ def add_input(parser: argparse.ArgumentParser, metavar: str, nargs: str = "+") -
         nargs=nargs,
         help="files with one embedding per row, or a folder of them: a table with a column of "
         "vectors or one column for each feature (.parquet, .feather, .arrow, .csv, .tsv, .jsonl, "
-        "or a dataset of Hugging Face), or arrays (.npy, .npz). Rows need not be normalized: only "
-        "their directions matter",
+        "or a dataset of Hugging Face), or arrays (.npy, .npz, .safetensors, .pt, .h5, .zarr). "
+        "Rows need not be normalized: only their directions matter",
     )
     group = parser.add_argument_group("arrays and columns")
     group.add_argument(
