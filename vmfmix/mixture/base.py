@@ -78,6 +78,8 @@ class MixtureBase(  # type: ignore[misc]  # scikit-learn has no types
     concentrations_: FloatArray
     merge_history_: MergeHistory
     names_: NDArray[np.str_]
+    notes_: NDArray[np.str_]
+    noise_: NDArray[np.bool_]
     isotropy_: float
     probability_power_: float
     reference_densities_: NDArray[np.float32]
@@ -222,8 +224,8 @@ class MixtureBase(  # type: ignore[misc]  # scikit-learn has no types
         """Set the densities that new rows are compared with; parameters as for `_set_labels`."""
         parameters = self._parameters()
         if unsmoothed is not None:
-            labels = self._as_labels(assignment.labels)
-            parameters = maximize(sums_by_number(unsmoothed, labels, self.n_components_))
+            clusters = self._as_clusters(assignment.labels)
+            parameters = maximize(sums_by_number(unsmoothed, clusters, self.n_components_))
             self.unsmoothed_means_ = as_array(parameters.means)
             self.unsmoothed_concentration_ = float(parameters.concentrations[0])
             parameters = self._unsmoothed_parameters()
@@ -260,11 +262,19 @@ class MixtureBase(  # type: ignore[misc]  # scikit-learn has no types
         """Whether the mixture refers to smoothed rows."""
         return hasattr(self, "smoother_") and self.smoother_.restart_ < 1
 
-    def _as_labels(self, components: NDArray[np.int32]) -> NDArray[np.int32]:
+    def _as_clusters(self, components: NDArray[np.int32]) -> NDArray[np.int32]:
         """Return component numbers with -1 for the background, which is the last component."""
         if not hasattr(self, "background_weight_"):
             return components
         return np.where(components == self.n_components_, np.int32(-1), components)
+
+    def _as_labels(self, components: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Return component numbers with -1 for the background and for clusters that are noise."""
+        clusters = self._as_clusters(components)
+        if "noise_" not in vars(self):
+            return clusters
+        is_cluster = np.append(~self.noise_, False)  # the last for the background, -1
+        return np.where(is_cluster[clusters], clusters, np.int32(-1))
 
     def _parameters(self) -> MixtureParameters:
         """Return the fitted mixture with the background as its last component."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from numbers import Integral
@@ -15,17 +14,25 @@ from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted
 
 from vmfmix.engines.base import SharedRowSource
-from vmfmix.fitting.novelty import NO_NOVELTY, Novelty
+from vmfmix.fitting.novelty import Novelty
 from vmfmix.fitting.state import EstimatorState, LastFit
 from vmfmix.fitting.streaming import Stream
 from vmfmix.merging.history import MergeHistory
 from vmfmix.merging.isotropy import own_share
 from vmfmix.merging.levels import Level, Levels
+from vmfmix.mixture.annotations import (
+    Annotation,
+    Annotations,
+    annotations_of,
+    is_noise,
+    set_annotations,
+)
 from vmfmix.mixture.base import Engines, MixtureBase
-from vmfmix.mixture.edits import Edit, parts_of, replaced_by_parts, union
-from vmfmix.mixture.names import Names, cluster_numbers, names_of, renamed, set_names
+from vmfmix.mixture.edits import Edit, merged, parts_of, replaced_by_parts
+from vmfmix.mixture.names import cluster_numbers
 from vmfmix.model.statistics import (
     ConcentrationPrior,
+    FloatArray,
     MixtureParameters,
     SufficientStatistics,
     maximize,
@@ -68,7 +75,8 @@ class Editing(MixtureBase):
         VMFMixture
             A fitted copy, without `lower_bound_` and `lower_bounds_` since EM did not run. Without
             `X`, it has neither `labels_` nor `probabilities_`. Clusters that are the same at both
-            numbers keep their names.
+            numbers keep their names and notes, and those nearest to a cluster that is noise are
+            noise.
 
         Raises
         ------
@@ -100,7 +108,7 @@ class Editing(MixtureBase):
             share = own_share(getattr(self, "isotropy_", None))
             prior, concentration = ConcentrationPrior.pooled(statistics, share), "free"
         parameters = maximize(statistics, concentration=concentration, prior=prior)
-        model = self._with_parameters(parameters, self._names_at(int(n_components)))
+        model = self._with_parameters(parameters, self._annotations_at(int(n_components)))
         if hasattr(self, "background_weight_"):
             model.weights_ = model.weights_ * (1.0 - self.background_weight_)
         if X is not None:
@@ -125,9 +133,10 @@ class Editing(MixtureBase):
         -------
         VMFMixture
             A fitted copy, in which the union has the name of the first of `clusters`, in ascending
-            order, that has one. Without `X`, rows of the clusters in `labels_` are those of the
-            union, and there is no `probabilities_`. Its `merge_history_` has the merges from its
-            clusters down to one, so that there is no `levels_`.
+            order, that has one, and all of their notes; it is noise if all of them are. Without
+            `X`, rows of the clusters in `labels_` are those of the union, unless some of the
+            clusters are noise, and there is no `probabilities_`. Its `merge_history_` has the
+            merges from its clusters down to one, so that there is no `levels_`.
 
         Raises
         ------
@@ -147,9 +156,19 @@ class Editing(MixtureBase):
         members = cluster_numbers(clusters, self.n_components_)
         if len(members) < 2:
             raise ValueError(f"clusters={clusters!r} is not allowed; pass at least two clusters.")
-        edit, groups = union(self._statistics(), names_of(self), members)
-        model = self._edited(edit, None if X is None else self._engines(X))
-        if X is None and hasattr(self, "labels_"):
+        model = self._merged([members])
+        if X is not None:
+            model._label(self._engines(X))
+        return model
+
+    def _merged(self, unions: list[list[int]]) -> Self:
+        """Return the same fit with the clusters of each union merged into one."""
+        edit, groups = merged(self._statistics(), annotations_of(self), unions)
+        model = self._edited(edit)
+        noise = is_noise(self)
+        # Rows of noise, -1, cannot be found in the labels.
+        is_known = all(noise[members].all() == noise[members].any() for members in unions)
+        if "labels_" in vars(self) and is_known:
             components = groups[self.labels_].astype(np.int32)
             model.labels_ = np.where(self.labels_ < 0, np.int32(-1), components)
         return model
@@ -212,6 +231,12 @@ class Editing(MixtureBase):
                 "pass the rows themselves, or a sample."
             )
         engines = self._engines(X)
+        model = self._split(number, engines, n_components)
+        model._label(engines)
+        return model
+
+    def _split(self, number: int, engines: Engines, n_components: int | str) -> Self:
+        """Return the same fit with one cluster split into the parts of its rows in an engine."""
         engine, _ = engines
         labels = engine.assign(self._parameters()).labels
         used = engine.used_rows
@@ -225,12 +250,12 @@ class Editing(MixtureBase):
                 f"Cluster {number} was not split: its rows form a single cluster. Pass the number "
                 "of parts as n_components to split it nevertheless.",
                 UserWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
-        edit = replaced_by_parts(self._statistics(), names_of(self), number, parts)
+        edit = replaced_by_parts(self._statistics(), annotations_of(self), number, parts)
         if len(parts.counts) == 1:
             edit = edit._replace(origins=np.arange(len(edit.origins)))
-        return self._edited(edit, engines)
+        return self._edited(edit)
 
     def drop(self, clusters: int | ArrayLike, X: Any = None) -> Self:
         """Return the same fit without some clusters.
@@ -274,59 +299,19 @@ class Editing(MixtureBase):
                 f"clusters={clusters!r} is not allowed; pass at least one of the "
                 f"{self.n_components_} clusters, and not all of them."
             )
-        before, statistics, names = self._parameters(), self._statistics(), names_of(self)
+        before, statistics = self._parameters(), self._statistics()
+        annotations = annotations_of(self)
         kept = np.setdiff1d(np.arange(len(before.weights)), dropped)
         remaining = statistics.selected(kept)
         remaining = remaining.scaled(statistics.weight / remaining.counts.sum())
-        return self._with_edited_parameters(
+        model = self._with_edited_parameters(
             before.selected(kept),
             self._stream().prior,
             replace(remaining, weight=statistics.weight),
-            [names[cluster] for cluster in kept.tolist() if cluster < self.n_components_],
-            None if X is None else self._engines(X),
+            [annotations[cluster] for cluster in kept if cluster < self.n_components_],
         )
-
-    def rename(self, names: Mapping[int, str | None] | Sequence[str | None]) -> Self:
-        """Return the same fit with other names of clusters.
-
-        Names are shown in tables, plots and reports; clusters keep their numbers. Clusters that
-        remain keep their names in `merge_clusters`, `split`, `drop`, `merge_to`, `partial_fit` and
-        `save`; a new fit has none. After `rename`, `partial_fit` moves the clusters and does not
-        fit them again, as the names belong to them.
-
-        Parameters
-        ----------
-        names : dict of int to str, or list of str of length n_components_
-            New names by number of the cluster, where the names of other clusters stay; or one name
-            for each cluster, as `vmfmix.inspection.name_clusters` returns them. None or "" removes
-            a name.
-
-        Returns
-        -------
-        VMFMixture
-            A fitted copy with the attribute `names_`, "" where a cluster has no name; without the
-            attribute if none has.
-
-        Raises
-        ------
-        ValueError
-            If a cluster does not exist, if there are not as many names in a list as clusters, if a
-            name is not a string or consists of spaces, or if two clusters would have the same name.
-
-        Examples
-        --------
-        >>> from vmfmix import VMFMixture
-        >>> from vmfmix.datasets import load_snips
-        >>> model = VMFMixture(3, random_state=0).fit(load_snips().data)
-        >>> model.rename({1: "weather"}).names_.tolist()
-        ['', 'weather', '']
-        >>> model.rename(["books", "weather", "music"]).names_.tolist()
-        ['books', 'weather', 'music']
-        """
-        check_is_fitted(self)
-        model = copy(self)
-        set_names(model, renamed(names_of(self), names))
-        model._state = replace(self._private_state, stream=None)
+        if X is not None:
+            model._label(self._engines(X))
         return model
 
     @property
@@ -354,7 +339,7 @@ class Editing(MixtureBase):
         assert statistics is not None
         return statistics
 
-    def _edited(self, edit: Edit, engines: Engines | None) -> Self:
+    def _edited(self, edit: Edit) -> Self:
         """Return a copy with the clusters after an edit."""
         before = self._parameters()
         stream = replace(self._stream(), statistics=edit.statistics)
@@ -362,33 +347,25 @@ class Editing(MixtureBase):
         maximized, prior = stream.parameters(self.concentration, before.has_background, share)
         is_tied = isinstance(self.concentration, str) and self.concentration == "tied"
         parameters = edit.parameters(maximized, before, is_tied=is_tied)
-        return self._with_edited_parameters(parameters, prior, edit.statistics, edit.names, engines)
+        return self._with_edited_parameters(parameters, prior, edit.statistics, edit.annotations)
 
     def _with_edited_parameters(
         self,
         parameters: MixtureParameters,
         prior: ConcentrationPrior | None,
         statistics: SufficientStatistics,
-        names: Names,
-        engines: Engines | None,
+        annotations: Annotations,
     ) -> Self:
-        """Return a copy with other parameters, from which `fit` and `partial_fit` continue.
-
-        The rows of the engines are labeled.
-        """
+        """Return a copy with other parameters, from which `fit` and `partial_fit` continue."""
         last = self._last_fit()
         assert last is not None
-        model = self._with_parameters(parameters, names)
+        model = self._with_parameters(parameters, annotations)
         n_features, isotropy = self.means_.shape[1], getattr(self, "isotropy_", None)
         model.merge_history_ = MergeHistory.of_components(
             statistics.selected(parameters.own),
             cost=self.merge or "likelihood",
             dim=None if isotropy is None else isotropy * (n_features - 1),
         )
-        novelty = NO_NOVELTY
-        if engines is not None:
-            assignment = model._set_results(engines)
-            novelty = Novelty.after_fit(parameters, assignment, statistics.weight)
         model._state = EstimatorState(
             LastFit(
                 parameters,
@@ -398,12 +375,19 @@ class Editing(MixtureBase):
                 weight=statistics.weight,
                 copies=last.copies,
                 n_components=model.n_components_,
-                novelty=novelty,
             )
         )
         return model
 
-    def _with_parameters(self, parameters: MixtureParameters, names: Names) -> Self:
+    def _label(self, engines: Engines) -> None:
+        """Label the rows of engines, and compare those of a stream with them."""
+        assignment, last = self._set_results(engines), self._last_fit()
+        assert last is not None
+        weight = self._stream().weight_of_fit
+        novelty = Novelty.after_fit(self._parameters(), assignment, weight)
+        self._state = EstimatorState(replace(last, novelty=novelty))
+
+    def _with_parameters(self, parameters: MixtureParameters, annotations: Annotations) -> Self:
         """Return a copy with other parameters, without the attributes of the rows of the fit."""
         model = copy(self)
         for name in _OF_THE_FIT:
@@ -413,22 +397,30 @@ class Editing(MixtureBase):
         for name in _INITIAL_VALUES:  # of the fit, with another number of components
             setattr(model, name, None)
         model.n_iter_, model.converged_ = 0, False
-        set_names(model, names)
+        set_annotations(model, annotations)
         return model
 
-    def _names_at(self, n_components: int) -> list[str]:
-        """Return the names at another number of components on the merge path."""
-        names, history = names_of(self), self.merge_history_
-        if not any(names) or not history.rounds[-1] <= len(names) <= history.n_components_init:
-            return [""] * n_components
-        # Each cluster is the component of the path that it is nearest to, since EM moved it.
-        cosines = self.means_ @ history.statistics(len(names)).directions.T
-        nearest = np.asarray(cosines).argmax(axis=1)
-        if len(np.unique(nearest)) < len(names):
-            return [""] * n_components
-        nodes = history.nodes_at(len(names))
-        name_of = {nodes[component]: names[cluster] for cluster, component in enumerate(nearest)}
-        return [name_of.get(node, "") for node in history.nodes_at(n_components)]
+    def _annotations_at(self, n_components: int) -> list[Annotation]:
+        """Return the annotations at another number of components on the merge path."""
+        annotations, history = annotations_of(self), self.merge_history_
+        new = [Annotation()] * n_components
+        if not any(map(any, annotations)):
+            return new
+        if history.rounds[-1] <= len(annotations) <= history.n_components_init:
+            # Each cluster is the component of the path that it is nearest to, since EM moved it.
+            nearest = self._cosines_on_path(len(annotations)).argmax(axis=1)
+            if len(np.unique(nearest)) == len(annotations):
+                nodes = history.nodes_at(len(annotations))
+                known = {nodes[component]: annotations[i] for i, component in enumerate(nearest)}
+                new = [known.get(node, Annotation()) for node in history.nodes_at(n_components)]
+        if not is_noise(self).any():
+            return new
+        noise = is_noise(self)[self._cosines_on_path(n_components).argmax(axis=0)].tolist()
+        return [each._replace(is_noise=mark) for each, mark in zip(new, noise)]
+
+    def _cosines_on_path(self, n_components: int) -> FloatArray:
+        """Return the cosine of each cluster with each component at a number of the merge path."""
+        return np.asarray(self.means_ @ self.merge_history_.statistics(n_components).directions.T)
 
 
 def _single(cluster: Any, numbers: list[int]) -> list[int]:

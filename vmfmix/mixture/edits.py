@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from vmfmix.engines.choice import choose_engine
-from vmfmix.mixture.names import Names
+from vmfmix.mixture.annotations import Annotation, Annotations, joined
 from vmfmix.model.matrices import as_array
 from vmfmix.model.statistics import MixtureParameters, SufficientStatistics
 
@@ -26,12 +26,13 @@ class Edit(NamedTuple):
         With the background last, if there is one.
     origins : ndarray of shape (n_components,), int
         The component before the edit that each component is, unchanged; -1 for a changed one.
-    names : list of str
+    annotations : list of Annotation
+        One for each cluster.
     """
 
     statistics: SufficientStatistics
     origins: IntArray
-    names: Names
+    annotations: Annotations
 
     def parameters(
         self, maximized: MixtureParameters, before: MixtureParameters, *, is_tied: bool
@@ -56,21 +57,20 @@ class Edit(NamedTuple):
         return MixtureParameters(weights, means, concentrations, before.has_background)
 
 
-def union(
-    statistics: SufficientStatistics, names: Names, clusters: list[int]
+def merged(
+    statistics: SufficientStatistics, annotations: Annotations, unions: list[list[int]]
 ) -> tuple[Edit, IntArray]:
-    """Return the clusters after some of them became one, and the new number of each.
+    """Return the clusters after some of them were merged, and the new number of each.
 
-    The union has the smallest of the numbers, and the first name in the order of the numbers; the
-    numbers after it move down.
+    A union has the smallest of its numbers; the numbers after those that disappear move down.
 
     Parameters
     ----------
     statistics : SufficientStatistics
         With the background last, if there is one.
-    names : list of str
-    clusters : list of int
-        At least two numbers.
+    annotations : list of Annotation
+    unions : list of list of int
+        The clusters of each union, at least two; none is in two unions.
 
     Returns
     -------
@@ -78,35 +78,41 @@ def union(
     groups : ndarray of shape (n_components,), int
         The new number of each component.
     """
-    members = sorted(clusters)
     survivors = np.arange(len(statistics.counts))
-    survivors[members] = members[0]
+    for members in unions:
+        survivors[members] = min(members)
     origins, groups = np.unique(survivors, return_inverse=True)
-    new_names = [names[origin] for origin in origins.tolist() if origin < len(names)]
-    new_names[members[0]] = next((names[member] for member in members if names[member]), "")
-    origins[members[0]] = -1
-    return Edit(statistics.merged(groups), origins, new_names), groups
+    parts: list[list[Annotation]] = [[] for _ in origins]
+    for group, annotation in zip(groups.tolist(), annotations):  # the background has none
+        parts[group].append(annotation)
+    new = [joined(each) for each in parts if each]
+    for members in unions:
+        origins[groups[members[0]]] = -1
+    return Edit(statistics.merged(groups), origins, new), groups
 
 
 def replaced_by_parts(
-    statistics: SufficientStatistics, names: Names, cluster: int, parts: SufficientStatistics
+    statistics: SufficientStatistics,
+    annotations: Annotations,
+    cluster: int,
+    parts: SufficientStatistics,
 ) -> Edit:
     """Return the clusters after one of them was replaced by its parts.
 
-    The first part has the number and the name of the cluster. The other parts have the numbers
-    after those of all clusters.
+    The first part has the number, the name and the note of the cluster. The other parts have the
+    numbers after those of all clusters. All parts of noise are noise.
 
     Parameters
     ----------
     statistics : SufficientStatistics
         With the background last, if there is one.
-    names : list of str
+    annotations : list of Annotation
     cluster : int
     parts : SufficientStatistics
         Of the parts; scaled so that they have the count of the cluster.
     """
     parts = parts.scaled(statistics.counts[cluster] / parts.counts.sum())
-    n_clusters = len(names)
+    n_clusters = len(annotations)
     origins = np.arange(n_clusters)
     origins[cluster] = -1
     added = len(parts.counts) - 1
@@ -123,7 +129,7 @@ def replaced_by_parts(
             statistics.weight,
         ),
         np.concatenate([origins, np.full(added, -1), background]),
-        [*names, *[""] * added],
+        [*annotations, *[Annotation(is_noise=annotations[cluster].is_noise)] * added],
     )
 
 

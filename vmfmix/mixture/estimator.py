@@ -47,8 +47,9 @@ from vmfmix.merging.costs import COSTS
 from vmfmix.merging.history import MergeHistory
 from vmfmix.merging.isotropy import probability_power
 from vmfmix.merging.selection import RULES
+from vmfmix.mixture.annotations import set_annotations
+from vmfmix.mixture.applying import Applying
 from vmfmix.mixture.base import device_of
-from vmfmix.mixture.editing import Editing
 from vmfmix.mixture.growing import Growing
 from vmfmix.mixture.numbering import Numbering
 from vmfmix.mixture.prediction import Prediction
@@ -59,7 +60,7 @@ from vmfmix.neighbors.stored import stored_attributes
 from vmfmix.storage.model_format import write_model
 
 
-class VMFMixture(CallbackSupportMixin, Prediction, Editing, Growing, Numbering, Reporting):
+class VMFMixture(CallbackSupportMixin, Prediction, Applying, Growing, Numbering, Reporting):
     r"""Mixture of von Mises-Fisher distributions: clusters of directions.
 
     The density of a unit vector :math:`x` of :math:`d` dimensions is
@@ -233,6 +234,10 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Growing, Numbering, 
         each. Only with ``n_components="auto"``.
     names_ : ndarray of shape (n_components_,), str
         Names of the clusters, "" for one without a name; only after `rename`.
+    notes_ : ndarray of shape (n_components_,), str
+        Notes on the clusters, "" for one without a note; only after `annotate`.
+    noise_ : ndarray of shape (n_components_,), bool
+        Whether each cluster is noise, so that its rows are labeled -1; only after `mark_noise`.
     isotropy_ : float
         How evenly rows scatter within clusters: the effective dimension of their scatter as a share
         of all directions on the sphere, from 0 to 1. The model assumes 1; text embeddings have 0.05
@@ -246,8 +251,8 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Growing, Numbering, 
     center_ : ndarray of shape (n_features,)
         The mean that was subtracted from the unit rows; only with ``center=True``.
     labels_ : ndarray of shape (n_samples,), int32
-        Component of each row of `X`; -1: background. The same as ``predict(X)``, except for rows
-        with known labels and in groups; see `fit`.
+        Component of each row of `X`; -1: background or noise. The same as ``predict(X)``, except
+        for rows with known labels and in groups; see `fit`.
     probabilities_ : ndarray of shape (n_samples,)
         Calibrated probability of that component, see `predict_proba`; 1 for a row with a known
         label.
@@ -750,10 +755,11 @@ class VMFMixture(CallbackSupportMixin, Prediction, Editing, Growing, Numbering, 
         self._state = EstimatorState(fit.as_last(self, copies=copies, novelty=novelty))
         outdated = ["smoother_", "center_", "background_weight_", "isotropy_", "changes_"]
         outdated += ["unsmoothed_means_", "unsmoothed_concentration_"]
-        for name in outdated if start.continues else [*outdated, "merge_history_", "names_"]:
+        for name in outdated if start.continues else [*outdated, "merge_history_"]:
             self.__dict__.pop(name, None)
-        if len(vars(self).get("names_", ())) != len(parameters.weights[parameters.own]):
-            self.__dict__.pop("names_", None)  # clusters were lost or merged
+        n_clusters = len(parameters.weights[parameters.own])
+        if not start.continues or n_clusters != vars(self).get("n_components_"):
+            set_annotations(self, [])
         if smoother is not None:
             self.smoother_ = smoother
         if center is not None:

@@ -29,7 +29,6 @@ from vmfmix.fitting.typicality import (
 from vmfmix.fitting.validation import validate_parameters, validate_sample_weight
 from vmfmix.merging.isotropy import own_share
 from vmfmix.mixture.base import device_of
-from vmfmix.mixture.names import set_names
 from vmfmix.mixture.streaming import Streaming, can_learn_from_new_rows
 from vmfmix.model import em
 from vmfmix.model.matrices import row_products
@@ -206,7 +205,7 @@ class Growing(Streaming):
             novelty=novelty,
         )
         self._state = EstimatorState(last)
-        self._set_parameters(parameters)
+        self._set_moved(parameters)
         if hasattr(self, "reference_densities_"):
             sample = left_out_sample(parameters, assignment, sums.weight)
             self.reference_densities_ = updated_references(
@@ -220,5 +219,3 @@ class Growing(Streaming):
         self.lower_bound_ = float(result.lower_bounds[-1])
         self.n_iter_, self.converged_ = len(result.lower_bounds), bool(result.converged)
         self.changes_ = changes
-        if hasattr(self, "names_"):
-            set_names(self, [*self.names_.tolist(), *[""] * len(origins)])

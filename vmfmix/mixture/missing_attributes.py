@@ -26,6 +26,8 @@ MISSING_ATTRIBUTES = {
     'history=False; fit with n_components="auto".',
     "names_": "since no cluster has a name; call rename, as in rename({{0: 'weather'}}).",
     "isotropy_": 'since its concentrations are not pooled; fit with concentration="pooled".',
+    "notes_": "since no cluster has a note; call annotate, as in annotate({{0: 'mixed'}}).",
+    "noise_": "since no cluster is noise; call mark_noise, as in mark_noise([0]).",
     "background_weight_": "since it has no background; fit with background=True.",
     "smoother_": "since its rows are not smoothed; fit with smooth=True.",
     "center_": "since its rows are not centered; fit with center=True.",

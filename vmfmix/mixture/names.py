@@ -1,4 +1,4 @@
-"""Names of clusters: their validation, and what becomes of them when clusters change."""
+"""Names, notes and numbers of clusters: their validation, and changes of single ones."""
 
 from __future__ import annotations
 
@@ -10,40 +10,40 @@ import numpy as np
 
 from vmfmix.engines.rows.values import is_missing, python_values
 
-Names = Sequence[str]
-"""One name for each cluster; "" if it has none."""
+LONGEST_NOTE = 10_000  # characters; an array of notes has room for the longest in every cluster
 
 
-def names_of(model: Any) -> list[str]:
-    """Return the names of the clusters of a fitted model, "" where a cluster has none."""
-    names = getattr(model, "names_", None)
-    return [""] * model.n_components_ if names is None else names.tolist()
+def validated_text(cluster: int, text: Any, noun: str) -> str:
+    """Return a name or note as str, "" for none.
 
-
-def set_names(model: Any, names: Names) -> None:
-    """Set `names_` of a fitted model, or remove it if no cluster has a name."""
-    model.__dict__.pop("names_", None)
-    if any(names):
-        model.names_ = np.array(names, dtype=str)
-
-
-def validated_name(cluster: int, name: Any) -> str:
-    """Return a name as str, "" for none; raise ValueError if it is no string, or only spaces."""
-    if is_missing(name):
+    Raises
+    ------
+    ValueError
+        If it is not a string, is blank, or has characters that files cannot hold.
+    """
+    if is_missing(text):
         return ""
-    if not isinstance(name, str):
+    if not isinstance(text, str):
         raise ValueError(
-            f"The name of cluster {cluster} is {name!r}; pass a string, or None for no name."
+            f"The {noun} of cluster {cluster} is {text!r}; pass a string, or None for no {noun}."
         )
-    if name and (not name.strip() or "\0" in name):
+    if text and (not text.strip() or "\0" in text or not _is_utf8(text)):
         raise ValueError(
-            f"The name of cluster {cluster} is {name!r}; pass a name that is not blank and has no "
-            "null characters, or None for no name."
+            f"The {noun} of cluster {cluster} is {text!r}; pass a {noun} that is not blank and has "
+            f"no null characters and no unpaired surrogates, or None for no {noun}."
         )
-    return str(name)
+    return str(text)
 
 
-def renamed(names: Names, changes: Any) -> list[str]:
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def renamed(names: Sequence[str], changes: Any) -> list[str]:
     """Return the names after some clusters got new ones.
 
     Parameters
@@ -71,13 +71,30 @@ def renamed(names: Names, changes: Any) -> list[str]:
     >>> renamed(["", "", "music"], ["weather", "books", None])
     ['weather', 'books', '']
     """
-    if not isinstance(changes, Mapping):
-        changes = dict(enumerate(_one_for_each(changes, len(names))))
-    new = list(names)
-    for cluster in cluster_numbers(list(changes), len(names)):
-        new[cluster] = validated_name(cluster, changes[cluster])
+    new = _changed(names, changes, "name")
+    validate_unique(new)
+    return new
+
+
+def with_notes(notes: Sequence[str], changes: Any) -> list[str]:
+    """Return the notes after some clusters got new ones; see `renamed`.
+
+    Notes may be equal, and are limited to 10,000 characters.
+    """
+    new = _changed(notes, changes, "note")
+    for cluster, note in enumerate(new):
+        if len(note) > LONGEST_NOTE:
+            raise ValueError(
+                f"The note of cluster {cluster} has {len(note):,} characters; pass at most "
+                f"{LONGEST_NOTE:,}."
+            )
+    return new
+
+
+def validate_unique(names: Sequence[str]) -> None:
+    """Raise ValueError if two clusters have the same name."""
     clusters_of: dict[str, list[int]] = {}
-    for cluster, name in enumerate(new):
+    for cluster, name in enumerate(names):
         clusters_of.setdefault(name, []).append(cluster)
     for name, clusters in clusters_of.items():
         if name and len(clusters) > 1:
@@ -85,34 +102,43 @@ def renamed(names: Names, changes: Any) -> list[str]:
                 f"Clusters {' and '.join(map(str, clusters))} would both be named {name!r}; pass "
                 "a different name for each."
             )
+
+
+def _changed(texts: Sequence[str], changes: Any, noun: str) -> list[str]:
+    """Return names or notes after changes by cluster, or one for each cluster."""
+    if not isinstance(changes, Mapping):
+        changes = dict(enumerate(_one_for_each(changes, len(texts), noun)))
+    new = list(texts)
+    for cluster in cluster_numbers(list(changes), len(texts)):
+        new[cluster] = validated_text(cluster, changes[cluster], noun)
     return new
 
 
-def _one_for_each(names: Any, n_clusters: int) -> list[Any]:
-    """Return a sequence, array or column of names as a list."""
-    if not np.iterable(names) or isinstance(names, (str, bytes, Set)):
+def _one_for_each(texts: Any, n_clusters: int, noun: str) -> list[Any]:
+    """Return a sequence, array or column of names or notes as a list."""
+    if not np.iterable(texts) or isinstance(texts, (str, bytes, Set)):
         raise ValueError(
-            f"names={names!r} is not allowed; pass a dict such as {{3: 'refunds'}}, or a list with "
-            "one name for each cluster."
+            f"{noun}s={texts!r} is not allowed; pass a dict such as {{3: 'refunds'}}, or a list "
+            f"with one {noun} for each cluster."
         )
-    values = python_values(names)
+    values = python_values(texts)
     if len(values) != n_clusters:
         raise ValueError(
-            f"There are {len(values)} names for {n_clusters} clusters; pass one name for each "
+            f"There are {len(values)} {noun}s for {n_clusters} clusters; pass one {noun} for each "
             "cluster, or a dict such as {3: 'refunds'}."
         )
     return values
 
 
-def are_valid(names: Any, n_clusters: int) -> bool:
-    """Return whether the value of `names_` in a file is one that `renamed` can return."""
-    return (
-        isinstance(names, np.ndarray)
-        and names.dtype.kind == "U"
-        and names.shape == (n_clusters,)
-        and len(given := [name for name in names.tolist() if name]) == len(set(given)) > 0
-        and all(name.strip() for name in given)
-    )
+def are_valid(texts: Any, n_clusters: int, *, unique: bool = True) -> bool:
+    """Return whether `names_` (`notes_` if not unique) of a file can be the result of an edit."""
+    if not (
+        isinstance(texts, np.ndarray) and texts.dtype.kind == "U" and texts.shape == (n_clusters,)
+    ):
+        return False
+    given = [text for text in texts.tolist() if text]
+    is_unique = not unique or len(given) == len(set(given))
+    return is_unique and len(given) > 0 and all(text.strip() for text in given)
 
 
 def cluster_numbers(clusters: Any, n_clusters: int) -> list[int]:

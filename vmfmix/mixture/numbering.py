@@ -12,8 +12,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from vmfmix.fitting.numbering import counterparts, numbers_like
 from vmfmix.fitting.state import EstimatorState
+from vmfmix.mixture.annotations import Annotations, annotate_labeled, annotations_of
 from vmfmix.mixture.base import MixtureBase
-from vmfmix.mixture.names import Names, names_of, set_names
+
+_BY_CLUSTER = ("weights_", "means_", "concentrations_", "unsmoothed_means_")
 
 
 class Numbering(MixtureBase):
@@ -27,13 +29,13 @@ class Numbering(MixtureBase):
         previous cluster, and nearer than any other previous cluster is (if there is only one: if
         the cosine is positive).
 
-        A cluster takes the number and the name of its match. Numbers run from 0 to
-        ``n_components_ - 1`` without gaps, so that
+        A cluster takes the number, the name and the note of its match, and is noise if the match
+        is. Numbers run from 0 to ``n_components_ - 1`` without gaps, so that
 
         - a cluster without a match takes a number that is left, which a cluster that no longer
-          exists may have had, or a new one, and keeps its own name;
+          exists may have had, or a new one, and keeps its own name and note;
         - with fewer clusters than before, a match whose number is ``n_components_`` or more gives
-          its name, but not its number: the cluster takes the smallest number that is left.
+          its name and note, but not its number: the cluster takes the smallest number that is left.
 
         Parameters
         ----------
@@ -69,10 +71,10 @@ class Numbering(MixtureBase):
         self._validate_comparable(previous)
         matches = counterparts(self.means_, previous.means_)
         order = np.argsort(numbers_like(matches))
-        names, others = names_of(self), names_of(previous)
-        if any(others):
-            names = [names[i] if match < 0 else others[match] for i, match in enumerate(matches)]
-        return self._reordered(order, names)
+        own, others = annotations_of(self), annotations_of(previous)
+        if any(map(any, others)):
+            own = [own[i] if match < 0 else others[match] for i, match in enumerate(matches)]
+        return self._reordered(order, own)
 
     def renumber_by_size(self) -> Self:
         """Return the same fit, with clusters numbered by their size, the largest first.
@@ -99,27 +101,27 @@ class Numbering(MixtureBase):
         sizes: NDArray[Any] = self.weights_
         if "labels_" in vars(self):
             sizes = np.bincount(self.labels_[self.labels_ >= 0], minlength=self.n_components_)
-        return self._reordered(np.argsort(-sizes, kind="stable"), names_of(self))
+        return self._reordered(np.argsort(-sizes, kind="stable"), annotations_of(self))
 
-    def _reordered(self, order: NDArray[np.intp], names: Names) -> Self:
+    def _reordered(self, order: NDArray[np.intp], annotations: Annotations) -> Self:
         """Return the same fit with the clusters in another order.
 
         Parameters
         ----------
         order : ndarray of shape (n_components_,), int
             Present numbers of the clusters.
-        names : sequence of str
+        annotations : list of Annotation
             By present number.
         """
         model = copy(self)
-        for name in ("weights_", "means_", "concentrations_", "unsmoothed_means_"):
+        for name in (*_BY_CLUSTER, "noise_"):
             if name in vars(self):
                 setattr(model, name, getattr(self, name)[order])
         if "labels_" in vars(self):
             numbers = np.argsort(order)
             model.labels_ = np.where(self.labels_ < 0, -1, numbers[self.labels_]).astype(np.int32)
         model.__dict__.pop("changes_", None)  # of clusters with other numbers
-        set_names(model, [names[i] for i in order])
+        annotate_labeled(model, [annotations[i] for i in order])
         model._state = self._reordered_state(model, order)
         return model
 

@@ -45,7 +45,7 @@ class Prediction(MixtureBase):
         Returns
         -------
         labels : ndarray of shape (n_samples,), int32
-            -1: background, or rejected.
+            -1: background, noise (see `mark_noise`), or rejected.
 
         Raises
         ------
@@ -100,7 +100,8 @@ class Prediction(MixtureBase):
         -------
         probabilities : ndarray of shape (n_samples, n_components_)
             Rows sum to 1, and the greatest probability is that of the label. With
-            ``background=True``, the last column is an additional one for the background.
+            ``background=True``, the last column is an additional one for the background. Clusters
+            that are noise have a column as well; rows for which it is the greatest are labeled -1.
         """
         engine = self._engine_for_new_rows(X)
         parameters = self._calibrated_parameters() if calibrated else self._parameters()
@@ -241,7 +242,7 @@ class Prediction(MixtureBase):
         compared = X[np.sort(others[: _MAX_COMPARED_ROWS * n_components])]
         engine, parameters = self._engine_for_new_rows(compared), self._parameters()
         log_joints = np.concatenate([block.copy() for _, block in engine.log_joint(parameters)])
-        own = self._as_labels(engine.assign(parameters).labels)
+        own = self._as_clusters(engine.assign(parameters).labels)
         labels = matched_labels(own, again.predict(compared), n_components)
         is_known = labels >= 0
         return best_power(log_joints[is_known], labels[is_known]) if is_known.any() else 1.0
@@ -364,7 +365,7 @@ class Prediction(MixtureBase):
         X : ndarray of shape (n_samples, n_features)
             Unit rows, ordered by component.
         y : ndarray of shape (n_samples,), int32
-            Component of each row; -1: background.
+            Component of each row; -1: background or noise.
 
         Raises
         ------

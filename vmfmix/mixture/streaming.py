@@ -26,6 +26,7 @@ from vmfmix.fitting.validation import (
     validate_sample_weight,
 )
 from vmfmix.merging.isotropy import own_share
+from vmfmix.mixture.annotations import Annotation, annotations_of, set_annotations
 from vmfmix.mixture.base import MixtureBase
 from vmfmix.model.statistics import FloatArray, MixtureParameters
 
@@ -188,11 +189,18 @@ class Streaming(MixtureBase):
         weight = stream.statistics.weight if stream.statistics else 0.0
         last = replace(last, parameters=parameters, prior=prior, weight=weight)
         self._state = EstimatorState(last, stream)
-        self._set_parameters(parameters)
+        self._set_moved(parameters)
         self._set_labels(assignment, self._calibrated(engine.assign, assignment))
         self.__dict__.pop("changes_", None)  # of an earlier update
         self.n_samples_seen_ = stream.n_rows
         self.lower_bound_ = batch.log_likelihood / batch.weight if batch.weight else np.nan
+
+    def _set_moved(self, parameters: MixtureParameters) -> None:
+        """Set parameters of the same clusters and of new ones, which have no annotations yet."""
+        annotations = annotations_of(self)
+        self._set_parameters(parameters)
+        n_new = self.n_components_ - len(annotations)
+        set_annotations(self, [*annotations, *[Annotation()] * n_new])
 
     def _noticed(
         self, stream: Stream, engine: Engine, parameters: MixtureParameters, share: float

@@ -16,7 +16,7 @@ from vmfmix.fitting.changes import restored_changes
 from vmfmix.fitting.state import restored_state
 from vmfmix.merging.history import MergeHistory
 from vmfmix.mixture import VMFMixture
-from vmfmix.mixture.names import are_valid
+from vmfmix.mixture.annotations import have_valid_annotations
 from vmfmix.model.statistics import LARGEST_CONCENTRATION
 from vmfmix.neighbors.smoother import NeighborSmoother
 from vmfmix.neighbors.stored import restore_attributes
@@ -113,7 +113,7 @@ def _is_consistent(model: VMFMixture) -> bool:
         _has_consistent_mixture(model)
         and _has_consistent_labels(model)
         and _has_consistent_references(model)
-        and (not hasattr(model, "names_") or are_valid(model.names_, model.n_components_))
+        and have_valid_annotations(model)
         and (not hasattr(model, "changes_") or len(model.changes_) == model.n_components_)
         and (history is None or history.is_consistent(model.means_.shape[1]))
     )
