@@ -1,4 +1,7 @@
-"""Names of the clusters of a fitted model, for tables, plots and reports."""
+"""Names of the clusters of a fitted model, notes and noise, for tables, plots and reports."""
+
+import numpy as np
+from numpy.typing import NDArray
 
 from vmfmix.inspection.fitted_model import FittedMixture
 
@@ -7,6 +10,18 @@ def given_names(model: FittedMixture) -> list[str] | None:
     """Return the names of all clusters, "" where a cluster has none; None if none has a name."""
     names = getattr(model, "names_", None)
     return None if names is None else [str(name) for name in names]
+
+
+def given_notes(model: FittedMixture) -> list[str] | None:
+    """Return the notes on all clusters, "" where a cluster has none; None if none has a note."""
+    notes = getattr(model, "notes_", None)
+    return None if notes is None else [str(note) for note in notes]
+
+
+def given_noise(model: FittedMixture) -> NDArray[np.bool_] | None:
+    """Return whether each cluster is noise; None if none is."""
+    noise: NDArray[np.bool_] | None = getattr(model, "noise_", None)
+    return noise
 
 
 def names_or_numbers(model: FittedMixture) -> list[str]:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.utils.validation import check_is_fitted
 
-from vmfmix.inspection.cluster_names import given_names
+from vmfmix.inspection.cluster_names import given_names, given_noise, given_notes
 from vmfmix.inspection.fitted_model import FittedMixture, RowsLike
 from vmfmix.inspection.rows import as_rows, blocks_of, take_rows, unit_rows
 from vmfmix.inspection.tables import Table, as_table
@@ -35,6 +35,11 @@ def describe(model: FittedMixture, X: RowsLike) -> Table:
             Number of the cluster.
         name : str
             Its name, "" if it has none; only if clusters have names (see `VMFMixture.rename`).
+        note : str
+            The note on it; only if clusters have notes (see `VMFMixture.annotate`).
+        noise : bool
+            Whether it is noise, which has no rows; only if a cluster is (see
+            `VMFMixture.mark_noise`).
         size : int
             Number of its rows.
         weight, concentration : float
@@ -78,10 +83,9 @@ def describe(model: FittedMixture, X: RowsLike) -> Table:
         radius = np.bincount(members, angles[in_clusters], n_clusters) / sizes
         silhouette = np.bincount(members, silhouettes[in_clusters], n_clusters) / sizes
     nearest, cosines = nearest_means(model, 1)
-    names = given_names(model)
     return as_table(
         cluster=np.arange(n_clusters),
-        **({} if names is None else {"name": np.array(names, dtype=object)}),
+        **_annotations(model),
         size=sizes,
         weight=model.weights_,
         concentration=model.concentrations_,
@@ -90,6 +94,20 @@ def describe(model: FittedMixture, X: RowsLike) -> Table:
         nearest_cosine=cosines[:, 0] if n_clusters > 1 else np.full(n_clusters, np.nan),
         silhouette=silhouette,
     )
+
+
+def _annotations(model: FittedMixture) -> dict[str, np.ndarray]:
+    """Return the columns of names, notes and noise, if clusters have them."""
+    found = {
+        "name": (given_names(model), object),
+        "note": (given_notes(model), object),
+        "noise": (given_noise(model), bool),
+    }
+    return {
+        column: np.array(values, dtype=dtype)
+        for column, (values, dtype) in found.items()
+        if values is not None
+    }
 
 
 def exemplars(model: FittedMixture, X: RowsLike, n_exemplars: int = 5) -> NDArray[np.int64]:
@@ -310,9 +328,18 @@ def assigned_probabilities(
     X, found = as_rows(X), np.empty(len(labels))
     for block in blocks_of(X, model.n_components_):
         probabilities = model.predict_proba(take_rows(X, block))
-        # The background has the label -1 and the last column.
         found[block] = probabilities[np.arange(len(probabilities)), labels[block]]
+        outside = labels[block] < 0
+        if outside.any():  # columns of the background, which is the last, and of noise
+            columns = [*range(model.n_components_, probabilities.shape[1]), *_noise(model)]
+            found[block][outside] = probabilities[np.ix_(outside, columns)].max(axis=1)
     return found
+
+
+def _noise(model: FittedMixture) -> NDArray[np.intp]:
+    """Return the numbers of the clusters that are noise."""
+    noise = given_noise(model)
+    return np.flatnonzero([] if noise is None else noise)
 
 
 def nearest_means(
