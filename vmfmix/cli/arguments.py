@@ -26,8 +26,8 @@ CONCENTRATIONS = ("pooled", "tied", "free")
 _DESCRIPTION = """\
 Cluster embeddings by direction with mixtures of von Mises-Fisher distributions.
 'fit' finds the clusters in a file of embeddings, 'cut' changes their number,
-'report' makes a web page that shows them, and 'predict' assigns new embeddings
-to the clusters."""
+'apply' edits them, 'report' makes a web page that shows them, and 'predict'
+assigns new embeddings to the clusters."""
 
 _EXAMPLES = """\
 examples:
@@ -35,6 +35,7 @@ examples:
   vmfmix fit embeddings.npy --n-components 7 --texts texts.txt --out clusters/
   vmfmix cut clusters/model.npz embeddings.npy -n 37 --out clusters-37/
   vmfmix report clusters/model.npz embeddings.npy --texts texts.txt -o page.html
+  vmfmix apply edits.json clusters/model.npz embeddings.npy --out edited/
   vmfmix predict clusters/model.npz new.npy --out new-clusters/
 
 Run 'vmfmix COMMAND --help' for the options of a command."""
@@ -67,6 +68,20 @@ _CUT_EXAMPLES = """\
 examples:
   vmfmix cut clusters/model.npz
   vmfmix cut clusters/model.npz embeddings.npy -n 37 --out clusters-37/"""
+
+_APPLY_DESCRIPTION = f"""\
+Apply edits of clusters, saved in a JSON file, to a fitted model: names, notes,
+merged and split clusters, and clusters marked as noise. With EMBEDDINGS, assign
+the rows to the edited clusters, print a summary, and write these files to the
+folder of --out; without, write the model alone, which is enough unless a cluster
+is split:
+
+{describe_outputs(FIT_OUTPUTS)}"""
+
+_APPLY_EXAMPLES = """\
+examples:
+  vmfmix apply edits.json clusters/model.npz --out edited/
+  vmfmix apply edits.json clusters/model.npz embeddings.npy --out edited/"""
 
 _PREDICT_DESCRIPTION = f"""\
 Assign each row of a file of embeddings to the most probable cluster of a fitted
@@ -105,7 +120,7 @@ def make_parser(
     Parameters
     ----------
     commands : dict of callable
-        The functions that run ``fit``, ``cut``, ``report`` and ``predict``.
+        The functions that run ``fit``, ``cut``, ``apply``, ``report`` and ``predict``.
 
     Returns
     -------
@@ -133,6 +148,15 @@ def make_parser(
     )
     cut.set_defaults(command=commands["cut"])
     _add_cut_arguments(cut)
+
+    apply = subparsers.add_parser(
+        "apply",
+        help="apply edits of clusters that are saved in a file",
+        description=_APPLY_DESCRIPTION,
+        epilog=_APPLY_EXAMPLES,
+    )
+    apply.set_defaults(command=commands["apply"])
+    _add_apply_arguments(apply)
 
     report = subparsers.add_parser(
         "report",
@@ -313,6 +337,17 @@ def _add_cut_arguments(parser: argparse.ArgumentParser) -> None:
         "needs EMBEDDINGS and --out",
     )
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="output folder")
+    add_texts_and_labels(parser)
+    _add_overwrite_and_quiet(parser)
+
+
+def _add_apply_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("edits", metavar="EDITS", help="JSON file of edits")
+    _add_model_file(parser)
+    add_input(parser, "EMBEDDINGS", nargs="*")
+    parser.add_argument(
+        "-o", "--out", required=True, type=Path, metavar="FOLDER", help="output folder"
+    )
     add_texts_and_labels(parser)
     _add_overwrite_and_quiet(parser)
 

@@ -75,7 +75,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: Sequence[str] | None) -> None:
-    parser = make_parser({"fit": _fit, "cut": _cut, "report": _report, "predict": _predict})
+    commands = {"fit": _fit, "cut": _cut, "apply": _apply, "report": _report, "predict": _predict}
+    parser = make_parser(commands)
     arguments = parser.parse_args(argv)
     with shown_progress(quiet=arguments.quiet):
         arguments.command(arguments)
@@ -107,6 +108,19 @@ def _cut(arguments: argparse.Namespace) -> None:
     validate_output_folder(arguments.out, FIT_OUTPUTS, overwrite=arguments.overwrite)
     model, given = _read_model_and_embeddings(arguments)
     _write_clusters(arguments, given, lambda: model.merge_to(arguments.n_components, given.rows))
+
+
+def _apply(arguments: argparse.Namespace) -> None:
+    validate_output_folder(arguments.out, FIT_OUTPUTS, overwrite=arguments.overwrite)
+    from vmfmix.cli.apply import find_edits, write_edited_model
+
+    model = _read_model(arguments.model)
+    edits = find_edits(arguments, model)
+    if not arguments.embeddings:
+        write_edited_model(arguments, model.apply(edits))
+        return
+    model, given = _read_model_and_embeddings(arguments)
+    _write_clusters(arguments, given, lambda: model.apply(edits, given.rows))
 
 
 def _print_levels(path: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from vmfmix.inspection.cluster_names import given_names
+from vmfmix.inspection.cluster_names import given_names, given_noise, given_notes
 from vmfmix.inspection.clusters import nearest_means
 from vmfmix.metrics import clustering_report
 
@@ -54,9 +54,13 @@ _SCORES = {
 
 
 def columns_of(model: Any) -> tuple[str, ...]:
-    """Return the keys of each cluster in `summarize`; ``name`` only if clusters have names."""
+    """Return the keys of each cluster in `summarize`.
+
+    ``name`` and ``note`` only if clusters have them, and ``noise`` if a cluster is noise.
+    """
+    given = {"name": given_names(model), "note": given_notes(model), "noise": given_noise(model)}
     cluster, *others = COLUMNS
-    return COLUMNS if given_names(model) is None else (cluster, "name", *others)
+    return (cluster, *(name for name, values in given.items() if values is not None), *others)
 
 
 def summarize(model: Any, cosines: np.ndarray) -> list[dict[str, Any]]:
@@ -71,16 +75,16 @@ def summarize(model: Any, cosines: np.ndarray) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        One for each cluster, and at the end one for the background (cluster -1) if the model has
-        it, with the keys of `columns_of`: ``cluster``, ``name`` (if there are names), ``size``
-        (rows), ``share`` (of all rows),
+        One for each cluster, and at the end one for the background and noise (cluster -1) if the
+        model has them, with the keys of `columns_of`: ``cluster``, ``name``, ``note`` and ``noise``
+        (if there are any), ``size`` (rows), ``share`` (of all rows),
         ``weight`` and ``concentration`` of the component, ``mean_angle_degrees`` and
         ``mean_cosine`` between rows and mean direction, and ``nearest_cluster`` with
         ``nearest_cosine`` (the cluster with the nearest mean direction). None where undefined: no
         rows, or no other clusters.
     """
     nearest, nearest_cosines = nearest_means(model, 1)
-    names = given_names(model)
+    names, notes, noise = given_names(model), given_notes(model), given_noise(model)
     angles = np.degrees(np.arccos(cosines))
     clusters: list[dict[str, Any]] = []
     for cluster in range(model.n_components_):
@@ -90,6 +94,8 @@ def summarize(model: Any, cosines: np.ndarray) -> list[dict[str, Any]]:
             {
                 "cluster": cluster,
                 **({} if names is None else {"name": names[cluster]}),
+                **({} if notes is None else {"note": notes[cluster]}),
+                **({} if noise is None else {"noise": bool(noise[cluster])}),
                 "size": int(members.sum()),
                 "share": members.mean(),
                 "weight": model.weights_[cluster],
@@ -100,14 +106,14 @@ def summarize(model: Any, cosines: np.ndarray) -> list[dict[str, Any]]:
                 "nearest_cosine": nearest_cosines[cluster, 0] if has_others else None,
             }
         )
-    if model.background:
+    if model.background or noise is not None:
         members = model.labels_ == -1
         background = {
             "cluster": -1,
             "size": int(members.sum()),
             "share": members.mean(),
-            "weight": model.background_weight_,
-            "concentration": 0.0,
+            "weight": model.background_weight_ if model.background else None,
+            "concentration": 0.0 if model.background else None,
         }
         clusters.append(dict.fromkeys(columns_of(model)) | background)
     return clusters
@@ -170,7 +176,9 @@ def table(
     for row in sorted(clusters, key=lambda row: (row["cluster"] < 0, -row["size"])):
         cells = [_cell(row, column) for column in columns]
         if row["cluster"] < 0:
-            lines.append([*cells, "background (rows in no cluster)"])
+            lines.append([*cells, _rows_outside(model)])
+        elif row.get("noise"):
+            lines.append([*cells, "noise"])
         elif texts:
             first, *others = texts[row["cluster"]] or [""]
             lines.append([*cells, first])
@@ -182,6 +190,12 @@ def table(
     sentences = _title(model, concentration_range), _alternatives(model)
     title = "\n".join(textwrap.fill(sentence, _width()) for sentence in sentences if sentence)
     return f"{title}\n\n{_aligned(lines)}"
+
+
+def _rows_outside(model: Any) -> str:
+    """Return what rows with the label -1 are."""
+    kinds = ["background"] * model.background + ["noise"] * (given_noise(model) is not None)
+    return f"{' and '.join(kinds)} (rows in no cluster)"
 
 
 def levels(model: Any, path: str) -> str:
@@ -265,14 +279,15 @@ def _title(model: Any, concentration_range: str | None) -> str:
 
 def _origin(model: Any) -> str:
     """Return how the number of clusters was estimated or changed; nothing if it was given."""
+    history = getattr(model, "merge_history_", None)
     if _is_cut(model):
-        n_start = model.merge_history_.n_components_init
-        return f" (cut from the merge path of {_counted(n_start, 'component')})"
+        if history is None or len(history.n_components) == 0:
+            return " (edited)"
+        return f" (cut from the merge path of {_counted(history.n_components_init, 'component')})"
     if model.n_components != "auto":
         return ""
-    n_start = model.merge_history_.n_components_init
-    if n_start > model.n_components_:
-        return f" (number estimated by merging {n_start} components)"
+    if history is not None and history.n_components_init > model.n_components_:
+        return f" (number estimated by merging {history.n_components_init} components)"
     return " (number estimated)"
 
 
@@ -283,7 +298,7 @@ def _is_cut(model: Any) -> bool:
 
 def _alternatives(model: Any) -> str:
     """Return a sentence on other numbers of clusters; nothing if the number was given."""
-    if model.n_components != "auto":
+    if model.n_components != "auto" or not hasattr(model, "levels_"):
         return ""
     parts = []
     smallest, largest = model.merge_history_.range_of_similar_scores()

@@ -136,13 +136,10 @@ def plan_of(edits: Any, model: Any) -> EditPlan:
     >>> plan_of([{"edit": "merge", "clusters": [5, 2]}], model).merges
     [[2, 5]]
     """
-    source = ""
     if not isinstance(edits, (Mapping, list, tuple)):
-        source, edits = f" of {name_of(edits)}", _read(edits)
-        if not isinstance(edits, Mapping):
-            raise ValueError(_not_edits(source, f"it holds {_shown(edits)}"))
+        edits = read_edits(edits)
     if isinstance(edits, Mapping):
-        edits = _validated_list(edits, model, source)
+        edits = _validated_list(edits, model)
     planner = _Planner(model.n_components_)
     numbered = list(enumerate(edits, 1))
     # A cut decides what the numbers of the clusters mean, and merges what is the same cluster.
@@ -153,7 +150,7 @@ def plan_of(edits: Any, model: Any) -> EditPlan:
                 if kind in kinds:
                     planner.add(kind, edit)
             except ValueError as error:
-                raise ValueError(f"Edit {position}{source}: {error}") from None
+                raise ValueError(f"Edit {position}: {error}") from None
     return planner.plan
 
 
@@ -296,8 +293,25 @@ def _shown(value: Any) -> str:
 # --- files ----------------------------------------------------------------------------------------
 
 
-def _read(source: Any) -> Any:
-    """Return the contents of a JSON file, without repeated keys and numbers that are not finite."""
+def read_edits(source: Any) -> dict[str, Any]:
+    """Return the contents of a file of edits, of which `plan_of` validates all but their form.
+
+    Parameters
+    ----------
+    source : str, path-like or file object
+        A JSON file of at most 16 MB; an open file may be opened for text or for bytes.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read.
+    ValueError
+        If it is too large or not a JSON object, or has a key twice.
+    """
     contents = _contents(source)
     if len(contents) > _MAX_BYTES:
         raise ValueError(
@@ -305,11 +319,14 @@ def _read(source: Any) -> Any:
             "file of edits."
         )
     try:
-        return json.loads(
+        document = json.loads(
             contents.decode("utf-8-sig"),
             object_pairs_hook=_without_repeated_keys,
             parse_constant=_refuse_constant,
         )
+        if isinstance(document, dict):
+            return document
+        reason = f"it holds {_shown(document)}, not an object"
     except UnicodeDecodeError:
         reason = "it is not text in UTF-8"
     except _RepeatedKeyError as error:
@@ -317,7 +334,9 @@ def _read(source: Any) -> Any:
     except (ValueError, RecursionError) as error:
         where = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
         reason = f"it is not JSON{where}"
-    raise ValueError(_not_edits(f" of {name_of(source)}", reason))
+    raise ValueError(
+        f"{name_of(source)} is not a file of edits, since {reason}; pass a JSON file of edits."
+    )
 
 
 def _contents(source: Any) -> bytes:
@@ -355,46 +374,44 @@ def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
-def _validated_list(document: Mapping[str, Any], model: Any, source: str) -> Sequence[Any]:
+def _validated_list(document: Mapping[str, Any], model: Any) -> Sequence[Any]:
     """Return the edits of a document for this model."""
     if document.get("format") != FORMAT:
-        raise ValueError(_not_edits(source, f'"format" is not "{FORMAT}"'))
-    version = _number(document.get("version"), f"version{source}", 1)
+        raise ValueError(_not_edits(f'"format" is not "{FORMAT}"'))
+    version = _number(document.get("version"), "The version of the edits", 1)
     if version > VERSION:
         raise ValueError(
-            f"The edits{source} have the version {version}, which this version of vmfmix does not "
+            f"The edits have the version {version}, which this version of vmfmix does not "
             "read; upgrade vmfmix."
         )
     for key in document:
         if key not in ("format", "version", "model", "edits"):
-            raise ValueError(_not_edits(source, f"the key {_shown(key)} is unknown"))
-    _validate_model(document.get("model"), model, source)
+            raise ValueError(_not_edits(f"the key {_shown(key)} is unknown"))
+    _validate_model(document.get("model"), model)
     edits = document.get("edits")
     if not isinstance(edits, (list, tuple)):
-        raise ValueError(_not_edits(source, f'"edits" is {_shown(edits)}, not a list'))
+        raise ValueError(_not_edits(f'"edits" is {_shown(edits)}, not a list'))
     return edits
 
 
-def _validate_model(stated: Any, model: Any, source: str) -> None:
+def _validate_model(stated: Any, model: Any) -> None:
     """Raise ValueError if the edits state another model than this one."""
     if stated is None:
         return
     if not isinstance(stated, Mapping) or stated.keys() != {"n_components", "fingerprint"}:
-        raise ValueError(
-            _not_edits(source, '"model" does not consist of "n_components" and "fingerprint"')
-        )
+        raise ValueError(_not_edits('"model" is not {"n_components": …, "fingerprint": …}'))
     own = {"n_components": model.n_components_, "fingerprint": fingerprint(model)}
     if dict(stated) != own:
         raise ValueError(
-            f"The edits{source} belong to a model of {_shown(stated['n_components'])} clusters "
+            f"The edits belong to a model of {_shown(stated['n_components'])} clusters "
             f"with the fingerprint {_shown(stated['fingerprint'])}, but this one has "
             f"{own['n_components']} and {own['fingerprint']!r}; apply them to the model that they "
             "were made for."
         )
 
 
-def _not_edits(source: str, reason: str) -> str:
+def _not_edits(reason: str) -> str:
     return (
-        f"The edits{source} cannot be read, since {reason}; pass a file in the format of version "
-        f"{VERSION}, or a list of edits."
+        f"The edits are not in the format of version {VERSION}, since {reason}; pass a file of "
+        "edits, or a list of edits."
     )
