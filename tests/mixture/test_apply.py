@@ -218,7 +218,7 @@ def test_rows_of_noise_are_in_no_cluster(rows, kind):
     np.testing.assert_array_equal(membership(marked, X)["cluster"], expected)
     assert (exemplars(marked, X)[[1, 3]] == -1).all()
     assert not set(outliers(marked, X)["cluster"]) & {1, 3}
-    drawn, labels = marked.sample(200)
+    _, labels = marked.sample(200)
     assert (labels == -1).sum() > 20
     np.testing.assert_allclose(marked.typicality(X), model.typicality(X))
 
@@ -308,7 +308,7 @@ MERGE = {"edit": "merge", "clusters": [1, 2]}
         ([{"edit": "delete", "cluster": 1}], "edit is 'delete'; give one of"),
         (
             [{"edit": "rename", "cluster": 1}],
-            "rename has no name; give it the fields edit, cluster",
+            "rename has no name; give it the fields edit",
         ),
         ([MERGE | {"cluster": 1}], "merge has the unknown field 'cluster'; give it only"),
         ([{"edit": "rename", "cluster": 6, "name": "a"}], "Cluster 6 does not exist; .* 0 to 5"),

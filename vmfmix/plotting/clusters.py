@@ -64,7 +64,8 @@ def plot_sizes(model: Any, ax: Any = None) -> Any:
         points = zip(np.maximum(sizes, _MIN_SIZE), concentrations)
         for name, point in zip(_names(model), points):
             ax.annotate(name, point, xytext=(5.0, 4.0), textcoords="offset points", fontsize=8.0)
-    logarithmic(ax, "x", max(sizes.min(), _MIN_SIZE) / 1.5, sizes.max() * 1.5)
+    smallest, largest = np.maximum([sizes.min(), sizes.max()], _MIN_SIZE)
+    logarithmic(ax, "x", smallest / 1.5, largest * 1.5)
     margin = max((concentrations.max() / concentrations.min()) ** 0.15, 1.01)
     logarithmic(ax, "y", concentrations.min() / margin, concentrations.max() * margin)
     name_axes(ax, "rows in the cluster", "concentration κ")
