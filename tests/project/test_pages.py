@@ -52,7 +52,7 @@ PAGES = {  # and how many blocks of code are followed by what they print
     "docs/quickstart.md": 0,
     "docs/number_of_clusters.md": 1,
     "docs/membership.md": 3,
-    "docs/editing.md": 5,
+    "docs/editing.md": 7,
     "docs/steering.md": 1,
     "docs/tutorial.md": 14,
     "docs/pitfalls.md": 17,

@@ -10,7 +10,7 @@ import numpy as np
 
 from vmfmix.engines.rows.values import is_missing, python_values
 
-LONGEST_NOTE = 10_000  # characters; an array of notes has room for the longest in every cluster
+LONGEST_NOTE = 10_000  # characters; in an array of notes, each takes as much memory as the longest
 
 
 def validated_text(cluster: int, text: Any, noun: str) -> str:
