@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral
@@ -278,6 +279,10 @@ def _text(cluster: int, value: Any, noun: str, longest: int) -> str:
     if not (value is None or isinstance(value, str)):
         raise ValueError(
             f"The {noun} of cluster {cluster} is {_shown(value)}; give a string, or null for none."
+        )
+    if value is not None and re.search("[\ud800-\udfff]", value):
+        raise ValueError(
+            f"The {noun} of cluster {cluster} has an unpaired surrogate; leave it out."
         )
     return validated_text(cluster, value, noun)
 

@@ -19,7 +19,7 @@ def validated_text(cluster: int, text: Any, noun: str) -> str:
     Raises
     ------
     ValueError
-        If it is not a string, is blank, or has characters that files cannot hold.
+        If it is not a string, is blank, or has null characters.
     """
     if is_missing(text):
         return ""
@@ -27,20 +27,12 @@ def validated_text(cluster: int, text: Any, noun: str) -> str:
         raise ValueError(
             f"The {noun} of cluster {cluster} is {text!r}; pass a string, or None for no {noun}."
         )
-    if text and (not text.strip() or "\0" in text or not _is_utf8(text)):
+    if text and (not text.strip() or "\0" in text):
         raise ValueError(
             f"The {noun} of cluster {cluster} is {text!r}; pass a {noun} that is not blank and has "
-            f"no null characters and no unpaired surrogates, or None for no {noun}."
+            f"no null characters, or None for no {noun}."
         )
     return str(text)
-
-
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def renamed(names: Sequence[str], changes: Any) -> list[str]:
