@@ -281,9 +281,7 @@ def _text(cluster: int, value: Any, noun: str, longest: int) -> str:
             f"The {noun} of cluster {cluster} is {_shown(value)}; give a string, or null for none."
         )
     if value is not None and re.search("[\ud800-\udfff]", value):
-        raise ValueError(
-            f"The {noun} of cluster {cluster} has an unpaired surrogate; leave it out."
-        )
+        raise ValueError(f"The {noun} of cluster {cluster} has an unpaired surrogate; remove it.")
     return validated_text(cluster, value, noun)
 
 
