@@ -34,11 +34,11 @@ from vmfmix.merging.selection import RULES
         ([*FIT, "--out", "out", "--n-components-init", "0"], "'0' is not an integer of at least 1"),
         (
             [*FIT, "--out", "out", "--n-components-init", "2"],
-            "-init 2 is less than --n-components 3",
+            "2 is less than --n-components 3",
         ),
         (
             [*FIT, "--out", "out", "--n-components-init", "301"],
-            "-init 301 is more than the 300 rows",
+            "301 is more than the 300 rows",
         ),
         (
             [*FIT, "--out", "out", "--n-components-init", "9", "--merge", "none"],

@@ -101,7 +101,7 @@ def test_rows_that_are_unlike_those_of_the_fit_have_no_cluster(folder, rows, cap
     assert main([*FIT, "--out", "out", "--quiet"]) == 0
     others = make_vmf_mixture(100, 12, 1, concentration=1.0, random_state=3)[0]
     np.save("new.npy", np.concatenate([rows[0], others]))
-    options = ["--false-alarm-rate", "0.05", "--out", "new"]
+    options = ["--false-alarm-rate", "0.05", "--out", "new", "--quiet"]
     assert main(["predict", "out/model.npz", "new.npy", *options]) == 0
     labels = np.load("new/labels.npy")
     expected = vmfmix.load("out/model.npz").predict(np.load("new.npy"), false_alarm_rate=0.05)

@@ -61,7 +61,7 @@ def test_summary_csv_has_line_for_background(folder, capsys):
     assert last["cluster"] == "-1" and last["similarity"] == "" and last["concentration"] == "0"
     assert last["cluster_name"] == "background"
     assert int(last["size"]) == (labels == -1).sum() > 0
-    assert "rows that belong to no cluster" in capsys.readouterr().out
+    assert "background (rows in no cluster)" in capsys.readouterr().out
     without = next(row for row in read_rows("out") if row["cluster"] == "-1")
     assert without["cluster_name"] == without["similarity"] == without["margin"] == ""
     assert main(["predict", "out/model.npz", "rows.npy", "--out", "again"]) == 0
@@ -190,7 +190,7 @@ def test_names_leave_the_background_without_one(folder):
     model = vmfmix.VMFMixture(2, background=True, random_state=0).fit(X).rename({1: "one"})
     clusters = summary_of(model, X)
     assert [row["cluster_name"] for row in clusters] == ["", "one", "background"]
-    assert "rows that belong to no cluster" in table(model, clusters)
+    assert "background (rows in no cluster)" in table(model, clusters)
 
 
 def test_the_result_as_json(folder, rows, capsys):

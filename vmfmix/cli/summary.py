@@ -165,7 +165,7 @@ def table(model: Any, clusters: Sequence[Cluster], n_shown: int | None = N_SHOWN
 def _last_cell(each: Cluster, has_examples: bool) -> str:
     """Return an example of a cluster, or the cluster that it is nearest to."""
     if each["cluster"] < 0:
-        return "rows that belong to no cluster"
+        return "background (rows in no cluster)"
     if has_examples:
         return _printable(each["example_1"] or "")
     if each["nearest_cluster"] is None:
