@@ -9,9 +9,9 @@ import pytest
 import vmfmix
 from tests.cli.commands import FIT, read_rows, read_table
 from vmfmix.cli.main import main
-from vmfmix.cli.row_table import columns_of_clusters
 from vmfmix.cli.summary import summarize, table
 from vmfmix.datasets import load_snips, make_vmf_mixture
+from vmfmix.inspection.cluster_columns import columns_of_clusters
 from vmfmix.metrics import clustering_report
 
 

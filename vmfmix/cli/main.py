@@ -160,8 +160,8 @@ def _write_clusters(
 ) -> None:
     """Read texts and labels, then make the model of the rows, and write and print its clusters."""
     from vmfmix.cli import summary
-    from vmfmix.cli.row_table import columns_of_clusters
     from vmfmix.cli.words import typical_words_of, with_names
+    from vmfmix.inspection.cluster_columns import columns_of_clusters
 
     texts = read_texts(arguments, given)
     known_labels, origin = read_labels(arguments, given)
@@ -209,7 +209,8 @@ def _write(
 
 
 def _predict(arguments: argparse.Namespace) -> None:
-    from vmfmix.cli.row_table import columns_of_clusters, reject
+    from vmfmix.cli.row_table import reject
+    from vmfmix.inspection.cluster_columns import columns_of_clusters
     from vmfmix.inspection.clusters import assigned_probabilities
 
     if arguments.out:

@@ -45,7 +45,7 @@ class Results:
     Parameters
     ----------
     columns : dict of array or list
-        From `vmfmix.cli.row_table.columns_of_clusters`.
+        From `vmfmix.inspection.cluster_columns.columns_of_clusters`.
     model : VMFMixture
     format : str
         One of `FORMATS`, for the table of rows.

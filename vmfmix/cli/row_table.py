@@ -7,48 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vmfmix.inspection.cluster_names import names_or_numbers
-from vmfmix.inspection.clusters import cosines_of_rows
-
 if TYPE_CHECKING:
     from vmfmix.storage.inputs import Input
 
-__all__ = ["columns_of_clusters", "columns_of_input", "names_of_rows", "reject"]
-
-
-def columns_of_clusters(
-    model: Any, X: Any, labels: np.ndarray, probabilities: np.ndarray
-) -> dict[str, Any]:
-    """Return the columns that say which cluster each row belongs to, and how well it fits.
-
-    Parameters
-    ----------
-    model : VMFMixture
-    X : {ndarray, CSR matrix} of shape (n_samples, n_features)
-    labels, probabilities : ndarray of shape (n_samples,)
-        Cluster of each row, -1 for the background, and its probability.
-
-    Returns
-    -------
-    dict of array or list
-        ``cluster``; ``cluster_name``, its number if it has no name, and None for the background;
-        ``similarity``, the cosine with its mean direction; ``margin``, the similarity minus the
-        cosine with the nearest other mean direction; ``probability``; and ``typicality`` if the
-        model knows the densities of the rows of its fit, see `VMFMixture.typicality`. Similarity
-        and margin are NaN for the background, and the margin also if there is only one cluster.
-    """
-    own, other = cosines_of_rows(model, X, labels)
-    margins = own - other if model.n_components_ > 1 else np.full(len(own), np.nan)
-    columns = {
-        "cluster": labels,
-        "cluster_name": names_of_rows(model, labels),
-        "similarity": own.astype(np.float32),
-        "margin": margins.astype(np.float32),
-        "probability": np.array(probabilities),
-    }
-    if hasattr(model, "reference_densities_"):
-        columns["typicality"] = model.typicality(X)
-    return columns
+__all__ = ["columns_of_input", "reject"]
 
 
 def reject(columns: dict[str, Any], false_alarm_rate: float) -> None:
@@ -57,7 +19,7 @@ def reject(columns: dict[str, Any], false_alarm_rate: float) -> None:
     Parameters
     ----------
     columns : dict
-        From `columns_of_clusters`, changed in place.
+        From `vmfmix.inspection.cluster_columns.columns_of_clusters`, changed in place.
     false_alarm_rate : float
         See `VMFMixture.predict`.
 
@@ -77,12 +39,6 @@ def reject(columns: dict[str, Any], false_alarm_rate: float) -> None:
         columns["cluster_name"][row] = None
     for name in ("similarity", "margin", "probability"):
         columns[name][rejected] = np.nan
-
-
-def names_of_rows(model: Any, labels: np.ndarray) -> list[str | None]:
-    """Return the name of the cluster of each row, None for rows without a cluster."""
-    names = [*names_or_numbers(model), None]  # -1 is the last
-    return [names[label] for label in labels.tolist()]
 
 
 def columns_of_input(

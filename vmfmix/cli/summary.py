@@ -50,7 +50,7 @@ def summarize(
     ----------
     model : VMFMixture
     columns : dict
-        From `vmfmix.cli.row_table.columns_of_clusters`.
+        From `vmfmix.inspection.cluster_columns.columns_of_clusters`.
     texts : sequence of str, default=None
         Text of each row.
     words : sequence of list of str, default=None

@@ -69,15 +69,15 @@ def with_names(model: Any, texts: list[str], columns: dict[str, Any], words: Wor
     texts : list of str
         Text of each row.
     columns : dict of array or list
-        From `vmfmix.cli.row_table.columns_of_clusters`; its names are replaced.
+        From `vmfmix.inspection.cluster_columns.columns_of_clusters`; its names are replaced.
     words : WordOptions
 
     Returns
     -------
     VMFMixture
     """
-    from vmfmix.cli.row_table import names_of_rows
     from vmfmix.inspection import name_clusters
+    from vmfmix.inspection.cluster_columns import names_of_rows
     from vmfmix.inspection.cluster_names import given_names
     from vmfmix.inspection.naming import different_names
 
