@@ -175,6 +175,7 @@ def _add_fit_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _add_number_of_clusters(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
+        "-n",
         "--n-components",
         type=_n_components,
         default="auto",
