@@ -183,7 +183,8 @@ def _write_clusters(
     elif not arguments.quiet:
         table = summary.table(model, clusters, None if arguments.all else summary.N_SHOWN)
         done = outcome(len(model.labels_), model.n_components_)
-        last = f"{done}\nWrote {', '.join(written)} to {arguments.out}"
+        files = summary.wrapped(f"Wrote {', '.join(written)} to {arguments.out}")
+        last = f"{done}\n{files}"
         print("\n\n".join(part for part in (table, text, last) if part))
 
 

@@ -15,7 +15,7 @@ from vmfmix.inspection.cluster_names import given_names
 from vmfmix.inspection.clusters import nearest_means
 from vmfmix.metrics import clustering_report
 
-__all__ = ["Cluster", "levels", "scores", "summarize", "table"]
+__all__ = ["Cluster", "levels", "scores", "summarize", "table", "wrapped"]
 
 Cluster: TypeAlias = dict[str, Any]
 """A line of summary.csv: values by name of the column."""
@@ -226,7 +226,12 @@ def scores(
     if len(rows) < len(known_labels):
         described += f", {len(rows):,} of {len(known_labels):,} rows"
     line = ", ".join(f"{short} {number:.3f}" for short, number in numbers.items())
-    return f"Compared with {source} ({described}):\n{textwrap.fill(line, _width())}", numbers
+    return f"Compared with {source} ({described}):\n{wrapped(line)}", numbers
+
+
+def wrapped(sentence: str) -> str:
+    """Return a sentence in lines that fit in the terminal."""
+    return textwrap.fill(sentence, _width(), break_long_words=False, break_on_hyphens=False)
 
 
 def _title(model: Any, clusters: Sequence[Cluster]) -> str:
@@ -242,7 +247,7 @@ def _title(model: Any, clusters: Sequence[Cluster]) -> str:
     others = ", ".join(str(each) for each in levels if each != model.n_components_)
     if others:
         sentences.append(f"Other natural numbers of clusters, for 'vmfmix cut': {others}")
-    return "\n".join(textwrap.fill(each, _width()) for each in sentences)
+    return "\n".join(wrapped(each) for each in sentences)
 
 
 def _origin(model: Any) -> str:
