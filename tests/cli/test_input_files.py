@@ -1,5 +1,6 @@
 """Tests of the files of embeddings, texts and labels that the commands read."""
 
+import importlib.util
 import json
 import os
 import sys
@@ -428,3 +429,13 @@ def test_several_files_are_one_input(folder, rows, capsys):
     capsys.readouterr()
     error = fails(capsys, "fit", "1.npy", "2.npy", "--n-components", "301", "--out", "x", "--quiet")
     assert "more than the 300 rows of 1.npy and 2.npy" in error
+
+
+def test_pillow_is_named_before_anything_is_read(folder, capsys, monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *_: None if name == "PIL" else find(name)
+    )
+    for option in (["--images", "pictures"], ["--image-column", "image"]):
+        error = fails(capsys, "report", "none.npz", "none.npy", *option, "-o", "page.html")
+        assert "Images need Pillow, which is not installed; run pip install pillow" in error

@@ -239,8 +239,11 @@ def _predict(arguments: argparse.Namespace) -> None:
 
 def _report(arguments: argparse.Namespace) -> None:
     from vmfmix.report import write_report
+    from vmfmix.report.images import validate_pillow
 
     validate_page_path(arguments.out, overwrite=arguments.overwrite)
+    if arguments.images is not None or arguments.image_column:
+        validate_pillow()
     words = find_words(arguments)
     model, given = _read_model_and_embeddings(arguments)
     with stage("report", "Writing the report"):
