@@ -10,7 +10,7 @@ it is the majority of the new rows of some new cluster, which holds more than ha
 new rows. A new fit to all rows, in which any cluster may be that of the topic, shows how many can
 be found at all.
 
-The tests of `update` were designed with seeds 0 and 1, so that the benchmark starts at seed 2.
+The search of `update` was designed with seeds 0 and 1, so that the benchmark starts at seed 2.
 """
 
 import argparse

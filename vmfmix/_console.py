@@ -59,7 +59,7 @@ class Parser(argparse.ArgumentParser):
         raise ValueError(f"{message}; see '{self.prog} --help'")
 
 
-def run_command(name: str, action: Callable[[], None]) -> int:
+def run_command(name: str, action: Callable[[], None], reword: Callable[[str], str] = str) -> int:
     """Run a command; errors and warnings are printed to stderr in one line each.
 
     Characters that the console does not have are replaced by similar ones.
@@ -70,6 +70,8 @@ def run_command(name: str, action: Callable[[], None]) -> int:
         Name of the command, before its messages.
     action : callable
         Runs the command; called without arguments.
+    reword : callable, default=str
+        Returns a warning in other words.
 
     Returns
     -------
@@ -78,7 +80,7 @@ def run_command(name: str, action: Callable[[], None]) -> int:
         output closed the pipe.
     """
     with _usable_streams():
-        return _exit_code(name, action)
+        return _exit_code(name, action, reword)
 
 
 def one_line(text: object) -> str:
@@ -117,9 +119,9 @@ def validate_out(folder: Path, names: Iterable[str]) -> None:
         )
 
 
-def _exit_code(name: str, action: Callable[[], None]) -> int:
+def _exit_code(name: str, action: Callable[[], None], reword: Callable[[str], str]) -> int:
     try:
-        with _warnings_in_one_line(name):
+        with _warnings_in_one_line(name, reword):
             action()
         sys.stdout.flush()
         return 0
@@ -191,9 +193,9 @@ codecs.register_error("vmfmix.similar", _similar_characters)
 
 
 @contextlib.contextmanager
-def _warnings_in_one_line(name: str) -> Iterator[None]:
+def _warnings_in_one_line(name: str, reword: Callable[[str], str]) -> Iterator[None]:
     def show(message: Warning | str, *_location: Any, **_options: Any) -> None:
-        print(f"{name}: warning: {one_line(message)}", file=sys.stderr)
+        print(f"{name}: warning: {reword(one_line(message))}", file=sys.stderr)
 
     with warnings.catch_warnings():
         warnings.filterwarnings("always", category=UserWarning)

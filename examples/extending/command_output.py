@@ -11,6 +11,7 @@ import numpy as np
 from vmfmix import VMFMixture
 from vmfmix.cli.outputs import FIT_OUTPUTS, Output, Results, write_outputs
 from vmfmix.datasets import make_vmf_mixture
+from vmfmix.inspection.cluster_columns import columns_of_clusters
 
 
 # start of the output
@@ -26,7 +27,8 @@ def main():
     """Write the outputs of a fit, and the new one with them."""
     X, _ = make_vmf_mixture(500, 16, 3, random_state=0)
     model = VMFMixture(3, random_state=0).fit(X)
-    results = Results(model.labels_, model.probabilities_, model)
+    columns = columns_of_clusters(model, X, model.labels_, model.probabilities_)
+    results = Results(columns, model, format="csv")
     with tempfile.TemporaryDirectory() as folder:
         written = write_outputs(Path(folder) / "out", (*FIT_OUTPUTS, MEANS), results)
     print(f"Wrote {', '.join(written)}")

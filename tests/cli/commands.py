@@ -1,6 +1,7 @@
 """Commands that the tests run, and what they look for afterwards."""
 
 import csv
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,8 @@ from vmfmix.cli.main import main
 
 ROOT = Path(__file__).parents[2]
 FIT = ["fit", "rows.npy", "--n-components", "3"]
-FIT_FILES = {"labels.npy", "probabilities.npy", "model.npz", "summary.csv"}
+PREDICT_FILES = {"clusters.csv", "labels.npy", "probabilities.npy"}
+FIT_FILES = {*PREDICT_FILES, "model.npz", "summary.csv"}
 
 
 def files():
@@ -33,9 +35,23 @@ def fails(capsys, *argv):
     return captured.err
 
 
+def read_rows(folder):
+    """Return the rows of the only table of rows in a folder, as dicts."""
+    (path,) = Path(folder).glob("clusters.*")
+    if path.suffix in (".csv", ".tsv"):
+        return read_table(path)
+    if path.suffix == ".jsonl":
+        return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    from pyarrow import feather, parquet
+
+    read = parquet.read_table if path.suffix == ".parquet" else feather.read_table
+    return read(path).to_pylist()
+
+
 def read_table(path):
     with open(path, newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+        delimiter = "\t" if str(path).endswith(".tsv") else ","
+        return list(csv.DictReader(file, delimiter=delimiter))
 
 
 def run_module(*argv, **options):

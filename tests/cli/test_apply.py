@@ -45,8 +45,7 @@ def test_apply_writes_the_files_of_the_edited_model(model, rows, capsys):
     assert captured.err == ""
     assert captured.out.startswith("2 clusters (edited) in 300 rows of 12 numbers")
     assert "noise (rows in no cluster)" in captured.out and "größe" in captured.out
-    assert "Wrote labels.npy, model.npz, probabilities.npy, summary.csv, texts.csv" in captured.out
-    assert {path.name for path in Path("edited").iterdir()} == FIT_FILES | {"texts.csv"}
+    assert {path.name for path in Path("edited").iterdir()} == FIT_FILES
     expected = model.apply(EDITS, rows[0])
     labels = np.load("edited/labels.npy")
     np.testing.assert_array_equal(labels, expected.labels_)
@@ -54,11 +53,15 @@ def test_apply_writes_the_files_of_the_edited_model(model, rows, capsys):
     np.testing.assert_array_equal(edited.predict(rows[0]), labels)
     assert edited.notes_.tolist() == ["two\nlines", ""]
     union, noise, outside = read_table("edited/summary.csv")
-    assert union["name"] == "größe" and union["note"] == "two\nlines" and union["noise"] == "False"
-    assert noise["size"] == "0" and noise["noise"] == "True" and noise["mean_cosine"] == ""
+    assert (
+        union["cluster_name"] == "größe"
+        and union["note"] == "two\nlines"
+        and union["noise"] == "False"
+    )
+    assert noise["size"] == "0" and noise["noise"] == "True" and noise["similarity"] == ""
     assert outside["cluster"] == "-1" and int(outside["size"]) == (labels == -1).sum() > 50
     assert int(union["size"]) + int(outside["size"]) == 300
-    names = {row["cluster"]: row["name"] for row in read_table("edited/texts.csv")}
+    names = {row["cluster"]: row["cluster_name"] for row in read_table("edited/clusters.csv")}
     assert names == {"0": "größe", "-1": ""}
 
 
@@ -75,7 +78,7 @@ def test_apply_without_embeddings_writes_the_model_alone(model, rows, capsys):
     assert main(["predict", "edited/model.npz", "rows.npy"]) == 0
     assert capsys.readouterr().out.split() == [str(label) for label in edited.predict(rows[0])]
     # Labels of the clusters before the edits are removed, since the model no longer has these.
-    assert "out already has labels.npy" in fails(capsys, *APPLY, "--out", "out")
+    assert "out already has clusters.csv" in fails(capsys, *APPLY, "--out", "out")
     assert main([*APPLY, "--out", "out", "--overwrite", "--quiet"]) == 0
     assert capsys.readouterr().out == ""
     assert [path.name for path in Path("out").iterdir()] == ["model.npz"]

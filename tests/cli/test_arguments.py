@@ -32,8 +32,14 @@ from vmfmix.merging.selection import RULES
         ([*FIT, "--out", "out", "--over"], "--over"),
         ([*FIT, "--out", "out", "--n-components", "301"], "at most 300"),
         ([*FIT, "--out", "out", "--n-components-init", "0"], "'0' is not an integer of at least 1"),
-        ([*FIT, "--out", "out", "--n-components-init", "2"], "=2 is less than n_components=3"),
-        ([*FIT, "--out", "out", "--n-components-init", "301"], "=301 is more than the 300 rows"),
+        (
+            [*FIT, "--out", "out", "--n-components-init", "2"],
+            "2 is less than --n-components 3",
+        ),
+        (
+            [*FIT, "--out", "out", "--n-components-init", "301"],
+            "301 is more than the 300 rows",
+        ),
         (
             [*FIT, "--out", "out", "--n-components-init", "9", "--merge", "none"],
             "merging starts from",
@@ -42,7 +48,7 @@ from vmfmix.merging.selection import RULES
         ([*FIT, "--out", "out", "--merge", "ward"], "'ward' is not one of likelihood, icl, "),
         ([*FIT, "--out", "out", "--selection", "best"], "'best'"),
         ([*FIT, "--out", "out", "--resolution", "0"], "'0' is not a number > 0"),
-        ([*FIT, "--out", "out", "--resolution", "2"], 'n_components="auto"'),
+        ([*FIT, "--out", "out", "--resolution", "2"], "--n-components auto"),
         ([*FIT, "--out", "out", "--min-cluster-size", "0"], "'0' is not an integer of at least 1"),
         (
             [*FIT, "--out", "out", "--min-cluster-size", "301"],

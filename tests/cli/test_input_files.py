@@ -1,5 +1,6 @@
 """Tests of the files of embeddings, texts and labels that the commands read."""
 
+import importlib.util
 import json
 import os
 import sys
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from tests.cli.commands import FIT, fails, files, read_table
+from tests.cli.commands import FIT, fails, files, read_rows
 from vmfmix import VMFMixture
 from vmfmix.cli.main import main
 
@@ -28,7 +29,7 @@ def test_npy_of_every_dtype(folder, rows, dtype):
     X = (rows[0] * 100).astype(dtype)
     np.save("rows.npy", X)
     native = X.astype(X.dtype.newbyteorder("="))
-    model = VMFMixture(3, random_state=0).fit(native)
+    model = VMFMixture(3, random_state=0).fit(native).renumber_by_size()
     np.testing.assert_array_equal(labels_of("rows.npy"), model.labels_)
 
 
@@ -310,7 +311,7 @@ def test_fits_to_files_of_every_format_are_the_same(folder, rows, capsys, name):
     used = [line for line in captured.err.splitlines() if line.startswith("embeddings: ")]
     assert len(used) == (name != "npy")
     if name in formats.TABLES:
-        texts = [row["text"] for row in read_table("out/texts.csv")]
+        texts = [row["text"] for row in read_rows("out")]
         assert texts == formats.texts_of(300)
         assert "Compared with column label (3 classes):" in captured.out
         assert "labels (only to compare): label; ids: id; left out: created_at" in used[0]
@@ -334,7 +335,7 @@ def test_every_command_takes_the_options_of_columns(folder, rows, capsys):
     options += ["--id-column", "key", "--quiet"]
     fit = ["fit", "x.parquet", *options, "--merge", "likelihood"]
     assert main([*fit, "--n-components", "3", "--n-components-init", "6", "--out", "out"]) == 0
-    assert [row["text"] for row in read_table("out/texts.csv")] == about
+    assert [row["about"] for row in read_rows("out")] == about
     cut = ["cut", "out/model.npz", "x.parquet", "-n", "4", *options, "--out", "cut"]
     assert main(cut) == 0
     assert main(["predict", "out/model.npz", "x.parquet", *options, "--out", "new"]) == 0
@@ -397,7 +398,7 @@ def test_texts_of_a_file_replace_those_of_a_column(folder, rows, capsys):
     captured = capsys.readouterr()
     assert captured.err == "embeddings: column a, 12 numbers; left out: b, text, label\n"
     assert "Compared with labels.txt (3 classes):" in captured.out
-    assert [row["text"] for row in read_table("out/texts.csv")][7] == "line\n7"
+    assert [row["text"] for row in read_rows("out")][7] == "line\n7"
 
 
 def test_labels_of_some_rows_are_compared_with_these_only(folder, rows, capsys):
@@ -407,7 +408,7 @@ def test_labels_of_some_rows_are_compared_with_these_only(folder, rows, capsys):
     fit = ["fit", "x.parquet", "--array", "a", "--n-components", "3", "--out", "out"]
     assert main(fit) == 0
     labels = np.load("out/labels.npy")
-    assert "Compared with column label (3 classes, 40 rows):" in capsys.readouterr().out
+    assert "Compared with column label (3 classes, 40 of 300 rows):" in capsys.readouterr().out
     write_parquet(X, label=np.full(300, -1))
     assert main([*fit, "--overwrite"]) == 0
     assert "Compared" not in capsys.readouterr().out
@@ -428,3 +429,13 @@ def test_several_files_are_one_input(folder, rows, capsys):
     capsys.readouterr()
     error = fails(capsys, "fit", "1.npy", "2.npy", "--n-components", "301", "--out", "x", "--quiet")
     assert "more than the 300 rows of 1.npy and 2.npy" in error
+
+
+def test_pillow_is_named_before_anything_is_read(folder, capsys, monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *_: None if name == "PIL" else find(name)
+    )
+    for option in (["--images", "pictures"], ["--image-column", "image"]):
+        error = fails(capsys, "report", "none.npz", "none.npy", *option, "-o", "page.html")
+        assert "Images need Pillow, which is not installed; run pip install pillow" in error

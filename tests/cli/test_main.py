@@ -11,7 +11,7 @@ import pytest
 import scipy.sparse as sp
 
 import vmfmix
-from tests.cli.commands import FIT, FIT_FILES, ROOT, fails, files, read_table
+from tests.cli.commands import FIT, FIT_FILES, PREDICT_FILES, ROOT, fails, files, read_table
 from tests.limits import HANG
 from vmfmix import VMFMixture
 from vmfmix.cli.main import main
@@ -22,6 +22,7 @@ from vmfmix.merging.selection import RULES
 def test_fit_writes_results_of_the_estimator(folder, rows, capsys):
     assert main([*FIT, "--out", "out", "--concentration", "free", "--n-init", "2"]) == 0
     model = VMFMixture(3, concentration="free", smooth=True, n_init=2, random_state=0).fit(rows[0])
+    model = model.renumber_by_size()
     assert {path.name for path in Path("out").iterdir()} == FIT_FILES
     labels = np.load("out/labels.npy")
     assert labels.dtype.kind == "i"
@@ -38,9 +39,7 @@ def test_rows_are_smoothed_by_default_but_not_if_there_are_many(folder, capsys, 
     np.save("flat.npy", flat)
     fit = ["fit", "flat.npy", "--n-components", "3", "--out", "out", "--overwrite"]
     assert main(fit) == 0
-    assert "of 12 numbers, averaged with 15 neighbors, " in " ".join(
-        capsys.readouterr().out.split()
-    )
+    assert "of 12 numbers, averaged with 15 neighbors" in " ".join(capsys.readouterr().out.split())
     with monkeypatch.context() as patch:
         patch.setattr("vmfmix.cli.main.LARGEST_SMOOTHED", 299)
         for options, is_smoothed in (([], False), (["--smooth"], True)):
@@ -120,14 +119,9 @@ def test_fit_estimates_number_of_clusters_by_default(folder, rows, capsys):
     model = vmfmix.load("out/model.npz")
     assert model.get_params() == VMFMixture(smooth=True, random_state=0).get_params()
     expected = VMFMixture(random_state=0).fit(rows[0])  # these rows need no smoothing
+    expected = expected.renumber_by_size()
     np.testing.assert_array_equal(np.load("out/labels.npy"), expected.labels_)
-    n_start = expected.merge_history_.n_components_init
-    origin = f"number estimated by merging {n_start} components"
-    assert captured.out.startswith(f"3 clusters ({origin}) in 300 rows of 12 ")
-    assert main([*fit, "--n-components-init", "20"]) == 0
-    assert capsys.readouterr().out.startswith(
-        "3 clusters (number estimated by merging 20 components) in 300 rows "
-    )
+    assert captured.out.startswith("3 clusters (number estimated) in 300 rows of 12 numbers")
     assert main([*fit, "--n-components", "3", "--n-components-init", "20"]) == 0
     assert capsys.readouterr().out.startswith("3 clusters in 300 rows ")
 
@@ -136,7 +130,7 @@ def test_fit_warns_about_noise(folder, capsys):
     np.save("rows.npy", np.random.default_rng(0).standard_normal((300, 12)))
     assert main(["fit", "rows.npy", "--out", "out"]) == 0
     captured = capsys.readouterr()
-    assert captured.out.startswith("1 cluster (number estimated by merging ")
+    assert captured.out.startswith("1 cluster (number estimated) in 300 rows ")
     assert captured.err.startswith("vmfmix: warning: No clusters were found")
     assert captured.err.count("\n") == 1
 
@@ -145,7 +139,7 @@ def test_fit_of_identical_rows(folder, capsys):
     np.save("rows.npy", np.ones((20, 12)))
     assert main(["fit", "rows.npy", "--out", "out"]) == 0
     assert capsys.readouterr().out.startswith(
-        "1 cluster (number estimated) in 20 rows of 12 numbers, "
+        "1 cluster (number estimated) in 20 rows of 12 numbers"
     )
 
 
@@ -237,18 +231,21 @@ def test_cut_writes_the_results_of_merge_to(folder, groups, capsys):
     assert main(["cut", "out/model.npz", "rows.npy", "-n", "3", *options]) == 0
     captured = capsys.readouterr()
     assert captured.err == ""
-    expected = vmfmix.load("out/model.npz").merge_to(3, groups)
+    expected = vmfmix.load("out/model.npz").merge_to(3, groups).renumber_by_size()
     labels = np.load("cut/labels.npy")
     np.testing.assert_array_equal(labels, expected.labels_)
     np.testing.assert_array_equal(np.load("cut/probabilities.npy"), expected.probabilities_)
-    assert {path.name for path in Path("cut").iterdir()} == FIT_FILES | {"texts.csv"}
-    assert [row["text"] for row in read_table("cut/texts.csv")] == [f"text {i}" for i in range(480)]
+    assert {path.name for path in Path("cut").iterdir()} == FIT_FILES
+    assert [row["text"] for row in read_table("cut/clusters.csv")] == [
+        f"text {i}" for i in range(480)
+    ]
     sizes = [int(row["size"]) for row in read_table("cut/summary.csv")]
     assert sizes == np.bincount(labels).tolist()
     n_start = expected.merge_history_.n_components_init
     title, _, rest = captured.out.partition("\n\n")
     assert " ".join(title.split()) == (
-        f"3 clusters (cut from the merge path of {n_start} components) in 480 rows of 12 numbers"
+        f"3 clusters (cut from {n_start} components) in 480 rows of 12 numbers Other natural "
+        "numbers of clusters, for 'vmfmix cut': 12"
     )
     assert "text " in rest and "accuracy 1.000" in rest and rest.endswith(" to cut\n")
     again = vmfmix.load("cut/model.npz")
@@ -256,7 +253,7 @@ def test_cut_writes_the_results_of_merge_to(folder, groups, capsys):
     np.testing.assert_array_equal(again.means_, expected.means_)
     # A cut can be cut again, also at more clusters.
     assert main(["cut", "cut/model.npz", "rows.npy", "-n", "12", "--out", "finer", "--quiet"]) == 0
-    finer = vmfmix.load("out/model.npz").merge_to(12, groups)
+    finer = vmfmix.load("out/model.npz").merge_to(12, groups).renumber_by_size()
     np.testing.assert_array_equal(np.load("finer/labels.npy"), finer.labels_)
 
 
@@ -295,7 +292,7 @@ def test_cut_of_few_rows_has_clusters_without_rows(folder, rows, capsys):
     table = read_table("cut/summary.csv")
     assert len(table) == 5 and sum(int(row["size"]) for row in table) == 2
     for row in table:
-        assert (row["mean_cosine"] == "") == (row["size"] == "0")
+        assert (row["similarity"] == "") == (row["size"] == "0")
 
 
 @pytest.mark.parametrize(
@@ -304,7 +301,7 @@ def test_cut_of_few_rows_has_clusters_without_rows(folder, rows, capsys):
         ([], ["rows.npy", "-n", "99"], "n_components=99 is not on the merge path, which goes from"),
         ([], ["new.npy", "-n", "2"], "new.npy has rows of 5 numbers, but out/model.npz was fitted"),
         ([], ["rows.npy", "-n", "2", "--texts", "few.txt"], "few.txt"),
-        ([], ["rows.npy", "-n", "2", "--out", "out"], "out already has labels.npy"),
+        ([], ["rows.npy", "-n", "2", "--out", "out"], "out already has clusters.csv"),
         (
             ["--n-components", "3"],
             ["rows.npy", "-n", "2"],
@@ -331,7 +328,7 @@ def test_predict_after_fit_gives_the_same_labels(folder, capsys):
     assert main([*FIT, "--out", "out", "--center", "--quiet"]) == 0
     labels = np.load("out/labels.npy")
     assert main(["predict", "out/model.npz", "rows.npy", "--out", "again"]) == 0
-    assert {path.name for path in Path("again").iterdir()} == {"labels.npy", "probabilities.npy"}
+    assert {path.name for path in Path("again").iterdir()} == PREDICT_FILES
     again = np.load("again/labels.npy")
     np.testing.assert_array_equal(again, labels)
     assert again.dtype == labels.dtype

@@ -16,9 +16,12 @@ def test_refuses_to_overwrite_by_default(folder, capsys):
     assert main([*FIT, "--out", "a/b/out", "--texts", "texts.txt", "--quiet"]) == 0
     Path("a/b/out/mine.txt").write_text("mine")
     error = fails(capsys, *FIT, "--out", "a/b/out")
-    assert "labels.npy" in error and "--overwrite" in error
-    assert main([*FIT, "--out", "a/b/out", "--overwrite", "--random-state", "3"]) == 0
-    # The texts.csv of the first run does not belong to the new result and is removed.
+    assert "clusters.csv" in error and "--overwrite" in error
+    # The table of the first run does not belong to the new result and is removed.
+    again = [*FIT, "--out", "a/b/out", "--overwrite", "--random-state", "3"]
+    assert main([*again, "--format", "jsonl"]) == 0
+    assert not Path("a/b/out/clusters.csv").exists()
+    assert main(again) == 0
     assert {path.name for path in Path("a/b/out").iterdir()} == FIT_FILES | {"mine.txt"}
     assert vmfmix.load("a/b/out/model.npz").random_state == 3
 
@@ -98,3 +101,10 @@ def test_fit_leaves_nothing_if_writing_fails(folder, monkeypatch, capsys, error,
     assert files() == before
     captured = capsys.readouterr()
     assert captured.out == "" and captured.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("option", [[], ["--overwrite"]])
+def test_an_input_is_never_replaced(folder, capsys, option):
+    Path("clusters.jsonl").write_text('{"vector": [1.0, 2.0]}\n' * 20)
+    error = fails(capsys, "fit", "clusters.jsonl", "--out", ".", *option)
+    assert "--out . would replace clusters.jsonl, which is an input" in error

@@ -179,7 +179,7 @@ def test_bars_move_in_a_terminal(tmp_path):
         values = [int(each.replace(",", "")) for each in re.findall(rf"([\d,]+) of {of}", shown)]
         assert len(set(values)) >= n_values, of
     assert shown.rindex(SHOW_CURSOR) > shown.rindex(HIDE_CURSOR)
-    assert "Wrote labels.npy" in shown[shown.rindex(SHOW_CURSOR) :]
+    assert "Wrote clusters.csv" in shown[shown.rindex(SHOW_CURSOR) :]
 
 
 INTERRUPTED = """

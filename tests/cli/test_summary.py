@@ -1,17 +1,23 @@
-"""Tests of the printed summary, summary.csv and texts.csv."""
+"""Tests of the printed summary, of summary.csv, and of the result as JSON."""
 
-from dataclasses import replace
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import vmfmix
-from tests.cli.commands import FIT, read_table
+from tests.cli.commands import FIT, read_rows, read_table
 from vmfmix.cli.main import main
 from vmfmix.cli.summary import summarize, table
-from vmfmix.datasets import make_vmf_mixture
+from vmfmix.datasets import load_snips, make_vmf_mixture
+from vmfmix.inspection.cluster_columns import columns_of_clusters
 from vmfmix.metrics import clustering_report
+
+
+def summary_of(model, X):
+    columns = columns_of_clusters(model, X, model.labels_, model.probabilities_)
+    return summarize(model, columns)
 
 
 def test_summary_csv_values(folder, rows):
@@ -27,14 +33,23 @@ def test_summary_csv_values(folder, rows):
         assert int(row["nearest_cluster"]) == np.delete(np.arange(3), k)[between.argmax()]
         expected = {
             "share": len(cosines) / len(X),
+            "similarity": cosines.mean(),
+            "nearest_similarity": between.max(),
             "weight": model.weights_[k],
             "concentration": model.concentrations_[k],
-            "mean_angle_degrees": np.degrees(np.arccos(cosines)).mean(),
-            "mean_cosine": cosines.mean(),
-            "nearest_cosine": between.max(),
         }
         for name, value in expected.items():
             assert float(row[name]) == pytest.approx(value, rel=1e-5)
+
+
+def test_clusters_are_numbered_by_size(folder, capsys):
+    assert main([*FIT, "--out", "out"]) == 0
+    sizes = [int(row["size"]) for row in read_table("out/summary.csv")]
+    assert sizes == sorted(sizes, reverse=True) and sum(sizes) == 300
+    assert np.bincount(np.load("out/labels.npy")).tolist() == sizes
+    Path("known.txt").write_text("2\n0\n1\n" + "\n" * 297)
+    assert main([*FIT, "--out", "known", "--known-labels", "known.txt"]) == 0
+    assert np.load("known/labels.npy")[:3].tolist() == [2, 0, 1]
 
 
 def test_summary_csv_has_line_for_background(folder, capsys):
@@ -43,9 +58,12 @@ def test_summary_csv_has_line_for_background(folder, capsys):
     assert main(["fit", "rows.npy", "--n-components", "2", "--background", "--out", "out"]) == 0
     labels = np.load("out/labels.npy")
     last = read_table("out/summary.csv")[-1]
-    assert last["cluster"] == "-1" and last["mean_cosine"] == "" and last["concentration"] == "0"
+    assert last["cluster"] == "-1" and last["similarity"] == "" and last["concentration"] == "0"
+    assert last["cluster_name"] == "background"
     assert int(last["size"]) == (labels == -1).sum() > 0
-    assert "background" in capsys.readouterr().out
+    assert "background (rows in no cluster)" in capsys.readouterr().out
+    without = next(row for row in read_rows("out") if row["cluster"] == "-1")
+    assert without["cluster_name"] == without["similarity"] == without["margin"] == ""
     assert main(["predict", "out/model.npz", "rows.npy", "--out", "again"]) == 0
     np.testing.assert_array_equal(np.load("again/labels.npy"), labels)
     np.testing.assert_allclose(
@@ -56,35 +74,48 @@ def test_summary_csv_has_line_for_background(folder, capsys):
 def test_summary_csv_without_nearest_cluster(folder):
     assert main(["fit", "rows.npy", "--n-components", "1", "--out", "out"]) == 0
     (row,) = read_table("out/summary.csv")
-    assert row["nearest_cluster"] == row["nearest_cosine"] == ""
+    assert row["nearest_cluster"] == row["nearest_similarity"] == ""
+    assert {row["margin"] for row in read_rows("out")} == {""}
 
 
-def test_texts_csv_and_typical_texts(folder, rows, capsys):
-    assert main([*FIT, "--out", "out", "--texts", "texts.txt"]) == 0
-    model = vmfmix.load("out/model.npz")
-    listed = read_table("out/texts.csv")
-    assert [row["text"] for row in listed] == Path("texts.txt").read_text("utf-8").splitlines()
-    assert [int(row["row"]) for row in listed] == list(range(300))
-    assert [int(row["cluster"]) for row in listed] == model.labels_.tolist()
+def test_texts_give_names_words_and_examples(folder, capsys):
+    snips = load_snips()
+    np.save("rows.npy", snips.data[::5])
+    Path("texts.json").write_text(json.dumps([str(text) for text in snips.texts[::5]]))
+    options = ["--n-components", "7", "--texts", "texts.json"]
+    assert main(["fit", "rows.npy", *options, "--out", "out"]) == 0
+    summary = read_table("out/summary.csv")
+    names = [row["cluster_name"] for row in summary]
+    assert len(set(names)) == 7 and all(names)
+    assert vmfmix.load("out/model.npz").names_.tolist() == names
+    weather = next(row for row in summary if "weather" in row["cluster_name"])
+    assert "forecast" in weather["words"]
+    listed = read_rows("out")
+    assert [row["text"] for row in listed] == [str(text) for text in snips.texts[::5]]
+    assert all(row["cluster_name"] == names[int(row["cluster"])] for row in listed)
+    own = [row for row in listed if row["cluster"] == weather["cluster"]]
+    first = max(own, key=lambda row: float(row["similarity"]))
+    assert weather["example_1"] == first["text"]
+    examples = {weather["example_1"], weather["example_2"], weather["example_3"]}
+    assert len(examples) == 3
     shown = capsys.readouterr().out
-    cosines = model.transform(rows[0])
-    for k in range(3):
-        own = np.where(model.labels_ == k, cosines[:, k], -2)
-        first, second, third, fourth = np.argsort(-own)[:4]
-        places = [shown.index(f"text {i}, Größe {i}\n") for i in (first, second, third)]
-        assert places == sorted(places)
-        assert f"text {fourth}, " not in shown
-    assert all(len(line) <= 100 for line in shown.splitlines())
+    assert all(name[:20] in shown for name in names)
+    assert max(map(len, shown.splitlines())) <= 100
+    # Names stay when new rows are labeled.
+    assert main(["predict", "out/model.npz", "rows.npy", "--out", "new", "--quiet"]) == 0
+    assert {row["cluster_name"] for row in read_rows("new")} == set(names)
 
 
-def test_typical_texts_are_distinct_and_short(folder, capsys):
+def test_examples_are_distinct_and_printed_in_one_line(folder, capsys):
     texts = ["the same words"] * 150 + [f"\x1b[2J{'long ' * 50}{i}" for i in range(150)]
     Path("texts.txt").write_text("\n".join(texts))  # without a final newline
     assert main([*FIT, "--out", "out", "--texts", "texts.txt"]) == 0
     shown = capsys.readouterr().out
-    assert shown.count("the same words") <= 3
     assert "\x1b" not in shown and "…" in shown
     assert all(len(line) <= 100 for line in shown.splitlines())
+    for row in read_table("out/summary.csv"):
+        examples = [row[f"example_{number}"] for number in (1, 2, 3)]
+        assert examples.count("the same words") <= 1
 
 
 def test_fit_prints_scores_of_known_labels(folder, rows, capsys):
@@ -96,111 +127,83 @@ def test_fit_prints_scores_of_known_labels(folder, rows, capsys):
     assert "3 classes" in shown
 
 
-def test_table_is_sorted_by_size_with_tied_concentration_in_title(folder, rows, capsys):
-    assert main([*FIT, "--out", "out", "--concentration", "tied"]) == 0
+def test_the_largest_clusters_are_printed_and_a_line_on_the_rest(folder, capsys, groups):
+    np.save("rows.npy", groups)
+    command = ["fit", "rows.npy", "--n-components", "30", "--no-smooth", "--out", "out"]
+    assert main(command) == 0
     shown = capsys.readouterr().out
-    title, _, head, *lines = shown.splitlines()
-    kappa = vmfmix.load("out/model.npz").concentrations_[0]
-    assert title.startswith(f"3 clusters in 300 rows of 12 numbers, concentration {kappa:.1f}, ")
-    assert "concentration" not in head
-    sizes = [int(line.split()[1]) for line in lines[:3]]
-    assert sizes == sorted(sizes, reverse=True) and sum(sizes) == 300
-
-
-@pytest.mark.parametrize("kind", ["pooled", "free"])
-def test_table_has_column_for_different_concentrations(folder, capsys, kind):
-    fit = [*FIT, "--overwrite", "--out", "out", "--concentration", kind]
-    assert main(fit) == 0  # planted with equal concentrations
-    title, _, head, *_ = capsys.readouterr().out.splitlines()
-    values = vmfmix.load("out/model.npz").concentrations_
-    assert 1.0 < values.max() / values.min() < 1.05
-    assert f", concentration {values.min():.1f} to {values.max():.1f}, " in title
-    assert "concentration" not in head
-    X, _ = make_vmf_mixture(300, 12, 3, concentration=[40.0, 80.0, 160.0], random_state=0)
-    np.save("rows.npy", X)
-    assert main(fit) == 0
-    title, _, head, *lines = capsys.readouterr().out.splitlines()
-    assert "concentration" in head and "concentration" not in title
-    model = vmfmix.load("out/model.npz")
-    shown = {int(line.split()[0]): line.split()[3] for line in lines[:3]}
-    assert shown == {k: f"{value:.1f}" for k, value in enumerate(model.concentrations_)}
-
-
-def sentences_of(shown):
-    """Return the sentences above the table, each in one line."""
-    title = " ".join(shown.partition("\n\n")[0].split())
-    first, iterations, second = title.partition(" iterations")
-    return first + iterations, second.strip()
+    sizes = [int(row["size"]) for row in read_table("out/summary.csv")]
+    n_others = len(sizes) - 20
+    lines = shown.partition("\n\n")[2].splitlines()
+    assert [int(line.split()[1]) for line in lines[1:21]] == sizes[:20]
+    assert lines[21].startswith(f"and {n_others} smaller clusters with {sum(sizes[20:])} rows")
+    assert main([*command, "--overwrite", "--all"]) == 0
+    lines = capsys.readouterr().out.partition("\n\n")[2].splitlines()
+    assert [int(line.split()[1]) for line in lines[1 : len(sizes) + 1]] == sizes
 
 
 def test_title_names_other_numbers_of_clusters(folder, groups, capsys):
     np.save("rows.npy", groups)
     assert main(["fit", "rows.npy", "--out", "out"]) == 0
-    model = vmfmix.load("out/model.npz")
-    smallest, largest = model.merge_history_.range_of_similar_scores()
-    assert smallest <= 12 <= largest and smallest < largest
-    title, alternatives = sentences_of(capsys.readouterr().out)
-    assert title.startswith("12 clusters (number estimated by merging 60 components) in 480 rows ")
-    assert alternatives == (
-        f"{smallest} to {largest} clusters score within 3% of the best; "
-        "other natural numbers of clusters: 3"
-    )
+    title = " ".join(capsys.readouterr().out.partition("\n\n")[0].split())
+    assert title.startswith("12 clusters (number estimated) in 480 rows of 12 numbers")
+    assert title.endswith("Other natural numbers of clusters, for 'vmfmix cut': 3")
 
 
-@pytest.mark.parametrize(
-    ("levels", "scores", "expected"),
-    [
-        ([4, 37, 2], [0.0, 1.0, 0.5], "Other natural numbers of clusters: 37, 2"),
-        ([4], [0.99, 1.0, 0.0], "3 to 4 clusters score within 3% of the best"),
-        ([4], [0.0, 1.0, 0.0], ""),
-    ],
-)
-def test_title_leaves_out_what_says_nothing(levels, scores, expected):
-    X, _ = make_vmf_mixture(200, 8, 4, concentration=80.0, random_state=0)
-    model = vmfmix.VMFMixture(random_state=0).fit(X)
-    model.merge_history_ = replace(
-        model.merge_history_,
-        candidates=np.array([3, 4, 5]),
-        scores=np.array(scores),
-        levels=np.array(levels),
-        strengths=np.ones(len(levels)),
-    )
-    clusters = summarize(model, np.ones(200))
-    assert sentences_of(table(model, clusters))[1] == expected
-
-
-def test_table_fits_narrow_terminal(folder, capsys, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "60")
-    assert main(["fit", "rows.npy", "--out", "out", "--texts", "texts.txt"]) == 0
-    shown, _, _ = capsys.readouterr().out.rpartition("\n\n")
-    assert max(map(len, shown.splitlines())) <= 60
-    title = " ".join(shown.partition("\n\n")[0].split())
-    assert title.startswith("3 clusters (number estimated by merging ")
-    assert " iterations " in title and title.endswith(" clusters score within 3% of the best")
+@pytest.mark.parametrize("columns", ["60", "80", None])
+def test_summary_fits_the_terminal_or_80_columns(folder, capsys, monkeypatch, columns):
+    texts = ["これは日本語の文章です" * 3, "a rather long sentence " * 5] * 150
+    Path("texts.txt").write_text("\n".join(texts), encoding="utf-8")
+    if columns is None:
+        monkeypatch.delenv("COLUMNS")
+    else:
+        monkeypatch.setenv("COLUMNS", columns)
+    command = ["fit", "rows.npy", "--out", "out", "--texts", "texts.txt", "--stop-words", "none"]
+    assert main(command) == 0
+    shown = capsys.readouterr().out.rpartition("\n\n")[0]
+    widths = [len(line) + sum(ord(c) > 0x2E80 for c in line) for line in shown.splitlines()]
+    assert max(widths) <= int(columns or 80)
 
 
 def test_names_are_in_the_summary_and_in_its_tables(folder, capsys):
     assert main([*FIT, "--out", "out"]) == 0
     model = vmfmix.load("out/model.npz").rename({0: "re\x1bfunds", 2: "a long name " * 9})
     model.save("named.npz")
-    command = ["cut", "named.npz", "rows.npy", "-n", "3", "--texts", "texts.txt", "--out", "named"]
+    command = ["cut", "named.npz", "rows.npy", "-n", "3", "--out", "named"]
     capsys.readouterr()
     assert main(command) == 0
     shown = capsys.readouterr().out
-    assert (
-        " name " in shown and " re funds " in shown and " a long name a long name a lon…" in shown
-    )
+    assert "name  " in shown and "re funds " in shown and "a long name a long name a lon…" in shown
     assert all(len(line) <= 100 for line in shown.splitlines())
-    summary, texts = read_table("named/summary.csv"), read_table("named/texts.csv")
-    names = {row["cluster"]: row["name"] for row in summary}
-    assert names == {"0": "re\x1bfunds", "1": "", "2": "a long name " * 9}
-    assert all(row["name"] == names[row["cluster"]] for row in texts)
-    assert "name" not in read_table("out/summary.csv")[0]
+    names = {row["cluster"]: row["cluster_name"] for row in read_table("named/summary.csv")}
+    assert set(names.values()) == {"re\x1bfunds", "", "a long name " * 9}
+    for row in read_rows("named"):
+        assert row["cluster_name"] == (names[row["cluster"]] or row["cluster"])
+    # Names from words leave those that were given as they are.
+    assert main([*command[:-1], "texts", "--texts", "texts.txt"]) == 0
+    names = {row["cluster_name"] for row in read_table("texts/summary.csv")}
+    assert {"re\x1bfunds", "a long name " * 9} < names and "" not in names
 
 
 def test_names_leave_the_background_without_one(folder):
     X, _ = make_vmf_mixture(400, 12, 2, concentration=200.0, background=0.3, random_state=1)
     model = vmfmix.VMFMixture(2, background=True, random_state=0).fit(X).rename({1: "one"})
-    clusters = summarize(model, np.ones(len(X)))
-    assert [row["name"] for row in clusters] == ["", "one", None]
+    clusters = summary_of(model, X)
+    assert [row["cluster_name"] for row in clusters] == ["", "one", "background"]
     assert "background (rows in no cluster)" in table(model, clusters)
+
+
+def test_the_result_as_json(folder, rows, capsys):
+    assert main([*FIT, "--out", "out", "--labels", "labels.txt", "--json"]) == 0
+    captured = capsys.readouterr()
+    result = json.loads(captured.out)
+    assert captured.err == ""
+    assert result["n_rows"] == 300 and result["n_clusters"] == 3
+    assert [cluster["cluster"] for cluster in result["clusters"]] == [0, 1, 2]
+    assert result["scores"]["accuracy"] == pytest.approx(1.0)
+    assert sorted(result["files"]) == sorted(path.name for path in Path("out").iterdir())
+    assert main(["predict", "out/model.npz", "rows.npy", "--json"]) == 0
+    predicted = json.loads(capsys.readouterr().out)
+    sizes = [cluster["size"] for cluster in result["clusters"]]
+    assert [cluster["size"] for cluster in predicted["clusters"]] == sizes
+    assert predicted["n_without_cluster"] == 0 and predicted["files"] == []

@@ -73,6 +73,7 @@ LAYERS = {
     "__main__": ["cli"],
     "deep": [
         "mixture",
+        "inspection",
         "merging",
         "engines",
         "model",

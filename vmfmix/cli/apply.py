@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from vmfmix.cli.outputs import FIT_OUTPUTS, Results, write_outputs
+from vmfmix.cli.outputs import FIT_OUTPUTS
 from vmfmix.mixture.edit_files import plan_of, read_edits
+from vmfmix.storage.writing import atomic_folder
 
 if TYPE_CHECKING:
     import argparse
@@ -57,15 +55,8 @@ def write_edited_model(arguments: argparse.Namespace, edited: Any) -> None:
     arguments : argparse.Namespace
     edited : VMFMixture
     """
-    outputs = [
-        output if output.name == _MODEL else replace(output, is_written=_never)
-        for output in FIT_OUTPUTS
-    ]
-    nothing = np.empty(0)
-    write_outputs(arguments.out, outputs, Results(nothing, nothing, edited))
+    names = [name for output in FIT_OUTPUTS for name in output.names]
+    with atomic_folder(arguments.out, names) as temporary:
+        edited.save(temporary / _MODEL)
     if not arguments.quiet:
         print(f"Wrote {_MODEL} with {edited.n_components_} clusters to {arguments.out}")
-
-
-def _never(results: Results) -> bool:
-    return False

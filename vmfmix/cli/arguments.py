@@ -13,6 +13,12 @@ from pathlib import Path
 from vmfmix._console import Parser
 from vmfmix._version import __version__
 from vmfmix.cli.input_arguments import add_input, add_texts_and_labels
+from vmfmix.cli.output_arguments import (
+    add_output_folder,
+    add_page_file,
+    add_printing,
+    add_words,
+)
 from vmfmix.cli.outputs import FIT_OUTPUTS, PREDICT_OUTPUTS, describe_outputs
 
 __all__ = ["CONCENTRATIONS", "MERGE_COSTS", "SELECTION_RULES", "make_parser"]
@@ -180,18 +186,20 @@ def make_parser(
 
 def _add_fit_arguments(parser: argparse.ArgumentParser) -> None:
     add_input(parser, "EMBEDDINGS")
-    parser.add_argument("--out", required=True, type=Path, metavar="FOLDER", help="output folder")
+    add_output_folder(parser, required=True)
     _add_number_of_clusters(parser.add_argument_group("number of clusters"))
     model = parser.add_argument_group("model")
     _add_model(model)
     _add_known_labels(model)
     _add_fitting(parser.add_argument_group("fitting"))
     add_texts_and_labels(parser)
-    _add_overwrite_and_quiet(parser)
+    add_words(parser)
+    add_printing(parser, clusters=True)
 
 
 def _add_number_of_clusters(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
+        "-n",
         "--n-components",
         type=_n_components,
         default="auto",
@@ -336,28 +344,26 @@ def _add_cut_arguments(parser: argparse.ArgumentParser) -> None:
         help="number of clusters, at most the number of components that merging started from; "
         "needs EMBEDDINGS and --out",
     )
-    parser.add_argument("--out", type=Path, metavar="FOLDER", help="output folder")
+    add_output_folder(parser, required=False)
     add_texts_and_labels(parser)
-    _add_overwrite_and_quiet(parser)
+    add_words(parser)
+    add_printing(parser, clusters=True)
 
 
 def _add_apply_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("edits", metavar="EDITS", help="JSON file of edits")
     _add_model_file(parser)
     add_input(parser, "EMBEDDINGS", nargs="*")
-    parser.add_argument(
-        "-o", "--out", required=True, type=Path, metavar="FOLDER", help="output folder"
-    )
+    add_output_folder(parser, required=True)
     add_texts_and_labels(parser)
-    _add_overwrite_and_quiet(parser)
+    add_words(parser)
+    add_printing(parser, clusters=True)
 
 
 def _add_report_arguments(parser: argparse.ArgumentParser) -> None:
     _add_model_file(parser)
     add_input(parser, "EMBEDDINGS")
-    parser.add_argument(
-        "-o", "--out", required=True, type=Path, metavar="FILE", help="the .html file to write"
-    )
+    add_page_file(parser)
     parser.add_argument(
         "--images",
         type=Path,
@@ -395,53 +401,27 @@ def _add_report_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="maximum number of rows that can be searched, evenly sampled (default: 20000)",
     )
-    parser.add_argument(
-        "--tokenizer",
-        metavar="NAME",
-        help="package that finds the words of texts in scripts without spaces: jieba (Chinese), "
-        "fugashi or janome (Japanese), or pythainlp (Thai); or a Python function that lists the "
-        "words of a text, as MODULE:FUNCTION",
-    )
-    parser.add_argument(
-        "--stop-words",
-        default="english",
-        metavar="WORDS",
-        help="words that are not typical: a text file with one word per line, a language or "
-        "several, such as german,english, 'auto' for the languages of the texts, or 'none'; "
-        "languages other than English need the package stop-words (default: english)",
-    )
     add_texts_and_labels(parser)
-    parser.add_argument(
-        "--overwrite", action="store_true", help="replace the page if it already exists"
-    )
-    parser.add_argument(
-        "--quiet", action="store_true", help="print nothing but warnings and errors"
-    )
+    add_words(parser)
 
 
 def _add_predict_arguments(parser: argparse.ArgumentParser) -> None:
     _add_model_file(parser)
     add_input(parser, "NEW")
-    parser.add_argument("--out", type=Path, metavar="FOLDER", help="output folder")
-    _add_overwrite_and_quiet(parser)
+    parser.add_argument(
+        "--false-alarm-rate",
+        type=_false_alarm_rate,
+        metavar="X",
+        help="give the cluster -1 to rows that are unlike those of the fit, and to this share of "
+        "the rows that are like them (default: every row gets a cluster)",
+    )
+    add_output_folder(parser, required=False)
+    add_printing(parser, clusters=False)
 
 
 def _add_model_file(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "model", metavar="MODEL", help="model.npz written by 'vmfmix fit' or 'vmfmix cut'"
-    )
-
-
-def _add_overwrite_and_quiet(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--overwrite",
-        action="store_true",
-        help="replace results that already exist in the output folder",
-    )
-    parser.add_argument(
-        "--quiet",
-        action="store_true",
-        help="print neither progress nor a summary, only warnings and errors",
     )
 
 
@@ -480,6 +460,13 @@ def _concentration(text: str) -> str | float:
 
 def _tolerance(text: str) -> float:
     return _number(text, 0.0, "a number ≥ 0")
+
+
+def _false_alarm_rate(text: str) -> float:
+    rate = _number(text, math.ulp(0.0), "a number between 0 and 1")
+    if rate >= 1.0:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number between 0 and 1")
+    return rate
 
 
 def _resolution(text: str) -> float:

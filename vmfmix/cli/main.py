@@ -23,13 +23,18 @@ from vmfmix.cli.inputs import (
 from vmfmix.cli.outputs import (
     FIT_OUTPUTS,
     PREDICT_OUTPUTS,
+    Output,
     Results,
+    format_like,
     validate_output_folder,
     validate_page_path,
+    validate_table_format,
     write_outputs,
 )
-from vmfmix.cli.progress import shown_progress, stage
-from vmfmix.cli.words import find_stop_words, find_tokenizer
+from vmfmix.cli.printed_json import print_json, result_of, sizes_of
+from vmfmix.cli.progress import outcome, shown_progress, stage
+from vmfmix.cli.wording import with_options
+from vmfmix.cli.words import WordOptions, find_words
 
 if TYPE_CHECKING:
     import argparse
@@ -71,7 +76,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         Exit code: 0 on success, 2 after an error, 130 if interrupted, 141 if the reader of the
         output closed the pipe.
     """
-    return run_command("vmfmix", lambda: _run(argv))
+    return run_command("vmfmix", lambda: _run(argv), _reworded)
+
+
+def _reworded(message: str) -> str:
+    return with_options(message, _ESTIMATOR_PARAMETERS)
 
 
 def _run(argv: Sequence[str] | None) -> None:
@@ -86,9 +95,15 @@ def _run(argv: Sequence[str] | None) -> None:
 
 
 def _fit(arguments: argparse.Namespace) -> None:
-    validate_output_folder(arguments.out, FIT_OUTPUTS, overwrite=arguments.overwrite)
+    words = _prepare(arguments, FIT_OUTPUTS)
     given = read_embeddings(arguments)
-    _write_clusters(arguments, given, lambda: _fit_model(arguments, given))
+
+    def make_model() -> Any:
+        model = _fit_model(arguments, given)
+        # Known labels are numbers of clusters, which then stay.
+        return model if arguments.known_labels else model.renumber_by_size()
+
+    _write_clusters(arguments, given, make_model, words)
 
 
 def _cut(arguments: argparse.Namespace) -> None:
@@ -105,22 +120,26 @@ def _cut(arguments: argparse.Namespace) -> None:
             f"-n {arguments.n_components} needs a file of embeddings and --out; give both, or "
             "leave out -n to print the natural numbers of clusters."
         )
-    validate_output_folder(arguments.out, FIT_OUTPUTS, overwrite=arguments.overwrite)
+    words = _prepare(arguments, FIT_OUTPUTS)
     model, given = _read_model_and_embeddings(arguments)
-    _write_clusters(arguments, given, lambda: model.merge_to(arguments.n_components, given.rows))
+
+    def make_model() -> Any:
+        return model.merge_to(arguments.n_components, given.rows).renumber_by_size()
+
+    _write_clusters(arguments, given, make_model, words)
 
 
 def _apply(arguments: argparse.Namespace) -> None:
-    validate_output_folder(arguments.out, FIT_OUTPUTS, overwrite=arguments.overwrite)
     from vmfmix.cli.apply import find_edits, write_edited_model
 
+    words = _prepare(arguments, FIT_OUTPUTS)
     model = _read_model(arguments.model)
     edits = find_edits(arguments, model)
     if not arguments.embeddings:
         write_edited_model(arguments, model.apply(edits))
         return
     model, given = _read_model_and_embeddings(arguments)
-    _write_clusters(arguments, given, lambda: model.apply(edits, given.rows))
+    _write_clusters(arguments, given, lambda: model.apply(edits, given.rows), words)
 
 
 def _print_levels(path: str) -> None:
@@ -137,57 +156,109 @@ def _print_levels(path: str) -> None:
     print(summary.levels(model, path))
 
 
+def _prepare(arguments: argparse.Namespace, outputs: Sequence[Output]) -> WordOptions:
+    """Check the output folder, and what else can be checked before anything is read."""
+    validate_output_folder(
+        arguments.out, outputs, overwrite=arguments.overwrite, inputs=arguments.embeddings
+    )
+    if arguments.keep_embeddings or arguments.format is not None:
+        validate_table_format("parquet" if arguments.keep_embeddings else arguments.format)
+    return find_words(arguments)
+
+
 def _write_clusters(
-    arguments: argparse.Namespace, given: Input, make_model: Callable[[], Any]
+    arguments: argparse.Namespace,
+    given: Input,
+    make_model: Callable[[], Any],
+    words: WordOptions,
 ) -> None:
     """Read texts and labels, then make the model of the rows, and write and print its clusters."""
     from vmfmix.cli import summary
-    from vmfmix.inspection import cosines_of_rows
+    from vmfmix.cli.words import typical_words_of, with_names
+    from vmfmix.inspection.cluster_columns import columns_of_clusters
 
     texts = read_texts(arguments, given)
     known_labels, origin = read_labels(arguments, given)
     model = make_model()
-    labels, probabilities = model.labels_, model.probabilities_
     with stage("summary", "Describing clusters"):
-        cosines, _ = cosines_of_rows(model, given.rows, labels)
-        clusters = summary.summarize(model, cosines)
-        typical_texts = summary.typical_texts(model, cosines, texts) if texts else None
-    paragraphs = [summary.table(model, clusters, typical_texts)]
-    if known_labels:
-        paragraphs.append(summary.scores(known_labels, labels, origin))
-    results = Results(labels, probabilities, model, clusters, texts)
+        found = model.labels_, model.probabilities_
+        columns = columns_of_clusters(model, given.rows, *found)
+        if texts is not None:
+            model = with_names(model, texts, columns, words)
+        typical_words = None if texts is None else typical_words_of(model, texts, words)
+        clusters = summary.summarize(model, columns, texts, typical_words)
     with stage("writing", "Writing results"):
-        written = write_outputs(arguments.out, FIT_OUTPUTS, results)
-    paragraphs.append(f"Wrote {', '.join(written)} to {arguments.out}")
-    if not arguments.quiet:
-        print("\n\n".join(paragraphs))
+        written = _write(arguments, given, texts, columns, model, FIT_OUTPUTS, clusters)
+    text, numbers = "", dict[str, float]()
+    if known_labels:
+        text, numbers = summary.scores(known_labels, model.labels_, origin)
+    if arguments.json:
+        print_json(result_of(model, clusters, written, numbers))
+    elif not arguments.quiet:
+        table = summary.table(model, clusters, None if arguments.all else summary.N_SHOWN)
+        done = outcome(len(model.labels_), model.n_components_)
+        files = summary.wrapped(f"Wrote {', '.join(written)} to {arguments.out}")
+        last = f"{done}\n{files}"
+        print("\n\n".join(part for part in (table, text, last) if part))
+
+
+def _write(
+    arguments: argparse.Namespace,
+    given: Input,
+    texts: list[str] | None,
+    columns: dict[str, Any],
+    model: Any,
+    outputs: Sequence[Output],
+    clusters: Sequence[dict[str, Any]] = (),
+) -> list[str]:
+    """Write the outputs of a command, and return their names."""
+    from vmfmix.cli.row_table import columns_of_input
+
+    table, more_columns = columns_of_input(
+        given, texts, columns, with_embeddings=arguments.keep_embeddings
+    )
+    results = Results(
+        columns, model, arguments.format or format_like(given), table, more_columns, clusters
+    )
+    return write_outputs(arguments.out, outputs, results)
 
 
 def _predict(arguments: argparse.Namespace) -> None:
+    from vmfmix.cli.row_table import reject
+    from vmfmix.inspection.cluster_columns import columns_of_clusters
     from vmfmix.inspection.clusters import assigned_probabilities
 
     if arguments.out:
-        validate_output_folder(arguments.out, PREDICT_OUTPUTS, overwrite=arguments.overwrite)
+        _prepare(arguments, PREDICT_OUTPUTS)
     model, given = _read_model_and_embeddings(arguments)
-    X = given.rows
     with stage("labels", "Labeling rows"):
-        labels = model.predict(X)
-    if not arguments.out:
+        labels = model.predict(given.rows)
+        probabilities = assigned_probabilities(model, given.rows, labels)
+        columns = columns_of_clusters(model, given.rows, labels, probabilities)
+        if arguments.false_alarm_rate is not None:
+            reject(columns, arguments.false_alarm_rate)
+    labels = columns["cluster"]
+    written: list[str] = []
+    if arguments.out:
+        with stage("writing", "Writing results"):
+            written = _write(arguments, given, None, columns, model, PREDICT_OUTPUTS)
+    if arguments.json:
+        print_json(sizes_of(model, labels, written))
+    elif not arguments.out:
         for label in labels.tolist():
             print(label)
-        return
-    results = Results(labels, assigned_probabilities(model, X, labels), model)
-    written = write_outputs(arguments.out, PREDICT_OUTPUTS, results)
-    if not arguments.quiet:
-        print(f"Wrote {', '.join(written)} for {len(labels)} rows to {arguments.out}")
+    elif not arguments.quiet:
+        print(f"Wrote {', '.join(written)} for {len(labels):,} rows to {arguments.out}")
 
 
 def _report(arguments: argparse.Namespace) -> None:
     from vmfmix.report import write_report
+    from vmfmix.report.images import validate_pillow
 
     validate_page_path(arguments.out, overwrite=arguments.overwrite)
-    tokenizer = find_tokenizer(arguments.tokenizer)
-    stop_words = find_stop_words(arguments.stop_words)
+    if arguments.images is not None or arguments.image_column:
+        validate_pillow()
+    words = find_words(arguments)
     model, given = _read_model_and_embeddings(arguments)
     with stage("report", "Writing the report"):
         write_report(
@@ -201,8 +272,8 @@ def _report(arguments: argparse.Namespace) -> None:
             n_rows=arguments.rows,
             skip_damaged=arguments.skip_damaged,
             backdrop=arguments.backdrop,
-            stop_words=stop_words,
-            tokenizer=tokenizer,
+            stop_words=words.stop_words,
+            tokenizer=words.tokenizer,
         )
     if not arguments.quiet:
         print(f"Wrote {arguments.out}; open it in a browser.")
@@ -269,5 +340,8 @@ def _fit_model(arguments: argparse.Namespace, given: Input) -> Any:
         "checkpoint": arguments.checkpoint,
         "known_labels": read_known_clusters(arguments.known_labels, X.shape[0]),
     }
-    with stage("fit", ""):
-        return model.fit(X, **options)
+    try:
+        with stage("fit", ""):
+            return model.fit(X, **options)
+    except ValueError as error:
+        raise ValueError(_reworded(str(error))) from error

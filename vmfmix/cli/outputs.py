@@ -8,26 +8,34 @@ from __future__ import annotations
 
 import os
 import textwrap
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vmfmix._console import validate_out
 
 if TYPE_CHECKING:
-    import numpy as np
+    from vmfmix.cli.summary import Cluster
+    from vmfmix.storage.inputs import Input
 
 __all__ = [
     "FIT_OUTPUTS",
+    "FORMATS",
     "PREDICT_OUTPUTS",
     "Output",
     "Results",
     "describe_outputs",
+    "format_like",
     "validate_output_folder",
     "validate_page_path",
+    "validate_table_format",
     "write_outputs",
 ]
+
+# A copy of `TABLE_SUFFIXES`, without dots, since importing it would import NumPy. A test compares
+# them.
+FORMATS = ("parquet", "feather", "arrow", "csv", "tsv", "jsonl")
 
 
 @dataclass(frozen=True)
@@ -36,26 +44,25 @@ class Results:
 
     Parameters
     ----------
-    labels : ndarray of shape (n_samples,)
-        Cluster of each row; -1 for the background.
-    probabilities : ndarray of shape (n_samples,)
-        Probability that each row belongs to its cluster.
+    columns : dict of array or list
+        From `vmfmix.inspection.cluster_columns.columns_of_clusters`.
     model : VMFMixture
-    clusters : list of dict, default=()
+    format : str
+        One of `FORMATS`, for the table of rows.
+    table : pyarrow.Table or None, default=None
+        Columns that come first in the table of rows.
+    more_columns : dict of array or list
+        Columns between these and those of the clusters.
+    clusters : sequence of dict, default=()
         From `vmfmix.cli.summary.summarize`.
-    texts : list of str or None, default=None
-        Text of each row.
     """
 
-    labels: np.ndarray
-    probabilities: np.ndarray
+    columns: Mapping[str, Any]
     model: Any
-    clusters: Sequence[dict[str, Any]] = ()
-    texts: list[str] | None = None
-
-
-def _always(results: Results) -> bool:
-    return True
+    format: str
+    table: Any = None
+    more_columns: Mapping[str, Any] = field(default_factory=dict)
+    clusters: Sequence[Cluster] = ()
 
 
 @dataclass(frozen=True)
@@ -65,31 +72,43 @@ class Output:
     Parameters
     ----------
     name : str
-        Name of the file.
+        Name of the file, which may end with ".*" for the format of the results.
     description : str
         Description of the file in the help.
     write : callable
         Called as ``write(path, results)``.
-    is_written : callable, default=_always
-        Called with the results; returns whether to write the file.
     """
 
     name: str
     description: str
     write: Callable[[Path, Results], None]
-    is_written: Callable[[Results], bool] = _always
+
+    @property
+    def names(self) -> list[str]:
+        """Return all names that the file may have."""
+        return [self.name_for(format) for format in (FORMATS if "*" in self.name else ("",))]
+
+    def name_for(self, format: str) -> str:
+        """Return the name of the file for a format of the results."""
+        return self.name.replace("*", format)
+
+
+def _write_rows(path: Path, results: Results) -> None:
+    from vmfmix.storage.table_writing import write_table
+
+    write_table(path, {**results.more_columns, **results.columns}, results.table)
 
 
 def _write_labels(path: Path, results: Results) -> None:
     import numpy as np
 
-    np.save(path, results.labels)
+    np.save(path, results.columns["cluster"])
 
 
 def _write_probabilities(path: Path, results: Results) -> None:
     import numpy as np
 
-    np.save(path, results.probabilities)
+    np.save(path, results.columns["probability"])
 
 
 def _write_model(path: Path, results: Results) -> None:
@@ -97,31 +116,22 @@ def _write_model(path: Path, results: Results) -> None:
 
 
 def _write_summary(path: Path, results: Results) -> None:
-    from vmfmix.cli.summary import columns_of
     from vmfmix.storage.writing import write_csv
 
-    write_csv(path, columns_of(results.model), (cluster.values() for cluster in results.clusters))
+    names = list(results.clusters[0]) if results.clusters else ["cluster"]
+    write_csv(path, names, (cluster.values() for cluster in results.clusters))
 
 
-def _write_texts(path: Path, results: Results) -> None:
-    from vmfmix.inspection.cluster_names import given_names
-    from vmfmix.storage.writing import write_csv
-
-    texts, names = results.texts or [], given_names(results.model)
-    columns: dict[str, Any] = {"row": range(len(texts)), "cluster": results.labels}
-    if names is not None:  # the background, -1, is the last
-        columns["name"] = [[*names, ""][label] for label in results.labels]
-    columns |= {"probability": results.probabilities, "text": texts}
-    write_csv(path, tuple(columns), zip(*columns.values()))
-
-
-def _has_texts(results: Results) -> bool:
-    return bool(results.texts)
-
-
+_ROWS = Output(
+    "clusters.*",
+    "the input without the embeddings, and for each row its cluster, the name of the cluster, how "
+    "similar it is to the cluster, by how much more than to the next one, the probability, and how "
+    "typical it is; in the format of the input, or of --format",
+    _write_rows,
+)
 _LABELS = Output(
     "labels.npy",
-    "cluster of each row, counted from 0; -1 for the background",
+    "cluster of each row, counted from 0; -1 for none",
     _write_labels,
 )
 _PROBABILITIES = Output(
@@ -131,22 +141,19 @@ _PROBABILITIES = Output(
 )
 
 FIT_OUTPUTS = (
-    _LABELS,
-    _PROBABILITIES,
+    _ROWS,
+    Output(
+        "summary.csv", "one line for each cluster, with words and examples of texts", _write_summary
+    ),
     Output(
         "model.npz",
         "the fitted model, for 'vmfmix predict', 'vmfmix report' and vmfmix.load in Python",
         _write_model,
     ),
-    Output("summary.csv", "one line for each cluster", _write_summary),
-    Output(
-        "texts.csv",
-        "each text with its cluster and probability (with --texts)",
-        _write_texts,
-        _has_texts,
-    ),
+    _LABELS,
+    _PROBABILITIES,
 )
-PREDICT_OUTPUTS = (_LABELS, _PROBABILITIES)
+PREDICT_OUTPUTS = (_ROWS, _LABELS, _PROBABILITIES)
 
 
 def describe_outputs(outputs: Sequence[Output], width: int = 80) -> str:
@@ -177,18 +184,41 @@ def write_outputs(folder: Path, outputs: Sequence[Output], results: Results) -> 
     Returns
     -------
     list of str
-        Names of the files that were written, sorted.
+        Names of the files that were written.
     """
     from vmfmix.storage.writing import atomic_folder
 
+    written = [output.name_for(results.format) for output in outputs]
     with atomic_folder(folder, _names(outputs)) as temporary:
-        written = [output for output in outputs if output.is_written(results)]
-        for output in written:
-            output.write(temporary / output.name, results)
-    return sorted(_names(written))
+        for name, output in zip(written, outputs, strict=True):
+            output.write(temporary / name, results)
+    return written
 
 
-def validate_output_folder(folder: Path, outputs: Sequence[Output], *, overwrite: bool) -> None:
+def format_like(given: Input) -> str:
+    """Return the format of the table of rows for an input: its own, if it is one of `FORMATS`."""
+    format = given.format.removeprefix(".")
+    if format in FORMATS:
+        return format
+    if format == "ndjson":
+        return "jsonl"
+    return "parquet" if given.is_table else "csv"
+
+
+def validate_table_format(format: str) -> None:
+    """Raise ValueError if a package is missing that writes tables in a format."""
+    from vmfmix.storage.table_writing import validate_suffix
+
+    validate_suffix(Path(f"clusters.{format}"))
+
+
+def validate_output_folder(
+    folder: Path,
+    outputs: Sequence[Output],
+    *,
+    overwrite: bool,
+    inputs: Iterable[str] = (),
+) -> None:
     """Raise ValueError if the outputs cannot be written to `folder`.
 
     Commands call it before they compute anything.
@@ -200,14 +230,22 @@ def validate_output_folder(folder: Path, outputs: Sequence[Output], *, overwrite
         Files that may be written.
     overwrite : bool
         Whether such files may already exist.
+    inputs : iterable of str
+        Paths of files that the command reads, which are never replaced.
 
     Raises
     ------
     ValueError
         If `folder` is a file or is not writable, if it already holds outputs and `overwrite` is
-        false, or if something other than a file has the name of an output.
+        false, or if an input or something other than a file has the name of an output.
     """
     validate_out(folder, _names(outputs))
+    places = {(folder / name).resolve() for name in _names(outputs)}
+    for path in inputs:
+        if Path(path).resolve() in places:
+            raise ValueError(
+                f"--out {folder} would replace {path}, which is an input; give another folder."
+            )
     existing = [name for name in _names(outputs) if os.path.lexists(folder / name)]
     if existing and not overwrite:
         raise ValueError(
@@ -246,4 +284,4 @@ def validate_page_path(path: Path, *, overwrite: bool) -> None:
 
 
 def _names(outputs: Iterable[Output]) -> list[str]:
-    return [output.name for output in outputs]
+    return [name for output in outputs for name in output.names]

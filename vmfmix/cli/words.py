@@ -6,13 +6,122 @@ import importlib
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
+    import argparse
+
     from vmfmix.inspection.stop_words import StopWords
     from vmfmix.inspection.tokenization import Tokenizer
 
-__all__ = ["find_stop_words", "find_tokenizer"]
+__all__ = [
+    "WordOptions",
+    "find_stop_words",
+    "find_tokenizer",
+    "find_words",
+    "typical_words_of",
+    "with_names",
+]
+
+_N_WORDS = 10  # in summary.csv
+
+
+class WordOptions(NamedTuple):
+    """How the words of texts are found.
+
+    Parameters
+    ----------
+    tokenizer, stop_words
+        See `vmfmix.inspection.typical_words`.
+    """
+
+    tokenizer: Tokenizer | None
+    stop_words: StopWords
+
+
+def find_words(arguments: argparse.Namespace) -> WordOptions:
+    """Return what the arguments ``--tokenizer`` and ``--stop-words`` stand for.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+        Commands without these arguments use no words.
+
+    Returns
+    -------
+    WordOptions
+
+    Raises
+    ------
+    ValueError
+        As `find_tokenizer` and `find_stop_words`.
+    """
+    stop_words = find_stop_words(getattr(arguments, "stop_words", "none"))
+    return WordOptions(find_tokenizer(getattr(arguments, "tokenizer", None)), stop_words)
+
+
+def with_names(model: Any, texts: list[str], columns: dict[str, Any], words: WordOptions) -> Any:
+    """Return the model with names from words for all clusters that have none.
+
+    Parameters
+    ----------
+    model : VMFMixture
+    texts : list of str
+        Text of each row.
+    columns : dict of array or list
+        From `vmfmix.inspection.cluster_columns.columns_of_clusters`; its names are replaced.
+    words : WordOptions
+
+    Returns
+    -------
+    VMFMixture
+    """
+    from vmfmix.inspection import name_clusters
+    from vmfmix.inspection.cluster_columns import names_of_rows
+    from vmfmix.inspection.cluster_names import given_names
+    from vmfmix.inspection.naming import different_names
+
+    labels, n_clusters = columns["cluster"], model.n_components_
+    found = name_clusters(
+        texts,
+        labels,
+        n_clusters=n_clusters,
+        similarities=columns["similarity"],
+        stop_words=words.stop_words,
+        tokenizer=words.tokenizer,
+    )
+    given = given_names(model) or [""] * n_clusters
+    # Names that were given come first, so that they stay as they are.
+    order = sorted(range(n_clusters), key=lambda cluster: not given[cluster])
+    names = different_names([given[cluster] or found[cluster] for cluster in order])
+    model = model.rename(dict(zip(order, names, strict=True)))
+    columns["cluster_name"] = names_of_rows(model, labels)
+    return model
+
+
+def typical_words_of(model: Any, texts: list[str], words: WordOptions) -> list[list[str]]:
+    """Return the typical words of each cluster.
+
+    Parameters
+    ----------
+    model : VMFMixture
+    texts : list of str
+        Text of each row.
+    words : WordOptions
+
+    Returns
+    -------
+    list of list of str
+    """
+    import warnings
+
+    from vmfmix.inspection import typical_words
+
+    with warnings.catch_warnings(action="ignore"):  # given for the names already
+        found = typical_words(
+            texts, model.labels_, _N_WORDS, words.stop_words, tokenizer=words.tokenizer
+        )
+    return [*found, *[[]] * (model.n_components_ - len(found))]
 
 
 def find_tokenizer(name: str | None) -> Tokenizer | None:

@@ -33,6 +33,7 @@ from vmfmix.deep.method_config import CONFIGS, PRECISIONS, MethodConfig
 from vmfmix.deep.mixem import MixEM
 from vmfmix.deep.networks import resnet18, small_convnet
 from vmfmix.deep.siammm import SiamMM
+from vmfmix.inspection.cluster_columns import columns_of_clusters
 from vmfmix.mixture import VMFMixture
 from vmfmix.plotting import plot_training
 from vmfmix.storage.image_lists import write_paths
@@ -357,19 +358,16 @@ def _write_results(out: Path, result: TrainResult, images: Any) -> None:
     model.save(out / "mixture.npz")
     np.save(out / "embeddings.npy", result.embeddings)
     np.save(out / "labels.npy", model.labels_)
-    names = getattr(images, "names", None) or range(len(model.labels_))
-    write_csv(
-        out / "clusters.csv",
-        ["image", "cluster", "probability"],
-        zip(names, model.labels_, model.probabilities_),
-    )
+    columns: dict[str, Any] = {"image": getattr(images, "names", None) or range(len(model.labels_))}
+    columns |= columns_of_clusters(model, result.embeddings, model.labels_, model.probabilities_)
+    write_csv(out / "clusters.csv", columns, zip(*columns.values(), strict=True))
     paths = getattr(images, "paths", None)
     if paths is not None:
         write_paths(out / "images.txt", paths)
-    columns = list(dict.fromkeys(name for row in result.history for name in row))
+    names = list(dict.fromkeys(name for row in result.history for name in row))
     # As text, numbers keep all digits; write_csv would round them to six.
-    rows = ([str(row[name]) if name in row else None for name in columns] for row in result.history)
-    write_csv(out / "metrics.csv", columns, rows)
+    rows = ([str(row[name]) if name in row else None for name in names] for row in result.history)
+    write_csv(out / "metrics.csv", names, rows)
     figure = Figure(figsize=(12.0, 3.6), layout="constrained")
     plot_training(result.history, figure.subplots(1, 3))
     figure.savefig(out / "history.png", dpi=120)

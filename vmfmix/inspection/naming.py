@@ -138,7 +138,7 @@ def name_clusters(
             names[cluster] = next(filter(None, map(_one_line, candidates)), f"cluster {cluster}")
     if namer is not None:
         names = _names_of_namer(namer, texts_of, terms, names)
-    names = _numbered(names)
+    names = different_names(names)
     return names if classes is None else dict(zip(classes, names, strict=True))
 
 
@@ -237,8 +237,19 @@ def _names_of_namer(
     return named
 
 
-def _numbered(names: Sequence[str]) -> list[str]:
-    """Return names that differ in more than capital letters, with numbers after equal ones."""
+def different_names(names: Sequence[str]) -> list[str]:
+    """Return names that differ in more than capital letters, with numbers after equal ones.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The first of several equal names stays as it is.
+
+    Returns
+    -------
+    list of str
+        In the same order.
+    """
     numbered = []
     given, used = {name.casefold() for name in names}, set()
     next_number: dict[str, int] = {}

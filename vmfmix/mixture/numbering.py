@@ -118,8 +118,8 @@ class Numbering(MixtureBase):
             if name in vars(self):
                 setattr(model, name, getattr(self, name)[order])
         if "labels_" in vars(self):
-            numbers = np.argsort(order)
-            model.labels_ = np.where(self.labels_ < 0, -1, numbers[self.labels_]).astype(np.int32)
+            numbers = np.append(np.argsort(order), -1)  # the background is the last
+            model.labels_ = numbers[self.labels_].astype(np.int32)
         model.__dict__.pop("changes_", None)  # of clusters with other numbers
         annotate_labeled(model, [annotations[i] for i in order])
         model._state = self._reordered_state(model, order)

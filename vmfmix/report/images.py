@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
 
 _BLOCK_BYTES = 1 << 24
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # by number of channels
+
+
+def validate_pillow() -> None:
+    """Raise ImportError if Pillow is not installed."""
+    if importlib.util.find_spec("PIL") is None:
+        raise ImportError("Images need Pillow, which is not installed; run pip install pillow.")
 
 
 def find_images(path: str | os.PathLike[str], n_rows: int, order: str | None = None) -> Any:
@@ -94,12 +101,7 @@ def pictures_of_rows(
         If there is not one image for each row, a file does not exist, or arrays have a shape or
         values that are not those of images.
     """
-    try:
-        import PIL.Image  # noqa: F401
-    except ImportError:
-        raise ImportError(
-            "Images need Pillow, which is not installed; run pip install pillow."
-        ) from None
+    validate_pillow()
     backdrop_color(backdrop)
     if isinstance(images, (str, os.PathLike)):
         images = find_images(images, n_rows)

@@ -8,6 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import scipy.sparse as sp
+
 from vmfmix.engines.rows.columns import Column, describe_columns
 from vmfmix.engines.rows.names import listed
 from vmfmix.storage import table_parts
@@ -60,6 +63,11 @@ class Input:
         self.roles = dict(roles or {})
 
     @property
+    def is_table(self) -> bool:
+        """Whether there are columns."""
+        return self._table is not None
+
+    @property
     def texts(self) -> list[str] | None:
         """Text of each row, "" where it is missing; None without a column of texts."""
         return self._filled("texts")
@@ -92,6 +100,38 @@ class Input:
         if self._table is None:
             return None
         return self._table.read([n for n in self._table.names if n not in self._embeddings])
+
+    def all_columns(self) -> Any:
+        """Return all columns, with the embeddings as they were read, at the end.
+
+        Returns
+        -------
+        pyarrow.Table
+            For files of arrays, the rows are the only column, ``embedding``.
+
+        Raises
+        ------
+        ValueError
+            If the rows are sparse.
+        """
+        import pyarrow as pa
+
+        if sp.issparse(self.rows):
+            raise ValueError(f"{self.source} has sparse rows, which cannot be columns of a table.")
+        if len(self._embeddings) > 1:
+            embeddings = {
+                name: pa.array(self.rows[:, number]) for number, name in enumerate(self._embeddings)
+            }
+        else:
+            values = pa.array(np.ascontiguousarray(self.rows).reshape(-1))
+            lists = pa.FixedSizeListArray.from_arrays(values, self.rows.shape[1])
+            embeddings = dict.fromkeys(self._embeddings or ["embedding"], lists)
+        table = self.other_columns()
+        if table is None or table.num_columns == 0:
+            return pa.table(embeddings)
+        for name, column in embeddings.items():
+            table = table.append_column(name, column)
+        return table
 
     @cached_property
     def _values(self) -> dict[str, list[str | None]]:
