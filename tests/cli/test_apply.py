@@ -71,6 +71,9 @@ def test_apply_without_embeddings_writes_the_model_alone(model, rows, capsys):
     captured = capsys.readouterr()
     assert captured.out == "Wrote model.npz with 2 clusters to edited\n" and captured.err == ""
     assert [path.name for path in Path("edited").iterdir()] == ["model.npz"]
+    assert main([*APPLY, "-o", "json", "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed == {"n_clusters": 2, "files": ["model.npz"]}
     edited = vmfmix.load("edited/model.npz")
     expected = model.apply(EDITS)
     np.testing.assert_array_equal(edited.means_, expected.means_)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from vmfmix.cli.outputs import FIT_OUTPUTS
+from vmfmix.cli.printed_json import print_json
 from vmfmix.mixture.edit_files import plan_of, read_edits
 from vmfmix.storage.writing import atomic_folder
 
@@ -58,5 +59,7 @@ def write_edited_model(arguments: argparse.Namespace, edited: Any) -> None:
     names = [name for output in FIT_OUTPUTS for name in output.names]
     with atomic_folder(arguments.out, names) as temporary:
         edited.save(temporary / _MODEL)
-    if not arguments.quiet:
+    if arguments.json:
+        print_json({"n_clusters": edited.n_components_, "files": [_MODEL]})
+    elif not arguments.quiet:
         print(f"Wrote {_MODEL} with {edited.n_components_} clusters to {arguments.out}")
