@@ -11,6 +11,9 @@ and the rows start around that of their cluster, so that similar clusters are ne
 
 from __future__ import annotations
 
+import importlib.util
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -77,8 +80,7 @@ def plane_layout(
     >>> plane_layout(X, y).shape
     (200, 2)
     """
-    if layout not in LAYOUTS:
-        raise ValueError(f'layout={layout!r} is not allowed; pass "neighbors" or "umap".')
+    check_layout(layout)
     rows = unit_rows(X)
     order, is_first = sort_with_copies(rows)
     number = np.empty(len(order), np.int64)
@@ -91,11 +93,17 @@ def plane_layout(
     return place(rows[firsts], clusters[firsts])[number]
 
 
+def check_layout(layout: str) -> None:
+    """Raise ValueError if a layout is unknown, and ImportError if its package is not installed."""
+    if layout not in LAYOUTS:
+        raise ValueError(f'layout={layout!r} is not allowed; pass "neighbors" or "umap".')
+    if layout == "umap" and importlib.util.find_spec("umap") is None:
+        raise ImportError(f'layout="umap" needs umap-learn; {install_hint("umap")}.')
+
+
 def _with_umap(rows: Any, clusters: NDArray[np.integer]) -> NDArray[np.float64]:
-    try:
-        from umap import UMAP
-    except ImportError:
-        raise ImportError(f'layout="umap" needs umap-learn; {install_hint("umap")}.') from None
+    from umap import UMAP
+
     if rows.shape[0] <= _N_NEIGHBORS:
         return _components(_dense(rows))
     places = UMAP(metric="cosine", random_state=0, n_jobs=1).fit_transform(rows)
@@ -126,7 +134,7 @@ def _dense(rows: Any) -> NDArray[np.float32]:
     return np.ascontiguousarray(rows / np.where(lengths > 0, lengths, 1.0), np.float32)
 
 
-def _components(rows: NDArray[np.float32]) -> NDArray[np.float64]:
+def _components(rows: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return the first two principal components; zeros where they do not exist."""
     plane = np.zeros((len(rows), 2))
     if len(rows) > 1:
@@ -175,11 +183,13 @@ def _optimized(graph: Any, places: NDArray[np.float32], n_epochs: int) -> NDArra
     before, after = places.copy(), places.copy()
     for epoch in range(n_epochs):
         rate = np.float32(_RATE * (1.0 - epoch / n_epochs))
-
-        def compute(start: int, rate: np.float32 = rate, epoch: int = epoch) -> None:
-            stop = min(start + _ROWS_PER_PART, n_rows)
-            move(*arrays, before, after, _N_REPULSIONS, _STRENGTH, _GRAVITY, rate, epoch, start, stop)
-
-        in_threads(compute, range(0, n_rows, _ROWS_PER_PART))
+        forces = _N_REPULSIONS, _STRENGTH, _GRAVITY, rate, epoch
+        step = partial(_move_part, move, (*arrays, before, after, *forces))
+        in_threads(step, range(0, n_rows, _ROWS_PER_PART))
         before, after = after, before
     return before
+
+
+def _move_part(move: Callable[..., None], arguments: tuple[Any, ...], start: int) -> None:
+    n_rows = len(arguments[0]) - 1
+    move(*arguments, start, min(start + _ROWS_PER_PART, n_rows))

@@ -12,7 +12,20 @@ _CLOSEST = 1e-3  # added to squared distances, so that repulsion stays finite
 
 
 @compiled(fastmath=True)
-def move(indptr, indices, weights, before, after, n_repulsions, strength, gravity, rate, epoch, start, stop):
+def move(
+    indptr,
+    indices,
+    weights,
+    before,
+    after,
+    n_repulsions,
+    strength,
+    gravity,
+    rate,
+    epoch,
+    start,
+    stop,
+):
     """Move some rows toward their neighbors in a graph, and away from rows drawn at random.
 
     The similarity of two places is 1 / (1 + d²) for their distance d. A row follows the gradient of
