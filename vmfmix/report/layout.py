@@ -119,7 +119,8 @@ def _by_neighbors(rows: Any, clusters: NDArray[np.integer]) -> NDArray[np.float6
         rows = _dense(rows)
     graph = _graph(rows, _N_NEIGHBORS)
     n_epochs = _N_EPOCHS if n_rows <= _MANY else _N_EPOCHS_OF_MANY
-    return _optimized(graph, _start(_dense(rows), clusters), n_epochs).astype(np.float64)
+    places = _optimized(graph, _start(_dense(rows), clusters), n_epochs)
+    return _components(places.astype(np.float64))  # turned so that it is wide, not high
 
 
 def _dense(rows: Any) -> NDArray[np.float32]:

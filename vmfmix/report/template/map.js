@@ -2,9 +2,9 @@
 
 const MAX_ZOOM = 400;
 const HOVER_DISTANCE = 14, CLICK_DISTANCE = 20, DRAG_DISTANCE = 4;  // pixels
-const MAP_MARGIN = 24;
+const MAP_MARGIN = 34;
 const LABEL_FONT = 13, LABEL_LINE = 15;
-const AREA_PER_LABEL = 9000;  // square pixels
+const AREA_PER_LABEL = 12000;  // square pixels
 
 // The name of a cluster on the map: short lines.
 function labelLines(k, maxCharacters) {
@@ -19,19 +19,22 @@ function labelLines(k, maxCharacters) {
   const cut = (line) => line.length > maxCharacters ? [...line].slice(0, maxCharacters - 1).join("") + "…" : line;
   const shown = lines.slice(0, 2).map(cut);
   if (lines.length > 2 && !shown[1].endsWith("…")) shown[1] = shown[1].replace(/,$/, "") + "…";
-  return shown.map((line) => line.replace(/,$/, ""));
+  return shown.map((line, i) => i === shown.length - 1 ? line.replace(/,$/, "") : line);
 }
 
-// The row of each cluster that is nearest to the median of its rows on the map, or -1.
-function labelRows(x, y) {
+// Where the label of each cluster is: at the row nearest to the median of its rows, from top to bottom
+// of most of them; or null.
+function labelAnchors(x, y) {
   const members = data.clusters.size.map(() => []);
   rows.cluster.forEach((k, i) => { if (k >= 0) members[k].push(i); });
-  const median = (values) => values.sort((a, b) => a - b)[values.length >> 1];
+  const quantile = (sorted, share) => sorted[Math.floor(share * (sorted.length - 1))];
   return members.map((of) => {
-    if (!of.length) return -1;
-    const middleX = median(of.map((i) => x[i])), middleY = median(of.map((i) => y[i]));
+    if (!of.length) return null;
+    const [sortedX, sortedY] = [x, y].map((values) => Float32Array.from(of, (i) => values[i]).sort());
+    const middleX = quantile(sortedX, .5), middleY = quantile(sortedY, .5);
     const distance = (i) => (x[i] - middleX) ** 2 + (y[i] - middleY) ** 2;
-    return of.reduce((best, i) => distance(i) < distance(best) ? i : best);
+    const row = of.reduce((best, i) => distance(i) < distance(best) ? i : best);
+    return { row, upper: quantile(sortedY, .1), lower: quantile(sortedY, .9) };
   });
 }
 
@@ -66,10 +69,10 @@ function addMap() {
   section.append(tools, make("div", { className: "map" }, frame, panel));
 
   const { x, y } = decodedPositions(data.map.positions);
-  const grid = new PointGrid(x, y), anchors = labelRows(x, y);
+  const grid = new PointGrid(x, y), anchors = labelAnchors(x, y);
   const groups = Uint32Array.from(rows.cluster, (k) => k < 0 ? data.clusters.size.length : k);
   const [minX, maxX] = range(x), [minY, maxY] = range(y);
-  const bySize = data.clusters.size.map((_, k) => k).filter((k) => anchors[k] >= 0)
+  const bySize = data.clusters.size.map((_, k) => k).filter((k) => anchors[k])
     .sort((a, b) => data.clusters.size[b] - data.clusters.size[a]);
   let width = 1, height = 1, ratio = 1, fit = 1, image = null, pixels = null;
   let center = [(minX + maxX) / 2, (minY + maxY) / 2], zoom = 1;
@@ -79,7 +82,8 @@ function addMap() {
 
   const scale = () => fit * zoom;
   const left = (i) => (x[i] - center[0]) * scale() + width / 2;
-  const top = (i) => (y[i] - center[1]) * scale() + height / 2;
+  const topOf = (value) => (value - center[1]) * scale() + height / 2;
+  const top = (i) => topOf(y[i]);
   const placeAt = (pixelX, pixelY) =>
     [(pixelX - width / 2) / scale() + center[0], (pixelY - height / 2) / scale() + center[1]];
 
@@ -94,8 +98,8 @@ function addMap() {
     fit = Math.min((width - 2 * MAP_MARGIN) / Math.max(maxX - minX, 1e-3),
       (height - 2 * MAP_MARGIN) / Math.max(maxY - minY, 1e-3));
     measured.font = `600 ${LABEL_FONT}px system-ui, sans-serif`;
-    labels = anchors.map((row, k) => {
-      if (row < 0) return null;
+    labels = anchors.map((anchor, k) => {
+      if (!anchor) return null;
       const lines = labelLines(k, width < 600 ? 14 : 22);
       return { lines, width: Math.max(...lines.map((line) => measured.measureText(line).width)) };
     });
@@ -121,7 +125,7 @@ function addMap() {
     pixels.fill(paper);
     const drawn = (stamp, palette, mark) =>
       drawPoints(grid, pixels, across, down, view, stamp, palette, groups, marks, mark);
-    if (marks !== null) drawn(discStamp(radius * .8, .35, across), muted, 0);
+    if (marks !== null) drawn(discStamp(radius * .8, .5, across), muted, 0);
     drawn(discStamp(radius, .8, across), colors, 1);
     points.getContext("2d").putImageData(image, 0, 0);
     drawOverlay(Math.min(size, 6));
@@ -155,16 +159,18 @@ function addMap() {
   function placedLabels() {
     const placed = [];
     const most = Math.max(6, width * height / AREA_PER_LABEL);
-    const order = selection.cluster >= 0 && anchors[selection.cluster] >= 0
+    const order = selection.cluster !== null && anchors[selection.cluster]
       ? [selection.cluster, ...bySize.filter((k) => k !== selection.cluster)] : bySize;
     for (const k of order) {
       if (placed.length >= most) break;
       const { lines, width: across } = labels[k], down = lines.length * LABEL_LINE;
-      const middle = left(anchors[k]), y0 = top(anchors[k]) - down / 2;
-      if (middle < 0 || middle > width || y0 + down / 2 < 0 || y0 + down / 2 > height) continue;
+      const { row, upper, lower } = anchors[k], middle = left(row), level = top(row);
+      if (middle < 0 || middle > width || level < 0 || level > height) continue;
       const x0 = Math.max(3, Math.min(width - across - 3, middle - across / 2));
-      for (const shift of [0, -down, down]) {
-        const box = { k, x0, x1: x0 + across, y0: y0 + shift, y1: y0 + shift + down };
+      const above = topOf(upper) - down - 4, below = topOf(lower) + 4, within = level - down / 2;
+      const isLarge = below - above > 5 * down;
+      for (const y0 of isLarge ? [within, within - down, within + down] : [above, below]) {
+        const box = { k, x0, x1: x0 + across, y0, y1: y0 + down };
         if (box.y0 < 2 || box.y1 > height - 2) continue;
         if (placed.some((t) => box.x0 < t.x1 + 6 && t.x0 < box.x1 + 6 && box.y0 < t.y1 + 2 && t.y0 < box.y1 + 2)) continue;
         placed.push(box);
@@ -361,7 +367,7 @@ function panelContent() {
       make("li", { textContent: "Drag with Shift, or with the lasso, to select rows." }),
       make("li", { textContent: "Zoom with the wheel, two fingers, or + and −." }))];
   }
-  const words = cluster >= 0 && !nameOf(cluster) ? wordsOf(cluster) : "";
+  const words = cluster !== null && cluster >= 0 && !nameOf(cluster) ? wordsOf(cluster) : "";
   const title = cluster !== null ? capitalized(clusterName(cluster)) + (words ? ": " + words : "")
     : lasso ? "Rows in the lasso" : `Rows with “${query}”`;
   const heading = make("h3", { id: "selection-title", dir: "auto", textContent: title });
