@@ -12,35 +12,37 @@ function decodedPositions(text) {
   return { x, y };
 }
 
-// Points in the cells of a square grid, so that those of a part of the plane are found quickly.
+// Points in the cells of a square grid, so that those of a part of the plane are found quickly. Arrays
+// are in the order of the cells: rows[at] is the row of the report that is at x[at], y[at].
 class PointGrid {
   constructor(x, y) {
     const n = x.length, side = Math.max(1, Math.min(256, Math.ceil(Math.sqrt(n / 4))));
-    Object.assign(this, { x, y, side, starts: new Uint32Array(side * side + 1), points: new Uint32Array(n) });
+    Object.assign(this, { side, starts: new Uint32Array(side * side + 1), rows: new Uint32Array(n) });
     const cells = Uint32Array.from(x, (_, i) => this.cellOf(y[i]) * side + this.cellOf(x[i]));
     for (const cell of cells) this.starts[cell + 1]++;
     for (let cell = 0; cell < side * side; cell++) this.starts[cell + 1] += this.starts[cell];
     const next = this.starts.slice();
-    cells.forEach((cell, i) => { this.points[next[cell]++] = i; });
+    cells.forEach((cell, i) => { this.rows[next[cell]++] = i; });
+    this.x = Float32Array.from(this.rows, (i) => x[i]);
+    this.y = Float32Array.from(this.rows, (i) => y[i]);
   }
   cellOf(value) {
     return Math.max(0, Math.min(this.side - 1, Math.floor(value * this.side)));
   }
-  // Call visit(first, end) for ranges of this.points that contain all points of a rectangle.
+  // Call visit(first, end) for ranges of the arrays that contain all points of a rectangle.
   ranges(left, top, right, bottom, visit) {
     const first = this.cellOf(left), last = this.cellOf(right), end = this.cellOf(bottom);
     for (let row = this.cellOf(top); row <= end; row++) {
       visit(this.starts[row * this.side + first], this.starts[row * this.side + last + 1]);
     }
   }
-  // The point that is nearest to a place, within a distance, or -1.
-  nearest(x, y, distance, isShown) {
+  // The row whose point is nearest to a place, within a distance, or -1.
+  nearest(x, y, distance, isShown = () => true) {
     let found = -1, least = distance ** 2;
     this.ranges(x - distance, y - distance, x + distance, y + distance, (first, end) => {
       for (let at = first; at < end; at++) {
-        const i = this.points[at];
-        const squared = (this.x[i] - x) ** 2 + (this.y[i] - y) ** 2;
-        if (squared < least && (!isShown || isShown(i))) { least = squared; found = i; }
+        const squared = (this.x[at] - x) ** 2 + (this.y[at] - y) ** 2;
+        if (squared < least && isShown(this.rows[at])) { least = squared; found = this.rows[at]; }
       }
     });
     return found;
@@ -59,32 +61,33 @@ function discStamp(radius, opacity, width) {
   return { reach, offsets: Int32Array.from(offsets), opacities: Int32Array.from(opacities) };
 }
 
-// Draw the points of a grid into 32-bit pixels. Point i is at (x[i] * scale + left, y[i] * scale + top)
-// and has the color colors[groups[i]]; it is skipped unless marks is null or marks[i] === mark.
+// Draw points of a grid, in the order of its cells, into 32-bit pixels. A point is at x * scale + left,
+// y * scale + top and has the color colors[groups[at]]; it is skipped unless marks[at] === mark.
 function drawPoints(grid, pixels, width, height, { left, top, scale }, stamp, colors, groups, marks, mark) {
-  const { reach, offsets, opacities } = stamp, n = offsets.length, { x, y, points } = grid;
-  grid.ranges(-left / scale, -top / scale, (width - left) / scale, (height - top) / scale, (first, end) => {
-    for (let at = first; at < end; at++) {
-      const i = points[at];
-      if (marks !== null && marks[i] !== mark) continue;
-      const column = Math.round(x[i] * scale + left), row = Math.round(y[i] * scale + top);
-      if (column < reach || row < reach || column >= width - reach || row >= height - reach) continue;
-      const color = colors[groups[i]], redBlue = color & 0xff00ff, green = color & 0xff00;
-      const center = row * width + column;
-      for (let k = 0; k < n; k++) {
-        const place = center + offsets[k], opacity = opacities[k], below = pixels[place];
-        const rest = 256 - opacity;
-        pixels[place] = 0xff000000
-          | (((Math.imul(below & 0xff00ff, rest) + Math.imul(redBlue, opacity)) >>> 8) & 0xff00ff)
-          | (((Math.imul(below & 0xff00, rest) + Math.imul(green, opacity)) >>> 8) & 0xff00);
-      }
+  grid.ranges(-left / scale, -top / scale, (width - left) / scale, (height - top) / scale, (first, end) =>
+    drawRange(grid, first, end, pixels, width, height, left, top, scale, stamp, colors, groups, marks, mark));
+}
+function drawRange(grid, first, end, pixels, width, height, left, top, scale, stamp, colors, groups, marks, mark) {
+  const { x, y } = grid, { reach, offsets, opacities } = stamp, n = offsets.length;
+  for (let at = first; at < end; at++) {
+    if (marks !== null && marks[at] !== mark) continue;
+    const column = Math.floor(x[at] * scale + left) | 0, row = Math.floor(y[at] * scale + top) | 0;
+    if (column < reach || row < reach || column >= width - reach || row >= height - reach) continue;
+    const color = colors[groups[at]], redBlue = color & 0xff00ff, green = color & 0xff00;
+    const center = (Math.imul(row, width) + column) | 0;
+    for (let k = 0; k < n; k++) {
+      const place = (center + offsets[k]) | 0, opacity = opacities[k], below = pixels[place];
+      const rest = (256 - opacity) | 0;  // all numbers are 32-bit integers, which is several times faster
+      pixels[place] = -0x1000000
+        | (((Math.imul(below & 0xff00ff, rest) + Math.imul(redBlue, opacity)) | 0) >>> 8) & 0xff00ff
+        | (((Math.imul(below & 0xff00, rest) + Math.imul(green, opacity)) | 0) >>> 8) & 0xff00;
     }
-  });
+  }
 }
 
-// A color "#rrggbb" or "rgb(r, g, b)" as a pixel.
+// A color "#rrggbb" or "rgb(r, g, b)" as an opaque pixel.
 function pixelOf(color) {
   const [red, green, blue] = color.startsWith("#")
     ? [1, 3, 5].map((start) => parseInt(color.slice(start, start + 2), 16)) : color.match(/\d+/g).map(Number);
-  return (0xff000000 | blue << 16 | green << 8 | red) >>> 0;
+  return -0x1000000 | blue << 16 | green << 8 | red;
 }

@@ -70,13 +70,15 @@ function addMap() {
 
   const { x, y } = decodedPositions(data.map.positions);
   const grid = new PointGrid(x, y), anchors = labelAnchors(x, y);
-  const groups = Uint32Array.from(rows.cluster, (k) => k < 0 ? data.clusters.size.length : k);
+  const nClusters = data.clusters.size.length;
+  const groups = Uint32Array.from(grid.rows, (i) => rows.cluster[i] < 0 ? nClusters : rows.cluster[i]);
   const [minX, maxX] = range(x), [minY, maxY] = range(y);
   const bySize = data.clusters.size.map((_, k) => k).filter((k) => anchors[k])
     .sort((a, b) => data.clusters.size[b] - data.clusters.size[a]);
   let width = 1, height = 1, ratio = 1, fit = 1, image = null, pixels = null;
   let center = [(minX + maxX) / 2, (minY + maxY) / 2], zoom = 1;
-  let marks = null, hovered = -1, lasso = null, isLasso = false, boxes = [], isScheduled = false;
+  let marks = null, marksInOrder = null;  // 1 for selected rows, also in the order of the grid
+  let hovered = -1, lasso = null, isLasso = false, boxes = [], isScheduled = false;
   let labels = [], colors = null, paper = 0, ink = "", halo = "", muted = null;
   const measured = surface.getContext("2d");
 
@@ -94,7 +96,7 @@ function addMap() {
       canvas.width = Math.round(width * ratio); canvas.height = Math.round(height * ratio);
     }
     image = points.getContext("2d").createImageData(points.width, points.height);
-    pixels = new Uint32Array(image.data.buffer);
+    pixels = new Int32Array(image.data.buffer);
     fit = Math.min((width - 2 * MAP_MARGIN) / Math.max(maxX - minX, 1e-3),
       (height - 2 * MAP_MARGIN) / Math.max(maxY - minY, 1e-3));
     measured.font = `600 ${LABEL_FONT}px system-ui, sans-serif`;
@@ -108,8 +110,8 @@ function addMap() {
   function recolor() {
     const style = getComputedStyle(document.body);
     paper = pixelOf(style.backgroundColor); ink = style.color; halo = style.backgroundColor;
-    colors = Uint32Array.from([...data.clusters.size.keys(), -1], (k) => pixelOf(colorOf(k)));
-    muted = Uint32Array.from(colors, () => pixelOf(isDark() ? "#5c636d" : "#b4bac2"));
+    colors = Int32Array.from([...data.clusters.size.keys(), -1], (k) => pixelOf(colorOf(k)));
+    muted = Int32Array.from(colors, () => pixelOf(isDark() ? "#5c636d" : "#b4bac2"));
     schedule();
   }
   function schedule() {
@@ -124,7 +126,7 @@ function addMap() {
     const radius = Math.min(size, 6) * ratio, across = points.width, down = points.height;
     pixels.fill(paper);
     const drawn = (stamp, palette, mark) =>
-      drawPoints(grid, pixels, across, down, view, stamp, palette, groups, marks, mark);
+      drawPoints(grid, pixels, across, down, view, stamp, palette, groups, marksInOrder, mark);
     if (marks !== null) drawn(discStamp(radius * .8, .5, across), muted, 0);
     drawn(discStamp(radius, .8, across), colors, 1);
     points.getContext("2d").putImageData(image, 0, 0);
@@ -135,6 +137,7 @@ function addMap() {
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.clearRect(0, 0, width, height);
     boxes = placedLabels();
+    surface.dataset.labels = JSON.stringify(boxes);
     context.textAlign = "center"; context.textBaseline = "middle"; context.lineJoin = "round";
     for (const { k, x0, x1, y0 } of boxes) {
       context.font = `${k === selection.cluster ? 800 : 600} ${LABEL_FONT}px system-ui, sans-serif`;
@@ -215,7 +218,7 @@ function addMap() {
     const inside = new Uint8Array(x.length);
     grid.ranges(x0, y0, x1, y1, (first, end) => {
       for (let at = first; at < end; at++) {
-        const i = grid.points[at];
+        const i = grid.rows[at];
         if (isInside(polygon, x[i], y[i])) inside[i] = 1;
       }
     });
@@ -336,11 +339,8 @@ function addMap() {
   });
 
   selection.listeners.push(() => {
-    marks = null;
-    if (selection.isActive()) {
-      marks = new Uint8Array(x.length);
-      for (const i of selection.matches) marks[i] = 1;
-    }
+    marks = selection.isActive() ? selection.isSelected : null;
+    marksInOrder = marks && Uint8Array.from(grid.rows, (i) => marks[i]);
     panel.replaceChildren(...panelContent());
     panel.scrollTop = 0;
     schedule();

@@ -3,7 +3,8 @@
 const selection = {
   query: "", cluster: null,
   lasso: null,  // one number for each row of the report, 1 if it is inside; or null
-  matches: [],  // indices of the rows, closest to the mean direction of their cluster first
+  isSelected: null,  // one number for each row, 1 if all of these hold
+  matches: [],  // indices of these rows, closest to the mean direction of their cluster first
   listeners: [],
   isActive() { return Boolean(this.query) || this.cluster !== null || this.lasso !== null; },
 };
@@ -13,10 +14,13 @@ const searchTexts = rows.text ? rows.text.map((text) => text.toLowerCase()) : nu
 // Change the selection, for example select({ cluster: 3 }), and let all sections show it.
 function select(changes) {
   Object.assign(selection, changes);
-  const { query, cluster, lasso } = selection;
-  selection.matches = rowsByCosine.filter((i) => (cluster === null || rows.cluster[i] === cluster)
-    && (lasso === null || lasso[i] === 1)
-    && (!query || (searchTexts ? searchTexts[i].includes(query) : String(rows.row[i]) === query)));
+  const { query, cluster, lasso } = selection, isSelected = new Uint8Array(rows.row.length);
+  for (let i = 0; i < isSelected.length; i++) {
+    isSelected[i] = (cluster === null || rows.cluster[i] === cluster) && (lasso === null || lasso[i] === 1)
+      && (!query || (searchTexts ? searchTexts[i].includes(query) : String(rows.row[i]) === query)) ? 1 : 0;
+  }
+  selection.isSelected = isSelected;
+  selection.matches = rowsByCosine.filter((i) => isSelected[i]);
   for (const listener of selection.listeners) listener();
 }
 const selectNothing = () => select({ query: "", cluster: null, lasso: null });
