@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from vmfmix.plotting.axes import COLORS
 
 _SMALLEST_SHARE = 1 / 4  # of the mean size of a branch; what is smaller stays with its sibling
-_LIGHTNESS = {"light": (0.46, 0.76), "dark": (0.62, 0.88)}  # range in OKLCH, by mode
-_LIGHTNESS_RANGE = 0.22  # among the clusters of a branch
+_LIGHTNESS = {"light": (0.46, 0.76), "dark": (0.55, 0.85)}  # range in OKLCH, by mode
+_LIGHTNESS_RANGE = 0.14  # among the clusters of a branch
 _HUE_RANGE = np.radians(24.0)
 # Linear RGB to cone responses, and their cube roots to Oklab: B. Ottosson (2020), A perceptual
 # color space for image processing.

@@ -2,8 +2,9 @@
 
 The method is that of UMAP [1]_: each row is attracted by its nearest neighbors and repelled by rows
 drawn at random, until the graph of nearest neighbors fits into the plane. What it converges to
-depends on where it starts. The mean directions of the clusters are placed first, in the same way,
-and the rows start around that of their cluster, so that similar clusters are near each other.
+depends on where it starts. The mean directions of the clusters are placed first, at the distances
+that they have from each other, and the rows start around that of their cluster, so that similar
+clusters are near each other.
 
 .. [1] L. McInnes, J. Healy, J. Melville (2018). UMAP: Uniform manifold approximation and
    projection for dimension reduction. arXiv:1802.03426.
@@ -33,7 +34,6 @@ LAYOUTS = ("neighbors", "umap")
 _MAX_EXACT = 10_000  # rows, up to which the search of neighbors is exact
 _N_COMPONENTS = 100  # to which many sparse rows are reduced
 _N_NEIGHBORS = 15
-_N_NEIGHBORS_OF_CLUSTER = 5
 _N_EPOCHS, _N_EPOCHS_OF_MANY = 400, 200
 _MANY = 50_000  # rows
 _N_REPULSIONS = 10
@@ -42,6 +42,9 @@ _GRAVITY = np.float32(0.03)  # toward the origin, so that unconnected groups do 
 _RATE = 0.1  # of the first epoch; at higher ones, groups tear apart
 _ROWS_PER_PART = 4096
 _SPREAD = 3.0  # standard deviation of the mean directions when rows start
+_CLOSEST_CLUSTERS = 0.05  # distance, relative to the largest
+_N_STRESS_EPOCHS = 60
+_MAX_CLUSTERS = 3000  # that are placed by their distances; more, by principal components
 _FEWEST = 4  # rows; fewer are placed by principal components
 
 
@@ -164,15 +167,26 @@ def _start(rows: NDArray[np.float32], clusters: NDArray[np.integer]) -> NDArray[
     means = np.asarray(members.T @ rows) / sizes[:, np.newaxis].astype(np.float32)
     residuals = _components(rows - means[group])
     residuals /= max(float(np.abs(residuals).std()), 1e-12)
-    centers = _components(means)
-    centers *= _SPREAD / max(float(centers.std()), 1e-12)
-    if len(found) > _FEWEST:
-        graph = _graph(_dense(means), _N_NEIGHBORS_OF_CLUSTER)
-        centers = _optimized(graph, centers.astype(np.float32), _N_EPOCHS).astype(np.float64)
-        centers -= centers.mean(axis=0)
-        centers *= _SPREAD / max(float(centers.std()), 1e-12)
+    centers = _places_of_clusters(_dense(means))
     radii = _SPREAD * np.sqrt(sizes / len(rows)) / 2.0
     return (centers[group] + residuals * radii[group, np.newaxis]).astype(np.float32)
+
+
+def _places_of_clusters(means: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return places whose distances are those of the mean directions, if possible."""
+    from vmfmix.report.layout_kernels import reduce_stress  # here, as it imports numba
+
+    places, n_clusters = _components(means).astype(np.float64), len(means)
+    if 2 < n_clusters <= _MAX_CLUSTERS:
+        rng = np.random.RandomState(0)
+        distances = np.sqrt(np.maximum(2.0 - 2.0 * (means @ means.T).astype(np.float64), 0.0))
+        distances = np.maximum(distances, _CLOSEST_CLUSTERS * distances.max()) + 1e-12
+        places += 1e-3 * distances.max() * rng.standard_normal(places.shape)  # none are equal
+        shifts = 1 + rng.permutation(n_clusters // 2)
+        rates = float(distances.max()) ** 2, 0.1 * float(distances.min()) ** 2
+        reduce_stress(places, distances, shifts, *rates, _N_STRESS_EPOCHS)
+    places -= places.mean(axis=0)
+    return places * (_SPREAD / max(float(places.std()), 1e-12))
 
 
 def _optimized(graph: Any, places: NDArray[np.float32], n_epochs: int) -> NDArray[np.float32]:

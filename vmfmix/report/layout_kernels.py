@@ -1,7 +1,13 @@
-"""The numba kernel of the layout of a map: attraction along a graph, and repulsion at random."""
+"""The numba kernels of the layout of a map.
+
+Few points, the clusters, are placed at given distances; many points, the rows, by attraction along
+a graph and repulsion at random.
+"""
 
 # mypy: allow-untyped-defs, allow-incomplete-defs
 # Jitted functions have no annotations: numba infers their types.
+
+import math
 
 import numpy as np
 
@@ -9,6 +15,45 @@ from vmfmix.model.compilation import compiled
 
 _LONGEST_STEP = 4.0  # of one attraction or repulsion, at rate 1, in each coordinate
 _CLOSEST = 1e-3  # added to squared distances, so that repulsion stays finite
+
+
+@compiled()
+def reduce_stress(places, distances, shifts, first_rate, last_rate, n_epochs):
+    """Move points so that they are at given distances, the small ones more exactly, in place.
+
+    The stress Σ (‖y_i − y_j‖ − d_ij)² / d_ij² decreases by stochastic gradient descent: one pair
+    after another moves together or apart [1]_.
+
+    Parameters
+    ----------
+    places : ndarray of shape (n_points, 2), float64
+    distances : ndarray of shape (n_points, n_points)
+        Positive, except on the diagonal.
+    shifts : ndarray of shape (n_points // 2,), int
+        1 to n_points // 2 in any order: an epoch has all pairs (i, i + shift), modulo n_points.
+    first_rate, last_rate : float
+        Learning rates, between which those of the epochs are a geometric series.
+    n_epochs : int
+
+    References
+    ----------
+    .. [1] J. X. Zheng, S. Pawar, D. F. M. Goodman (2019). Graph drawing by stochastic gradient
+       descent. IEEE Transactions on Visualization and Computer Graphics 25(9), 2738-2748.
+    """
+    n_points = len(places)
+    for epoch in range(n_epochs):
+        rate = first_rate * (last_rate / first_rate) ** (epoch / max(n_epochs - 1, 1))
+        for shift in shifts:
+            for i in range(n_points):
+                j = (i + shift) % n_points
+                dx, dy = places[i, 0] - places[j, 0], places[i, 1] - places[j, 1]
+                length = max(math.sqrt(dx * dx + dy * dy), 1e-12)
+                goal = distances[i, j]
+                step = min(rate / (goal * goal), 1.0) * (length - goal) / (2.0 * length)
+                places[i, 0] -= step * dx
+                places[i, 1] -= step * dy
+                places[j, 0] += step * dx
+                places[j, 1] += step * dy
 
 
 @compiled(fastmath=True)
