@@ -231,7 +231,7 @@ def test_branches_of_the_tree_have_one_color_in_shades():
         for branch, mean in zip(branches, means):
             assert np.linalg.norm(values[branch] - mean, axis=1).max() < 110
         distances = np.linalg.norm(means[:, None] - means, axis=2) + 1e9 * np.eye(6)
-        assert distances.min() > 50
+        assert distances.min() > 40
         for color in colors:  # contrast with the background
             light, dark = sorted([luminance(color) + 0.05, background + 0.05], reverse=True)
             assert light / dark > (1.7 if mode == "light" else 3.0)

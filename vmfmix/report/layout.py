@@ -38,10 +38,10 @@ _N_EPOCHS, _N_EPOCHS_OF_MANY = 400, 200
 _MANY = 50_000  # rows
 _N_REPULSIONS = 10
 _STRENGTH = np.float32(5.0)  # of repulsion, relative to the weights of the edges of a row
-_GRAVITY = np.float32(0.03)  # toward the origin, so that unconnected groups do not drift apart
+_GRAVITY = np.float32(0.1)  # toward the places of the clusters, which repulsion would change
 _RATE = 0.1  # of the first epoch; at higher ones, groups tear apart
 _ROWS_PER_PART = 4096
-_SPREAD = 3.0  # standard deviation of the mean directions when rows start
+_SPREAD = 4.0  # standard deviation of the mean directions when rows start
 _CLOSEST_CLUSTERS = 0.05  # distance, relative to the largest
 _N_STRESS_EPOCHS = 60
 _MAX_CLUSTERS = 3000  # that are placed by their distances; more, by principal components
@@ -122,7 +122,7 @@ def _by_neighbors(rows: Any, clusters: NDArray[np.integer]) -> NDArray[np.float6
         rows = _dense(rows)
     graph = _graph(rows, _N_NEIGHBORS)
     n_epochs = _N_EPOCHS if n_rows <= _MANY else _N_EPOCHS_OF_MANY
-    places = _optimized(graph, _start(_dense(rows), clusters), n_epochs)
+    places = _optimized(graph, *_start(_dense(rows), clusters), n_epochs)
     return _components(places.astype(np.float64))  # turned so that it is wide, not high
 
 
@@ -156,8 +156,13 @@ def _graph(rows: Any, n_neighbors: int) -> Any:
     return joined(found, local_weights(found))
 
 
-def _start(rows: NDArray[np.float32], clusters: NDArray[np.integer]) -> NDArray[np.float32]:
-    """Return places around those of the clusters; the background is a group of its own."""
+def _start(
+    rows: NDArray[np.float32], clusters: NDArray[np.integer]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the places of the clusters, by row, and places of the rows around them.
+
+    The background is a group of its own.
+    """
     found, group = np.unique(clusters, return_inverse=True)
     members = sp.csr_array(
         (np.ones(len(rows), np.float32), group, np.arange(len(rows) + 1)),
@@ -169,7 +174,8 @@ def _start(rows: NDArray[np.float32], clusters: NDArray[np.integer]) -> NDArray[
     residuals /= max(float(np.abs(residuals).std()), 1e-12)
     centers = _places_of_clusters(_dense(means))
     radii = _SPREAD * np.sqrt(sizes / len(rows)) / 2.0
-    return (centers[group] + residuals * radii[group, np.newaxis]).astype(np.float32)
+    anchors = centers[group].astype(np.float32)
+    return anchors, (anchors + residuals * radii[group, np.newaxis]).astype(np.float32)
 
 
 def _places_of_clusters(means: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -189,7 +195,9 @@ def _places_of_clusters(means: NDArray[np.float32]) -> NDArray[np.float64]:
     return places * (_SPREAD / max(float(places.std()), 1e-12))
 
 
-def _optimized(graph: Any, places: NDArray[np.float32], n_epochs: int) -> NDArray[np.float32]:
+def _optimized(
+    graph: Any, anchors: NDArray[np.float32], places: NDArray[np.float32], n_epochs: int
+) -> NDArray[np.float32]:
     """Return the places after attraction and repulsion at rates that decrease to 0."""
     from vmfmix.report.layout_kernels import move  # here, as it imports numba
 
@@ -199,7 +207,7 @@ def _optimized(graph: Any, places: NDArray[np.float32], n_epochs: int) -> NDArra
     for epoch in range(n_epochs):
         rate = np.float32(_RATE * (1.0 - epoch / n_epochs))
         forces = _N_REPULSIONS, _STRENGTH, _GRAVITY, rate, epoch
-        step = partial(_move_part, move, (*arrays, before, after, *forces))
+        step = partial(_move_part, move, (*arrays, anchors, before, after, *forces))
         in_threads(step, range(0, n_rows, _ROWS_PER_PART))
         before, after = after, before
     return before

@@ -61,6 +61,7 @@ def move(
     indptr,
     indices,
     weights,
+    anchors,
     before,
     after,
     n_repulsions,
@@ -82,6 +83,8 @@ def move(
     ----------
     indptr, indices, weights : ndarray
         Of a symmetric CSR matrix of shape (n_rows, n_rows).
+    anchors : ndarray of shape (n_rows, 2), float32
+        Places that attract the rows weakly, those of their clusters.
     before : ndarray of shape (n_rows, 2), float32
     after : ndarray of shape (n_rows, 2), float32
         Rows from start to stop are set.
@@ -90,7 +93,7 @@ def move(
     strength : float
         Strength of repulsion, relative to the sum of the weights of a row.
     gravity : float
-        Strength of the attraction by the origin.
+        Strength of the attraction by the anchors.
     rate : float
         Learning rate.
     epoch : int
@@ -101,8 +104,8 @@ def move(
     n_rows = len(before)
     for i in range(start, stop):
         x, y = before[i]
-        x -= rate * gravity * x
-        y -= rate * gravity * y
+        x -= rate * gravity * (x - anchors[i, 0])
+        y -= rate * gravity * (y - anchors[i, 1])
         degree = np.float32(0.0)
         for place in range(indptr[i], indptr[i + 1]):
             j, weight = indices[place], weights[place]
