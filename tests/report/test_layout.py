@@ -237,6 +237,18 @@ def test_branches_of_the_tree_have_one_color_in_shades():
             assert light / dark > (1.7 if mode == "light" else 3.0)
 
 
+def test_map_of_a_centered_fit_has_the_centered_rows(tmp_path):
+    X, _ = make_vmf_mixture(150, 6, 3, concentration=60.0, random_state=0)
+    X = X + 30.0 * np.eye(6)[0]  # rows differ little from the direction that they share
+    model = VMFMixture(3, center=True, random_state=0).fit(X)
+    write_report(tmp_path / "r.html", model, X)
+    units = X / np.linalg.norm(X, axis=1, keepdims=True)
+    expected = plane_layout(units - model.center_, model.labels_)
+    found = positions_of(contents_of(tmp_path / "r.html")).astype(float)
+    expected -= expected.min(axis=0)
+    np.testing.assert_allclose(found / 65535, expected / expected.max(), atol=0.02)
+
+
 def test_clusters_without_rows_have_a_color(fitted, tmp_path):
     model, X = fitted
     kept = X[model.labels_ != 1]

@@ -87,6 +87,7 @@ def report_contents(
     rows = np.unique(np.concatenate([evenly_spaced(len(clusters), n_rows), *listed]))
     shown, shown_clusters = take_rows(X, rows), clusters[rows]
     levels, level_exemplars = merge_levels(model, shown, rows, shown_clusters)
+    directions = _directions(model, shown)
     thumbnails = None
     if make_thumbnails is not None:
         thumbnails = make_thumbnails(np.concatenate([*listed, level_exemplars]))
@@ -97,7 +98,7 @@ def report_contents(
         "clusters": {
             **_cluster_columns(model, X, texts, labels, clusters, words_of),
             "exemplars": exemplars.tolist(),
-            "color": _colors(shown, shown_clusters, model.n_components_),
+            "color": _colors(directions, shown_clusters, model.n_components_),
         },
         "neighbors": _neighbor_pairs(model),
         "rows": {
@@ -108,7 +109,7 @@ def report_contents(
             **({} if texts is None else {"text": [truncated(texts[row]) for row in rows]}),
             **({} if labels is None else {"label": [str(labels[row]) for row in rows]}),
         },
-        **_map(shown, shown_clusters, None if places is None else places[rows], layout),
+        **_map(directions, shown_clusters, None if places is None else places[rows], layout),
         "outliers": {
             "row": outlier_table["row"].tolist(),
             "cluster": outlier_table["cluster"].tolist(),
@@ -191,14 +192,14 @@ def _neighbor_pairs(model: FittedMixture) -> list[list[tuple[int, float]]]:
 
 
 def _map(
-    shown: RowsLike, clusters: np.ndarray, places: np.ndarray | None, layout: str
+    directions: Any, clusters: np.ndarray, places: np.ndarray | None, layout: str
 ) -> dict[str, Any]:
     """Return the places of the rows on the map, and a note on what they mean.
 
     Parameters
     ----------
-    shown : {array-like, CSR matrix} of shape (n_shown, n_features)
-        Rows that are in the report.
+    directions : {ndarray, CSR matrix} of shape (n_shown, n_features)
+        Unit rows that are in the report; see `_directions`.
     clusters : ndarray of shape (n_shown,), int
         Their clusters.
     places : ndarray of shape (n_shown, 2) or None
@@ -213,7 +214,7 @@ def _map(
     """
     note = "Rows at the coordinates that were passed. "
     if places is None:
-        places = plane_layout(shown, clusters, layout=layout)
+        places = plane_layout(directions, clusters, layout=layout)
         note = (
             "Rows that are near each other here are nearest neighbors; a plane cannot show all "
             "dimensions, and distances between groups have no exact meaning. "
@@ -226,9 +227,18 @@ def _map(
     return {"map": {"positions": encoded(places)}, "map_note": note}
 
 
-def _colors(shown: RowsLike, clusters: np.ndarray, n_clusters: int) -> dict[str, list[str]]:
+def _directions(model: FittedMixture, shown: RowsLike) -> Any:
+    """Return unit rows, centered if the clusters are those of centered rows."""
+    rows = unit_rows(shown)
+    center = getattr(model, "center_", None)
+    if center is None or hasattr(model, "smoother_"):  # the center is that of smoothed rows
+        return rows
+    return unit_rows(rows - center.astype(rows.dtype))
+
+
+def _colors(directions: Any, clusters: np.ndarray, n_clusters: int) -> dict[str, list[str]]:
     """Return the color of each cluster, by the tree in which their rows here would merge."""
-    rows, is_member = unit_rows(shown), clusters >= 0
+    is_member = clusters >= 0
     members = sp.csr_array(
         (np.ones(is_member.sum()), (clusters[is_member], np.flatnonzero(is_member))),
         shape=(n_clusters, len(clusters)),
@@ -238,7 +248,7 @@ def _colors(shown: RowsLike, clusters: np.ndarray, n_clusters: int) -> dict[str,
     colors = {mode: [GRAY] * n_clusters for mode in ("light", "dark")}
     if len(filled):
         statistics = SufficientStatistics(
-            counts[filled].astype(float), (members @ rows)[filled], 0.0, float(len(clusters))
+            counts[filled].astype(float), (members @ directions)[filled], 0.0, float(len(clusters))
         )
         children = MergeHistory.of_components(statistics).children
         for mode, found in cluster_colors(children, counts[filled]).items():
