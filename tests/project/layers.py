@@ -35,7 +35,17 @@ LAYERS = {
     "storage": ["engines", "_install", "_version"],
     "fitting": ["merging", "neighbors", "engines", "model", "distribution", "storage", "_version"],
     "neighbors.smoother": ["merging", "neighbors", "fitting", "engines", "model", "storage"],
-    "report": ["inspection", "plotting", "_notebook", "metrics", "storage"],
+    "report": [
+        "merging",
+        "neighbors",
+        "inspection",
+        "model",
+        "plotting",
+        "_notebook",
+        "metrics",
+        "storage",
+        "_install",
+    ],
     "mixture": [
         "neighbors.smoother",
         "neighbors",

@@ -28,7 +28,7 @@ SPELLING = {
     r"(normal|maxim|minim|optim|initial|summar|vector|penal|regular|recogn)is(ed?|es|ing)\b": "z",
 }
 FOLDERS = ("vmfmix", "tests", "benchmarks", "examples", "docs")
-ENDINGS = (".py", ".md", ".html", ".rst", ".toml", ".css")
+ENDINGS = (".py", ".md", ".html", ".js", ".rst", ".toml", ".css")
 THIS_FILE = "tests/project/test_vocabulary.py"
 # Where a word has another, usual meaning: (file, text around it).
 ALLOWED = {

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 
 from vmfmix.inspection import (
     compare,
@@ -11,24 +12,26 @@ from vmfmix.inspection import (
     label_issues,
     neighbors,
     outliers,
-    principal_plane,
 )
 from vmfmix.inspection.cluster_names import given_names
 from vmfmix.inspection.clusters import assigned_probabilities, cosines_of_rows, nearest_rows
 from vmfmix.inspection.fitted_model import FittedMixture, RowsLike
 from vmfmix.inspection.labels import encode_labels
-from vmfmix.inspection.rows import evenly_spaced, take_rows
+from vmfmix.inspection.rows import evenly_spaced, take_rows, unit_rows
+from vmfmix.merging import MergeHistory
 from vmfmix.metrics import clustering_report
-from vmfmix.plotting.axes import COLORS
+from vmfmix.model.statistics import SufficientStatistics
+from vmfmix.plotting.axes import COLORS, GRAY
+from vmfmix.report.colors import cluster_colors
+from vmfmix.report.coordinates import encoded
 from vmfmix.report.json_values import rounded, significant, truncated
+from vmfmix.report.layout import plane_layout
 from vmfmix.report.merge_levels import merge_levels
 
 _MANY_CLUSTERS = 100
 _N_EXEMPLARS, _N_EXEMPLARS_OF_MANY = 8, 4  # typical rows of each cluster
 _N_NEIGHBORS = 5  # nearest clusters of each cluster
 _MAX_LISTED = 200  # outliers and possible label errors
-_MAX_MAP_ROWS = 5000
-_MAX_NUMBERED = 60  # clusters, up to which the map shows their numbers
 _OUTLIER_SHARE = 0.01
 
 
@@ -40,6 +43,8 @@ def report_contents(
     labels: np.ndarray | None,
     n_rows: int,
     words_of: Callable[[list[str], np.ndarray], list[list[str]]],
+    layout: str,
+    places: np.ndarray | None,
 ) -> dict[str, Any]:
     """Return everything that a report shows, as JSON values.
 
@@ -60,6 +65,10 @@ def report_contents(
         are added to these.
     words_of : callable
         Returns the typical words of each cluster, given the texts and their clusters.
+    layout : str
+        How the map is laid out; see `plane_layout`.
+    places : ndarray of shape (n_samples, 2) or None
+        Coordinates of the rows on the map; None: laid out.
 
     Returns
     -------
@@ -78,17 +87,18 @@ def report_contents(
     rows = np.unique(np.concatenate([evenly_spaced(len(clusters), n_rows), *listed]))
     shown, shown_clusters = take_rows(X, rows), clusters[rows]
     levels, level_exemplars = merge_levels(model, shown, rows, shown_clusters)
+    directions = _directions(model, shown)
     thumbnails = None
     if make_thumbnails is not None:
         thumbnails = make_thumbnails(np.concatenate([*listed, level_exemplars]))
     probabilities = assigned_probabilities(model, shown, shown_clusters)
     return {
         "summary": _summary(model, labels, clusters),
-        "colors": list(COLORS),
         "n_rows": len(clusters),
         "clusters": {
             **_cluster_columns(model, X, texts, labels, clusters, words_of),
             "exemplars": exemplars.tolist(),
+            "color": _colors(directions, shown_clusters, model.n_components_),
         },
         "neighbors": _neighbor_pairs(model),
         "rows": {
@@ -99,7 +109,7 @@ def report_contents(
             **({} if texts is None else {"text": [truncated(texts[row]) for row in rows]}),
             **({} if labels is None else {"label": [str(labels[row]) for row in rows]}),
         },
-        **_map(shown, shown_clusters),
+        **_map(directions, shown_clusters, None if places is None else places[rows], layout),
         "outliers": {
             "row": outlier_table["row"].tolist(),
             "cluster": outlier_table["cluster"].tolist(),
@@ -181,46 +191,70 @@ def _neighbor_pairs(model: FittedMixture) -> list[list[tuple[int, float]]]:
     return pairs
 
 
-def _map(shown: RowsLike, clusters: np.ndarray) -> dict[str, Any]:
-    """Return coordinates of rows in a plane, and the median of each cluster there.
+def _map(
+    directions: Any, clusters: np.ndarray, places: np.ndarray | None, layout: str
+) -> dict[str, Any]:
+    """Return the places of the rows on the map, and a note on what they mean.
 
     Parameters
     ----------
-    shown : {array-like, CSR matrix} of shape (n_shown, n_features)
-        Rows that are in the report.
+    directions : {ndarray, CSR matrix} of shape (n_shown, n_features)
+        Unit rows that are in the report; see `_directions`.
     clusters : ndarray of shape (n_shown,), int
         Their clusters.
+    places : ndarray of shape (n_shown, 2) or None
+        Coordinates that the user passed.
+    layout : str
+        See `plane_layout`; used without `places`.
 
     Returns
     -------
     dict
-        ``map``, with ``index`` (positions among the rows of the report), ``x``, ``y`` and
-        ``medians`` (triples of cluster, x and y), and ``map_note``.
+        ``map``, with ``positions`` (see `encoded`), and ``map_note``.
     """
-    drawn = evenly_spaced(len(clusters), _MAX_MAP_ROWS)
-    plane = principal_plane(take_rows(shown, drawn))
-    drawn_clusters = clusters[drawn]
-    found = np.unique(drawn_clusters[drawn_clusters >= 0])
-    numbered = found if len(found) <= _MAX_NUMBERED else found[:0]
-    medians = [
-        (
-            int(cluster),
-            *np.round(np.median(plane[drawn_clusters == cluster], axis=0), 4).tolist(),
+    note = "Rows at the coordinates that were passed. "
+    if places is None:
+        places = plane_layout(directions, clusters, layout=layout)
+        note = (
+            "Rows that are near each other here are nearest neighbors; a plane cannot show all "
+            "dimensions, and distances between groups have no exact meaning. "
         )
-        for cluster in numbered
-    ]
-    subject = "Rows" if len(drawn) == len(clusters) else f"{len(drawn):,} rows"
-    note = (
-        f"{subject} projected onto their first two principal components and colored by cluster. "
-        "A plane cannot show all dimensions: clusters that overlap here may be far apart. "
+    note += (
+        "Similar colors are branches of the merge tree."
+        if len(np.unique(clusters[clusters >= 0])) > len(COLORS)
+        else "Colors are clusters."
     )
-    if len(found) > len(COLORS):
-        note += f"There are {len(COLORS)} colors, so clusters share them. "
-    x, y = plane.T
-    return {
-        "map": {"index": drawn.tolist(), "x": rounded(x), "y": rounded(y), "medians": medians},
-        "map_note": note + "Click a row to open its cluster.",
-    }
+    return {"map": {"positions": encoded(places)}, "map_note": note}
+
+
+def _directions(model: FittedMixture, shown: RowsLike) -> Any:
+    """Return unit rows, centered if the clusters are those of centered rows."""
+    rows = unit_rows(shown)
+    center = getattr(model, "center_", None)
+    if center is None or hasattr(model, "smoother_"):  # the center is that of smoothed rows
+        return rows
+    return unit_rows(rows - center.astype(rows.dtype))
+
+
+def _colors(directions: Any, clusters: np.ndarray, n_clusters: int) -> dict[str, list[str]]:
+    """Return the color of each cluster, by the tree in which their rows here would merge."""
+    is_member = clusters >= 0
+    members = sp.csr_array(
+        (np.ones(is_member.sum()), (clusters[is_member], np.flatnonzero(is_member))),
+        shape=(n_clusters, len(clusters)),
+    )
+    counts = np.bincount(clusters[is_member], minlength=n_clusters)
+    filled = np.flatnonzero(counts)
+    colors = {mode: [GRAY] * n_clusters for mode in ("light", "dark")}
+    if len(filled):
+        statistics = SufficientStatistics(
+            counts[filled].astype(float), (members @ directions)[filled], 0.0, float(len(clusters))
+        )
+        children = MergeHistory.of_components(statistics).children
+        for mode, found in cluster_colors(children, counts[filled]).items():
+            for cluster, color in zip(filled.tolist(), found):
+                colors[mode][cluster] = color
+    return colors
 
 
 def _outliers(

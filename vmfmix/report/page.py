@@ -18,9 +18,21 @@ from vmfmix.inspection.rows import as_rows
 from vmfmix.inspection.stop_words import StopWords
 from vmfmix.inspection.tokenization import Tokenizer
 from vmfmix.report.contents import report_contents
+from vmfmix.report.coordinates import as_coordinates
 from vmfmix.report.images import pictures_of_rows
+from vmfmix.report.layout import check_layout
 from vmfmix.report.thumbnails import MAX_SIDE, thumbnails_of_rows
 from vmfmix.storage.writing import output_file
+
+_SCRIPTS = (
+    "elements.js",
+    "selection.js",
+    "drawing.js",
+    "map.js",
+    "sections.js",
+    "levels.js",
+    "start.js",
+)
 
 
 def write_report(
@@ -33,6 +45,8 @@ def write_report(
     labels: npt.ArrayLike | None = None,
     title: str = "Clusters",
     n_rows: int = 20_000,
+    layout: str = "neighbors",
+    coordinates: npt.ArrayLike | None = None,
     skip_damaged: bool = False,
     backdrop: str = "white",
     stop_words: StopWords = "english",
@@ -76,7 +90,13 @@ def write_report(
     title : str, default="Clusters"
         Title of the page.
     n_rows : int, default=20_000
-        Number of rows that can be searched, evenly spaced if `X` has more.
+        Number of rows on the map and in the search, evenly spaced if `X` has more.
+    layout : {"neighbors", "umap"}, default="neighbors"
+        How the map is laid out. "neighbors": rows are placed near their nearest neighbors by angle,
+        starting from the places of the clusters; about 10 s for 20,000 rows with 384 features.
+        "umap": by umap-learn, which must be installed.
+    coordinates : array-like of shape (n_samples, 2), default=None
+        Places of the rows on the map, such as an embedding that you have; `layout` is not used.
     skip_damaged : bool, default=False
         Whether to leave out images that cannot be read, with a warning that lists them, instead of
         raising an error.
@@ -90,11 +110,12 @@ def write_report(
     FileNotFoundError
         If `images` is the name of a folder or file that does not exist.
     ValueError
-        If there are not as many texts, images or labels as rows, a label is missing, the order of
-        the images is unknown, or an image cannot be read or has an unknown range of values.
+        If there are not as many texts, images, labels or coordinates as rows, a label is missing,
+        coordinates are not finite, the layout is unknown, the order of the images is unknown, or an
+        image cannot be read or has an unknown range of values.
     ImportError
-        If there are images and Pillow is not installed, or the stop words need a package that is
-        not installed.
+        If there are images and Pillow is not installed, the layout is "umap" and umap-learn is not
+        installed, or the stop words need a package that is not installed.
 
     Examples
     --------
@@ -112,6 +133,8 @@ def write_report(
     """
     check_is_fitted(model)
     X = as_rows(X)
+    check_layout(layout)
+    places = None if coordinates is None else as_coordinates(coordinates, X.shape[0])
     for values in (texts, labels):
         if values is not None:
             check_consistent_length(X, values)
@@ -124,10 +147,21 @@ def write_report(
         picture = pictures_of_rows(images, X.shape[0], backdrop=backdrop, size=(MAX_SIDE, MAX_SIDE))
         make_thumbnails = partial(thumbnails_of_rows, picture, skip_damaged=skip_damaged)
     words_of = partial(typical_words, stop_words=stop_words, tokenizer=tokenizer)
-    contents = report_contents(model, X, strings, make_thumbnails, labels, n_rows, words_of)
+    contents = report_contents(
+        model, X, strings, make_thumbnails, labels, n_rows, words_of, layout, places
+    )
     data = json.dumps({"title": str(title), **contents}, ensure_ascii=False, allow_nan=False)
     # Escape every "<", so that no text can end the script element or start another one.
     data = data.replace("<", "\\u003c")
-    before, after = files("vmfmix.report").joinpath("page.html").read_text("utf-8").split("@DATA@")
+    before, after = _template().split("@DATA@")
     with output_file(path) as file:
         file.write(f"{before}{data}{after}".encode("utf-8", errors="replace"))
+
+
+def _template() -> str:
+    """Return the page with its style and scripts, and with a mark in place of the data."""
+    folder = files("vmfmix.report").joinpath("template")
+    page, style, *scripts = (
+        folder.joinpath(name).read_text("utf-8") for name in ("page.html", "page.css", *_SCRIPTS)
+    )
+    return page.replace("@STYLE@", style).replace("@SCRIPT@", "\n".join(scripts))

@@ -1,0 +1,9 @@
+addHeader();
+addMap();
+addClusters();
+addSearch();
+addOutliers();
+addLabelErrors();
+addMergeLevels();
+selectNothing();
+document.documentElement.dataset.ready = "true";
