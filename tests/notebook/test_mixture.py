@@ -136,7 +136,7 @@ def test_an_updated_and_a_loaded_model(rows, model):
     model.merge_to(3).save(file := io.BytesIO(), history=False)
     cut = vmfmix.load(io.BytesIO(file.getvalue()))
     assert facts_of(of(cut))["Clusters"] == "3, changed after the fit"
-    updated = loaded.update(rows[:50])
+    updated = loaded.update(rows[50:100])
     assert facts_of(of(updated))["Clusters"] == "5, after an update"
 
 

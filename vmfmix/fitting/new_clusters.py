@@ -32,7 +32,7 @@ from vmfmix.model import em
 from vmfmix.model.matrices import inner_products, stacked
 from vmfmix.model.statistics import FloatArray, MixtureParameters, SufficientStatistics
 
-_LEVEL = 0.01  # probability of an error of the test, divided among the new clusters
+_LEVEL = 0.01  # probability of an error, divided among the tests
 _DISTINCT = (
     0.5  # least cost of merging a new cluster, as a share of that of the two nearest old ones
 )
@@ -134,7 +134,7 @@ def find_new_clusters(
 
     - most of its rows are unlike the components that they were assigned to;
     - the components of most of its rows have more unlike rows than before, not counting those of
-      other new clusters: a test at the level of 1%, divided among the new clusters;
+      other new clusters: tests at the level of 1%, divided among all partitions and clusters;
     - there are at least `min_size` rows.
 
     Its new clusters are merged as long as the union of two is as concentrated as the components are
@@ -169,8 +169,10 @@ def find_new_clusters(
     for labels, statistics in _partitions(engine, rows, earlier, rng):
         n_new = len(statistics.counts) - n_old
         sizes = np.bincount(labels, minlength=n_old + n_new)[n_old:]
+        # 6/π² Σ 1/n² = 1 for the partitions, each of which tests n clusters.
+        level = _LEVEL * 6.0 / np.pi**2 / max(n_new, 1) ** 3
         if (sizes >= min_size).all() and all(
-            _is_unexplained(distinct, labels, cluster, n_old, tails, _LEVEL / n_new)
+            _is_unexplained(distinct, labels, cluster, n_old, tails, level)
             for cluster in range(n_old, n_old + n_new)
         ):
             break

@@ -80,8 +80,8 @@ class Growing(Streaming):
         -----
         The new rows, or 12,000 of them, are divided among the clusters and many small new ones,
         which are merged until most rows of each new cluster that is left are unlike their old
-        cluster, and until the old clusters of its rows have more unlike rows than before: a test at
-        the level of 1%, divided among the new clusters. A row is unlike its cluster if its log
+        cluster, and until the old clusters of its rows have more unlike rows than before: tests at
+        the level of 1%, divided among all that are made. A row is unlike its cluster if its log
         density is among the lowest 20% of the rows of the last fit. Then new clusters are merged as
         long as their union is as concentrated as the old clusters are on average. Small topics, and
         those within the scatter of an old cluster, therefore stay in the old clusters. The
