@@ -182,11 +182,13 @@ def test_bars_move_in_a_terminal(tmp_path):
     assert "Wrote clusters.csv" in shown[shown.rindex(SHOW_CURSOR) :]
 
 
+# Kernels are compiled first, since numba drops an interrupt that comes while it compiles.
 INTERRUPTED = """
 import sys, time
 import vmfmix.merging.path as path
-path._assign_rows = lambda *args: time.sleep({seconds})
 from vmfmix.cli.main import main
+main(["fit", {rows!r}, "--out", {out!r} + "-before", "--quiet"])
+path._assign_rows = lambda *args: time.sleep({seconds})
 sys.exit(main(["fit", {rows!r}, "--out", {out!r}]))
 """
 
