@@ -357,6 +357,7 @@ def test_fit_refuses_damaged_embeddings(kind, rows, tmp_path, monkeypatch, capsy
     )
     command = ["fit", str(path), "--out", "out", "--overwrite", "--quiet"]
     assert main(command) == 0
+    capsys.readouterr()
     rng = np.random.default_rng(0)
     refused = 0
     for case in range(60):

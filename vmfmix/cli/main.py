@@ -179,6 +179,7 @@ def _write_clusters(
 
     texts = read_texts(arguments, given)
     known_labels, origin = read_labels(arguments, given)
+    given.other_columns()  # an error in one of them comes before the fit
     model = make_model()
     with stage("summary", "Describing clusters"):
         found = model.labels_, model.probabilities_
@@ -231,6 +232,8 @@ def _predict(arguments: argparse.Namespace) -> None:
     if arguments.out:
         _prepare(arguments, PREDICT_OUTPUTS)
     model, given = _read_model_and_embeddings(arguments)
+    if arguments.out:
+        given.other_columns()  # an error in one of them comes before the labels
     with stage("labels", "Labeling rows"):
         labels = model.predict(given.rows)
         probabilities = assigned_probabilities(model, given.rows, labels)

@@ -97,6 +97,10 @@ class Input:
             None for files of arrays. Columns of files of text are numbers only if they would be
             written in the same way; dates, and identifiers such as 007, are strings.
         """
+        return self._others
+
+    @cached_property
+    def _others(self) -> Any:
         if self._table is None:
             return None
         return self._table.read([n for n in self._table.names if n not in self._embeddings])
