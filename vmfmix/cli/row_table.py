@@ -30,8 +30,8 @@ def reject(columns: dict[str, Any], false_alarm_rate: float) -> None:
     """
     if "typicality" not in columns:
         raise ValueError(
-            "The model has no densities to compare with, so --false-alarm-rate has no effect; "
-            "cut it with a file of embeddings, or fit again."
+            "The model has no densities to compare with, which --false-alarm-rate needs; fit "
+            "again, or cut the model with a file of embeddings."
         )
     rejected = columns["typicality"] <= false_alarm_rate
     columns["cluster"] = np.where(rejected, -1, columns["cluster"]).astype(np.int32)

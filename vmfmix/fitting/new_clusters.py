@@ -33,9 +33,6 @@ from vmfmix.model.matrices import inner_products, stacked
 from vmfmix.model.statistics import FloatArray, MixtureParameters, SufficientStatistics
 
 _LEVEL = 0.01  # probability of an error, divided among the tests
-_DISTINCT = (
-    0.5  # least cost of merging a new cluster, as a share of that of the two nearest old ones
-)
 
 
 @dataclass(frozen=True)
@@ -237,7 +234,7 @@ def _is_unexplained(
     tails: Tails,
     level: float,
 ) -> bool:
-    """Return whether most rows of a cluster, and more rows than before, are unlike components.
+    """Return whether a new cluster fulfills the first two conditions of `find_new_clusters`.
 
     Parameters
     ----------

@@ -21,7 +21,7 @@ class Stage:
     name : str
         One or two words, such as "neighbors".
     title : str, default=""
-        What is done, such as "Finding neighbors"; empty if the stage only consists of others.
+        Shown to users, such as "Finding neighbors"; empty if the stage has no work of its own.
     total : int, default=None
         Number of units of the stage; None: unknown.
     unit : str, default=""
