@@ -62,7 +62,7 @@ def run(model, steps, cut=None):
         "steps": steps,
     }
     done = subprocess.run(
-        [NODE, "-e", RUN, str(PACKAGE / "report" / "edits.js")],
+        [NODE, "-e", RUN, str(PACKAGE / "report" / "template" / "edits.js")],
         input=json.dumps(given),
         capture_output=True,
         text=True,

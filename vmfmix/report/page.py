@@ -27,9 +27,15 @@ from vmfmix.storage.writing import output_file
 _SCRIPTS = (
     "elements.js",
     "selection.js",
+    "header.js",
     "drawing.js",
     "map.js",
-    "sections.js",
+    "map_panel.js",
+    "cluster_table.js",
+    "cluster_dialog.js",
+    "search.js",
+    "outliers.js",
+    "label_errors.js",
     "levels.js",
     "start.js",
 )

@@ -1,5 +1,3 @@
-// --- the map ----------------------------------------------------------------------------------
-
 const MAX_ZOOM = 400;
 const HOVER_DISTANCE = 14, CLICK_DISTANCE = 20, DRAG_DISTANCE = 4;  // pixels
 const MAP_MARGIN = 34;
@@ -356,38 +354,3 @@ function addMap() {
   resetView();
 }
 let showOnMap = () => {};
-
-// What the panel beside the map shows: the selection, or how to select something.
-function panelContent() {
-  const { query, cluster, lasso, matches } = selection, status = { role: "status", className: "soft" };
-  if (!selection.isActive()) {
-    return [make("h3", { textContent: "Nothing selected" }), make("ul", { className: "soft" },
-      make("li", { textContent: "Point at a dot to read its row." }),
-      make("li", { textContent: "Click a dot or a name to select the cluster." }),
-      make("li", { textContent: "Drag with Shift, or with the lasso, to select rows." }),
-      make("li", { textContent: "Zoom with the wheel, two fingers, or + and −." }))];
-  }
-  const words = cluster !== null && cluster >= 0 && !nameOf(cluster) ? wordsOf(cluster) : "";
-  const title = cluster !== null ? capitalized(clusterName(cluster)) + (words ? ": " + words : "")
-    : lasso ? "Rows in the lasso" : `Rows with “${query}”`;
-  const heading = make("h3", { id: "selection-title", dir: "auto", textContent: title });
-  if (cluster !== null) {
-    heading.prepend(make("span", { className: "dot", style: "background:" + colorOf(cluster) }));
-  }
-  const counts = new Map();
-  for (const i of matches) counts.set(rows.cluster[i], (counts.get(rows.cluster[i]) ?? 0) + 1);
-  const largest = [...counts].sort((a, b) => b[1] - a[1]);
-  const composition = cluster !== null || !matches.length ? null
-    : make("p", { className: "soft" }, "In " + plural(counts.size, "cluster") + ": ",
-      ...largest.slice(0, 5).flatMap(([k, count], i) => [i ? ", " : "", clusterLink(k), ` (${integer(count)})`]),
-      largest.length > 5 ? ", …" : "");
-  return [heading, make("p", { ...status, textContent: plural(matches.length, "row") }), composition,
-    make("p", { className: "controls" },
-      cluster !== null && cluster >= 0 ? make("button", { type: "button", textContent: "Open cluster",
-        onclick: () => showCluster(cluster) }) : null,
-      make("button", { type: "button", textContent: "Show in table", onclick: () => byId("rows").scrollIntoView() }),
-      make("button", { type: "button", textContent: "Clear", id: "clear-selection", onclick: selectNothing })),
-    rowList(matches.slice(0, PAGE_SIZE).map((i) => rows.row[i]), query),
-    matches.length > PAGE_SIZE ? make("p", { className: "soft",
-      textContent: `The first ${PAGE_SIZE}; the table below has all.` }) : null].filter(Boolean);
-}

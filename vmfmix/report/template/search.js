@@ -1,0 +1,48 @@
+function addSearch() {
+  const n = rows.row.length;
+  const section = addSection("rows", "Search rows", n < data.n_rows
+    ? `This report contains ${integer(n)} of ${integer(data.n_rows)} rows, evenly spaced.` : null);
+  const hint = searchTexts ? "Search texts" : "Row number";
+  const field = make("input", { type: "search", id: "query", placeholder: hint, ariaLabel: hint,
+    oninput: () => select({ query: field.value.trim().toLowerCase() }) });
+  const choice = make("select", { id: "cluster-select", ariaLabel: "Cluster",
+    onchange: () => select({ cluster: choice.value === "" ? null : Number(choice.value) }) },
+    make("option", { value: "", textContent: "all clusters" }),
+    ...[...new Set(rows.cluster)].sort((a, b) => a - b).map((k) =>
+      make("option", { value: k, textContent: clusterName(k) })));
+  const lassoButton = make("button", { type: "button", textContent: "In the lasso ✕",
+    ariaLabel: "Remove the lasso", onclick: () => select({ lasso: null }) });
+  const status = make("p", { className: "soft", role: "status", id: "row-count" });
+  const results = make("div");
+  const more = make("button", { type: "button", textContent: "Show more" });
+  let nShown = PAGE_SIZE;
+  function draw() {
+    const { matches, query } = selection;
+    status.textContent = plural(matches.length, "row") + ", closest to the mean direction of their cluster first";
+    const rowOf = (i) => rows.row[matches[i]];
+    const columns = [
+      rowColumn(rowOf),
+      ...contentColumns(rowOf, query),
+      clusterColumn((i) => rows.cluster[matches[i]]),
+      { title: "Probability", kind: "number", value: (i) => rows.probability[matches[i]],
+        cell: (i) => decimal(rows.probability[matches[i]]) },
+      cosineColumn((i) => rows.cosine[matches[i]])];
+    if (rows.label) {
+      columns.push({ title: "Label", kind: "short", value: (i) => rows.label[matches[i]],
+        cell: (i) => rows.label[matches[i]] });
+    }
+    const count = Math.min(matches.length, nShown);
+    results.replaceChildren(sortableTable(columns, count, { label: "Search results" }).element);
+    more.hidden = matches.length <= nShown;
+  }
+  more.addEventListener("click", () => { nShown += 10 * PAGE_SIZE; draw(); });
+  section.append(make("div", { className: "controls" }, field, choice, lassoButton), status, results,
+    make("p", {}, more));
+  selection.listeners.push(() => {
+    if (field.value.trim().toLowerCase() !== selection.query) field.value = selection.query;
+    choice.value = selection.cluster ?? "";
+    lassoButton.hidden = selection.lasso === null;
+    nShown = PAGE_SIZE;
+    draw();
+  });
+}
