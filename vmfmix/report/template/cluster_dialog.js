@@ -1,8 +1,7 @@
 function showCluster(cluster) {
   const k = unionOf(cluster), c = data.clusters, dialog = byId("cluster");
   const outliers = data.outliers.row.filter((_, i) => data.outliers.cluster[i] === k).slice(0, 5);
-  const neighbors = data.neighbors[k].map(([other, cosine]) => [unionOf(other), cosine])
-    .filter(([other], i, all) => other !== k && all.findIndex(([earlier]) => earlier === other) === i);
+  const neighbors = nearestClusters(k);
   const indices = () => rowsByCosine.filter((i) => rows.cluster[i] === k);
   const nRows = indices().length;
   const heading = make("div", { id: "cluster-facts" });
@@ -25,7 +24,7 @@ function showCluster(cluster) {
   if (neighbors.length) {
     dialog.append(make("h3", { textContent: "Nearest clusters" }),
       make("ul", { className: "texts" }, ...neighbors.map(([other, cosine]) => make("li", {},
-        clusterLink(other), ` cosine ${decimal(cosine)} `,
+        clusterLink(other), cosine === null ? " " : ` cosine ${decimal(cosine)} `,
         make("span", { className: "soft", textContent: nameOf(other) || wordsOf(other) })))));
   }
   if (!dialog.open) dialog.showModal();
@@ -49,6 +48,17 @@ function clusterHeading(k, element) {
     note ? make("p", { className: "cluster-note", dir: "auto", textContent: note }) : "");
 }
 
+// Pairs of a cluster near to cluster k, and the cosine of the mean directions; null for unions.
+function nearestClusters(k) {
+  const found = new Map();
+  const pairs = groupOf(k).clusters.flatMap((cluster) => data.neighbors[cluster]).sort((a, b) => b[1] - a[1]);
+  for (const [other, cosine] of pairs) {
+    const isUnion = groupOf(k).clusters.length > 1 || groupOf(other).clusters.length > 1;
+    if (unionOf(other) !== k && !found.has(unionOf(other))) found.set(unionOf(other), isUnion ? null : cosine);
+  }
+  return [...found];
+}
+
 // What holds for the dialog as a whole: a press beside it closes it, and edits change its heading.
 function startDialog() {
   const dialog = byId("cluster");
@@ -67,9 +77,8 @@ function startDialog() {
   dialog.addEventListener("close", () => document.dispatchEvent(new Event("dialog")));
   document.addEventListener("edits", () => {
     if (!dialog.open) return;
-    const k = Number(dialog.dataset.cluster), heading = byId("cluster-facts");
-    const isField = dialog.contains(document.activeElement) && document.activeElement.matches("#edit-form :is(input, textarea)");
-    if (isFirst(k) && isField) clusterHeading(k, heading);
-    else if (!isField) showCluster(k);
+    const k = Number(dialog.dataset.cluster);
+    if (isFormChange) clusterHeading(unionOf(k), byId("cluster-facts"));
+    else showCluster(k);
   });
 }

@@ -1,5 +1,6 @@
 function addClusters() {
-  let c = data.clusters, largest = Math.max(...c.share, 1e-9);
+  const c = data.clusters;
+  let largest = Math.max(...c.share, 1e-9);
   const section = addSection("clusters", "Clusters",
     "Click a cluster to open it. Radius: mean angle between the rows and the mean direction of their "
     + "cluster. Silhouette: near 1 if the rows are far from other clusters, 0 between two clusters, "
@@ -49,7 +50,6 @@ function addClusters() {
   };
   const showNames = () => element.classList.toggle("unnamed", !tableRows.some((_, i) => nameCell(i).length));
   document.addEventListener("edits", () => {
-    c = data.clusters;
     largest = Math.max(...c.share, 1e-9);
     refresh();
     rowTexts = tableRows.map(textOf);

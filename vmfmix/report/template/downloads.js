@@ -57,7 +57,7 @@ function tableOfClusters() {
   const columns = { cluster: shown, name: shown.map(nameOf), note: shown.map((k) => groupOf(k).note),
     noise: shown.map(isNoise), merged_from: shown.map((k) => groupOf(k).clusters.join(" ")) };
   for (const [name, values] of Object.entries(c)) {
-    if (!Array.isArray(values) || name in columns || ["exemplars", "neighbors"].includes(name)) continue;
+    if (!Array.isArray(values) || name in columns || name === "exemplars") continue;
     columns[name] = shown.map((k) => Array.isArray(values[k]) ? values[k].join(", ") : values[k]);
   }
   return columns;

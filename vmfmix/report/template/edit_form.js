@@ -2,6 +2,7 @@
 
 const MAX_CANDIDATES = 100;  // clusters listed to merge with; the others are found by the search
 let isFormOpen = false;
+let isFormChange = false;  // while a field changes the edits, and must stay
 
 // The form for cluster k; redraw() shows the dialog again after clusters are merged or separated.
 function editForm(k, redraw) {
@@ -20,11 +21,12 @@ function editForm(k, redraw) {
     const error = byId(input.id + "-error");
     error.textContent = "";
     input.removeAttribute("aria-invalid");
+    isFormChange = true;
     try { edit(change); return true; } catch (reason) {
       error.textContent = reason.message;
       input.setAttribute("aria-invalid", "true");
       return false;
-    }
+    } finally { isFormChange = false; }
   };
   const name = make("input", { id: "edit-name", value: group.name, dir: "auto", maxLength: 1000, autocomplete: "off",
     placeholder: wordsOf(k), onchange: () => attempt(name, () => edits.rename(k, name.value)) });
@@ -52,7 +54,7 @@ function editForm(k, redraw) {
 
 // The field to merge cluster k with others: a list to choose from, the nearest first.
 function mergeField(k, field, attempt, redraw) {
-  const nearest = data.neighbors[k].map(([other]) => unionOf(other));
+  const nearest = nearestClusters(k).map(([other]) => other);
   const candidates = [...new Set([...nearest, ...edits.groups.map((each) => each.clusters[0])])]
     .filter((other) => other !== k);
   const chosen = new Set();

@@ -3,7 +3,7 @@
 // The columns of the clusters and the clusters of rows are replaced by those of unions, which have
 // the number of their first cluster. An event "edits" says so to sections that were built before.
 const canEdit = data.editing.fingerprint !== null;
-const modelColumns = { ...data.clusters, neighbors: data.neighbors };
+const modelColumns = { ...data.clusters };
 const clustersOfRows = [rows, data.outliers, data.issues].filter(Boolean)
   .map((columns) => ({ shown: columns.cluster, model: columns.cluster.slice() }));
 const edits = new ClusterEdits(data.editing, data.clusters.size.map((_, k) => ({
@@ -32,10 +32,10 @@ function showEdits() {
   for (const group of edits.groups) {
     for (const k of group.clusters) groupOfCluster[k] = group;
   }
-  data.clusters = unitedColumns(edits.groups);
-  data.neighbors = data.clusters.neighbors;
+  if (!modelColumns.name) delete data.clusters.name;
+  Object.assign(data.clusters, unitedColumns(edits.groups));
   for (const { shown, model } of clustersOfRows) model.forEach((k, i) => { shown[i] = unionOf(k); });
-  for (const link of document.querySelectorAll("[data-cluster]")) labelClusterLink(link);
+  for (const link of document.querySelectorAll("button[data-cluster]")) labelClusterLink(link);
   document.dispatchEvent(new Event("edits"));
   storeEdits();
   select({ cluster: selection.cluster === null ? null : unionOf(selection.cluster), row: selection.row });
@@ -63,13 +63,8 @@ function uniteColumns(columns, clusters) {
   const bySize = [...clusters].sort((a, b) => modelColumns.size[b] - modelColumns.size[a]);
   const longest = (name) => Math.max(...of(name).map((list) => list.length));
   const united = (name) => inTurn(bySize.map((k) => modelColumns[name][k])).slice(0, longest(name));
-  const neighbors = new Map();
-  for (const [k, cosine] of of("neighbors").flat()) {
-    const other = unionOf(k);
-    if (other !== clusters[0]) neighbors.set(other, Math.max(cosine, neighbors.get(other) ?? -1));
-  }
-  const nearest = [...neighbors].sort((a, b) => b[1] - a[1]);
-  const values = { size: sum(of("size")), share: sum(of("share")), neighbors: nearest,
+  const nearest = nearestClusters(unionOf(clusters[0]));
+  const values = { size: sum(of("size")), share: sum(of("share")),
     exemplars: inTurn(bySize.map((k) => modelColumns.exemplars[k].filter((row) => row >= 0)))
       .slice(0, longest("exemplars")),
     nearest_cluster: nearest.length ? nearest[0][0] : -1 };

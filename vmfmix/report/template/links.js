@@ -3,6 +3,7 @@
 // Parameters after "#": cluster, row and q (the selection), lasso (corners of it), open (the cluster
 // of the dialog), map (zoom and center) and section. Those with unknown values are ignored.
 const MAX_CORNERS = 60;  // of a lasso in a link
+let linkedSection = null;  // the section at the top of the window
 const hasAddress = location.protocol !== "about:";  // not in the frame of a notebook
 
 // A lasso with few corners and short coordinates, so that a link to it selects the same rows.
@@ -14,15 +15,15 @@ function simplified(polygon) {
 
 function shownState() {
   const { cluster, row, query, lasso, polygon } = selection, { zoom, center } = mapView.state();
-  const dialog = byId("cluster"), isOpen = dialog.open;
+  const dialog = byId("cluster");
   return {
     cluster: cluster === null ? null : String(cluster),
     row: row === null ? null : String(row),
     q: query || null,
     lasso: lasso === null || !polygon ? null : polygon.flat().join(","),
-    open: isOpen ? dialog.dataset.cluster : null,
+    open: dialog.open ? dialog.dataset.cluster : null,
     map: zoom === 1 ? null : [zoom.toFixed(2), ...center.map((value) => value.toFixed(4))].join(","),
-    section: isOpen ? null : shownSection(),
+    section: linkedSection,
   };
 }
 
@@ -78,7 +79,7 @@ const isStep = (before, after) => ["cluster", "row", "lasso", "open"].some((name
 
 function startLinks() {
   if (!hasAddress) return;
-  let written = stateOf(location.hash), timer = 0, isWaiting = false;
+  let written = stateOf(location.hash), timer = 0, scrolled = 0, isWaiting = false;
   const given = written, isFresh = performance.getEntriesByType("navigation")[0]?.type === "navigate";
   function write() {
     isWaiting = false;
@@ -100,17 +101,24 @@ function startLinks() {
   function follow() {
     const state = stateOf(location.hash);
     const isSection = location.hash === "#" + state.section && byId(state.section);
-    if (isSection) { writeLater(); return; }  // a link within the page; the browser scrolls there
-    written = state;
+    if (isSection) return;  // a link within the page; the browser scrolls there
+    show(state);
+  }
+  // Values that are not valid are not shown, and no step of the user.
+  function show(state) {
     showState(state);
+    written = shownState();
   }
   selection.listeners.push(() => isStep(written, shownState()) ? writeNow() : writeLater());
   document.addEventListener("dialog", writeNow);
   document.addEventListener("view", writeLater);
-  addEventListener("scroll", writeLater, { passive: true });
+  addEventListener("scroll", () => {
+    clearTimeout(scrolled);
+    scrolled = setTimeout(() => { linkedSection = shownSection(); write(); }, 300);
+  }, { passive: true });
   addEventListener("popstate", follow);
   if (Object.values(given).some((value) => value !== null)) {
-    showState(given);
+    show(given);
     if (isFresh) scrollToSection(given.section);
   }
 }
