@@ -160,7 +160,7 @@ def test_edits_of_the_form_are_shown_everywhere_and_read_back(opened, model, row
     sizes = np.bincount(model.labels_)
     n_rows = int(sizes[0] + sizes[1])
     assert element(opened, "cluster-name").text == "Cluster 0: weather"
-    assert f"merged from 0, 1 · " in element(opened, "cluster").text
+    assert "merged from 0, 1 · " in element(opened, "cluster").text
     assert f"{n_rows} rows" in element(opened, "cluster").text
     opened.switch_to.active_element.send_keys("\ue00c")  # Escape
     assert run(opened, "colorOf(3)") == run(opened, "colorOf(-1)")

@@ -1,7 +1,8 @@
 // --- the edited clusters: unions, names, notes and noise; all sections show them -----------------
 
 // The columns of the clusters and the clusters of rows are replaced by those of unions, which have
-// the number of their first cluster. An event "edits" says so to sections that were built before.
+// the number of their first cluster. An event "edits" says so to sections that were built before; its
+// detail is { hasNewUnions }, whether rows changed their cluster.
 const canEdit = data.editing.fingerprint !== null;
 const modelColumns = { ...data.clusters };
 const clustersOfRows = [rows, data.outliers, data.issues].filter(Boolean)
@@ -29,14 +30,19 @@ function edit(change) {
 }
 
 function showEdits() {
+  const before = groupOfCluster;
+  groupOfCluster = [];
   for (const group of edits.groups) {
     for (const k of group.clusters) groupOfCluster[k] = group;
   }
+  const hasNewUnions = before.length && before.some((group, k) => group.clusters[0] !== unionOf(k));
   if (!modelColumns.name) delete data.clusters.name;
   Object.assign(data.clusters, unitedColumns(edits.groups));
-  for (const { shown, model } of clustersOfRows) model.forEach((k, i) => { shown[i] = unionOf(k); });
+  if (hasNewUnions || !before.length) {
+    for (const { shown, model } of clustersOfRows) model.forEach((k, i) => { shown[i] = unionOf(k); });
+  }
   for (const link of document.querySelectorAll("button[data-cluster]")) labelClusterLink(link);
-  document.dispatchEvent(new Event("edits"));
+  document.dispatchEvent(new CustomEvent("edits", { detail: { hasNewUnions } }));
   storeEdits();
   select({ cluster: selection.cluster === null ? null : unionOf(selection.cluster), row: selection.row });
 }

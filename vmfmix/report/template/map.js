@@ -113,10 +113,12 @@ function addMap() {
       return { lines, width: Math.max(...lines.map((line) => measured.measureText(line).width)) };
     });
   }
-  function showEdited() {
-    anchors = labelAnchors(x, y);
-    bySize = clustersBySize();
-    group();
+  function showEdited(event) {
+    if (event.detail.hasNewUnions) {
+      anchors = labelAnchors(x, y);
+      bySize = clustersBySize();
+      group();
+    }
     measureLabels();
     recolor();
   }
