@@ -81,11 +81,10 @@ function uniteColumns(columns, clusters) {
     values.purity = isSame && values.size
       ? sum(clusters.map((k) => modelColumns.size[k] * modelColumns.purity[k])) / values.size : null;
   }
-  const isFigure = (column) => Array.isArray(column) && column.every((value) => value === null || typeof value === "number");
+  const unknown = (value) => typeof value === "string" ? "" : Array.isArray(value) ? [] : null;
   for (const [name, column] of Object.entries(columns)) {
-    if (!Array.isArray(column) || name === "name") continue;
-    if (!(name in values) && !isFigure(column)) continue;
-    for (const k of clusters) column[k] = name in values ? values[name] : null;
+    if (!Array.isArray(column)) continue;  // colors
+    for (const k of clusters) column[k] = name in values ? values[name] : unknown(column[k]);
   }
 }
 
