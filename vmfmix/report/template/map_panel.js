@@ -18,7 +18,6 @@ function panelContent() {
   const counts = new Map();
   for (const i of matches) counts.set(rows.cluster[i], (counts.get(rows.cluster[i]) ?? 0) + 1);
   const largest = [...counts].sort((a, b) => b[1] - a[1]);
-  const chosen = cluster === null && canEdit ? clustersOfSelection() : [];
   const composition = cluster !== null || !matches.length ? null
     : make("p", { className: "soft" }, "In " + plural(counts.size, "cluster") + ": ",
       ...largest.slice(0, 5).flatMap(([k, count], i) => [i ? ", " : "", clusterLink(k), ` (${integer(count)})`]),
@@ -27,8 +26,8 @@ function panelContent() {
     make("p", { className: "controls" },
       cluster !== null && cluster >= 0 ? make("button", { type: "button", textContent: "Open cluster",
         onclick: () => showCluster(cluster) }) : null,
-      chosen.length > 1 ? make("button", { type: "button", id: "choose-clusters", textContent: "Merge these clusters…",
-        onclick: () => chooseClusters(chosen) }) : null,
+      canEdit && counts.size - counts.has(-1) > 1 ? make("button", { type: "button", id: "choose-clusters",
+        textContent: "Merge these clusters…", onclick: () => chooseClusters(clustersOfSelection()) }) : null,
       make("button", { type: "button", textContent: "Show in table", onclick: () => byId("rows").scrollIntoView() }),
       make("button", { type: "button", textContent: "Clear", id: "clear-selection", onclick: selectNothing })),
     rowList(matches.slice(0, PAGE_SIZE).map((i) => rows.row[i]), query),
