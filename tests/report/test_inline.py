@@ -52,7 +52,10 @@ def test_the_frame_holds_the_page_that_write_report_writes(report, rows, model, 
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     ((tag, attributes, _),) = elements_of(report._repr_html_())
     assert tag == "iframe" and attributes["srcdoc"] == page
-    assert attributes["sandbox"] == "allow-scripts" and attributes["title"] == given["title"]
+    assert (
+        attributes["sandbox"] == "allow-scripts allow-downloads"
+        and attributes["title"] == given["title"]
+    )
     assert "height: 500px" in attributes["style"] and "width: 100%" in attributes["style"]
     assert len(report._repr_html_()) < 1.2 * len(page)
     report.save(tmp_path / "saved.html")

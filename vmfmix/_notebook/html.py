@@ -112,7 +112,7 @@ def frame(page: str, title: str, height: int) -> str:
     # In single quotes, as the data of a page has many double quotes, which then stay short.
     source = page.replace("&", "&amp;").replace("'", "&#x27;")
     return (
-        f'<iframe title="{escaped(title)}" sandbox="allow-scripts" '
+        f'<iframe title="{escaped(title)}" sandbox="allow-scripts allow-downloads" '
         f'style="border: 0; display: block; height: {height}px; width: 100%" '
         f"srcdoc='{source}'></iframe>"
     )

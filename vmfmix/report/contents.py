@@ -24,6 +24,7 @@ from vmfmix.model.statistics import SufficientStatistics
 from vmfmix.plotting.axes import COLORS, GRAY
 from vmfmix.report.colors import cluster_colors
 from vmfmix.report.coordinates import encoded
+from vmfmix.report.editing import editing_contents
 from vmfmix.report.json_values import rounded, significant, truncated
 from vmfmix.report.layout import plane_layout
 from vmfmix.report.merge_levels import merge_levels
@@ -31,7 +32,7 @@ from vmfmix.report.merge_levels import merge_levels
 _MANY_CLUSTERS = 100
 _N_EXEMPLARS, _N_EXEMPLARS_OF_MANY = 8, 4  # typical rows of each cluster
 _N_NEIGHBORS = 5  # nearest clusters of each cluster
-_MAX_LISTED = 200  # outliers and possible label errors
+_MAX_LISTED = 200  # outliers and possible label errors whose texts and images are always there
 _OUTLIER_SHARE = 0.01
 
 
@@ -80,10 +81,11 @@ def report_contents(
     many = model.n_components_ > _MANY_CLUSTERS
     n_exemplars = _N_EXEMPLARS_OF_MANY if many else _N_EXEMPLARS
     exemplars = nearest_rows(clusters, cosines, model.n_components_, n_exemplars)
-    outlier_table, outlier_note = _outliers(model, X, len(clusters))
-    issues = _label_issues(model, X, labels)
-    suspicious = np.array([] if issues is None else issues["row"], dtype=np.int64)
-    listed = [exemplars[exemplars >= 0], outlier_table["row"], suspicious]
+    max_found = max(n_rows, _MAX_LISTED)
+    outlier_table, outlier_note = _outliers(model, X, len(clusters), max_found)
+    issues = _label_issues(model, X, labels, max_found)
+    suspicious = np.array([] if issues is None else issues["row"][:_MAX_LISTED], dtype=np.int64)
+    listed = [exemplars[exemplars >= 0], outlier_table["row"][:_MAX_LISTED], suspicious]
     rows = np.unique(np.concatenate([evenly_spaced(len(clusters), n_rows), *listed]))
     shown, shown_clusters = take_rows(X, rows), clusters[rows]
     levels, level_exemplars = merge_levels(model, shown, rows, shown_clusters)
@@ -119,6 +121,7 @@ def report_contents(
         "outlier_note": outlier_note,
         "issues": issues,
         "merge_levels": levels,
+        "editing": editing_contents(model),
         "images": thumbnails,
     }
 
@@ -258,18 +261,19 @@ def _colors(directions: Any, clusters: np.ndarray, n_clusters: int) -> dict[str,
 
 
 def _outliers(
-    model: FittedMixture, X: RowsLike, n_samples: int
+    model: FittedMixture, X: RowsLike, n_samples: int, max_found: int
 ) -> tuple[dict[str, np.ndarray], str]:
     """Return the most extreme outliers as columns, and a note on how many there are."""
     table = outliers(model, X, _OUTLIER_SHARE)
     names = "row", "cluster", "cosine", "minus_log10_p"
     columns = {name: np.asarray(table[name]) for name in names}
-    note = f"p-value below {_OUTLIER_SHARE:g}; {_count_note(len(columns['row']), n_samples)}"
-    return {name: column[:_MAX_LISTED] for name, column in columns.items()}, note
+    count = _count_note(len(columns["row"]), n_samples, max_found)
+    note = f"p-value below {_OUTLIER_SHARE:g}; {count}"
+    return {name: column[:max_found] for name, column in columns.items()}, note
 
 
 def _label_issues(
-    model: FittedMixture, X: RowsLike, labels: np.ndarray | None
+    model: FittedMixture, X: RowsLike, labels: np.ndarray | None, max_found: int
 ) -> dict[str, Any] | None:
     """Return the rows that another label fits better, as columns, most suspicious first.
 
@@ -282,20 +286,20 @@ def _label_issues(
     given, suggested, probability, cluster = (np.asarray(table[name]) for name in names)
     suspicious = np.flatnonzero((given != suggested) & np.isfinite(probability))
     suspicious = suspicious[np.argsort(np.asarray(table["rank"])[suspicious])]
-    listed = suspicious[:_MAX_LISTED]
+    listed = suspicious[:max_found]
     return {
         "row": listed.tolist(),
         "given": [str(name) for name in given[listed]],
         "suggested": [str(name) for name in suggested[listed]],
         "probability": significant(probability[listed]),
         "cluster": cluster[listed].tolist(),
-        "note": _count_note(len(suspicious), len(given)),
+        "note": _count_note(len(suspicious), len(given), max_found),
     }
 
 
-def _count_note(n_found: int, n_samples: int) -> str:
+def _count_note(n_found: int, n_samples: int, max_found: int) -> str:
     """Return a statement of how many rows were found and, if not all, how many are listed."""
     note = f"{n_found:,} of {n_samples:,} rows"
-    if n_found > _MAX_LISTED:
-        note += f", of which the first {_MAX_LISTED} are listed"
+    if n_found > max_found:
+        note += f", of which the first {max_found:,} are listed"
     return note

@@ -27,6 +27,12 @@ from vmfmix.storage.writing import output_file
 _SCRIPTS = (
     "elements.js",
     "selection.js",
+    "edits.js",
+    "editing.js",
+    "edit_bar.js",
+    "edit_form.js",
+    "downloads.js",
+    "links.js",
     "header.js",
     "drawing.js",
     "map.js",

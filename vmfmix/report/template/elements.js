@@ -26,11 +26,12 @@ function chance(minusLog10) {
   return Math.min(Math.round(10 ** (exponent - minusLog10)), 9) + "e-" + exponent;
 }
 const nameOf = (k) => k >= 0 && data.clusters.name ? data.clusters.name[k] : "";
-const clusterName = (k) => k < 0 ? "background" : "cluster " + k + (nameOf(k) && ` (${nameOf(k)})`);
+const clusterName = (k) => k < 0 ? "background" : "cluster " + k + (nameOf(k) && ` (${nameOf(k)})`)
+  + remarksOn(k).map((remark) => `, ${remark}`).join("");
 const prefersDark = matchMedia("(prefers-color-scheme: dark)");
 const isDark = () => document.documentElement.dataset.theme
   ? document.documentElement.dataset.theme === "dark" : prefersDark.matches;
-const colorOf = (k) => k < 0 ? "#8a9099" : data.clusters.color[isDark() ? "dark" : "light"][k];
+const colorOf = (k) => k < 0 || isNoise(k) ? "#8a9099" : data.clusters.color[isDark() ? "dark" : "light"][unionOf(k)];
 const rows = data.rows;
 const indexOfRow = new Map(rows.row.map((row, index) => [row, index]));
 const wordsOf = (k) => data.clusters.words ? data.clusters.words[k].join(", ") : "";
@@ -57,10 +58,20 @@ function addSection(id, title, note) {
 }
 
 function clusterLink(k) {
-  return k < 0 ? make("span", { textContent: "background" })
-    : make("button", { type: "button", className: "link", textContent: String(k),
-        title: "Show " + clusterName(k), ariaLabel: "Show " + clusterName(k), onclick: () => showCluster(k) });
+  if (k < 0) return make("span", { textContent: "background" });
+  const link = make("button", { type: "button", className: "link", onclick: () => showCluster(k) });
+  link.dataset.cluster = k;
+  labelClusterLink(link);
+  return link;
 }
+function labelClusterLink(link) {
+  const k = unionOf(Number(link.dataset.cluster));
+  link.textContent = k;
+  link.title = link.ariaLabel = "Show " + clusterName(k);
+}
+
+// The text of a row, or "" if it is not in the report.
+const textOfRow = (row) => rows.text[indexOfRow.get(row)] ?? "";
 
 // The image and the text of a row, or its number if it has neither.
 function rowContent(row, query = "") {
@@ -68,7 +79,7 @@ function rowContent(row, query = "") {
   if (data.images && data.images[row]) {
     parts.push(make("img", { className: "thumb", src: data.images[row], alt: "Image of row " + row }));
   }
-  if (rows.text) parts.push(highlighted(rows.text[indexOfRow.get(row)], query));
+  if (rows.text) parts.push(highlighted(textOfRow(row), query));
   if (!parts.length) parts.push("row " + row);
   return parts;
 }
@@ -101,9 +112,13 @@ function sortableTable(columns, count, { sortedBy = null, descending = true, lab
     { scope: "col", className: column.kind ?? "" },
     make("button", { type: "button", textContent: column.title,
       onclick: () => sortBy(columns.indexOf(column)) })));
-  const tableRows = Array.from({ length: count }, (_, i) => make("tr", {},
-    ...columns.map((column) => make("td", { className: column.kind ?? "text" },
-      ...[column.cell(i)].flat()))));
+  const cellsOf = (i) => columns.map((column) => make("td", { className: column.kind ?? "text" },
+    ...[column.cell(i)].flat()));
+  const tableRows = Array.from({ length: count }, (_, i) => make("tr", {}, ...cellsOf(i)));
+  function refresh() {
+    tableRows.forEach((row, i) => row.replaceChildren(...cellsOf(i)));
+    update();
+  }
   function sortBy(index) {
     state.descending = index === state.column ? !state.descending : columns[index].kind === "number";
     state.column = index;
@@ -129,17 +144,36 @@ function sortableTable(columns, count, { sortedBy = null, descending = true, lab
   update();
   const table = make("table", {}, make("thead", {}, make("tr", {}, ...headers)), body);
   return { element: make("div", { className: "scroll", tabIndex: 0, role: "region",
-    ariaLabel: label }, table), tableRows };
+    ariaLabel: label }, table), tableRows, refresh };
 }
 
 // Columns that several tables have; rowOf(i) is the row of the data in row i of the table.
 const rowColumn = (rowOf) => ({ title: "Row", kind: "number", value: rowOf,
-  cell: (i) => String(rowOf(i)) });
+  cell: (i) => rowLink(rowOf(i)) });
+// The number of a row, which selects it; there is no link if the row is not on the map.
+const rowLink = (row) => !indexOfRow.has(row) ? String(row) : make("button", { type: "button", className: "link",
+  textContent: row, ariaLabel: "Show row " + row, title: "Show row " + row + " on the map", onclick: () => showRow(row) });
 const contentColumns = (rowOf, query = "") => rows.text || data.images ? [{
   title: rows.text ? "Text" : "Image",
-  value: (i) => rows.text ? rows.text[indexOfRow.get(rowOf(i))] : rowOf(i),
+  value: (i) => rows.text ? textOfRow(rowOf(i)) : rowOf(i),
   cell: (i) => rowContent(rowOf(i), query) }] : [];
 const clusterColumn = (clusterOf) => ({ title: "Cluster", kind: "number", value: clusterOf,
   cell: (i) => clusterLink(clusterOf(i)) });
 const cosineColumn = (cosineOf) => ({ title: "Cosine", kind: "number", value: cosineOf,
   cell: (i) => decimal(cosineOf(i)) });
+
+// The first 200 rows of a list, with a button for the others; tableOf(count) makes their table.
+function addLongTable(section, tableOf, count, controls) {
+  let nShown = 4 * PAGE_SIZE, table = tableOf(Math.min(nShown, count));
+  const more = make("button", { type: "button", textContent: "Show more", hidden: nShown >= count, onclick: () => {
+    nShown += 10 * PAGE_SIZE;
+    const longer = tableOf(Math.min(nShown, count));
+    table.element.replaceWith(longer.element);
+    table = longer;
+    more.hidden = nShown >= count;
+  } });
+  section.append(make("p", { className: "controls" }, controls), table.element, make("p", {}, more));
+  document.addEventListener("edits", () => table.refresh());
+}
+const reportRowsNote = (n, of) => `${integer(n)} of ${integer(of)} rows are in this report, evenly spaced; `
+  + "these can be searched and downloaded.";

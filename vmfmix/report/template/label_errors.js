@@ -6,7 +6,7 @@ function addLabelErrors() {
     : "No row fits another label better than its own.");
   if (!issues.row.length) return;
   const rowOf = (i) => issues.row[i];
-  section.append(sortableTable([
+  const columns = [
     rowColumn(rowOf),
     ...contentColumns(rowOf),
     { title: "Given label", kind: "short", value: (i) => issues.given[i], cell: (i) => issues.given[i] },
@@ -15,5 +15,7 @@ function addLabelErrors() {
     { title: "Suggested label", kind: "short", value: (i) => issues.suggested[i],
       cell: (i) => issues.suggested[i] },
     clusterColumn((i) => issues.cluster[i]),
-  ], issues.row.length, { label: "Possible label errors" }).element);
+  ];
+  addLongTable(section, (count) => sortableTable(columns, count, { label: "Possible label errors" }), issues.row.length,
+    downloadButtons("label-errors", tableOfLabelErrors, "all possible label errors"));
 }

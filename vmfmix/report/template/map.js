@@ -67,12 +67,16 @@ function addMap() {
   section.append(tools, make("div", { className: "map" }, frame, panel));
 
   const { x, y } = decodedPositions(data.map.positions);
-  const grid = new PointGrid(x, y), anchors = labelAnchors(x, y);
+  const grid = new PointGrid(x, y);
+  let anchors = labelAnchors(x, y);
   const nClusters = data.clusters.size.length;
-  const groups = Uint32Array.from(grid.rows, (i) => rows.cluster[i] < 0 ? nClusters : rows.cluster[i]);
+  const groups = new Uint32Array(grid.rows.length);
+  const group = () => grid.rows.forEach((i, at) => { groups[at] = rows.cluster[i] < 0 ? nClusters : rows.cluster[i]; });
+  group();
   const [minX, maxX] = range(x), [minY, maxY] = range(y);
-  const bySize = data.clusters.size.map((_, k) => k).filter((k) => anchors[k])
+  const clustersBySize = () => data.clusters.size.map((_, k) => k).filter((k) => anchors[k])
     .sort((a, b) => data.clusters.size[b] - data.clusters.size[a]);
+  let bySize = clustersBySize();
   let width = 1, height = 1, ratio = 1, fit = 1, image = null, pixels = null;
   let center = [(minX + maxX) / 2, (minY + maxY) / 2], zoom = 1;
   let marks = null, marksInOrder = null;  // 1 for selected rows, also in the order of the grid
@@ -98,12 +102,25 @@ function addMap() {
     fit = Math.min((width - 2 * MAP_MARGIN) / Math.max(maxX - minX, 1e-3),
       (height - 2 * MAP_MARGIN) / Math.max(maxY - minY, 1e-3));
     measured.font = `600 ${LABEL_FONT}px system-ui, sans-serif`;
+    measureLabels();
+    schedule();
+  }
+  function measureLabels() {
+    measured.font = `600 ${LABEL_FONT}px system-ui, sans-serif`;
     labels = anchors.map((anchor, k) => {
       if (!anchor) return null;
       const lines = labelLines(k, width < 600 ? 14 : 22);
       return { lines, width: Math.max(...lines.map((line) => measured.measureText(line).width)) };
     });
-    schedule();
+  }
+  function showEdited(event) {
+    if (event.detail.hasNewUnions) {
+      anchors = labelAnchors(x, y);
+      bySize = clustersBySize();
+      group();
+    }
+    measureLabels();
+    recolor();
   }
   function recolor() {
     const style = getComputedStyle(document.body);
@@ -147,8 +164,9 @@ function addMap() {
       });
     }
     context.globalAlpha = 1; context.lineWidth = 2; context.strokeStyle = ink;
-    if (hovered >= 0) {
-      context.beginPath(); context.arc(left(hovered), top(hovered), radius + 4, 0, 7); context.stroke();
+    for (const i of [hovered, indexOfRow.get(selection.row) ?? -1]) {
+      if (i < 0) continue;
+      context.beginPath(); context.arc(left(i), top(i), radius + 4, 0, 7); context.stroke();
     }
     if (lasso) {
       context.beginPath(); context.setLineDash([5, 4]);
@@ -195,6 +213,7 @@ function addMap() {
     surface.dataset.zoom = zoom.toFixed(3);
     hover(-1);
     schedule();
+    document.dispatchEvent(new Event("view"));
   }
   function resetView() {
     zoom = 1;
@@ -209,9 +228,14 @@ function addMap() {
     surface.style.touchAction = zoom > 1 || value ? "none" : "pan-y";
   }
   function finishLasso() {
-    const polygon = lasso.map(([pixelX, pixelY]) => placeAt(pixelX, pixelY));
+    const polygon = simplified(lasso.map(([pixelX, pixelY]) => placeAt(pixelX, pixelY)));
     lasso = null;
     setLasso(false);
+    const inside = rowsInside(polygon);
+    if (inside.includes(1)) select({ query: "", cluster: null, lasso: inside, polygon });
+    else schedule();
+  }
+  function rowsInside(polygon) {
     const [x0, x1] = range(polygon.map((place) => place[0])), [y0, y1] = range(polygon.map((place) => place[1]));
     const inside = new Uint8Array(x.length);
     grid.ranges(x0, y0, x1, y1, (first, end) => {
@@ -220,8 +244,7 @@ function addMap() {
         if (isInside(polygon, x[i], y[i])) inside[i] = 1;
       }
     });
-    if (inside.includes(1)) select({ query: "", cluster: null, lasso: inside });
-    else schedule();
+    return inside;
   }
 
   const isShown = (i) => marks === null || marks[i] === 1;
@@ -345,12 +368,28 @@ function addMap() {
   });
   new ResizeObserver(resize).observe(frame);
   document.addEventListener("theme", recolor);
+  document.addEventListener("edits", showEdited);
   showOnMap = (k) => {
     select({ query: "", lasso: null, cluster: k });
     frame.scrollIntoView({ block: "center" });
+  };
+  showRow = (row) => {
+    select({ query: "", lasso: null, cluster: null, row });
+    frame.scrollIntoView({ block: "center" });
+    const i = indexOfRow.get(row), isOutside = left(i) < 0 || top(i) < 0 || left(i) > width || top(i) > height;
+    if (isOutside) moveTo(x[i], y[i]);
+  };
+  mapView = {
+    state: () => ({ zoom, center }),
+    show: (value, placeX, placeY) => {
+      zoom = Math.max(1, Math.min(MAX_ZOOM, value));
+      moveTo(placeX, placeY);
+    },
+    rowsInside,
   };
   resize();
   recolor();
   resetView();
 }
-let showOnMap = () => {};
+let showOnMap = () => {}, showRow = () => {};
+let mapView = null;  // { state(), show(zoom, x, y), rowsInside(polygon) }

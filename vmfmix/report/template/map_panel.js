@@ -1,6 +1,6 @@
 // What the panel beside the map shows: the selection, or how to select something.
 function panelContent() {
-  const { query, cluster, lasso, matches } = selection, status = { role: "status", className: "soft" };
+  const { query, cluster, lasso, row, matches } = selection, status = { role: "status", className: "soft" };
   if (!selection.isActive()) {
     return [make("h3", { textContent: "Nothing selected" }), make("ul", { className: "soft" },
       make("li", { textContent: "Point at a dot to read its row." }),
@@ -10,7 +10,7 @@ function panelContent() {
   }
   const words = cluster !== null && cluster >= 0 && !nameOf(cluster) ? wordsOf(cluster) : "";
   const title = cluster !== null ? capitalized(clusterName(cluster)) + (words ? ": " + words : "")
-    : lasso ? "Rows in the lasso" : `Rows with “${query}”`;
+    : row !== null ? "Row " + row : lasso ? "Rows in the lasso" : `Rows with “${query}”`;
   const heading = make("h3", { id: "selection-title", dir: "auto", textContent: title });
   if (cluster !== null) {
     heading.prepend(make("span", { className: "dot", style: "background:" + colorOf(cluster) }));
@@ -26,6 +26,8 @@ function panelContent() {
     make("p", { className: "controls" },
       cluster !== null && cluster >= 0 ? make("button", { type: "button", textContent: "Open cluster",
         onclick: () => showCluster(cluster) }) : null,
+      canEdit && counts.size - counts.has(-1) > 1 ? make("button", { type: "button", id: "choose-clusters",
+        textContent: "Merge these clusters…", onclick: () => chooseClusters(clustersOfSelection()) }) : null,
       make("button", { type: "button", textContent: "Show in table", onclick: () => byId("rows").scrollIntoView() }),
       make("button", { type: "button", textContent: "Clear", id: "clear-selection", onclick: selectNothing })),
     rowList(matches.slice(0, PAGE_SIZE).map((i) => rows.row[i]), query),

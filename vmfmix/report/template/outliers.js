@@ -5,12 +5,14 @@ function addOutliers() {
     : "No row is unexpectedly far from the mean direction of its cluster.");
   if (!o.row.length) return;
   const rowOf = (i) => o.row[i];
-  section.append(sortableTable([
+  const columns = [
     rowColumn(rowOf),
     ...contentColumns(rowOf),
     clusterColumn((i) => o.cluster[i]),
     cosineColumn((i) => o.cosine[i]),
     { title: "p-value", kind: "number", value: (i) => -o.minus_log10_p[i],
       cell: (i) => chance(o.minus_log10_p[i]) },
-  ], o.row.length, { label: "Outliers" }).element);
+  ];
+  addLongTable(section, (count) => sortableTable(columns, count, { label: "Outliers" }), o.row.length,
+    downloadButtons("outliers", tableOfOutliers, "all outliers"));
 }

@@ -1,15 +1,17 @@
 function addSearch() {
   const n = rows.row.length;
   const section = addSection("rows", "Search rows", n < data.n_rows
-    ? `This report contains ${integer(n)} of ${integer(data.n_rows)} rows, evenly spaced.` : null);
+    ? reportRowsNote(n, data.n_rows) : null);
   const hint = searchTexts ? "Search texts" : "Row number";
   const field = make("input", { type: "search", id: "query", placeholder: hint, ariaLabel: hint,
     oninput: () => select({ query: field.value.trim().toLowerCase() }) });
   const choice = make("select", { id: "cluster-select", ariaLabel: "Cluster",
-    onchange: () => select({ cluster: choice.value === "" ? null : Number(choice.value) }) },
-    make("option", { value: "", textContent: "all clusters" }),
+    onchange: () => select({ cluster: choice.value === "" ? null : Number(choice.value) }) });
+  const fillChoice = () => choice.replaceChildren(make("option", { value: "", textContent: "all clusters" }),
     ...[...new Set(rows.cluster)].sort((a, b) => a - b).map((k) =>
       make("option", { value: k, textContent: clusterName(k) })));
+  fillChoice();
+  document.addEventListener("edits", fillChoice);
   const lassoButton = make("button", { type: "button", textContent: "In the lasso ✕",
     ariaLabel: "Remove the lasso", onclick: () => select({ lasso: null }) });
   const status = make("p", { className: "soft", role: "status", id: "row-count" });
@@ -36,7 +38,8 @@ function addSearch() {
     more.hidden = matches.length <= nShown;
   }
   more.addEventListener("click", () => { nShown += 10 * PAGE_SIZE; draw(); });
-  section.append(make("div", { className: "controls" }, field, choice, lassoButton), status, results,
+  section.append(make("div", { className: "controls" }, field, choice, lassoButton,
+    downloadButtons("rows", () => tableOfRows(selection.matches), "the rows found")), status, results,
     make("p", {}, more));
   selection.listeners.push(() => {
     if (field.value.trim().toLowerCase() !== selection.query) field.value = selection.query;

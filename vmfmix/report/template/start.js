@@ -1,3 +1,4 @@
+startEditing();
 addHeader();
 addMap();
 addClusters();
@@ -5,5 +6,8 @@ addSearch();
 addOutliers();
 addLabelErrors();
 addMergeLevels();
+addEditBar();
 selectNothing();
+startDialog();
+startLinks();
 document.documentElement.dataset.ready = "true";
