@@ -26,7 +26,8 @@ function chance(minusLog10) {
   return Math.min(Math.round(10 ** (exponent - minusLog10)), 9) + "e-" + exponent;
 }
 const nameOf = (k) => k >= 0 && data.clusters.name ? data.clusters.name[k] : "";
-const clusterName = (k) => k < 0 ? "background" : "cluster " + k + (nameOf(k) && ` (${nameOf(k)})`);
+const isNoise = (k) => k >= 0 && Boolean(data.clusters.noise?.[k]);
+const clusterName = (k) => k < 0 ? data.outside : (isNoise(k) ? "noise cluster " : "cluster ") + k + (nameOf(k) && ` (${nameOf(k)})`);
 const prefersDark = matchMedia("(prefers-color-scheme: dark)");
 const isDark = () => document.documentElement.dataset.theme
   ? document.documentElement.dataset.theme === "dark" : prefersDark.matches;
@@ -41,6 +42,7 @@ function range(values) {
   for (const value of values) { lowest = Math.min(lowest, value); highest = Math.max(highest, value); }
   return [lowest, highest];
 }
+const rowName = (row) => rows.id ? rows.id[indexOfRow.get(row)] || "row " + row : "row " + row;
 const plural = (n, word) => integer(n) + " " + word + (n === 1 ? "" : "s");
 
 // Add a section with a heading, and a link to it in the navigation.
@@ -57,24 +59,33 @@ function addSection(id, title, note) {
 }
 
 function clusterLink(k) {
-  return k < 0 ? make("span", { textContent: "background" })
+  return k < 0 ? make("span", { textContent: data.outside })
     : make("button", { type: "button", className: "link", textContent: String(k),
         title: "Show " + clusterName(k), ariaLabel: "Show " + clusterName(k), onclick: () => showCluster(k) });
 }
 
-// The image and the text of a row, or its number if it has neither.
+// The image and the text of a row, or its identifier and label if it has neither.
 function rowContent(row, query = "") {
-  const parts = [];
+  const parts = [], index = indexOfRow.get(row);
   if (data.images && data.images[row]) {
-    parts.push(make("img", { className: "thumb", src: data.images[row], alt: "Image of row " + row }));
+    parts.push(make("img", { className: "thumb", src: data.images[row], alt: "Image of " + rowName(row) }));
   }
-  if (rows.text) parts.push(highlighted(rows.text[indexOfRow.get(row)], query));
-  if (!parts.length) parts.push("row " + row);
+  if (rows.text) parts.push(highlighted(rows.text[index], query));
+  if (!parts.length) {
+    parts.push(make("span", { dir: "auto", textContent: rowName(row) }));
+    if (rows.label) parts.push(make("span", { className: "soft", dir: "auto", textContent: " " + rows.label[index] }));
+  }
   return parts;
 }
 
+// The same, where a click on the image opens the row; see `rowLink`.
+function openableContent(row, query = "", listed = null) {
+  return rowContent(row, query).map((part) =>
+    part instanceof HTMLImageElement ? rowLink(row, listed, [part]) : part);
+}
+
 function highlighted(text, query) {
-  const span = make("span");
+  const span = make("span", { dir: "auto" });
   const at = query ? text.toLowerCase().indexOf(query) : -1;
   // Positions match those in the text only if lower case did not change its length.
   if (at < 0 || text.toLowerCase().length !== text.length) {
@@ -86,23 +97,30 @@ function highlighted(text, query) {
   return span;
 }
 
-function rowList(listed) {
-  const imagesOnly = data.images && !rows.text;
-  return make("ul", { className: imagesOnly ? "texts thumbs" : "texts" },
-    ...listed.filter((row) => row >= 0).map((row) => make("li", {}, ...rowContent(row))));
+// Rows that open on a click or Enter: texts below each other, images as a grid, or identifiers.
+function rowList(listed, query = "") {
+  const shown = listed.filter((row) => row >= 0);
+  const kind = rows.text ? "texts" : data.images ? "texts thumbs" : "texts inline";
+  return make("ul", { className: kind }, ...shown.map((row) => make("li", {},
+    ...(rows.text ? [...openableContent(row, query, shown), " ", rowLink(row, shown)]
+      : [rowLink(row, shown, rowContent(row))]))));
 }
 
-// A table that is sorted by a click on a column title. A column is {title, value(i), cell(i), kind},
-// where i is the index of a row and the kind of the cells is "number", "short" or, if left out, text.
+// A table that is sorted by a click on a column title. A column is {title, note, value(i), cell(i),
+// kind, minor}, where i is the index of a row, the kind of the cells is "number", "short" or, if left
+// out, text, and minor columns are left out on a phone, where each row is a card. The roles keep a
+// table of cards a table for screen readers.
 function sortableTable(columns, count, { sortedBy = null, descending = true, label }) {
-  const body = make("tbody");
+  const body = make("tbody", { role: "rowgroup" });
+  const classOf = (column, usual) => (column.kind ?? usual) + (column.minor ? " minor" : "");
   const state = { column: sortedBy, descending };
   const headers = columns.map((column) => make("th",
-    { scope: "col", className: column.kind ?? "" },
-    make("button", { type: "button", textContent: column.title,
+    { scope: "col", role: "columnheader", className: classOf(column, "") },
+    make("button", { type: "button", textContent: column.title, title: column.note ?? "",
       onclick: () => sortBy(columns.indexOf(column)) })));
-  const tableRows = Array.from({ length: count }, (_, i) => make("tr", {},
-    ...columns.map((column) => make("td", { className: column.kind ?? "text" },
+  const tableRows = Array.from({ length: count }, (_, i) => make("tr", { role: "row" },
+    ...columns.map((column) => make("td", { role: "cell", className: classOf(column, "text"),
+      "data-title": column.title, ...(column.kind === "number" ? {} : { dir: "auto" }) },
       ...[column.cell(i)].flat()))));
   function sortBy(index) {
     state.descending = index === state.column ? !state.descending : columns[index].kind === "number";
@@ -127,19 +145,19 @@ function sortableTable(columns, count, { sortedBy = null, descending = true, lab
     body.replaceChildren(...order.map((i) => tableRows[i]));
   }
   update();
-  const table = make("table", {}, make("thead", {}, make("tr", {}, ...headers)), body);
+  const table = make("table", { role: "table" }, make("thead", { role: "rowgroup" },
+    make("tr", { role: "row" }, ...headers)), body);
   return { element: make("div", { className: "scroll", tabIndex: 0, role: "region",
     ariaLabel: label }, table), tableRows };
 }
 
 // Columns that several tables have; rowOf(i) is the row of the data in row i of the table.
-const rowColumn = (rowOf) => ({ title: "Row", kind: "number", value: rowOf,
-  cell: (i) => String(rowOf(i)) });
+const rowColumn = (rowOf) => ({ title: "Row", kind: "number",
+  note: "Opens the row: how well it fits, and its most likely clusters", value: rowOf,
+  cell: (i) => rowLink(rowOf(i), null, [rows.id ? rowName(rowOf(i)) : String(rowOf(i))]) });
 const contentColumns = (rowOf, query = "") => rows.text || data.images ? [{
   title: rows.text ? "Text" : "Image",
   value: (i) => rows.text ? rows.text[indexOfRow.get(rowOf(i))] : rowOf(i),
-  cell: (i) => rowContent(rowOf(i), query) }] : [];
+  cell: (i) => rows.text || data.images[rowOf(i)] ? openableContent(rowOf(i), query) : "–" }] : [];
 const clusterColumn = (clusterOf) => ({ title: "Cluster", kind: "number", value: clusterOf,
   cell: (i) => clusterLink(clusterOf(i)) });
-const cosineColumn = (cosineOf) => ({ title: "Cosine", kind: "number", value: cosineOf,
-  cell: (i) => decimal(cosineOf(i)) });

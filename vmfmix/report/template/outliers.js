@@ -1,7 +1,11 @@
 function addOutliers() {
-  const o = data.outliers;
+  const o = data.outliers, usual = data.clusters.radius;
   const section = addSection("outliers", "Outliers", o.row.length
-    ? `Rows unexpectedly far from the mean direction of their cluster, most extreme first (${data.outlier_note}).`
+    ? `${integer(o.count)} of ${integer(data.n_rows)} rows are unexpectedly far from the mean direction of their `
+      + `cluster; about ${integer(o.expected)} would be in data without outliers. `
+      + "Chance: how often a row of such a cluster is as far away. Begin with the smallest: such rows are "
+      + "often damaged, mixed or on topics too rare for a cluster. Correct them, remove them, or ignore them."
+      + (o.count > o.row.length ? ` The first ${o.row.length} are listed.` : "")
     : "No row is unexpectedly far from the mean direction of its cluster.");
   if (!o.row.length) return;
   const rowOf = (i) => o.row[i];
@@ -9,8 +13,10 @@ function addOutliers() {
     rowColumn(rowOf),
     ...contentColumns(rowOf),
     clusterColumn((i) => o.cluster[i]),
-    cosineColumn((i) => o.cosine[i]),
-    { title: "p-value", kind: "number", value: (i) => -o.minus_log10_p[i],
-      cell: (i) => chance(o.minus_log10_p[i]) },
+    { title: "Angle", kind: "number", note: "Angle to the mean direction of its cluster, and the mean of the rows of the cluster",
+      value: (i) => -o.cosine[i],
+      cell: (i) => [`${decimal(angleOf(o.cosine[i]), 0)}° `, make("span", { className: "soft", textContent: `mean ${decimal(usual[o.cluster[i]], 0)}°` })] },
+    { title: "Chance", kind: "number", note: "How often a row of such a cluster is as far away (p-value)",
+      value: (i) => -o.minus_log10_p[i], cell: (i) => chance(o.minus_log10_p[i]) },
   ], o.row.length, { label: "Outliers" }).element);
 }

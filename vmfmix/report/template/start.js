@@ -5,5 +5,7 @@ addSearch();
 addOutliers();
 addLabelErrors();
 addMergeLevels();
+addComparison();
+addProvenance();
 selectNothing();
 document.documentElement.dataset.ready = "true";
