@@ -1,6 +1,7 @@
 """Comparison of the clusters of a report with another clustering of the same rows."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,19 @@ class Grouping:
     name: str
     codes: NDArray[np.int64]
     names: list[str]
+
+    @property
+    def numbered(self) -> bool:
+        """Whether some clusters are known by numbers only."""
+        return any(name.isdigit() for name in self.names)
+
+    def with_words(self, words: list[list[str]]) -> "Grouping":
+        """Return the same clustering, with typical words of clusters after their numbers."""
+        named = [
+            f"{name} {', '.join(of)}".strip() if name.isdigit() else name
+            for name, of in zip_longest(self.names, words[: len(self.names)], fillvalue=[])
+        ]
+        return replace(self, names=named)
 
 
 def as_grouping(other: Any, X: RowsLike, name: str) -> Grouping:

@@ -85,6 +85,8 @@ def report_contents(
     exemplars = nearest_rows(members, membership["similarity"], model.n_components_, n_exemplars)
     outliers = outlier_columns(model, X, len(clusters))
     issues = label_error_columns(model, X, labels)
+    if other is not None and texts is not None and other.numbered:
+        other = other.with_words(words_of(texts, other.codes))
     comparison = comparison_contents(clusters, other, membership["probability"])
     listed = [exemplars[exemplars >= 0]]
     listed += [_rows_of(table) for table in (outliers, issues, comparison)]

@@ -191,7 +191,10 @@ def write_report(
     )
     made = provenance(model, details)
     data = json.dumps(
-        {"title": str(title), **contents, "made": made}, ensure_ascii=False, allow_nan=False
+        {"title": str(title), **contents, "made": made},
+        ensure_ascii=False,
+        allow_nan=False,
+        separators=(",", ":"),
     )
     # Escape every "<", so that no text can end the script element or start another one.
     data = data.replace("<", "\\u003c")

@@ -21,7 +21,7 @@ function addComparison() {
     + `${integer(c.n_moved)} of ${integer(data.n_rows)} rows (${percent(c.n_moved / data.n_rows)}) moved to a cluster that does not `
     + "correspond to theirs."),
   make("p", { className: "note", textContent: "Two clusters correspond if they share most of the rows of one of them. "
-    + "Left: clusters of the other clustering. Right: clusters of this model. Click a band for its rows." }));
+    + "Left: clusters of the other clustering. Right: clusters of this model. Click a band for its rows; those below 3% of both of their clusters are left out here." }));
   const changed = c.groups.filter((group) => group.kind !== "same");
   const choices = [["all", "all clusters", c.groups], ["changed", "what changed", changed], ["largest", "the 20 largest groups", c.groups.slice(0, 20)]]
     .filter(([kind, , groups]) => groups.length && (kind === "all" || groups.length < c.groups.length));

@@ -112,6 +112,7 @@ function rowList(listed, query = "") {
 // table of cards a table for screen readers.
 function sortableTable(columns, count, { sortedBy = null, descending = true, label }) {
   const body = make("tbody", { role: "rowgroup" });
+  const isLong = (cell) => /\S{25}/.test(cell.textContent);  // a word that may break anywhere
   const classOf = (column, usual) => (column.kind ?? usual) + (column.minor ? " minor" : "");
   const state = { column: sortedBy, descending };
   const headers = columns.map((column) => make("th",
@@ -122,6 +123,7 @@ function sortableTable(columns, count, { sortedBy = null, descending = true, lab
     ...columns.map((column) => make("td", { role: "cell", className: classOf(column, "text"),
       "data-title": column.title, ...(column.kind === "number" ? {} : { dir: "auto" }) },
       ...[column.cell(i)].flat()))));
+  for (const row of tableRows) for (const cell of row.cells) if (isLong(cell)) cell.classList.add("long");
   function sortBy(index) {
     state.descending = index === state.column ? !state.descending : columns[index].kind === "number";
     state.column = index;
@@ -152,8 +154,9 @@ function sortableTable(columns, count, { sortedBy = null, descending = true, lab
 }
 
 // Columns that several tables have; rowOf(i) is the row of the data in row i of the table.
-const rowColumn = (rowOf) => ({ title: "Row", kind: "number",
-  note: "Opens the row: how well it fits, and its most likely clusters", value: rowOf,
+const rowColumn = (rowOf) => ({ title: "Row", kind: rows.id ? "short" : "number",
+  note: "Opens the row: how well it fits, and its most likely clusters",
+  value: (i) => rows.id ? rowName(rowOf(i)) : rowOf(i),
   cell: (i) => rowLink(rowOf(i), null, [rows.id ? rowName(rowOf(i)) : String(rowOf(i))]) });
 const contentColumns = (rowOf, query = "") => rows.text || data.images ? [{
   title: rows.text ? "Text" : "Image",

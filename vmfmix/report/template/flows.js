@@ -1,12 +1,18 @@
 // --- two clusterings as two columns of bars, joined by bands of the rows that they share ----------
 
-const SLOT = 18, BAR_WIDTH = 10, GROUP_GAP = 10, MAX_BANDS = 500;  // pixels, and number of bands
+const SLOT = 18, BAR_WIDTH = 10, GROUP_GAP = 10;  // pixels
+const MIN_SHARE = .03, MAX_BANDS = 500;  // a band has this share of one of its clusters
 
 // Draw groups of clusters, as in data.comparison.groups, into an element; choose({ other, cluster })
 // is called with the band that is clicked.
 function drawFlows(element, groups, choose) {
   const { sizes } = data.comparison, width = Math.max(element.clientWidth, 280);
-  const labelWidth = Math.min(.36 * width, 22 * 16), left = labelWidth, right = width - labelWidth - BAR_WIDTH;
+  const nameOfNode = (side, k) => side ? `${k} ${nameOf(k) || wordsOf(k)}`.trim() : data.comparison.names[k];
+  const [left, onRight] = [0, 1].map((side) => {
+    const longest = Math.max(0, ...groups.flatMap((group) => (side ? group.clusters : group.others).map((k) => nameOfNode(side, k).length)));
+    return Math.min(.36 * width, 352, 20 + 7.2 * longest);
+  });
+  const right = width - onRight - BAR_WIDTH;
   const nodes = [new Map(), new Map()];
   const members = groups.flatMap((group) => [group.others.map((k) => sizes[0][k]), group.clusters.map((k) => sizes[1][k])].flat());
   const scale = 1.6 * SLOT * members.length / Math.max(members.reduce((sum, size) => sum + size, 0), 1);
@@ -25,7 +31,8 @@ function drawFlows(element, groups, choose) {
   }
   const svg = svgElement("svg", { width, height: top, viewBox: `0 0 ${width} ${top}`, role: "img",
     "aria-label": `Rows that clusters of ${data.comparison.name} and of this model share. The lists below have the same.` });
-  const bands = data.comparison.flows.filter(([one, two]) => nodes[0].has(one) && nodes[1].has(two)).slice(0, MAX_BANDS);
+  const bands = data.comparison.flows.filter(([one, two, count]) => nodes[0].has(one)
+    && nodes[1].has(two) && count >= MIN_SHARE * Math.min(sizes[0][one], sizes[1][two])).slice(0, MAX_BANDS);
   bands.sort((a, b) => nodes[1].get(a[1]).y - nodes[1].get(b[1]).y);
   const starts = bands.map(([one, , count]) => take(nodes[0].get(one), count * scale));
   const order = bands.map((_, i) => i).sort((a, b) => nodes[0].get(bands[a][0]).y - nodes[0].get(bands[b][0]).y);
@@ -42,10 +49,10 @@ function drawFlows(element, groups, choose) {
   });
   for (const [side, x] of [[0, left], [1, right]]) {
     for (const [k, { y, height }] of nodes[side]) {
-      const name = side ? `${k} ${nameOf(k) || wordsOf(k)}`.trim() : data.comparison.names[k];
+      const name = nameOfNode(side, k);
       svg.append(svgElement("rect", { x, y, width: BAR_WIDTH, height, fill: side ? colorOf(k) : "var(--soft)" }));
       const label = svgElement("text", { x: side ? x + BAR_WIDTH + 6 : x - 6, y: y + Math.max(height, 12) / 2 + 4,
-        "text-anchor": side ? "start" : "end" }, shortened(name, Math.floor((labelWidth - 12) / 7)));
+        "text-anchor": side ? "start" : "end" }, shortened(name, Math.floor(((side ? onRight : left) - 12) / 7)));
       label.append(svgElement("title", {}, `${name}: ${plural(sizes[side][k], "row")}`));
       if (side) {
         label.setAttribute("class", "open");

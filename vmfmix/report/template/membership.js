@@ -7,9 +7,9 @@ const MEANING = {
   typicality: "Share of the rows of the fit that are at most as typical: below 1% for rows unlike all clusters",
   similarity: "Cosine with the mean direction of its cluster",
 };
-// A share that is never rounded to 0% or 100%.
-const shareText = (value) => value === null ? "–" : value >= 1 ? "100%" : value > .995 ? ">99%"
-  : value < .0005 ? "<0.1%" : percent(value);
+// A share that is rounded to 0% or 100% only if it is, and a probability, which never is.
+const shareText = (value) => value === null ? "–" : value === 1 ? "100%" : value === 0 ? "0%" : probabilityText(value);
+const probabilityText = (value) => value >= .995 ? ">99%" : value < .0005 ? "<0.1%" : percent(value);
 const angleOf = (cosine) => 180 / Math.PI * Math.acos(Math.min(Math.max(cosine, -1), 1));
 
 // Columns of a table of rows; indexOf(i) is the index in the report of row i of the table.
@@ -17,7 +17,7 @@ function membershipColumns(indexOf) {
   const column = (title, name, text, minor) => ({ title, note: MEANING[name], kind: "number", minor,
     value: (i) => rows[name][indexOf(i)], cell: (i) => text(rows[name][indexOf(i)]) });
   const several = data.clusters.size.length > 1;
-  return [column("Probability", "probability", shareText),
+  return [column("Probability", "probability", probabilityText),
     ...(several ? [{ ...column("Next", "next", (k) => k < 0 ? "–" : clusterLink(k)) },
       column("Margin", "margin", decimal)] : []),
     ...(rows.typicality ? [column("Typicality", "typicality", shareText, true)] : [])];
@@ -33,7 +33,7 @@ function likelyClusters(index) {
 
 function likelyList(index) {
   return make("ul", { className: "likely" }, ...likelyClusters(index).map(([k, share]) => make("li", {},
-    make("span", { className: "figure", textContent: shareText(share) }),
+    make("span", { className: "figure", textContent: probabilityText(share) }),
     make("div", { className: "bar", style: `width:${Math.max(100 * share, 1)}%;background:${colorOf(k)}` }),
     make("span", {}, clusterLink(k), " ", make("span", { className: "soft", dir: "auto",
       textContent: k < 0 ? "" : nameOf(k) || wordsOf(k) })))));

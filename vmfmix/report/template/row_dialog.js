@@ -40,7 +40,7 @@ function showRow(row, listed = [row]) {
     rows.id ? ["Position", integer(row), null] : null,
     rows.label ? ["Known label", rows.label[index], null] : null,
     k >= 0 ? ["Similarity", decimal(rows.cosine[index]), MEANING.similarity] : null,
-    rows.next[index] >= 0 ? ["Margin", `${decimal(rows.margin[index])} over cluster ${rows.next[index]}`, MEANING.margin] : null,
+    rows.next[index] >= 0 ? ["Margin", [decimal(rows.margin[index]) + " over cluster ", clusterLink(rows.next[index])], MEANING.margin] : null,
     rows.typicality ? ["Typicality", shareText(rows.typicality[index]), MEANING.typicality] : null,
     data.comparison ? ["In " + data.comparison.name, otherName(rows.other[index]), null] : null,
   ].filter(Boolean);
@@ -55,7 +55,7 @@ function showRow(row, listed = [row]) {
     image, rows.text ? make("p", { className: "full-text", dir: "auto", textContent: rows.text[index] }) : null,
     make("h3", { textContent: "Most likely clusters" }), likelyList(index),
     make("dl", { className: "facts" }, ...facts.flatMap(([name, value, meaning]) => [
-      make("dt", { dir: "auto", textContent: name }), make("dd", {}, make("span", { dir: "auto", textContent: value }),
+      make("dt", { dir: "auto", textContent: name }), make("dd", {}, make("span", { dir: "auto" }, ...[value].flat()),
         meaning ? make("span", { className: "soft meaning", textContent: meaning + "." }) : null)]))));
   if (!rowDialog.open) rowDialog.showModal();
   rowDialog.scrollTop = 0;
