@@ -74,11 +74,8 @@ def _code(model: Any) -> list[str]:
         "",
         f"model = {name}({', '.join(arguments)}).fit(X)",
     ]
-    n_components = getattr(model, "n_components", None)
-    if isinstance(n_components, int) and n_components != model.n_components_:
-        lines.append(f"# then edited: {model.n_components_} clusters are left")
-    elif n_components == "auto" and not hasattr(model, "levels_"):
-        lines.append(f"# then cut or edited: {model.n_components_} clusters")
+    if not hasattr(model, "lower_bounds_"):  # EM did not run on these clusters
+        lines.append("# The clusters were cut from this fit, or edited, afterwards.")
     return lines
 
 
