@@ -178,7 +178,7 @@ def test_parameters_are_the_same_in_every_process(rows):
 
 @pytest.mark.parametrize(
     "edit",
-    [lambda model, X: model.merge_clusters([0, 1], X), lambda model, X: model.merge_to(4, X)],
+    [lambda model, X: model.merge_clusters([0, 1], X), lambda model, X: model.merge_to(8, X)],
     ids=["merged", "cut"],
 )
 def test_code_of_edited_models_says_so(rows, edit):

@@ -9,8 +9,8 @@ function drawFlows(element, groups, choose) {
   const { sizes } = data.comparison, width = Math.max(element.clientWidth, 280);
   const nameOfNode = (side, k) => side ? `${k} ${nameOf(k) || wordsOf(k)}`.trim() : data.comparison.names[k];
   const [left, onRight] = [0, 1].map((side) => {
-    const longest = Math.max(0, ...groups.flatMap((group) => (side ? group.clusters : group.others).map((k) => nameOfNode(side, k).length)));
-    return Math.min(.36 * width, 352, 20 + 7.2 * longest);
+    const names = groups.flatMap((group) => (side ? group.clusters : group.others).map((k) => nameOfNode(side, k)));
+    return Math.min(.36 * width, 352, 14 + names.reduce((largest, name) => Math.max(largest, textWidth(name)), 0));
   });
   const right = width - onRight - BAR_WIDTH;
   const nodes = [new Map(), new Map()];
@@ -52,7 +52,7 @@ function drawFlows(element, groups, choose) {
       const name = nameOfNode(side, k);
       svg.append(svgElement("rect", { x, y, width: BAR_WIDTH, height, fill: side ? colorOf(k) : "var(--soft)" }));
       const label = svgElement("text", { x: side ? x + BAR_WIDTH + 6 : x - 6, y: y + Math.max(height, 12) / 2 + 4,
-        "text-anchor": side ? "start" : "end" }, shortened(name, Math.floor(((side ? onRight : left) - 12) / 7)));
+        "text-anchor": side ? "start" : "end" }, fitted(name, (side ? onRight : left) - 10));
       label.append(svgElement("title", {}, `${name}: ${plural(sizes[side][k], "row")}`));
       if (side) {
         label.setAttribute("class", "open");
@@ -62,6 +62,18 @@ function drawFlows(element, groups, choose) {
     }
   }
   element.replaceChildren(svg);
+}
+
+const textMeasure = make("canvas").getContext("2d");
+function textWidth(text) {
+  textMeasure.font = "13px system-ui, sans-serif";
+  return textMeasure.measureText(text).width;
+}
+function fitted(text, width) {
+  if (textWidth(text) <= width) return text;
+  let length = Math.ceil([...text].length * width / textWidth(text));
+  while (length > 1 && textWidth(shortened(text, length)) > width) length--;
+  return shortened(text, length);
 }
 
 function take(node, height) {
