@@ -84,7 +84,7 @@ def rows():
 
 
 def test_report_compares_with_models_and_labels(rows, tmp_path):
-    X, y, model = rows
+    X, _, model = rows
     other = VMFMixture(2, random_state=0).fit(X).rename({0: "first"})
     contents = report(tmp_path, model, X, compare_with=other, compare_name="earlier", n_rows=50)
     assert contents["comparison"]["name"] == "earlier"

@@ -160,7 +160,9 @@ def test_comparison_shows_rows_of_a_band_and_lists(opened, page):
     assert bands and all_of(opened, ".flows svg")[0].get_attribute("role") == "img"
     script = "arguments[0].dispatchEvent(new MouseEvent('click', {bubbles: true}))"
     opened.execute_script(script, bands[0])
-    title = opened.execute_script("return arguments[0].querySelector('title').textContent", bands[0])
+    title = opened.execute_script(
+        "return arguments[0].querySelector('title').textContent", bands[0]
+    )
     count = title.split(" row")[0]
     assert f"{count} row" in all_of(opened, ".flows + div [role=status]")[0].text
     assert len(all_of(opened, ".flows + div li")) == min(int(count), 50)
@@ -168,7 +170,7 @@ def test_comparison_shows_rows_of_a_band_and_lists(opened, page):
     click(opened, pairs.find_element("tag name", "summary"))
     assert len(all_of(pairs, "tbody tr")) == comparison["n_flows"]
     click(opened, all_of(pairs, "[data-title=Rows] button")[0])
-    other, cluster, count = comparison["flows"][0]
+    *_, count = comparison["flows"][0]
     assert f"{count} rows" in all_of(opened, ".flows + div [role=status]")[0].text
     assert NASTY in opened.find_element("xpath", "//h2[@id='comparison']/..").text
 
@@ -183,7 +185,7 @@ def test_images_are_enlarged_in_a_dialog(browser, folder):
     pytest.importorskip("PIL")
     from selenium.webdriver import Keys
 
-    X, y = make_vmf_mixture(120, 8, 3, concentration=60.0, random_state=0)
+    X, _ = make_vmf_mixture(120, 8, 3, concentration=60.0, random_state=0)
     images = np.random.default_rng(0).integers(0, 256, (120, 12, 9), np.uint8)
     write_report(folder / "i.html", VMFMixture(3, random_state=0).fit(X), X, images=images)
     browser.get((folder / "i.html").as_uri())
@@ -201,7 +203,7 @@ def test_images_are_enlarged_in_a_dialog(browser, folder):
 
 
 def test_page_without_texts_and_images_has_no_empty_parts(browser, folder):
-    X, y = make_vmf_mixture(60, 8, 3, concentration=60.0, random_state=0)
+    X, _ = make_vmf_mixture(60, 8, 3, concentration=60.0, random_state=0)
     model = VMFMixture(3, random_state=0).fit(X)
     write_report(folder / "bare.html", model, X, ids=[f"id {row}" for row in range(60)])
     browser.get((folder / "bare.html").as_uri())

@@ -71,9 +71,7 @@ def cluster_columns(
     elif (feature_names := getattr(model, "feature_names_in_", None)) is not None:
         columns["features"] = _highest_features(model, feature_names)
     if labels is not None:
-        columns["label"], columns["purity"] = _most_frequent(
-            members, X, labels, n_clusters
-        )
+        columns["label"], columns["purity"] = _most_frequent(members, X, labels, n_clusters)
     return columns
 
 

@@ -1,7 +1,6 @@
 """Comparison of the clusters of a report with another clustering of the same rows."""
 
 from dataclasses import dataclass, replace
-from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from vmfmix.report.json_values import rounded
 
 _MAX_FLOWS = 4000  # pairs of clusters with rows in common
 _MAX_MOVED = 200  # rows that moved
-_OUTSIDE = "-1"  # label of rows without a cluster
+_OUTSIDE = ("-1", "-1.0")  # labels of rows without a cluster
 
 
 @dataclass(frozen=True)
@@ -47,9 +46,10 @@ class Grouping:
 
     def with_words(self, words: list[list[str]]) -> "Grouping":
         """Return the same clustering, with typical words of clusters after their numbers."""
+        found = [*words, *[[]] * len(self.names)]
         named = [
-            f"{name} {', '.join(of)}".strip() if name.isdigit() else name
-            for name, of in zip_longest(self.names, words[: len(self.names)], fillvalue=[])
+            " ".join([name, ", ".join(of)]).strip() if name.isdigit() else name
+            for name, of in zip(self.names, found)
         ]
         return replace(self, names=named)
 
@@ -92,9 +92,9 @@ def as_grouping(other: Any, X: RowsLike, name: str) -> Grouping:
         )
     found, codes = encode_labels(X, other, "compare_with")
     names = as_strings(found)
-    is_cluster = np.array([name != _OUTSIDE for name in names], dtype=bool)
+    is_cluster = np.array([name not in _OUTSIDE for name in names], dtype=bool)
     numbers = np.where(is_cluster, np.cumsum(is_cluster) - 1, -1)
-    return Grouping(name, numbers[codes], [name for name in names if name != _OUTSIDE])
+    return Grouping(name, numbers[codes], [name for name in names if name not in _OUTSIDE])
 
 
 def comparison_contents(
@@ -129,8 +129,10 @@ def comparison_contents(
         return None
     n_other, n_here = len(other.names), int(clusters.max(initial=-1)) + 1
     # Nodes: the other clusters and the rows without one, then those here in the same way.
-    nodes = other.codes, clusters
-    nodes = tuple(np.where(of < 0, n, of) for of, n in zip(nodes, (n_other, n_here)))
+    nodes = (
+        np.where(other.codes < 0, n_other, other.codes),
+        np.where(clusters < 0, n_here, clusters),
+    )
     table = sp.csr_array((np.ones(len(clusters), np.int64), nodes), (n_other + 1, n_here + 1))
     table.sum_duplicates()
     flows = table.tocoo()
@@ -180,14 +182,12 @@ def _groups(
     sizes: tuple[np.ndarray, np.ndarray],
     group_of: tuple[NDArray[np.int64], NDArray[np.int64]],
 ) -> list[dict[str, Any]]:
-    """Return the groups of clusters that have rows, the largest first; see `comparison_contents`."""
+    """Return the groups of clusters, the largest first, as in `comparison_contents`."""
     one, two = (groups[nodes] for groups, nodes in zip(group_of, flows.coords))
     n_groups = max(int(groups.max()) for groups in group_of) + 1
     is_within = (one == two) & (one >= 0)
     within = np.bincount(one[is_within], flows.data[is_within], n_groups)
-    totals = [
-        np.bincount(groups[:-1], of[:-1], n_groups) for groups, of in zip(group_of, sizes)
-    ]
+    totals = [np.bincount(groups[:-1], of[:-1], n_groups) for groups, of in zip(group_of, sizes)]
     members: list[tuple[list[int], list[int]]] = [([], []) for _ in range(n_groups)]
     for side in (0, 1):
         for node in np.argsort(-sizes[side][:-1], kind="stable").tolist():

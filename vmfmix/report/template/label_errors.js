@@ -16,7 +16,7 @@ function addLabelErrors() {
     { title: "Chance", kind: "number", note: "Probability that the given label is right, according to the other rows",
       value: (i) => issues.probability[i], cell: (i) => chance(-Math.log10(issues.probability[i])) },
     { title: "Suggested label", kind: "short", value: (i) => issues.suggested[i],
-      cell: (i) => [issues.suggested[i], " ", make("span", { className: "soft", textContent: probabilityText(issues.suggested_probability[i]) })] },
+      cell: (i) => [make("bdi", { textContent: issues.suggested[i] }), " ", make("span", { className: "soft", textContent: probabilityText(issues.suggested_probability[i]) })] },
     clusterColumn((i) => issues.cluster[i]),
   ], issues.row.length, { label: "Possible label errors" });
   section.append(labelPairs(issues, tableRows), element);
