@@ -45,6 +45,7 @@ LAYERS = {
         "metrics",
         "storage",
         "_install",
+        "_version",
     ],
     "mixture": [
         "neighbors.smoother",

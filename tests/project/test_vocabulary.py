@@ -24,7 +24,7 @@ SPELLING = {
     r"\bcentre|centred": "center",
     r"\bgrey": "gray",
     r"behaviour": "behavior",
-    r"labelled|modelled|cancelled": "one l",
+    r"labelled(?!by\b)|modelled|cancelled": "one l",
     r"(normal|maxim|minim|optim|initial|summar|vector|penal|regular|recogn)is(ed?|es|ing)\b": "z",
 }
 FOLDERS = ("vmfmix", "tests", "benchmarks", "examples", "docs")

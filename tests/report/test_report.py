@@ -56,7 +56,8 @@ def positions_of(contents):
 def page(snips, model, tmp_path_factory):
     X, texts, names = snips
     path = tmp_path_factory.mktemp("page") / "report.html"
-    write_report(path, model, X, texts=texts, labels=names, title=f"A {NASTY}")
+    details = {"Model": "model.npz", "Embeddings": "rows.npy"}  # as the command gives them
+    write_report(path, model, X, texts=texts, labels=names, title=f"A {NASTY}", details=details)
     return path
 
 

@@ -112,7 +112,8 @@ examples:
   vmfmix report clusters/model.npz embeddings.npy --texts texts.txt -o page.html
   vmfmix report clusters/model.npz zh.npy --texts zh.txt -o page.html \\
       --tokenizer jieba --stop-words chinese
-  vmfmix report run/mixture.npz run/embeddings.npy --images images/ -o page.html"""
+  vmfmix report run/mixture.npz run/embeddings.npy --images images/ -o page.html
+  vmfmix report clusters/model.npz embeddings.npy --compare old/model.npz -o page.html"""
 
 
 LARGEST_SMOOTHED = 100_000  # rows, by default: their neighbors are found within about a minute
@@ -400,6 +401,12 @@ def _add_report_arguments(parser: argparse.ArgumentParser) -> None:
         default=20_000,
         metavar="N",
         help="maximum number of rows that can be searched, evenly sampled (default: 20000)",
+    )
+    parser.add_argument(
+        "--compare",
+        metavar="PATH",
+        help="compare the clusters with those of another model (.npz), or with the clusters in a "
+        "file with one label per row: what is the same, split or merged, and rows that moved",
     )
     add_texts_and_labels(parser)
     add_words(parser)

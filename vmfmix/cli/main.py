@@ -263,6 +263,7 @@ def _report(arguments: argparse.Namespace) -> None:
         validate_pillow()
     words = find_words(arguments)
     model, given = _read_model_and_embeddings(arguments)
+    other = None if arguments.compare is None else _read_other_clusters(arguments.compare, given)
     with stage("report", "Writing the report"):
         write_report(
             arguments.out,
@@ -270,6 +271,10 @@ def _report(arguments: argparse.Namespace) -> None:
             given.rows,
             texts=read_texts(arguments, given),
             labels=_labels_of_report(arguments, given),
+            ids=given.ids,
+            compare_with=other,
+            compare_name=str(arguments.compare),
+            details={"Model": Path(arguments.model).name, "Embeddings": Path(given.source).name},
             images=find_images(arguments, given),
             title=arguments.title or Path(arguments.embeddings[0]).stem,
             n_rows=arguments.rows,
@@ -300,6 +305,33 @@ def _read_model_and_embeddings(arguments: argparse.Namespace) -> tuple[Any, Inpu
             f"fitted to rows of {model.n_features_in_}; use embeddings of the same kind."
         )
     return model, given
+
+
+def _read_other_clusters(path: str, given: Input) -> Any:
+    """Return the model in a file, or the label of each row if it is no .npz file."""
+    if Path(path).suffix.lower() == ".npz":
+        model = _read_model(path)
+        if given.rows.shape[1] != model.n_features_in_:
+            raise ValueError(
+                f"{path} was fitted to rows of {model.n_features_in_} numbers, but {given.source} "
+                f"has rows of {given.rows.shape[1]}; compare with a model of the same embeddings."
+            )
+        return model
+    from vmfmix.storage.array_files import open_npy
+    from vmfmix.storage.inputs.values import read_values
+    from vmfmix.storage.reading import validate_input_file
+
+    validate_input_file(path)
+    n_rows = given.rows.shape[0]
+    if Path(path).suffix.lower() != ".npy":
+        return read_values(path, n_rows, "labels")
+    labels = open_npy(Path(path)).read("")
+    if labels.shape != (n_rows,):
+        raise ValueError(
+            f"{path} has an array of shape {labels.shape} and {given.source} has {n_rows} rows; "
+            "compare with one label for each row."
+        )
+    return labels
 
 
 def _labels_of_report(arguments: argparse.Namespace, given: Input) -> list[str] | None:

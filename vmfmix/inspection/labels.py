@@ -57,8 +57,13 @@ def compare(model: FittedMixture, X: RowsLike, y: npt.ArrayLike) -> Table:
     vmfmix.metrics.clustering_report : Scores of the clustering as a whole.
     """
     check_is_fitted(model)
+    return compare_clusters(model.predict(X), X, y)
+
+
+def compare_clusters(labels: NDArray[np.int64], X: RowsLike, y: npt.ArrayLike) -> Table:
+    """Return the table of `compare`, given the cluster of each row."""
     names, codes = encode_labels(X, y)
-    clusters, positions = np.unique(model.predict(X), return_inverse=True)
+    clusters, positions = np.unique(labels, return_inverse=True)
     counts = _contingency_table(positions, codes, len(clusters), len(names))
     sizes, most_frequent = counts.sum(axis=1), counts.argmax(axis=1)
     largest = counts[np.arange(len(clusters)), most_frequent]

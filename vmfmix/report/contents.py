@@ -6,46 +6,44 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from vmfmix.inspection import (
-    compare,
-    describe,
-    label_issues,
-    neighbors,
-    outliers,
-)
-from vmfmix.inspection.cluster_names import given_names
-from vmfmix.inspection.clusters import assigned_probabilities, cosines_of_rows, nearest_rows
+from vmfmix.inspection import neighbors
+from vmfmix.inspection.cluster_names import given_noise
+from vmfmix.inspection.clusters import nearest_rows
 from vmfmix.inspection.fitted_model import FittedMixture, RowsLike
-from vmfmix.inspection.labels import encode_labels
+from vmfmix.inspection.row_membership import membership_columns
 from vmfmix.inspection.rows import evenly_spaced, take_rows, unit_rows
 from vmfmix.merging import MergeHistory
 from vmfmix.metrics import clustering_report
 from vmfmix.model.statistics import SufficientStatistics
 from vmfmix.plotting.axes import COLORS, GRAY
+from vmfmix.report.cluster_columns import CLEAR, cluster_columns
 from vmfmix.report.colors import cluster_colors
+from vmfmix.report.comparison import Grouping, comparison_contents
 from vmfmix.report.coordinates import encoded
 from vmfmix.report.editing import editing_contents
-from vmfmix.report.json_values import rounded, significant, truncated
+from vmfmix.report.json_values import truncated
 from vmfmix.report.layout import plane_layout
 from vmfmix.report.merge_levels import merge_levels
+from vmfmix.report.row_columns import N_LIKELY, row_columns
+from vmfmix.report.suspicious_rows import MAX_LISTED, label_error_columns, outlier_columns
 
 _MANY_CLUSTERS = 100
 _N_EXEMPLARS, _N_EXEMPLARS_OF_MANY = 8, 4  # typical rows of each cluster
 _N_NEIGHBORS = 5  # nearest clusters of each cluster
-_MAX_LISTED = 200  # outliers and possible label errors whose texts and images are always there
-_OUTLIER_SHARE = 0.01
 
 
 def report_contents(
     model: FittedMixture,
     X: RowsLike,
     texts: list[str] | None,
-    make_thumbnails: Callable[[np.ndarray], dict[int, str]] | None,
+    make_thumbnails: Callable[[np.ndarray, np.ndarray], dict[int, str]] | None,
     labels: np.ndarray | None,
     n_rows: int,
     words_of: Callable[[list[str], np.ndarray], list[list[str]]],
     layout: str,
     places: np.ndarray | None,
+    ids: list[str] | None = None,
+    other: Grouping | None = None,
 ) -> dict[str, Any]:
     """Return everything that a report shows, as JSON values.
 
@@ -58,7 +56,7 @@ def report_contents(
     texts : list of str of length n_samples or None
         Text of each row.
     make_thumbnails : callable or None
-        Maps positions of rows to a dict of the thumbnail of each.
+        Maps positions of rows, and of those to enlarge first, to a dict of the image of each.
     labels : ndarray of shape (n_samples,) or None
         Known label of each row.
     n_rows : int
@@ -70,63 +68,74 @@ def report_contents(
         How the map is laid out; see `plane_layout`.
     places : ndarray of shape (n_samples, 2) or None
         Coordinates of the rows on the map; None: laid out.
+    ids : list of str of length n_samples or None
+        Identifier of each row.
+    other : Grouping or None
+        Another clustering of the rows, to compare the clusters with.
 
     Returns
     -------
     dict
         One entry per section of the page.
     """
-    clusters = model.predict(X)
-    cosines, _ = cosines_of_rows(model, X, clusters)
+    membership = membership_columns(model, X, N_LIKELY)
+    members, noise = membership["component"], given_noise(model)
+    clusters = members if noise is None else np.where(np.append(noise, True)[members], -1, members)
     many = model.n_components_ > _MANY_CLUSTERS
     n_exemplars = _N_EXEMPLARS_OF_MANY if many else _N_EXEMPLARS
-    exemplars = nearest_rows(clusters, cosines, model.n_components_, n_exemplars)
-    max_found = max(n_rows, _MAX_LISTED)
-    outlier_table, outlier_note = _outliers(model, X, len(clusters), max_found)
-    issues = _label_issues(model, X, labels, max_found)
-    suspicious = np.array([] if issues is None else issues["row"][:_MAX_LISTED], dtype=np.int64)
-    listed = [exemplars[exemplars >= 0], outlier_table["row"][:_MAX_LISTED], suspicious]
+    exemplars = nearest_rows(members, membership["similarity"], model.n_components_, n_exemplars)
+    max_found = max(n_rows, MAX_LISTED)
+    outliers = outlier_columns(model, X, len(clusters), max_found)
+    issues = label_error_columns(model, X, labels, max_found)
+    if other is not None and texts is not None and other.numbered:
+        other = other.with_words(words_of(texts, other.codes))
+    comparison = comparison_contents(clusters, other, membership["probability"])
+    listed = [exemplars[exemplars >= 0]]
+    listed += [_rows_of(table) for table in (outliers, issues, comparison)]
     rows = np.unique(np.concatenate([evenly_spaced(len(clusters), n_rows), *listed]))
-    shown, shown_clusters = take_rows(X, rows), clusters[rows]
+    shown, shown_clusters = take_rows(X, rows), members[rows]
     levels, level_exemplars = merge_levels(model, shown, rows, shown_clusters)
     directions = _directions(model, shown)
     thumbnails = None
     if make_thumbnails is not None:
-        thumbnails = make_thumbnails(np.concatenate([*listed, level_exemplars]))
-    probabilities = assigned_probabilities(model, shown, shown_clusters)
+        by_rank = exemplars.T[exemplars.T >= 0]  # the most typical row of every cluster first
+        thumbnails = make_thumbnails(np.concatenate([*listed, level_exemplars]), by_rank)
     return {
-        "summary": _summary(model, labels, clusters),
+        "summary": _summary(model, labels, clusters, members),
         "n_rows": len(clusters),
+        "clear": CLEAR,
         "clusters": {
-            **_cluster_columns(model, X, texts, labels, clusters, words_of),
+            **cluster_columns(model, X, membership, texts, labels, words_of),
             "exemplars": exemplars.tolist(),
             "color": _colors(directions, shown_clusters, model.n_components_),
         },
         "neighbors": _neighbor_pairs(model),
         "rows": {
             "row": rows.tolist(),
-            "cluster": shown_clusters.tolist(),
-            "probability": rounded(probabilities),
-            "cosine": rounded(np.where(shown_clusters < 0, -1.0, cosines[rows])),
+            **row_columns({name: of[rows] for name, of in membership.items()}, shown_clusters),
+            **({} if ids is None else {"id": [ids[row] for row in rows]}),
             **({} if texts is None else {"text": [truncated(texts[row]) for row in rows]}),
             **({} if labels is None else {"label": [str(labels[row]) for row in rows]}),
+            **({} if other is None else {"other": other.codes[rows].tolist()}),
         },
         **_map(directions, shown_clusters, None if places is None else places[rows], layout),
-        "outliers": {
-            "row": outlier_table["row"].tolist(),
-            "cluster": outlier_table["cluster"].tolist(),
-            "cosine": rounded(outlier_table["cosine"], 6),
-            "minus_log10_p": rounded(outlier_table["minus_log10_p"]),
-        },
-        "outlier_note": outlier_note,
+        "outliers": outliers,
         "issues": issues,
+        "comparison": comparison,
         "merge_levels": levels,
         "editing": editing_contents(model),
         "images": thumbnails,
     }
 
 
-def _summary(model: FittedMixture, labels: np.ndarray | None, clusters: np.ndarray) -> list[str]:
+def _rows_of(table: dict[str, Any] | None) -> np.ndarray:
+    """Return the rows of a table whose texts and images are always in the report."""
+    return np.array([] if table is None else table["row"][:MAX_LISTED], dtype=np.int64)
+
+
+def _summary(
+    model: FittedMixture, labels: np.ndarray | None, clusters: np.ndarray, members: np.ndarray
+) -> list[str]:
     """Return the statements below the title: sizes, and scores against known labels."""
     n_clusters = model.n_components_
     found = f"{n_clusters:,} {'cluster' if n_clusters == 1 else 'clusters'}"
@@ -136,9 +145,13 @@ def _summary(model: FittedMixture, labels: np.ndarray | None, clusters: np.ndarr
     smoother = getattr(model, "smoother_", None)
     if smoother is not None and smoother.restart_ < 1:
         summary.append(f"rows averaged with {smoother.n_neighbors_} neighbors")
-    n_background = int((clusters < 0).sum())
+    n_background, n_noise = int((members < 0).sum()), int((clusters != members).sum())
     if n_background:
         summary.append(f"{n_background:,} background rows (no cluster)")
+    noise = given_noise(model)
+    if noise is not None:
+        marked = f"{noise.sum():,} {'cluster is' if noise.sum() == 1 else 'clusters are'} noise"
+        summary.append(f"{marked} ({n_noise:,} rows)")
     if labels is not None:
         report = clustering_report(labels, clusters)
         summary.append(
@@ -146,42 +159,6 @@ def _summary(model: FittedMixture, labels: np.ndarray | None, clusters: np.ndarr
             f"(AMI {report['adjusted_mutual_info']:.3f}, accuracy {report['accuracy']:.3f})"
         )
     return summary
-
-
-def _cluster_columns(
-    model: FittedMixture,
-    X: RowsLike,
-    texts: list[str] | None,
-    labels: np.ndarray | None,
-    clusters: np.ndarray,
-    words_of: Callable[[list[str], np.ndarray], list[list[str]]],
-) -> dict[str, list[Any]]:
-    """Return the columns of the table of clusters."""
-    table, cluster_names = describe(model, X), given_names(model)
-    columns = {
-        **({} if cluster_names is None else {"name": cluster_names}),
-        "size": np.asarray(table["size"]).tolist(),
-        "share": rounded(np.asarray(table["size"]) / len(clusters), 6),
-        "nearest_cluster": np.asarray(table["nearest_cluster"]).tolist(),
-        **{
-            name: rounded(table[name])
-            for name in ("concentration", "radius", "silhouette", "nearest_cosine")
-        },
-    }
-    if texts is not None:
-        words = words_of(texts, clusters)
-        columns["words"] = words + [[] for _ in range(model.n_components_ - len(words))]
-    if labels is not None:
-        comparison = compare(model, X, labels)
-        in_comparison = np.asarray(comparison["cluster"]).tolist()
-        position_of = {cluster: position for position, cluster in enumerate(in_comparison)}
-        positions = [position_of.get(cluster) for cluster in range(model.n_components_)]
-        names, purity = (np.asarray(comparison[name]) for name in ("label", "purity"))
-        columns["label"] = ["" if at is None else str(names[at]) for at in positions]
-        columns["purity"] = [
-            None if at is None else round(float(purity[at]), 4) for at in positions
-        ]
-    return columns
 
 
 def _neighbor_pairs(model: FittedMixture) -> list[list[tuple[int, float]]]:
@@ -258,48 +235,3 @@ def _colors(directions: Any, clusters: np.ndarray, n_clusters: int) -> dict[str,
             for cluster, color in zip(filled.tolist(), found):
                 colors[mode][cluster] = color
     return colors
-
-
-def _outliers(
-    model: FittedMixture, X: RowsLike, n_samples: int, max_found: int
-) -> tuple[dict[str, np.ndarray], str]:
-    """Return the most extreme outliers as columns, and a note on how many there are."""
-    table = outliers(model, X, _OUTLIER_SHARE)
-    names = "row", "cluster", "cosine", "minus_log10_p"
-    columns = {name: np.asarray(table[name]) for name in names}
-    count = _count_note(len(columns["row"]), n_samples, max_found)
-    note = f"p-value below {_OUTLIER_SHARE:g}; {count}"
-    return {name: column[:max_found] for name, column in columns.items()}, note
-
-
-def _label_issues(
-    model: FittedMixture, X: RowsLike, labels: np.ndarray | None, max_found: int
-) -> dict[str, Any] | None:
-    """Return the rows that another label fits better, as columns, most suspicious first.
-
-    None if there are no labels, or all are equal.
-    """
-    if labels is None or len(encode_labels(X, labels)[0]) < 2:
-        return None
-    table = label_issues(model, X, labels)
-    names = "given_label", "suggested_label", "given_label_probability", "cluster"
-    given, suggested, probability, cluster = (np.asarray(table[name]) for name in names)
-    suspicious = np.flatnonzero((given != suggested) & np.isfinite(probability))
-    suspicious = suspicious[np.argsort(np.asarray(table["rank"])[suspicious])]
-    listed = suspicious[:max_found]
-    return {
-        "row": listed.tolist(),
-        "given": [str(name) for name in given[listed]],
-        "suggested": [str(name) for name in suggested[listed]],
-        "probability": significant(probability[listed]),
-        "cluster": cluster[listed].tolist(),
-        "note": _count_note(len(suspicious), len(given), max_found),
-    }
-
-
-def _count_note(n_found: int, n_samples: int, max_found: int) -> str:
-    """Return a statement of how many rows were found and, if not all, how many are listed."""
-    note = f"{n_found:,} of {n_samples:,} rows"
-    if n_found > max_found:
-        note += f", of which the first {max_found:,} are listed"
-    return note

@@ -1,7 +1,7 @@
 """Writing of a report: the page template, filled with the data of a model."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib.resources import files
 from typing import Any
@@ -17,15 +17,19 @@ from vmfmix.inspection.missing_values import as_strings
 from vmfmix.inspection.rows import as_rows
 from vmfmix.inspection.stop_words import StopWords
 from vmfmix.inspection.tokenization import Tokenizer
+from vmfmix.report.comparison import as_grouping
 from vmfmix.report.contents import report_contents
 from vmfmix.report.coordinates import as_coordinates
 from vmfmix.report.images import pictures_of_rows
 from vmfmix.report.layout import check_layout
+from vmfmix.report.provenance import provenance
 from vmfmix.report.thumbnails import MAX_SIDE, thumbnails_of_rows
 from vmfmix.storage.writing import output_file
 
 _SCRIPTS = (
     "elements.js",
+    "long_table.js",
+    "membership.js",
     "selection.js",
     "edits.js",
     "editing.js",
@@ -43,6 +47,10 @@ _SCRIPTS = (
     "outliers.js",
     "label_errors.js",
     "levels.js",
+    "row_dialog.js",
+    "flows.js",
+    "comparison.js",
+    "provenance.js",
     "start.js",
 )
 
@@ -55,6 +63,10 @@ def write_report(
     texts: Sequence[object] | None = None,
     images: Any = None,
     labels: npt.ArrayLike | None = None,
+    ids: Sequence[object] | None = None,
+    compare_with: Any = None,
+    compare_name: str = "the other clustering",
+    details: Mapping[str, object] | None = None,
     title: str = "Clusters",
     n_rows: int = 20_000,
     layout: str = "neighbors",
@@ -99,6 +111,16 @@ def write_report(
           file with one path per line; or a table with one column of paths.
     labels : array-like of shape (n_samples,), default=None
         Known labels, to compare the clusters with and to search for label errors.
+    ids : sequence of length n_samples, default=None
+        Identifier of each row, which the page shows in place of its position.
+    compare_with : VMFMixture or array-like of shape (n_samples,), default=None
+        Another fitted model, or the cluster of each row in another clustering, -1 for none. The
+        page shows which clusters are the same, split and merged, and which rows moved.
+    compare_name : str, default="the other clustering"
+        What the page calls `compare_with`.
+    details : mapping, default=None
+        Names and values to list on how the page was made, as in
+        ``{"Embeddings": "all-MiniLM-L6-v2"}``.
     title : str, default="Clusters"
         Title of the page.
     n_rows : int, default=20_000
@@ -122,7 +144,8 @@ def write_report(
     FileNotFoundError
         If `images` is the name of a folder or file that does not exist.
     ValueError
-        If there are not as many texts, images, labels or coordinates as rows, a label is missing,
+        If there are not as many texts, images, labels, identifiers or coordinates as rows, a label
+        is missing, `compare_with` does not belong to these rows or is not fitted,
         coordinates are not finite, the layout is unknown, the order of the images is unknown, or an
         image cannot be read or has an unknown range of values.
     ImportError
@@ -147,22 +170,39 @@ def write_report(
     X = as_rows(X)
     check_layout(layout)
     places = None if coordinates is None else as_coordinates(coordinates, X.shape[0])
-    for values in (texts, labels):
+    for values in (texts, labels, ids):
         if values is not None:
             check_consistent_length(X, values)
     strings = None if texts is None else as_strings(texts)
     if labels is not None:
         names, codes = encode_labels(X, labels, "labels")
         labels = np.array(as_strings(names))[codes]
+    other = None if compare_with is None else as_grouping(compare_with, X, str(compare_name))
     make_thumbnails = None
     if images is not None:
         picture = pictures_of_rows(images, X.shape[0], backdrop=backdrop, size=(MAX_SIDE, MAX_SIDE))
         make_thumbnails = partial(thumbnails_of_rows, picture, skip_damaged=skip_damaged)
     words_of = partial(typical_words, stop_words=stop_words, tokenizer=tokenizer)
     contents = report_contents(
-        model, X, strings, make_thumbnails, labels, n_rows, words_of, layout, places
+        model,
+        X,
+        strings,
+        make_thumbnails,
+        labels,
+        n_rows,
+        words_of,
+        layout,
+        places,
+        None if ids is None else as_strings(ids),
+        other,
     )
-    data = json.dumps({"title": str(title), **contents}, ensure_ascii=False, allow_nan=False)
+    made = provenance(model, details)
+    data = json.dumps(
+        {"title": str(title), **contents, "made": made},
+        ensure_ascii=False,
+        allow_nan=False,
+        separators=(",", ":"),
+    )
     # Escape every "<", so that no text can end the script element or start another one.
     data = data.replace("<", "\\u003c")
     before, after = _template().split("@DATA@")

@@ -1,41 +1,46 @@
 function addClusters() {
-  const c = data.clusters;
+  const c = data.clusters, several = c.size.length > 1;
   let largest = Math.max(...c.share, 1e-9);
-  const section = addSection("clusters", "Clusters",
-    "Click a cluster to open it. Radius: mean angle between the rows and the mean direction of their "
-    + "cluster. Silhouette: near 1 if the rows are far from other clusters, 0 between two clusters, "
-    + "negative if they are closer to another cluster. Nearest cluster: with the cosine of the two mean "
-    + "directions.");
+  const isClear = `probability of at least ${percent(data.clear)}`;
+  const section = addSection("clusters", "Clusters", "Click a number to open a cluster. "
+    + `Clear: share of its rows with a ${isClear}. `
+    + (several ? "Nearest: the cluster with the nearest mean direction, and the cosine of the two. " : "")
+    + "Radius: mean angle between its rows and its mean direction.");
+  const text = (k) => wordsOf(k) || (c.features ? c.features[k].join(", ") : "");
   const columns = [
     { title: "Cluster", kind: "number", value: (i) => i, cell: (i) => [chooseBox(i), clusterLink(i)] },
     { title: "Name", kind: "short name", value: (i) => nameOf(i), cell: nameCell },
     { title: "Rows", kind: "number", value: (i) => c.size[i], cell: (i) => integer(c.size[i]) },
-    { title: "Share", kind: "number", value: (i) => c.share[i], cell: (i) => [percent(c.share[i]),
+    { title: "Share", kind: "number", minor: true, value: (i) => c.share[i], cell: (i) => [percent(c.share[i]),
       make("div", { className: "bar",
         style: `width:${100 * c.share[i] / largest}%;margin-left:auto` })] },
   ];
-  if (c.words) {
-    columns.push({ title: "Typical words", value: (i) => wordsOf(i), cell: (i) => wordsOf(i) });
-  } else {
-    columns.push({ title: "Typical rows", value: (i) => i,
-      cell: (i) => make("div", { className: "thumbs" }, ...c.exemplars[i].slice(0, 4)
-        .filter((row) => row >= 0).flatMap((row) => make("span", {}, ...rowContent(row)))) });
+  if (c.words || c.features) {
+    columns.push({ title: c.words ? "Typical words" : "Highest features", value: text, cell: text,
+      note: c.words ? "" : "Features in which the mean direction is highest above the average" });
   }
-  columns.push(
-    { title: "Radius", kind: "number", value: (i) => c.radius[i],
-      cell: (i) => c.radius[i] === null ? "–" : decimal(c.radius[i], 0) + "°" },
-    { title: "Concentration", kind: "number", value: (i) => c.concentration[i],
-      cell: (i) => decimal(c.concentration[i], 1) },
-    { title: "Silhouette", kind: "number", value: (i) => c.silhouette[i],
-      cell: (i) => decimal(c.silhouette[i]) },
-    { title: "Nearest cluster", kind: "number", value: (i) => c.nearest_cosine[i],
-      cell: (i) => c.nearest_cluster[i] < 0 ? "–"
-        : make("span", {}, clusterLink(c.nearest_cluster[i]), ` (${decimal(c.nearest_cosine[i])})`) });
+  if (data.images || (!c.words && rows.id)) {
+    columns.push({ title: "Typical rows", value: (i) => i, cell: (i) => {
+      const shown = c.exemplars[i].filter((row) => row >= 0 && (!data.images || data.images[row]));
+      return data.images ? make("div", { className: "thumbs" }, ...shown.slice(0, 4).map((row) =>
+        rowLink(row, shown, rowContent(row).slice(0, 1)))) : rowList(shown.slice(0, 4));
+    } });
+  }
   if (c.label) {
     columns.push(
-      { title: "Most frequent label", kind: "short", value: (i) => c.label[i], cell: (i) => c.label[i] },
-      { title: "Purity", kind: "number", value: (i) => c.purity[i], cell: (i) => decimal(c.purity[i]) });
+      { title: "Label", kind: "short", note: "Most frequent known label", value: (i) => c.label[i], cell: (i) => c.label[i] },
+      { title: "Purity", kind: "number", note: "Share of its rows with this label", value: (i) => c.purity[i],
+        cell: (i) => shareText(c.purity[i]) });
   }
+  columns.push({ title: "Clear", kind: "number", note: "Share of its rows with a " + isClear, value: (i) => c.clear[i],
+    cell: (i) => shareText(c.clear[i]) });
+  if (several) {
+    columns.push({ title: "Nearest", kind: "number", note: "The cluster with the nearest mean direction, and the cosine of the two",
+      value: (i) => c.nearest_cosine[i], cell: (i) => c.nearest_cluster[i] < 0 ? "–" : [clusterLink(c.nearest_cluster[i]),
+        c.nearest_cosine[i] === null ? "" : ` ${decimal(c.nearest_cosine[i])}`] });
+  }
+  columns.push({ title: "Radius", kind: "number", minor: true, note: "Mean angle between its rows and its mean direction",
+    value: (i) => c.radius[i], cell: (i) => c.radius[i] === null ? "–" : decimal(c.radius[i], 0) + "°" });
   const { element, tableRows, refresh } = sortableTable(columns, c.size.length, { sortedBy: 2, label: "Clusters" });
   const textOf = (row) => row.textContent.toLowerCase();
   let rowTexts = tableRows.map(textOf);

@@ -30,9 +30,11 @@ function jsonOf(columns) {
 // The table of some rows of the report, given their indices.
 function tableOfRows(indices) {
   const take = (values) => indices.map((i) => values[i]);
-  return { row: take(rows.row), ...(rows.text ? { text: take(rows.text) } : {}),
-    ...clusterColumns(take(rows.cluster)), similarity: indices.map((i) => rows.cluster[i] < 0 ? null : rows.cosine[i]),
-    probability: take(rows.probability), ...(rows.label ? { label: take(rows.label) } : {}) };
+  const given = (name) => rows[name] ? { [name]: take(rows[name]) } : {};
+  const ofCluster = (values) => indices.map((i) => rows.cluster[i] < 0 ? null : values[i]);
+  return { row: take(rows.row), ...given("id"), ...given("text"), ...clusterColumns(take(rows.cluster)),
+    similarity: ofCluster(rows.cosine), margin: ofCluster(rows.margin), probability: take(rows.probability),
+    ...given("typicality"), ...given("label") };
 }
 // As in the files of the package, noise has the number -1 and no name.
 function clusterColumns(clusters) {
@@ -40,8 +42,8 @@ function clusterColumns(clusters) {
   return { cluster: clusters.map((k) => isOne(k) ? k : -1),
     cluster_name: clusters.map((k) => isOne(k) ? nameOf(k) || String(k) : null) };
 }
-const textsOf = (listed) =>
-  rows.text ? { text: listed.map((row) => rows.text[indexOfRow.get(row)] ?? null) } : {};
+const textsOf = (listed) => Object.fromEntries(["id", "text"].filter((name) => rows[name]).map((name) =>
+  [name, listed.map((row) => rows[name][indexOfRow.get(row)] ?? null)]));
 function tableOfOutliers() {
   const o = data.outliers;
   return { row: o.row, ...textsOf(o.row), ...clusterColumns(o.cluster), similarity: o.cosine,
@@ -50,7 +52,8 @@ function tableOfOutliers() {
 function tableOfLabelErrors() {
   const issues = data.issues;
   return { row: issues.row, ...textsOf(issues.row), given_label: issues.given, suggested_label: issues.suggested,
-    given_label_probability: issues.probability, ...clusterColumns(issues.cluster) };
+    given_label_probability: issues.probability, suggested_label_probability: issues.suggested_probability,
+    ...clusterColumns(issues.cluster) };
 }
 function tableOfClusters() {
   const c = data.clusters, shown = edits.groups.map((each) => each.clusters[0]);

@@ -42,6 +42,7 @@ function range(values) {
   for (const value of values) { lowest = Math.min(lowest, value); highest = Math.max(highest, value); }
   return [lowest, highest];
 }
+const rowName = (row) => rows.id ? rows.id[indexOfRow.get(row)] || "row " + row : "row " + row;
 const plural = (n, word) => integer(n) + " " + word + (n === 1 ? "" : "s");
 
 // Add a section with a heading, and a link to it in the navigation.
@@ -73,19 +74,28 @@ function labelClusterLink(link) {
 // The text of a row, or "" if it is not in the report.
 const textOfRow = (row) => rows.text[indexOfRow.get(row)] ?? "";
 
-// The image and the text of a row, or its number if it has neither.
+// The image and the text of a row, or its identifier and label if it has neither.
 function rowContent(row, query = "") {
-  const parts = [];
+  const parts = [], index = indexOfRow.get(row);
   if (data.images && data.images[row]) {
-    parts.push(make("img", { className: "thumb", src: data.images[row], alt: "Image of row " + row }));
+    parts.push(make("img", { className: "thumb", src: data.images[row], alt: "Image of " + rowName(row) }));
   }
   if (rows.text) parts.push(highlighted(textOfRow(row), query));
-  if (!parts.length) parts.push("row " + row);
+  if (!parts.length) {
+    parts.push(make("span", { dir: "auto", textContent: rowName(row) }));
+    if (rows.label) parts.push(make("span", { className: "soft", dir: "auto", textContent: " " + rows.label[index] }));
+  }
   return parts;
 }
 
+// The same, where a click on the image opens the row; see `rowLink`.
+function openableContent(row, query = "", listed = null) {
+  return rowContent(row, query).map((part) =>
+    part instanceof HTMLImageElement ? rowLink(row, listed, [part]) : part);
+}
+
 function highlighted(text, query) {
-  const span = make("span");
+  const span = make("span", { dir: "auto" });
   const at = query ? text.toLowerCase().indexOf(query) : -1;
   // Positions match those in the text only if lower case did not change its length.
   if (at < 0 || text.toLowerCase().length !== text.length) {
@@ -97,24 +107,35 @@ function highlighted(text, query) {
   return span;
 }
 
-function rowList(listed) {
-  const imagesOnly = data.images && !rows.text;
-  return make("ul", { className: imagesOnly ? "texts thumbs" : "texts" },
-    ...listed.filter((row) => row >= 0).map((row) => make("li", {}, ...rowContent(row))));
+// Rows that open on a click or Enter: texts below each other, images as a grid, or identifiers.
+function rowList(listed, query = "") {
+  const shown = listed.filter((row) => row >= 0);
+  const kind = rows.text ? "texts" : data.images ? "texts thumbs" : "texts inline";
+  return make("ul", { className: kind }, ...shown.map((row) => make("li", {},
+    ...(rows.text ? [...openableContent(row, query, shown), " ", rowLink(row, shown)]
+      : [rowLink(row, shown, rowContent(row))]))));
 }
 
-// A table that is sorted by a click on a column title. A column is {title, value(i), cell(i), kind},
-// where i is the index of a row and the kind of the cells is "number", "short" or, if left out, text.
+// A table that is sorted by a click on a column title. A column is {title, note, value(i), cell(i),
+// kind, minor}, where i is the index of a row, the kind of the cells is "number", "short" or, if left
+// out, text, and minor columns are left out on a phone, where each row is a card. The roles keep a
+// table of cards a table for screen readers.
 function sortableTable(columns, count, { sortedBy = null, descending = true, label }) {
-  const body = make("tbody");
+  const body = make("tbody", { role: "rowgroup" });
+  const isLong = (cell) => /\S{25}/.test(cell.textContent);  // a word that may break anywhere
+  const classOf = (column, usual) => (column.kind ?? usual) + (column.minor ? " minor" : "");
   const state = { column: sortedBy, descending };
   const headers = columns.map((column) => make("th",
-    { scope: "col", className: column.kind ?? "" },
-    make("button", { type: "button", textContent: column.title,
+    { scope: "col", role: "columnheader", className: classOf(column, "") },
+    make("button", { type: "button", textContent: column.title, title: column.note ?? "",
       onclick: () => sortBy(columns.indexOf(column)) })));
-  const cellsOf = (i) => columns.map((column) => make("td", { className: column.kind ?? "text" },
-    ...[column.cell(i)].flat()));
-  const tableRows = Array.from({ length: count }, (_, i) => make("tr", {}, ...cellsOf(i)));
+  const cellsOf = (i) => columns.map((column) => {
+    const cell = make("td", { role: "cell", className: classOf(column, "text"), "data-title": column.title,
+      ...(column.kind === "number" ? {} : { dir: "auto" }) }, ...[column.cell(i)].flat());
+    if (isLong(cell)) cell.classList.add("long");
+    return cell;
+  });
+  const tableRows = Array.from({ length: count }, (_, i) => make("tr", { role: "row" }, ...cellsOf(i)));
   function refresh() {
     tableRows.forEach((row, i) => row.replaceChildren(...cellsOf(i)));
     update();
@@ -142,38 +163,22 @@ function sortableTable(columns, count, { sortedBy = null, descending = true, lab
     body.replaceChildren(...order.map((i) => tableRows[i]));
   }
   update();
-  const table = make("table", {}, make("thead", {}, make("tr", {}, ...headers)), body);
+  const table = make("table", { role: "table" }, make("thead", { role: "rowgroup" },
+    make("tr", { role: "row" }, ...headers)), body);
   return { element: make("div", { className: "scroll", tabIndex: 0, role: "region",
     ariaLabel: label }, table), tableRows, refresh };
 }
 
 // Columns that several tables have; rowOf(i) is the row of the data in row i of the table.
-const rowColumn = (rowOf) => ({ title: "Row", kind: "number", value: rowOf,
-  cell: (i) => rowLink(rowOf(i)) });
-// The number of a row, which selects it; there is no link if the row is not on the map.
-const rowLink = (row) => !indexOfRow.has(row) ? String(row) : make("button", { type: "button", className: "link",
-  textContent: row, ariaLabel: "Show row " + row, title: "Show row " + row + " on the map", onclick: () => showRow(row) });
+const rowColumn = (rowOf) => ({ title: "Row", kind: rows.id ? "short" : "number",
+  note: "Opens the row: how well it fits, and its most likely clusters",
+  value: (i) => rows.id ? rowName(rowOf(i)) : rowOf(i),
+  cell: (i) => rowLink(rowOf(i), null, [rows.id ? rowName(rowOf(i)) : String(rowOf(i))]) });
 const contentColumns = (rowOf, query = "") => rows.text || data.images ? [{
   title: rows.text ? "Text" : "Image",
   value: (i) => rows.text ? textOfRow(rowOf(i)) : rowOf(i),
-  cell: (i) => rowContent(rowOf(i), query) }] : [];
+  cell: (i) => rows.text || data.images[rowOf(i)] ? openableContent(rowOf(i), query) : "–" }] : [];
 const clusterColumn = (clusterOf) => ({ title: "Cluster", kind: "number", value: clusterOf,
   cell: (i) => clusterLink(clusterOf(i)) });
-const cosineColumn = (cosineOf) => ({ title: "Cosine", kind: "number", value: cosineOf,
-  cell: (i) => decimal(cosineOf(i)) });
-
-// The first 200 rows of a list, with a button for the others; tableOf(count) makes their table.
-function addLongTable(section, tableOf, count, controls) {
-  let nShown = 4 * PAGE_SIZE, table = tableOf(Math.min(nShown, count));
-  const more = make("button", { type: "button", textContent: "Show more", hidden: nShown >= count, onclick: () => {
-    nShown += 10 * PAGE_SIZE;
-    const longer = tableOf(Math.min(nShown, count));
-    table.element.replaceWith(longer.element);
-    table = longer;
-    more.hidden = nShown >= count;
-  } });
-  section.append(make("p", { className: "controls" }, controls), table.element, make("p", {}, more));
-  document.addEventListener("edits", () => table.refresh());
-}
 const reportRowsNote = (n, of) => `${integer(n)} of ${integer(of)} rows are in this report, evenly spaced; `
   + "these can be searched and downloaded.";

@@ -1,6 +1,6 @@
 function addHeader() {
   document.title = data.title;
-  byId("title").textContent = data.title;
+  Object.assign(byId("title"), { textContent: data.title, dir: "auto" });
   byId("summary").textContent = data.summary.join(" · ");
   const button = byId("theme");
   const update = () => {

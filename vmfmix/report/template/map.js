@@ -373,7 +373,7 @@ function addMap() {
     select({ query: "", lasso: null, cluster: k });
     frame.scrollIntoView({ block: "center" });
   };
-  showRow = (row) => {
+  showRowOnMap = (row) => {
     select({ query: "", lasso: null, cluster: null, row });
     frame.scrollIntoView({ block: "center" });
     const i = indexOfRow.get(row), isOutside = left(i) < 0 || top(i) < 0 || left(i) > width || top(i) > height;
@@ -391,5 +391,5 @@ function addMap() {
   recolor();
   resetView();
 }
-let showOnMap = () => {}, showRow = () => {};
+let showOnMap = () => {}, showRowOnMap = () => {};
 let mapView = null;  // { state(), show(zoom, x, y), rowsInside(polygon) }

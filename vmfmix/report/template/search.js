@@ -26,9 +26,7 @@ function addSearch() {
       rowColumn(rowOf),
       ...contentColumns(rowOf, query),
       clusterColumn((i) => rows.cluster[matches[i]]),
-      { title: "Probability", kind: "number", value: (i) => rows.probability[matches[i]],
-        cell: (i) => decimal(rows.probability[matches[i]]) },
-      cosineColumn((i) => rows.cosine[matches[i]])];
+      ...membershipColumns((i) => matches[i])];
     if (rows.label) {
       columns.push({ title: "Label", kind: "short", value: (i) => rows.label[matches[i]],
         cell: (i) => rows.label[matches[i]] });

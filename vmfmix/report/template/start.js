@@ -6,6 +6,8 @@ addSearch();
 addOutliers();
 addLabelErrors();
 addMergeLevels();
+addComparison();
+addProvenance();
 addEditBar();
 selectNothing();
 startDialog();
