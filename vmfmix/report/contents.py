@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 
 from vmfmix.inspection import (
     compare,
@@ -18,15 +17,15 @@ from vmfmix.inspection.clusters import assigned_probabilities, cosines_of_rows, 
 from vmfmix.inspection.fitted_model import FittedMixture, RowsLike
 from vmfmix.inspection.labels import encode_labels
 from vmfmix.inspection.rows import evenly_spaced, take_rows, unit_rows
-from vmfmix.merging import MergeHistory
 from vmfmix.metrics import clustering_report
-from vmfmix.model.statistics import SufficientStatistics
-from vmfmix.plotting.axes import COLORS, GRAY
-from vmfmix.report.colors import cluster_colors
+from vmfmix.plotting.axes import COLORS
+from vmfmix.report.colors import node_colors
 from vmfmix.report.coordinates import encoded
 from vmfmix.report.json_values import rounded, significant, truncated
 from vmfmix.report.layout import plane_layout
+from vmfmix.report.map_neighbors import map_neighbors
 from vmfmix.report.merge_levels import merge_levels
+from vmfmix.report.merge_tree import merge_tree, node_words, tree_contents
 
 _MANY_CLUSTERS = 100
 _N_EXEMPLARS, _N_EXEMPLARS_OF_MANY = 8, 4  # typical rows of each cluster
@@ -42,7 +41,7 @@ def report_contents(
     make_thumbnails: Callable[[np.ndarray], dict[int, str]] | None,
     labels: np.ndarray | None,
     n_rows: int,
-    words_of: Callable[[list[str], np.ndarray], list[list[str]]],
+    words_of: Callable[[list[str], np.ndarray, list[list[int]]], list[list[str]]],
     layout: str,
     places: np.ndarray | None,
 ) -> dict[str, Any]:
@@ -64,7 +63,8 @@ def report_contents(
         Number of evenly spaced rows in the report. Exemplars, outliers and possible label errors
         are added to these.
     words_of : callable
-        Returns the typical words of each cluster, given the texts and their clusters.
+        Returns the typical words of unions of clusters, given the texts, their clusters and the
+        clusters of each union.
     layout : str
         How the map is laid out; see `plane_layout`.
     places : ndarray of shape (n_samples, 2) or None
@@ -88,6 +88,16 @@ def report_contents(
     shown, shown_clusters = take_rows(X, rows), clusters[rows]
     levels, level_exemplars = merge_levels(model, shown, rows, shown_clusters)
     directions = _directions(model, shown)
+    tree = merge_tree(directions, shown_clusters, model.n_components_)
+    if places is None:
+        places, laid_out = plane_layout(directions, shown_clusters, layout=layout), True
+    else:
+        places, laid_out = places[rows], False
+    colors = node_colors(tree, map_neighbors(places, shown_clusters, model.n_components_))
+    words = None
+    if texts is not None:
+        unions = [tree.members[node] for node in tree.pooled_nodes]
+        words = node_words(tree, words_of(texts, clusters, unions))
     thumbnails = None
     if make_thumbnails is not None:
         thumbnails = make_thumbnails(np.concatenate([*listed, level_exemplars]))
@@ -96,9 +106,9 @@ def report_contents(
         "summary": _summary(model, labels, clusters),
         "n_rows": len(clusters),
         "clusters": {
-            **_cluster_columns(model, X, texts, labels, clusters, words_of),
+            **_cluster_columns(model, X, labels, clusters, words),
             "exemplars": exemplars.tolist(),
-            "color": _colors(directions, shown_clusters, model.n_components_),
+            "color": {mode: of[: model.n_components_] for mode, of in colors.items()},
         },
         "neighbors": _neighbor_pairs(model),
         "rows": {
@@ -109,7 +119,9 @@ def report_contents(
             **({} if texts is None else {"text": [truncated(texts[row]) for row in rows]}),
             **({} if labels is None else {"label": [str(labels[row]) for row in rows]}),
         },
-        **_map(directions, shown_clusters, None if places is None else places[rows], layout),
+        "map": {"positions": encoded(places)},
+        "map_note": _map_note(laid_out, tree.n_filled),
+        "tree": tree_contents(tree, model, words, colors),
         "outliers": {
             "row": outlier_table["row"].tolist(),
             "cluster": outlier_table["cluster"].tolist(),
@@ -148,10 +160,9 @@ def _summary(model: FittedMixture, labels: np.ndarray | None, clusters: np.ndarr
 def _cluster_columns(
     model: FittedMixture,
     X: RowsLike,
-    texts: list[str] | None,
     labels: np.ndarray | None,
     clusters: np.ndarray,
-    words_of: Callable[[list[str], np.ndarray], list[list[str]]],
+    words: list[list[str]] | None,
 ) -> dict[str, list[Any]]:
     """Return the columns of the table of clusters."""
     table, cluster_names = describe(model, X), given_names(model)
@@ -165,9 +176,8 @@ def _cluster_columns(
             for name in ("concentration", "radius", "silhouette", "nearest_cosine")
         },
     }
-    if texts is not None:
-        words = words_of(texts, clusters)
-        columns["words"] = words + [[] for _ in range(model.n_components_ - len(words))]
+    if words is not None:
+        columns["words"] = words[: model.n_components_]
     if labels is not None:
         comparison = compare(model, X, labels)
         in_comparison = np.asarray(comparison["cluster"]).tolist()
@@ -191,40 +201,19 @@ def _neighbor_pairs(model: FittedMixture) -> list[list[tuple[int, float]]]:
     return pairs
 
 
-def _map(
-    directions: Any, clusters: np.ndarray, places: np.ndarray | None, layout: str
-) -> dict[str, Any]:
-    """Return the places of the rows on the map, and a note on what they mean.
-
-    Parameters
-    ----------
-    directions : {ndarray, CSR matrix} of shape (n_shown, n_features)
-        Unit rows that are in the report; see `_directions`.
-    clusters : ndarray of shape (n_shown,), int
-        Their clusters.
-    places : ndarray of shape (n_shown, 2) or None
-        Coordinates that the user passed.
-    layout : str
-        See `plane_layout`; used without `places`.
-
-    Returns
-    -------
-    dict
-        ``map``, with ``positions`` (see `encoded`), and ``map_note``.
-    """
+def _map_note(laid_out: bool, n_filled: int) -> str:
+    """Return a note on what the places of the rows on the map and their colors mean."""
     note = "Rows at the coordinates that were passed. "
-    if places is None:
-        places = plane_layout(directions, clusters, layout=layout)
+    if laid_out:
         note = (
             "Rows that are near each other here are nearest neighbors; a plane cannot show all "
             "dimensions, and distances between groups have no exact meaning. "
         )
-    note += (
-        "Similar colors are branches of the merge tree."
-        if len(np.unique(clusters[clusters >= 0])) > len(COLORS)
+    return note + (
+        "Similar colors are branches of the hierarchy."
+        if n_filled > len(COLORS)
         else "Colors are clusters."
     )
-    return {"map": {"positions": encoded(places)}, "map_note": note}
 
 
 def _directions(model: FittedMixture, shown: RowsLike) -> Any:
@@ -234,27 +223,6 @@ def _directions(model: FittedMixture, shown: RowsLike) -> Any:
     if center is None or hasattr(model, "smoother_"):  # the center is that of smoothed rows
         return rows
     return unit_rows(rows - center.astype(rows.dtype))
-
-
-def _colors(directions: Any, clusters: np.ndarray, n_clusters: int) -> dict[str, list[str]]:
-    """Return the color of each cluster, by the tree in which their rows here would merge."""
-    is_member = clusters >= 0
-    members = sp.csr_array(
-        (np.ones(is_member.sum()), (clusters[is_member], np.flatnonzero(is_member))),
-        shape=(n_clusters, len(clusters)),
-    )
-    counts = np.bincount(clusters[is_member], minlength=n_clusters)
-    filled = np.flatnonzero(counts)
-    colors = {mode: [GRAY] * n_clusters for mode in ("light", "dark")}
-    if len(filled):
-        statistics = SufficientStatistics(
-            counts[filled].astype(float), (members @ directions)[filled], 0.0, float(len(clusters))
-        )
-        children = MergeHistory.of_components(statistics).children
-        for mode, found in cluster_colors(children, counts[filled]).items():
-            for cluster, color in zip(filled.tolist(), found):
-                colors[mode][cluster] = color
-    return colors
 
 
 def _outliers(

@@ -10,13 +10,13 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from vmfmix.inspection import typical_words
 from vmfmix.inspection.fitted_model import FittedMixture, RowsLike
 from vmfmix.inspection.labels import encode_labels
 from vmfmix.inspection.missing_values import as_strings
 from vmfmix.inspection.rows import as_rows
 from vmfmix.inspection.stop_words import StopWords
 from vmfmix.inspection.tokenization import Tokenizer
+from vmfmix.inspection.words import words_of_unions
 from vmfmix.report.contents import report_contents
 from vmfmix.report.coordinates import as_coordinates
 from vmfmix.report.images import pictures_of_rows
@@ -27,10 +27,13 @@ from vmfmix.storage.writing import output_file
 _SCRIPTS = (
     "elements.js",
     "selection.js",
+    "groups.js",
     "header.js",
     "drawing.js",
     "map.js",
     "map_panel.js",
+    "tree.js",
+    "grouped_rows.js",
     "cluster_table.js",
     "cluster_dialog.js",
     "search.js",
@@ -152,7 +155,7 @@ def write_report(
     if images is not None:
         picture = pictures_of_rows(images, X.shape[0], backdrop=backdrop, size=(MAX_SIDE, MAX_SIDE))
         make_thumbnails = partial(thumbnails_of_rows, picture, skip_damaged=skip_damaged)
-    words_of = partial(typical_words, stop_words=stop_words, tokenizer=tokenizer)
+    words_of = partial(words_of_unions, n_words=10, stop_words=stop_words, tokenizer=tokenizer)
     contents = report_contents(
         model, X, strings, make_thumbnails, labels, n_rows, words_of, layout, places
     )

@@ -6,10 +6,10 @@ function addClusters() {
     + "negative if they are closer to another cluster. Nearest cluster: with the cosine of the two mean "
     + "directions.");
   const columns = [
-    { title: "Cluster", kind: "number", value: (i) => i, cell: (i) => clusterLink(i) },
+    { title: "Cluster", kind: "number", value: (i) => i, cell: (i) => [dot(i), clusterLink(i)] },
     ...(c.name ? [{ title: "Name", kind: "short", value: (i) => nameOf(i), cell: (i) => nameOf(i) }] : []),
-    { title: "Rows", kind: "number", value: (i) => c.size[i], cell: (i) => integer(c.size[i]) },
-    { title: "Share", kind: "number", value: (i) => c.share[i], cell: (i) => [percent(c.share[i]),
+    { title: "Rows", kind: "number", value: (i) => c.size[i], ofGroup: (group) => hierarchy.size[group], cell: (i) => integer(c.size[i]) },
+    { title: "Share", kind: "number", value: (i) => c.share[i], ofGroup: (group) => hierarchy.size[group], cell: (i) => [percent(c.share[i]),
       make("div", { className: "bar",
         style: `width:${100 * c.share[i] / largest}%;margin-left:auto` })] },
   ];
@@ -35,18 +35,25 @@ function addClusters() {
       { title: "Most frequent label", kind: "short", value: (i) => c.label[i], cell: (i) => c.label[i] },
       { title: "Purity", kind: "number", value: (i) => c.purity[i], cell: (i) => decimal(c.purity[i]) });
   }
-  const { element, tableRows } = sortableTable(columns, c.size.length, { sortedBy: 1, label: "Clusters" });
-  const rowTexts = tableRows.map((row) => row.textContent.toLowerCase());
   const status = make("span", { className: "soft", role: "status" });
   const field = make("input", { type: "search", id: "cluster-filter",
     placeholder: "Filter clusters", ariaLabel: "Filter clusters", oninput: () => {
       const query = field.value.trim().toLowerCase();
       tableRows.forEach((row, i) => { row.hidden = !rowTexts[i].includes(query); });
+      if (selection.cut !== null) update();
       const nShown = tableRows.filter((row) => !row.hidden).length;
       status.textContent = query ? plural(nShown, "cluster") : "";
     } });
+  let arranged = null;
+  const { element, tableRows, update } = sortableTable(columns, c.size.length, { sortedBy: 1, label: "Clusters",
+    arrange: (order, tableRows, column, sign) => {
+      arranged ??= groupedRows(tableRows, columns.length, () => update());
+      return arranged(order, column, sign, field.value.trim() !== "");
+    } });
+  const rowTexts = tableRows.map((row) => row.textContent.toLowerCase());
   selection.listeners.push(() => tableRows.forEach((row, i) => {
-    row.classList.toggle("selected", i === selection.cluster);
+    row.classList.toggle("selected", i === selection.cluster || (selection.clusters ?? []).includes(i));
   }));
+  selection.listeners.push(() => { if (selection.hasNewCut || selection.cut !== null) update(); });
   section.append(make("div", { className: "controls" }, field, status), element);
 }

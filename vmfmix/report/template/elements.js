@@ -30,7 +30,7 @@ const clusterName = (k) => k < 0 ? "background" : "cluster " + k + (nameOf(k) &&
 const prefersDark = matchMedia("(prefers-color-scheme: dark)");
 const isDark = () => document.documentElement.dataset.theme
   ? document.documentElement.dataset.theme === "dark" : prefersDark.matches;
-const colorOf = (k) => k < 0 ? "#8a9099" : data.clusters.color[isDark() ? "dark" : "light"][k];
+const colorOf = (k) => k < 0 ? "#8a9099" : colorOfNode(groupOf(k));
 const rows = data.rows;
 const indexOfRow = new Map(rows.row.map((row, index) => [row, index]));
 const wordsOf = (k) => data.clusters.words ? data.clusters.words[k].join(", ") : "";
@@ -94,7 +94,8 @@ function rowList(listed) {
 
 // A table that is sorted by a click on a column title. A column is {title, value(i), cell(i), kind},
 // where i is the index of a row and the kind of the cells is "number", "short" or, if left out, text.
-function sortableTable(columns, count, { sortedBy = null, descending = true, label }) {
+// arrange(order, rows, column, sign) returns the elements of the rows in this order, if others are among them.
+function sortableTable(columns, count, { sortedBy = null, descending = true, label, arrange }) {
   const body = make("tbody");
   const state = { column: sortedBy, descending };
   const headers = columns.map((column) => make("th",
@@ -111,9 +112,9 @@ function sortableTable(columns, count, { sortedBy = null, descending = true, lab
   }
   function update() {
     const order = Array.from({ length: count }, (_, i) => i);
+    const sign = state.descending ? -1 : 1;
     if (state.column !== null) {
       const keys = order.map(columns[state.column].value);
-      const sign = state.descending ? -1 : 1;
       const isMissing = (key) => key === null || Number.isNaN(key);
       order.sort((a, b) => isMissing(keys[a]) - isMissing(keys[b])
         || sign * (typeof keys[a] === "string" ? keys[a].localeCompare(keys[b]) : keys[a] - keys[b])
@@ -124,12 +125,12 @@ function sortableTable(columns, count, { sortedBy = null, descending = true, lab
         header.setAttribute("aria-sort", state.descending ? "descending" : "ascending");
       } else header.removeAttribute("aria-sort");
     });
-    body.replaceChildren(...order.map((i) => tableRows[i]));
+    body.replaceChildren(...arrange ? arrange(order, tableRows, columns[state.column], sign) : order.map((i) => tableRows[i]));
   }
   update();
   const table = make("table", {}, make("thead", {}, make("tr", {}, ...headers)), body);
   return { element: make("div", { className: "scroll", tabIndex: 0, role: "region",
-    ariaLabel: label }, table), tableRows };
+    ariaLabel: label }, table), tableRows, update };
 }
 
 // Columns that several tables have; rowOf(i) is the row of the data in row i of the table.

@@ -2,25 +2,40 @@
 
 const selection = {
   query: "", cluster: null,
+  clusters: null,  // or several clusters, as a sorted list
+  cut: null,  // number of groups that the hierarchy is cut into; or null
+  hasNewRows: true, hasNewCut: false,  // what the last call of select() may have changed
   lasso: null,  // one number for each row of the report, 1 if it is inside; or null
   isSelected: null,  // one number for each row, 1 if all of these hold
   matches: [],  // indices of these rows, closest to the mean direction of their cluster first
   listeners: [],
-  isActive() { return Boolean(this.query) || this.cluster !== null || this.lasso !== null; },
+  isActive() { return Boolean(this.query) || this.cluster !== null || this.clusters !== null || this.lasso !== null; },
 };
 const rowsByCosine = rows.row.map((_, i) => i).sort((a, b) => rows.cosine[b] - rows.cosine[a]);
 const searchTexts = rows.text ? rows.text.map((text) => text.toLowerCase()) : null;
 
-// Change the selection, for example select({ cluster: 3 }), and let all sections show it.
+// Change the selection, for example select({ cluster: 3 }), and let all sections show it. One cluster,
+// several clusters and none replace each other.
 function select(changes) {
+  const last = selection.cut;
+  if (changes.clusters && changes.clusters.length === 1) changes = { ...changes, cluster: changes.clusters[0], clusters: null };
+  else if (changes.clusters) changes = { ...changes, cluster: null };
+  else if ("cluster" in changes) changes = { ...changes, clusters: null };
   Object.assign(selection, changes);
-  const { query, cluster, lasso } = selection, isSelected = new Uint8Array(rows.row.length);
+  if ("cut" in changes) selection.cut = cutGroups(changes.cut);
+  selection.hasNewCut = selection.cut !== last;
+  selection.hasNewRows = Object.keys(changes).some((name) => name !== "cut");
+  if (selection.hasNewRows) findSelected();
+  for (const listener of selection.listeners) listener();
+}
+function findSelected() {
+  const { query, cluster, lasso } = selection, clusters = selection.clusters && new Set(selection.clusters);
+  const isSelected = new Uint8Array(rows.row.length);
   for (let i = 0; i < isSelected.length; i++) {
-    isSelected[i] = (cluster === null || rows.cluster[i] === cluster) && (lasso === null || lasso[i] === 1)
+    isSelected[i] = (cluster === null || rows.cluster[i] === cluster) && (clusters === null || clusters.has(rows.cluster[i])) && (lasso === null || lasso[i] === 1)
       && (!query || (searchTexts ? searchTexts[i].includes(query) : String(rows.row[i]) === query)) ? 1 : 0;
   }
   selection.isSelected = isSelected;
   selection.matches = rowsByCosine.filter((i) => isSelected[i]);
-  for (const listener of selection.listeners) listener();
 }
 const selectNothing = () => select({ query: "", cluster: null, lasso: null });

@@ -1,5 +1,6 @@
 addHeader();
 addMap();
+addTree();
 addClusters();
 addSearch();
 addOutliers();
