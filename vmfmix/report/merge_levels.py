@@ -40,8 +40,8 @@ def merge_levels(
     contents : dict or None
         ``n_components`` of the fit; ``levels``, which may be empty, with ``number``, ``strength``
         (None unless the number is natural), and for each cluster ``share``, ``exemplars`` and
-        ``sources`` (see `_source_clusters`); ``candidates`` and ``scores`` of the selection. None if
-        nothing was merged.
+        ``sources`` (see `_source_clusters`); ``candidates`` and ``scores`` of the selection.
+        None if nothing was merged.
     exemplars : ndarray of int
         All exemplars, as positions in the data.
     """
