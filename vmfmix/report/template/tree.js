@@ -94,7 +94,7 @@ function addTree() {
     return element;
   }
   function draw() {
-    const layout = treeLayout(isFolded);
+    const layout = treeLayout(isFolded), hasFocus = drawing.contains(document.activeElement);
     lines = layout.lines;
     const width = state.width, height = layout.count * TREE_ROW + 8;
     right = width - Math.min(330, Math.round(width * .5));
@@ -107,6 +107,7 @@ function addTree() {
     drawAxis();
     update();
     mark();
+    if (hasFocus) parts.get(state.focused).focus({ preventScroll: true });
   }
   function part(node) {
     const isLeaf = !isUnion(node) || isFolded(node), x = xOf(node), y = yOf(node);
