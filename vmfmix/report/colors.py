@@ -13,7 +13,7 @@ _LIGHTNESS = {"light": (0.46, 0.78), "dark": (0.55, 0.88)}  # range in OKLCH, by
 _LIGHTNESS_OFFSETS = (0.0, -0.18, -0.12, -0.06, 0.06, 0.12, 0.18)  # shades of a branch
 _HUE_OFFSETS = np.radians([0.0, -24.0, 24.0])
 _N_SHADES = len(_LIGHTNESS_OFFSETS) * len(_HUE_OFFSETS)  # of a branch
-_ENOUGH = 0.12  # difference in Oklab of colors that are easy to tell apart
+_ENOUGH = 0.12  # difference in Oklab of colors that are easy to distinguish
 # Linear RGB to cone responses, and their cube roots to Oklab: B. Ottosson (2020), A perceptual
 # color space for image processing.
 _CONES = np.array(
@@ -128,7 +128,8 @@ def _many(
         near = np.unique(near[(near >= 0) & (near != smaller)])
         to_near = differences[np.ix_(candidates, chosen[near])].min(axis=1)
         to_all = differences[np.ix_(candidates, chosen[groups[groups != smaller]])].min(axis=1)
-        score = np.minimum(to_near, _ENOUGH) + 0.1 * to_near + 0.1 * to_all
+        # With few groups, those that are not neighbors should differ as well.
+        score = np.minimum(to_near, _ENOUGH) + 0.1 * to_near + min(1.0, 6 / len(groups)) * to_all
         chosen[smaller] = candidates[np.argmax(np.round(score, 9))]
     return chosen.tolist()
 

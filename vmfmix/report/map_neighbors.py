@@ -32,6 +32,7 @@ def map_neighbors(
     """
     is_member = clusters >= 0
     places, clusters = np.asarray(places, dtype=np.float64)[is_member], clusters[is_member]
+    places = places / max(float(np.abs(places).max(initial=0.0)), 1e-300)  # squares are finite
     neighbors = np.zeros((n_clusters, n_clusters), dtype=bool)
     filled = np.unique(clusters)
     if len(filled) < 2:

@@ -64,8 +64,9 @@ def write_report(
     """Write an HTML page that shows the contents of the clusters.
 
     The page has a map, the hierarchy of the clusters, a table of them with their typical words and
-    rows, a search over texts, outliers, possible label errors, and finer clusters. It is a single file that opens in any browser, without network access. Texts are displayed only: the
-    page runs no code but its own.
+    rows, a search over texts, outliers, possible label errors, and finer clusters. It is a single
+    file that opens in any browser, without network access. Texts are displayed only: the page runs
+    no code but its own.
 
     Parameters
     ----------
