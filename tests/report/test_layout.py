@@ -1,4 +1,4 @@
-"""The places of rows on the map of a report, and the colors of the clusters there."""
+"""The places of rows on the map of a report."""
 
 import base64
 import sys
@@ -13,11 +13,7 @@ from tests.report.test_report import contents_of, positions_of
 from vmfmix import VMFMixture
 from vmfmix.datasets import load_snips, make_vmf_mixture
 from vmfmix.inspection import principal_plane
-from vmfmix.merging import MergeHistory
-from vmfmix.model.statistics import SufficientStatistics
-from vmfmix.plotting.axes import COLORS
 from vmfmix.report import write_report
-from vmfmix.report.colors import _branches, cluster_colors
 from vmfmix.report.coordinates import encoded
 from vmfmix.report.layout import plane_layout
 
@@ -193,50 +189,6 @@ def test_positions_take_six_bytes_of_a_row():
     assert encoded(np.zeros((1, 2))) == "AAAAAA=="
 
 
-# --- colors -----------------------------------------------------------------------------------
-
-
-def luminance(color):
-    values = np.array([int(color[start : start + 2], 16) for start in (1, 3, 5)]) / 255
-    linear = np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
-    return float(linear @ [0.2126, 0.7152, 0.0722])
-
-
-def tree_of(n_clusters):
-    rng = np.random.RandomState(0)
-    counts = rng.randint(5, 50, n_clusters).astype(float)
-    resultants = rng.standard_normal((n_clusters, 8))
-    resultants *= (0.9 * counts / np.linalg.norm(resultants, axis=1))[:, np.newaxis]
-    statistics = SufficientStatistics(counts, resultants, 0.0, counts.sum())
-    return MergeHistory.of_components(statistics).children, counts.astype(int)
-
-
-def test_few_clusters_have_the_colors_of_plots():
-    children, sizes = tree_of(5)
-    assert cluster_colors(children, sizes)["light"] == [color.lower() for color in COLORS[:5]]
-    one = cluster_colors(np.empty((0, 2), int), np.array([3]))
-    assert one["light"] == [COLORS[0].lower()]
-
-
-def test_branches_of_the_tree_have_one_color_in_shades():
-    children, sizes = tree_of(40)
-    branches = _branches(children, sizes, 6)
-    assert sorted(k for branch in branches for k in branch) == [*range(40)] and len(branches) == 6
-    assert min(sizes[branch].sum() for branch in branches) >= sizes.sum() / 24
-    for mode, background in (("light", 1.0), ("dark", 0.01)):
-        colors = cluster_colors(children, sizes)[mode]
-        assert len({*colors}) == 40
-        values = np.array([[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in colors])
-        means = np.array([values[branch].mean(axis=0) for branch in branches])
-        for branch, mean in zip(branches, means):
-            assert np.linalg.norm(values[branch] - mean, axis=1).max() < 110
-        distances = np.linalg.norm(means[:, None] - means, axis=2) + 1e9 * np.eye(6)
-        assert distances.min() > 40
-        for color in colors:  # contrast with the background
-            light, dark = sorted([luminance(color) + 0.05, background + 0.05], reverse=True)
-            assert light / dark > (1.7 if mode == "light" else 3.0)
-
-
 def test_map_of_a_centered_fit_has_the_centered_rows(tmp_path):
     X, _ = make_vmf_mixture(150, 6, 3, concentration=60.0, random_state=0)
     X = X + 30.0 * np.eye(6)[0]  # rows differ little from the direction that they share
@@ -247,11 +199,3 @@ def test_map_of_a_centered_fit_has_the_centered_rows(tmp_path):
     found = positions_of(contents_of(tmp_path / "r.html")).astype(float)
     expected -= expected.min(axis=0)
     np.testing.assert_allclose(found / 65535, expected / expected.max(), atol=0.02)
-
-
-def test_clusters_without_rows_have_a_color(fitted, tmp_path):
-    model, X = fitted
-    kept = X[model.labels_ != 1]
-    write_report(tmp_path / "r.html", model, kept)
-    colors = contents_of(tmp_path / "r.html")["clusters"]["color"]
-    assert [*map(len, colors.values())] == [3, 3] and colors["light"][1] == "#666666"

@@ -78,12 +78,8 @@ def test_report_agrees_with_inspection(page, snips, model):
 def test_merge_levels_agree_with_merge_to(page, snips, model):
     contents = contents_of(page)["merge_levels"]
     numbers = [level["number"] for level in contents["levels"]]
-    assert contents["n_components"] == model.n_components_ and {1, 2, model.n_components_} <= set(
-        numbers
-    )
+    assert contents["n_components"] == model.n_components_ == min(numbers) - 1
     for level in contents["levels"]:
-        if level["number"] == model.n_components_:
-            continue
         labels = model.merge_to(level["number"], snips[0]).labels_
         shares = np.bincount(labels, minlength=level["number"]) / len(labels)
         np.testing.assert_allclose(level["share"], shares, atol=1e-4)
@@ -104,10 +100,10 @@ def with_levels(model, strengths):
 
 @pytest.fixture(scope="module")
 def marked_page(snips, model, tmp_path_factory):
-    """Return the page of a model with natural numbers of clusters, one of them very large."""
+    """Return the page of a model with natural numbers of clusters, above and below its own."""
     path = tmp_path_factory.mktemp("marked") / "report.html"
     assert model.n_components_ == 6
-    write_report(path, with_levels(model, {6: 0.625, 3: 0.25, 70: 0.125}), snips[0])
+    write_report(path, with_levels(model, {6: 0.5, 3: 0.25, 12: 0.125, 70: 0.125}), snips[0])
     return path
 
 
@@ -116,7 +112,8 @@ def test_report_has_natural_numbers_with_strengths(marked_page):
     strengths = {level["number"]: level["strength"] for level in contents}
     assert list(strengths) == sorted(strengths)
     marked = {number: strength for number, strength in strengths.items() if strength is not None}
-    assert marked == {3: 0.25, 6: 0.625, 70: 0.125}
+    assert marked == {12: 0.125, 70: 0.125}
+    assert contents_of(marked_page)["tree"]["natural"] == [[3, 0.25], [6, 0.5]]
     (level,) = (level for level in contents if level["number"] == 70)
     assert len(level["share"]) == 70
 
@@ -125,8 +122,9 @@ def test_report_without_natural_numbers(snips, tmp_path):
     X = snips[0][::7]
     write_report(tmp_path / "r.html", VMFMixture(5, random_state=0).fit(X), X)
     contents = contents_of(tmp_path / "r.html")["merge_levels"]["levels"]
-    assert 5 in {level["number"] for level in contents}
+    assert {6, 7, 8} <= {level["number"] for level in contents}
     assert {level["strength"] for level in contents} == {None}
+    assert contents_of(tmp_path / "r.html")["tree"]["natural"] == []
 
 
 def test_report_of_few_rows_shows_no_more_clusters_than_rows(snips, model, tmp_path):
@@ -479,29 +477,25 @@ def test_browser_slider_shows_other_numbers_of_clusters(opened, page):
     slider, output = (opened.find_element("id", name) for name in ("level", "level-value"))
     contents = contents_of(page)["merge_levels"]
     numbers = [level["number"] for level in contents["levels"]]
-    place = numbers.index(contents["n_components"])
-    assert output.text.startswith(f"{contents['n_components']} clusters (this fit; natural number")
-    slider.send_keys(Keys.ARROW_RIGHT)
-    assert output.text == f"{numbers[place + 1]} clusters"
-    assert len(opened.find_elements("css selector", ".card")) == numbers[place + 1]
     slider.send_keys(Keys.HOME)
-    assert output.text == "1 cluster"
+    assert output.text.startswith(f"{contents['n_components'] + 1} clusters")
+    slider.send_keys(Keys.ARROW_RIGHT)
+    assert output.text.startswith(f"{numbers[1]} clusters")
+    assert len(opened.find_elements("css selector", ".card")) == numbers[1]
 
 
 @pytest.mark.browser
 def test_browser_marks_natural_numbers_of_clusters(browser, marked_page):
     browser.get(marked_page.as_uri())
     ticks = browser.find_elements("css selector", ".ticks button")
-    assert [tick.text for tick in ticks] == ["3", "6", "70"]
+    assert [tick.text for tick in ticks] == ["12", "70"]
     assert [tick.get_attribute("title") for tick in ticks] == [
-        "3 clusters (natural number, strength 25%)",
-        "6 clusters (this fit; natural number, strength 63%)",
+        "12 clusters (natural number, strength 13%)",
         "70 clusters (natural number, strength 13%)",
     ]
-    assert ["fit" in tick.get_attribute("class") for tick in ticks] == [False, True, False]
     output = browser.find_element("id", "level-value")
-    assert output.text == ticks[1].get_attribute("title")
-    for tick, n_cards in zip(ticks, (3, 6, 50)):
+    assert output.text == ticks[0].get_attribute("title")  # at first, a natural number
+    for tick, n_cards in zip(ticks, (12, 50)):
         browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", tick)
         tick.click()
         assert output.text == tick.get_attribute("title")
@@ -515,13 +509,13 @@ def test_browser_marks_natural_numbers_of_clusters(browser, marked_page):
 
 
 @pytest.mark.browser
-def test_browser_marks_only_this_fit_without_natural_numbers(browser, snips, tmp_path):
+def test_browser_marks_nothing_without_natural_numbers(browser, snips, tmp_path):
     X = snips[0][::7]
     write_report(tmp_path / "r.html", VMFMixture(5, random_state=0).fit(X), X)
     browser.get((tmp_path / "r.html").as_uri())
-    (tick,) = browser.find_elements("css selector", ".ticks button")
-    assert tick.get_attribute("title") == "5 clusters (this fit)"
-    assert "natural" not in browser.find_element("css selector", "#levels + p").text
+    assert browser.find_elements("css selector", ".ticks button, .tree-ticks button") == []
+    for note in "#levels + p", "#hierarchy + p":
+        assert "natural" not in browser.find_element("css selector", note).text
 
 
 @pytest.mark.browser
@@ -604,16 +598,18 @@ def test_report_shows_a_number_beyond_the_merge_path(limits, tmp_path):
     write_report(tmp_path / "report.html", model, X)
     levels = contents_of(tmp_path / "report.html")["merge_levels"]["levels"]
     numbers = [level["number"] for level in levels]
-    assert model.n_components_ in numbers
-    assert set(numbers) - {model.n_components_} <= set(range(9, 13))
+    assert set(numbers) <= set(range(max(9, model.n_components_ + 1), 13))
+    assert (len(numbers) > 0) == (model.n_components_ < 12)
+    assert len(contents_of(tmp_path / "report.html")["tree"]["children"]) <= model.n_components_ - 1
 
 
 def test_report_of_edited_clusters_shows_their_merges(snips, tmp_path):
     X, _, _ = snips
     model = VMFMixture(6, random_state=0).fit(X).merge_clusters([0, 2], X)
     write_report(tmp_path / "report.html", model, X)
-    contents = contents_of(tmp_path / "report.html")["merge_levels"]
-    assert [level["number"] for level in contents["levels"]] == [1, 2, 3, 4, 5]
+    contents = contents_of(tmp_path / "report.html")
+    assert contents["merge_levels"]["levels"] == []
+    assert len(contents["tree"]["children"]) == 4
 
 
 @pytest.mark.browser

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from vmfmix.inspection.stop_words import StopWords, is_stop_word, stop_words_of
@@ -82,16 +83,25 @@ class ClusterWords:
         """Return the tokens of a cluster."""
         return self.tokens[self.starts[cluster] : self.starts[cluster + 1]]
 
-    def scored(self) -> Iterator[ScoredWords]:
+    def scored(self, unions: Sequence[Sequence[int]] | None = None) -> Iterator[ScoredWords]:
         """Yield the words of each cluster, the most typical first.
 
         A word scores p log(p / q), where p is its share of the words of the cluster and q its share
         of all words. Equal scores are ordered by counts, as in a single cluster, where all are 0.
+
+        Parameters
+        ----------
+        unions : list of list of int, default=None
+            Clusters whose words are counted together; by default, each cluster by itself.
+
+        Yields
+        ------
+        ScoredWords
         """
+        of_clusters = self._counts_of_clusters
         overall = np.maximum(self._counts, 1) / max(self._counts.sum(), 1)
-        for cluster in range(len(self.starts) - 1):
-            tokens = self.of_cluster(cluster)
-            words, counts = np.unique(self.word_of[tokens[tokens != _GAP]], return_counts=True)
+        for clusters in range(of_clusters.shape[0]) if unions is None else unions:
+            words, counts = _summed(of_clusters, np.atleast_1d(clusters))
             shares = counts / max(counts.sum(), 1)
             scores = shares * np.log(shares / overall[words])
             order = np.lexsort((-counts, -np.round(scores, 12)))
@@ -121,6 +131,30 @@ class ClusterWords:
     def _counts(self) -> NDArray[np.int64]:
         tokens = self.tokens[self.tokens != _GAP]
         return np.bincount(self.word_of[tokens], minlength=len(self.words))
+
+    @cached_property
+    def _counts_of_clusters(self) -> sp.csr_array:
+        """How often each word occurs in each cluster, of shape (n_clusters, n_words)."""
+        found = []
+        for cluster in range(len(self.starts) - 1):
+            tokens = self.of_cluster(cluster)
+            found.append(np.unique(self.word_of[tokens[tokens != _GAP]], return_counts=True))
+        none = np.empty(0, dtype=np.int64)
+        words, counts = (np.concatenate([none, *(pair[i] for pair in found)]) for i in (0, 1))
+        starts = np.cumsum([0, *(len(pair[0]) for pair in found)])
+        return sp.csr_array((counts, words, starts), shape=(len(found), len(self.words)))
+
+
+def _summed(
+    counts: sp.csr_array, rows: NDArray[np.integer]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the columns with counts in some rows, in increasing order, and the sums of these."""
+    chosen = counts[rows]
+    if len(rows) == 1:
+        return chosen.indices.astype(np.int64), chosen.data
+    words, places = np.unique(chosen.indices, return_inverse=True)
+    sums = np.bincount(places, weights=chosen.data, minlength=len(words))
+    return words.astype(np.int64), sums.astype(np.int64)
 
 
 def words_of_clusters(

@@ -97,6 +97,40 @@ def typical_words(
     return words if names is None else dict(zip(names, words, strict=True))
 
 
+def words_of_unions(
+    texts: Sequence[str],
+    clusters: NDArray[np.int64],
+    unions: Sequence[Sequence[int]],
+    n_words: int = 5,
+    stop_words: StopWords = "english",
+    *,
+    tokenizer: Tokenizer | None = None,
+) -> list[list[str]]:
+    """Return the typical words of unions of clusters, reading each text once.
+
+    Parameters
+    ----------
+    texts : list of str of length n_samples
+    clusters : ndarray of shape (n_samples,), int
+        Cluster of each text; those of negative clusters are left out.
+    unions : list of list of int
+        Clusters of each union; a single cluster has the words of `typical_words`.
+    n_words, stop_words, tokenizer
+        See `typical_words`.
+
+    Returns
+    -------
+    list of list of str
+        At most `n_words` words for each union, most typical first.
+    """
+    n_clusters = max((cluster for union in unions for cluster in union), default=-1) + 1
+    n_clusters = max(n_clusters, int(clusters.max(initial=-1)) + 1)
+    found = words_of_clusters(
+        texts, clusters, n_clusters, stop_words=stop_words, tokenizer=tokenizer
+    )
+    return [found.words[scored.words[:n_words]].tolist() for scored in found.scored(unions)]
+
+
 def numbered_clusters(
     texts: Sequence[object], labels: npt.ArrayLike
 ) -> tuple[list[Any] | None, NDArray[np.int64]]:

@@ -1,6 +1,5 @@
 """Columns of the table of clusters in a report."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,9 +19,8 @@ def cluster_columns(
     model: FittedMixture,
     X: RowsLike,
     membership: dict[str, np.ndarray],
-    texts: list[str] | None,
     labels: np.ndarray | None,
-    words_of: Callable[[list[str], np.ndarray], list[list[str]]],
+    words: list[list[str]] | None,
 ) -> dict[str, list[Any]]:
     """Return the columns of the table of clusters.
 
@@ -32,18 +30,18 @@ def cluster_columns(
     X : {array-like, CSR matrix} of shape (n_samples, n_features)
     membership : dict of ndarray
         See `vmfmix.inspection.row_membership.membership_columns`.
-    texts : list of str of length n_samples or None
     labels : ndarray of shape (n_samples,) or None
-    words_of : callable
-        Returns the typical words of each cluster, given the texts and their clusters.
+    words : list of list of str or None
+        Typical words of each cluster, and perhaps of others after these.
 
     Returns
     -------
     dict of list
         ``size`` and ``share``, which count the rows of noise as well; ``clear``, the share of the
         rows whose probability is at least 0.8; ``concentration``, ``radius``,
-        ``nearest_cluster`` and ``nearest_cosine`` as in `describe`; ``name`` if clusters have names; ``words`` of texts; ``features``, the names of those that are highest
-        above the average; ``label``, the most frequent one, and ``purity``, its share.
+        ``nearest_cluster`` and ``nearest_cosine`` as in `describe`; ``name`` if clusters have
+        names; ``words`` of texts; ``features``, the names of those that are highest above the
+        average; ``label``, the most frequent one, and ``purity``, its share.
     """
     members, n_clusters = membership["component"], model.n_components_
     table, names = describe(model, X), given_names(model)
@@ -63,9 +61,8 @@ def cluster_columns(
         "radius": rounded(radius),
         **{name: rounded(table[name]) for name in ("concentration", "nearest_cosine")},
     }
-    if texts is not None:
-        words = words_of(texts, members)
-        columns["words"] = words + [[] for _ in range(n_clusters - len(words))]
+    if words is not None:
+        columns["words"] = words[:n_clusters]
     elif (feature_names := getattr(model, "feature_names_in_", None)) is not None:
         columns["features"] = _highest_features(model, feature_names)
     if labels is not None:

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 
 from vmfmix.inspection import neighbors
 from vmfmix.inspection.cluster_names import given_noise
@@ -12,18 +11,18 @@ from vmfmix.inspection.clusters import nearest_rows
 from vmfmix.inspection.fitted_model import FittedMixture, RowsLike
 from vmfmix.inspection.row_membership import membership_columns
 from vmfmix.inspection.rows import evenly_spaced, take_rows, unit_rows
-from vmfmix.merging import MergeHistory
 from vmfmix.metrics import clustering_report
-from vmfmix.model.statistics import SufficientStatistics
-from vmfmix.plotting.axes import COLORS, GRAY
+from vmfmix.plotting.axes import COLORS
 from vmfmix.report.cluster_columns import CLEAR, cluster_columns
-from vmfmix.report.colors import cluster_colors
+from vmfmix.report.colors import node_colors
 from vmfmix.report.comparison import Grouping, comparison_contents
 from vmfmix.report.coordinates import encoded
 from vmfmix.report.editing import editing_contents
 from vmfmix.report.json_values import truncated
 from vmfmix.report.layout import plane_layout
+from vmfmix.report.map_neighbors import map_neighbors
 from vmfmix.report.merge_levels import merge_levels
+from vmfmix.report.merge_tree import merge_tree, node_words, tree_contents
 from vmfmix.report.row_columns import N_LIKELY, row_columns
 from vmfmix.report.suspicious_rows import MAX_LISTED, label_error_columns, outlier_columns
 
@@ -39,7 +38,7 @@ def report_contents(
     make_thumbnails: Callable[[np.ndarray, np.ndarray], dict[int, str]] | None,
     labels: np.ndarray | None,
     n_rows: int,
-    words_of: Callable[[list[str], np.ndarray], list[list[str]]],
+    words_of: Callable[[list[str], np.ndarray, list[list[int]]], list[list[str]]],
     layout: str,
     places: np.ndarray | None,
     ids: list[str] | None = None,
@@ -63,7 +62,8 @@ def report_contents(
         Number of evenly spaced rows in the report. Exemplars, outliers and possible label errors
         are added to these.
     words_of : callable
-        Returns the typical words of each cluster, given the texts and their clusters.
+        Returns the typical words of unions of clusters, given the texts, their clusters and the
+        clusters of each union.
     layout : str
         How the map is laid out; see `plane_layout`.
     places : ndarray of shape (n_samples, 2) or None
@@ -88,7 +88,9 @@ def report_contents(
     outliers = outlier_columns(model, X, len(clusters), max_found)
     issues = label_error_columns(model, X, labels, max_found)
     if other is not None and texts is not None and other.numbered:
-        other = other.with_words(words_of(texts, other.codes))
+        other = other.with_words(
+            words_of(texts, other.codes, [[k] for k in range(other.codes.max(initial=-1) + 1)])
+        )
     comparison = comparison_contents(clusters, other, membership["probability"])
     listed = [exemplars[exemplars >= 0]]
     listed += [_rows_of(table) for table in (outliers, issues, comparison)]
@@ -96,6 +98,16 @@ def report_contents(
     shown, shown_clusters = take_rows(X, rows), members[rows]
     levels, level_exemplars = merge_levels(model, shown, rows, shown_clusters)
     directions = _directions(model, shown)
+    tree = merge_tree(directions, shown_clusters, model.n_components_)
+    if places is None:
+        places, laid_out = plane_layout(directions, shown_clusters, layout=layout), True
+    else:
+        places, laid_out = places[rows], False
+    colors = node_colors(tree, map_neighbors(places, shown_clusters, model.n_components_))
+    words = None
+    if texts is not None:
+        unions = [tree.members[node] for node in tree.pooled_nodes]
+        words = node_words(tree, words_of(texts, members, unions))
     thumbnails = None
     if make_thumbnails is not None:
         by_rank = exemplars.T[exemplars.T >= 0]  # the most typical row of every cluster first
@@ -105,9 +117,9 @@ def report_contents(
         "n_rows": len(clusters),
         "clear": CLEAR,
         "clusters": {
-            **cluster_columns(model, X, membership, texts, labels, words_of),
+            **cluster_columns(model, X, membership, labels, words),
             "exemplars": exemplars.tolist(),
-            "color": _colors(directions, shown_clusters, model.n_components_),
+            "color": {mode: of[: model.n_components_] for mode, of in colors.items()},
         },
         "neighbors": _neighbor_pairs(model),
         "rows": {
@@ -118,7 +130,9 @@ def report_contents(
             **({} if labels is None else {"label": [str(labels[row]) for row in rows]}),
             **({} if other is None else {"other": other.codes[rows].tolist()}),
         },
-        **_map(directions, shown_clusters, None if places is None else places[rows], layout),
+        "map": {"positions": encoded(places)},
+        "map_note": _map_note(laid_out, tree.n_filled),
+        "tree": tree_contents(tree, model, words, colors),
         "outliers": outliers,
         "issues": issues,
         "comparison": comparison,
@@ -171,40 +185,19 @@ def _neighbor_pairs(model: FittedMixture) -> list[list[tuple[int, float]]]:
     return pairs
 
 
-def _map(
-    directions: Any, clusters: np.ndarray, places: np.ndarray | None, layout: str
-) -> dict[str, Any]:
-    """Return the places of the rows on the map, and a note on what they mean.
-
-    Parameters
-    ----------
-    directions : {ndarray, CSR matrix} of shape (n_shown, n_features)
-        Unit rows that are in the report; see `_directions`.
-    clusters : ndarray of shape (n_shown,), int
-        Their clusters.
-    places : ndarray of shape (n_shown, 2) or None
-        Coordinates that the user passed.
-    layout : str
-        See `plane_layout`; used without `places`.
-
-    Returns
-    -------
-    dict
-        ``map``, with ``positions`` (see `encoded`), and ``map_note``.
-    """
+def _map_note(laid_out: bool, n_filled: int) -> str:
+    """Return a note on what the places of the rows on the map and their colors mean."""
     note = "Rows at the coordinates that were passed. "
-    if places is None:
-        places = plane_layout(directions, clusters, layout=layout)
+    if laid_out:
         note = (
             "Rows that are near each other here are nearest neighbors; a plane cannot show all "
             "dimensions, and distances between groups have no exact meaning. "
         )
-    note += (
-        "Similar colors are branches of the merge tree."
-        if len(np.unique(clusters[clusters >= 0])) > len(COLORS)
+    return note + (
+        "Similar colors are branches of the hierarchy."
+        if n_filled > len(COLORS)
         else "Colors are clusters."
     )
-    return {"map": {"positions": encoded(places)}, "map_note": note}
 
 
 def _directions(model: FittedMixture, shown: RowsLike) -> Any:
@@ -214,24 +207,3 @@ def _directions(model: FittedMixture, shown: RowsLike) -> Any:
     if center is None or hasattr(model, "smoother_"):  # the center is that of smoothed rows
         return rows
     return unit_rows(rows - center.astype(rows.dtype))
-
-
-def _colors(directions: Any, clusters: np.ndarray, n_clusters: int) -> dict[str, list[str]]:
-    """Return the color of each cluster, by the tree in which their rows here would merge."""
-    is_member = clusters >= 0
-    members = sp.csr_array(
-        (np.ones(is_member.sum()), (clusters[is_member], np.flatnonzero(is_member))),
-        shape=(n_clusters, len(clusters)),
-    )
-    counts = np.bincount(clusters[is_member], minlength=n_clusters)
-    filled = np.flatnonzero(counts)
-    colors = {mode: [GRAY] * n_clusters for mode in ("light", "dark")}
-    if len(filled):
-        statistics = SufficientStatistics(
-            counts[filled].astype(float), (members @ directions)[filled], 0.0, float(len(clusters))
-        )
-        children = MergeHistory.of_components(statistics).children
-        for mode, found in cluster_colors(children, counts[filled]).items():
-            for cluster, color in zip(filled.tolist(), found):
-                colors[mode][cluster] = color
-    return colors

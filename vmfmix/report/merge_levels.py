@@ -1,4 +1,4 @@
-"""The clusters of a report at other numbers of clusters, cut from the merge path of the fit."""
+"""The clusters of a report at larger numbers of clusters, cut from the merge path of the fit."""
 
 from typing import Any
 
@@ -8,8 +8,8 @@ from vmfmix.inspection.clusters import cosines_of_rows, nearest_rows
 from vmfmix.inspection.fitted_model import FittedMixture, MergeRecord, RowsLike
 from vmfmix.report.json_values import rounded
 
-_N_LEVELS = 24  # numbers of clusters on the slider, without those next to the number of the fit
-_N_ADJACENT = 3  # numbers below and above that of the fit, always on the slider
+_N_LEVELS = 16  # numbers of clusters on the slider, without those next to the number of the fit
+_N_ADJACENT = 3  # numbers above that of the fit, always on the slider
 _MAX_RATIO = 4  # largest number of clusters on the slider, relative to that of the fit ...
 _MIN_LARGEST = 40  # ... unless this is larger
 _N_EXEMPLARS = 3  # typical rows of each cluster
@@ -20,7 +20,9 @@ _MIN_SOURCE_SHARE = 0.05
 def merge_levels(
     model: FittedMixture, shown: RowsLike, rows: np.ndarray, labels: np.ndarray
 ) -> tuple[dict[str, Any] | None, np.ndarray]:
-    """Return the clusters at several numbers of clusters, and the rows that these show.
+    """Return the clusters at numbers above that of the fit, and the rows that these show.
+
+    Below it, the clusters of the fit are joined; see `vmfmix.report.merge_tree`.
 
     Parameters
     ----------
@@ -36,10 +38,10 @@ def merge_levels(
     Returns
     -------
     contents : dict or None
-        ``n_components`` of the fit; ``levels``, with ``number``, ``strength`` (None unless the
-        number is natural), and for each cluster ``share``, ``exemplars`` and ``sources`` (see
-        `_source_clusters`); ``candidates`` and ``scores`` of the selection. None if nothing was
-        merged.
+        ``n_components`` of the fit; ``levels``, which may be empty, with ``number``, ``strength``
+        (None unless the number is natural), and for each cluster ``share``, ``exemplars`` and
+        ``sources`` (see `_source_clusters`); ``candidates`` and ``scores`` of the selection.
+        None if nothing was merged.
     exemplars : ndarray of int
         All exemplars, as positions in the data.
     """
@@ -49,9 +51,8 @@ def merge_levels(
     strengths = dict(zip(history.levels.tolist(), rounded(history.strengths)))
     levels, exemplars = [], []
     for number in _numbers_of_clusters(history, model.n_components_, len(rows)):
-        is_fit = number == model.n_components_
-        cut = model if is_fit else model.merge_to(number)
-        cut_labels = labels if is_fit else cut.predict(shown)
+        cut = model.merge_to(number)
+        cut_labels = cut.predict(shown)
         cosines, _ = cosines_of_rows(cut, shown, cut_labels)
         nearest = nearest_rows(cut_labels, cosines, number, _N_EXEMPLARS)
         chosen = np.where(nearest >= 0, rows[nearest], -1)
@@ -63,9 +64,7 @@ def merge_levels(
                 "strength": strengths.get(number),
                 "share": rounded(sizes / len(rows)),
                 "exemplars": chosen.tolist(),
-                "sources": [[]] * number
-                if is_fit
-                else _source_clusters(cut_labels, labels, number),
+                "sources": _source_clusters(cut_labels, labels, number),
             }
         )
     contents = {
@@ -74,23 +73,23 @@ def merge_levels(
         "candidates": history.candidates.tolist(),
         "scores": rounded(history.scores, 6),
     }
-    return contents, np.concatenate(exemplars)
+    return contents, np.concatenate([np.empty(0, dtype=np.int64), *exemplars])
 
 
 def _numbers_of_clusters(history: MergeRecord, n_components: int, n_rows: int) -> list[int]:
-    """Return the numbers of clusters to show.
+    """Return the numbers of clusters to show, all above that of the fit.
 
-    They are that of the fit, those near it, a geometric range, and the natural ones. That of the
-    fit is beyond the merge path if clusters were merged or split because of their sizes.
+    They are some next to that of the fit, a geometric range, and the natural ones. The fit
+    is beyond the merge path if clusters were merged or split because of their sizes.
     """
-    smallest, end = int(history.rounds[-1]), history.n_components_init
-    largest = min(end, max(_MAX_RATIO * n_components, _MIN_LARGEST), n_rows)
-    largest = max(largest, min(n_components, end), smallest)
-    adjacent = range(n_components - _N_ADJACENT, n_components + _N_ADJACENT + 1)
-    spread = np.geomspace(max(smallest, 1), largest, _N_LEVELS).round().astype(int).tolist()
-    near = {number for number in adjacent if smallest <= number <= largest}
-    natural = {number for number in history.levels.tolist() if number <= n_rows}
-    return sorted(near | natural | {*spread, n_components})
+    smallest = max(int(history.rounds[-1]), n_components + 1)
+    largest = min(history.n_components_init, max(_MAX_RATIO * n_components, _MIN_LARGEST), n_rows)
+    if smallest > largest:
+        return []
+    spread = np.geomspace(smallest, largest, _N_LEVELS).round().astype(int).tolist()
+    near = range(smallest, min(n_components + _N_ADJACENT, largest) + 1)
+    natural = {number for number in history.levels.tolist() if smallest <= number <= n_rows}
+    return sorted({*spread, *near, *natural})
 
 
 def _source_clusters(

@@ -10,13 +10,13 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from vmfmix.inspection import typical_words
 from vmfmix.inspection.fitted_model import FittedMixture, RowsLike
 from vmfmix.inspection.labels import encode_labels
 from vmfmix.inspection.missing_values import as_strings
 from vmfmix.inspection.rows import as_rows
 from vmfmix.inspection.stop_words import StopWords
 from vmfmix.inspection.tokenization import Tokenizer
+from vmfmix.inspection.words import words_of_unions
 from vmfmix.report.comparison import as_grouping
 from vmfmix.report.contents import report_contents
 from vmfmix.report.coordinates import as_coordinates
@@ -31,6 +31,7 @@ _SCRIPTS = (
     "long_table.js",
     "membership.js",
     "selection.js",
+    "groups.js",
     "edits.js",
     "editing.js",
     "edit_bar.js",
@@ -41,6 +42,8 @@ _SCRIPTS = (
     "drawing.js",
     "map.js",
     "map_panel.js",
+    "tree.js",
+    "grouped_rows.js",
     "cluster_table.js",
     "cluster_dialog.js",
     "search.js",
@@ -78,10 +81,10 @@ def write_report(
 ) -> None:
     """Write an HTML page that shows the contents of the clusters.
 
-    The page has a map, a table of the clusters with their typical words and rows, a search over
-    texts, outliers, possible label errors, and the clusters at other numbers of clusters. It is a
-    single file that opens in any browser, without network access. Texts are displayed only: the
-    page runs no code but its own.
+    The page has a map, the hierarchy of the clusters, a table of them with their typical words and
+    rows, a search over texts, outliers, possible label errors, and finer clusters. It is a single
+    file that opens in any browser, without network access. Texts are displayed only: the page runs
+    no code but its own.
 
     Parameters
     ----------
@@ -182,7 +185,7 @@ def write_report(
     if images is not None:
         picture = pictures_of_rows(images, X.shape[0], backdrop=backdrop, size=(MAX_SIDE, MAX_SIDE))
         make_thumbnails = partial(thumbnails_of_rows, picture, skip_damaged=skip_damaged)
-    words_of = partial(typical_words, stop_words=stop_words, tokenizer=tokenizer)
+    words_of = partial(words_of_unions, n_words=10, stop_words=stop_words, tokenizer=tokenizer)
     contents = report_contents(
         model,
         X,

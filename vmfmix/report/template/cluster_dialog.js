@@ -34,7 +34,7 @@ function showCluster(cluster) {
 
 // The name of a cluster and what is known of it.
 function clusterHeading(k, element) {
-  const c = data.clusters, subtitle = nameOf(k) || wordsOf(k), { note } = groupOf(k);
+  const c = data.clusters, subtitle = nameOf(k) || wordsOf(k), { note } = editsOf(k);
   const facts = [...remarksOn(k), nameOf(k) && wordsOf(k) ? "typical words: " + wordsOf(k) : null,
     plural(c.size[k], "row"), percent(c.share[k]) + " of all rows",
     c.concentration[k] === null ? null : "concentration " + decimal(c.concentration[k], 1),
@@ -51,9 +51,9 @@ function clusterHeading(k, element) {
 // Pairs of a cluster near to cluster k, and the cosine of the mean directions; null for unions.
 function nearestClusters(k) {
   const found = new Map();
-  const pairs = groupOf(k).clusters.flatMap((cluster) => data.neighbors[cluster]).sort((a, b) => b[1] - a[1]);
+  const pairs = editsOf(k).clusters.flatMap((cluster) => data.neighbors[cluster]).sort((a, b) => b[1] - a[1]);
   for (const [other, cosine] of pairs) {
-    const isUnion = groupOf(k).clusters.length > 1 || groupOf(other).clusters.length > 1;
+    const isUnion = editsOf(k).clusters.length > 1 || editsOf(other).clusters.length > 1;
     if (unionOf(other) !== k && !found.has(unionOf(other))) found.set(unionOf(other), isUnion ? null : cosine);
   }
   return [...found];

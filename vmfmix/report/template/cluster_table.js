@@ -8,10 +8,10 @@ function addClusters() {
     + "Radius: mean angle between its rows and its mean direction.");
   const text = (k) => wordsOf(k) || (c.features ? c.features[k].join(", ") : "");
   const columns = [
-    { title: "Cluster", kind: "number", value: (i) => i, cell: (i) => [chooseBox(i), clusterLink(i)] },
+    { title: "Cluster", kind: "number", value: (i) => i, cell: (i) => [chooseBox(i), dot(i), clusterLink(i)] },
     { title: "Name", kind: "short name", value: (i) => nameOf(i), cell: nameCell },
-    { title: "Rows", kind: "number", value: (i) => c.size[i], cell: (i) => integer(c.size[i]) },
-    { title: "Share", kind: "number", minor: true, value: (i) => c.share[i], cell: (i) => [percent(c.share[i]),
+    { title: "Rows", kind: "number", value: (i) => c.size[i], ofGroup: (group) => hierarchy.size[group], cell: (i) => integer(c.size[i]) },
+    { title: "Share", kind: "number", minor: true, value: (i) => c.share[i], ofGroup: (group) => hierarchy.size[group], cell: (i) => [percent(c.share[i]),
       make("div", { className: "bar",
         style: `width:${100 * c.share[i] / largest}%;margin-left:auto` })] },
   ];
@@ -41,15 +41,21 @@ function addClusters() {
   }
   columns.push({ title: "Radius", kind: "number", minor: true, note: "Mean angle between its rows and its mean direction",
     value: (i) => c.radius[i], cell: (i) => c.radius[i] === null ? "–" : decimal(c.radius[i], 0) + "°" });
-  const { element, tableRows, refresh } = sortableTable(columns, c.size.length, { sortedBy: 2, label: "Clusters" });
-  const textOf = (row) => row.textContent.toLowerCase();
-  let rowTexts = tableRows.map(textOf);
   const status = make("span", { className: "soft", role: "status" });
   const field = make("input", { type: "search", id: "cluster-filter",
     placeholder: "Filter clusters", ariaLabel: "Filter clusters", oninput: () => filter() });
+  let arranged = null;
+  const { element, tableRows, refresh, update } = sortableTable(columns, c.size.length, { sortedBy: 2, label: "Clusters",
+    arrange: (order, tableRows, column, sign) => {
+      arranged ??= groupedRows(tableRows, columns.length, () => update());
+      return arranged(order, column, sign, field.value.trim() !== "");
+    } });
+  const textOf = (row) => row.textContent.toLowerCase();
+  let rowTexts = tableRows.map(textOf);
   const filter = () => {
     const query = field.value.trim().toLowerCase();
     tableRows.forEach((row, i) => { row.hidden = !isFirst(i) || !rowTexts[i].includes(query); });
+    if (selection.cut !== null) update();
     const nShown = tableRows.filter((row) => !row.hidden).length;
     status.textContent = query ? plural(nShown, "cluster") : "";
   };
@@ -67,8 +73,9 @@ function addClusters() {
   showNames();
   filter();
   selection.listeners.push(() => tableRows.forEach((row, i) => {
-    row.classList.toggle("selected", i === selection.cluster);
+    row.classList.toggle("selected", i === selection.cluster || (selection.clusters ?? []).includes(i));
   }));
+  selection.listeners.push(() => { if (selection.hasNewCut || selection.cut !== null) update(); });
   section.append(make("div", { className: "controls" }, field, status,
     downloadButtons("clusters", tableOfClusters, "the table of clusters")), element);
 }
@@ -84,5 +91,5 @@ function chooseBox(k) {
   return box;
 }
 // The name of a cluster, with what was done to it and the note on it.
-const nameCell = (k) => [nameOf(k), ...[...remarksOn(k), shortened(groupOf(k).note, 120)].filter(Boolean)
+const nameCell = (k) => [nameOf(k), ...[...remarksOn(k), shortened(editsOf(k).note, 120)].filter(Boolean)
   .map((textContent) => make("div", { className: "soft", dir: "auto", textContent }))].filter(Boolean);

@@ -57,8 +57,8 @@ function tableOfLabelErrors() {
 }
 function tableOfClusters() {
   const c = data.clusters, shown = edits.groups.map((each) => each.clusters[0]);
-  const columns = { cluster: shown, name: shown.map(nameOf), note: shown.map((k) => groupOf(k).note),
-    noise: shown.map(isNoise), merged_from: shown.map((k) => groupOf(k).clusters.join(" ")) };
+  const columns = { cluster: shown, name: shown.map(nameOf), note: shown.map((k) => editsOf(k).note),
+    noise: shown.map(isNoise), merged_from: shown.map((k) => editsOf(k).clusters.join(" ")) };
   for (const [name, values] of Object.entries(c)) {
     if (!Array.isArray(values) || name in columns || name === "exemplars") continue;
     columns[name] = shown.map((k) => Array.isArray(values[k]) ? values[k].join(", ") : values[k]);

@@ -9,7 +9,7 @@ function editForm(k, redraw) {
   if (!canEdit) {
     return make("p", { className: "soft", textContent: "The clusters of this model cannot be edited." });
   }
-  const group = groupOf(k), isUnion = group.clusters.length > 1;
+  const group = editsOf(k), isUnion = group.clusters.length > 1;
   const field = (label, input, hint) => {
     const error = make("p", { className: "error", role: "alert", id: input.id + "-error" });
     input.setAttribute("aria-describedby", error.id);

@@ -9,16 +9,16 @@ const clustersOfRows = [rows, data.outliers, data.issues].filter(Boolean)
   .map((columns) => ({ shown: columns.cluster, model: columns.cluster.slice() }));
 const edits = new ClusterEdits(data.editing, data.clusters.size.map((_, k) => ({
   name: nameOf(k), note: data.editing.notes?.[k], noise: data.editing.noise?.[k] })));
-let groupOfCluster = [];
-const groupOf = (k) => groupOfCluster[k];
-const unionOf = (k) => k < 0 ? k : groupOf(k).clusters[0];
+let editsOfCluster = [];
+const editsOf = (k) => editsOfCluster[k];
+const unionOf = (k) => k < 0 ? k : editsOf(k).clusters[0];
 const isFirst = (k) => unionOf(k) === k;
-const isNoise = (k) => k >= 0 && groupOf(k).noise;
+const isNoise = (k) => k >= 0 && editsOf(k).noise;
 const sum = (values) => values.reduce((total, value) => total + value, 0);
 
 // What was done to a cluster beyond its name, in short statements.
 function remarksOn(k) {
-  const { clusters, noise, parts } = groupOf(k);
+  const { clusters, noise, parts } = editsOf(k);
   return [clusters.length > 1 ? "merged from " + clusters.join(", ") : "", noise ? "noise" : "",
     parts === "auto" ? "to be split" : parts > 1 ? `to be split into ${parts}` : ""].filter(Boolean);
 }
@@ -29,11 +29,15 @@ function edit(change) {
   showEdits();
 }
 
+// Merge the clusters of each list.
+const mergeGroups = (lists) =>
+  edit(() => edits.mergeAll(lists.filter((clusters) => new Set(clusters.map(unionOf)).size > 1)));
+
 function showEdits() {
-  const before = groupOfCluster;
-  groupOfCluster = [];
+  const before = editsOfCluster;
+  editsOfCluster = [];
   for (const group of edits.groups) {
-    for (const k of group.clusters) groupOfCluster[k] = group;
+    for (const k of group.clusters) editsOfCluster[k] = group;
   }
   const hasNewUnions = before.length && before.some((group, k) => group.clusters[0] !== unionOf(k));
   if (!modelColumns.name) delete data.clusters.name;
@@ -44,7 +48,8 @@ function showEdits() {
   for (const link of document.querySelectorAll("button[data-cluster]")) labelClusterLink(link);
   document.dispatchEvent(new CustomEvent("edits", { detail: { hasNewUnions } }));
   storeEdits();
-  select({ cluster: selection.cluster === null ? null : unionOf(selection.cluster), row: selection.row });
+  const { cluster, clusters, row } = selection;
+  select({ row, ...(clusters === null ? { cluster } : { clusters }) });
 }
 
 // The columns of the clusters with those of unions at the numbers of all their clusters.

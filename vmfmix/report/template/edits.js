@@ -121,14 +121,26 @@ const ClusterEdits = (() => {
 
     // Merge the groups of some clusters into one.
     merge(clusters) {
-      const merged = new Set(clusters.map((cluster) => this.groupOf(cluster)));
-      if (merged.size < 2) throw new Error("Choose at least two clusters to merge.");
-      for (const each of merged) {
-        if (each.parts !== 1) {
-          throw new Error(`Cluster ${first(each)} is split, and cannot be merged.`);
+      this.mergeAll([clusters]);
+    }
+
+    // Merge the groups of each of some disjoint lists of clusters, as one step of `undo`.
+    mergeAll(lists) {
+      let { groups } = this;
+      for (const clusters of lists) {
+        const merged = new Set(clusters.map((cluster) => this.groupOf(cluster)));
+        if (merged.size < 2) throw new Error("Choose at least two clusters to merge.");
+        for (const each of merged) {
+          if (each.parts !== 1) {
+            throw new Error(`Cluster ${first(each)} is split, and cannot be merged.`);
+          }
+          if (!groups.includes(each)) {
+            throw new Error(`Cluster ${first(each)} is in two of the unions.`);
+          }
         }
+        groups = [...groups.filter((each) => !merged.has(each)), union(merged)];
       }
-      this.#push([...this.groups.filter((each) => !merged.has(each)), union(merged)]);
+      this.#push(groups);
     }
 
     // Take the clusters of a union apart; they are as in the model again.

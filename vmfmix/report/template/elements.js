@@ -31,7 +31,7 @@ const clusterName = (k) => k < 0 ? "background" : "cluster " + k + (nameOf(k) &&
 const prefersDark = matchMedia("(prefers-color-scheme: dark)");
 const isDark = () => document.documentElement.dataset.theme
   ? document.documentElement.dataset.theme === "dark" : prefersDark.matches;
-const colorOf = (k) => k < 0 || isNoise(k) ? "#8a9099" : data.clusters.color[isDark() ? "dark" : "light"][unionOf(k)];
+const colorOf = (k) => k < 0 || isNoise(k) ? "#8a9099" : colorOfNode(groupOf(k));
 const rows = data.rows;
 const indexOfRow = new Map(rows.row.map((row, index) => [row, index]));
 const wordsOf = (k) => data.clusters.words ? data.clusters.words[k].join(", ") : "";
@@ -119,8 +119,9 @@ function rowList(listed, query = "") {
 // A table that is sorted by a click on a column title. A column is {title, note, value(i), cell(i),
 // kind, minor}, where i is the index of a row, the kind of the cells is "number", "short" or, if left
 // out, text, and minor columns are left out on a phone, where each row is a card. The roles keep a
-// table of cards a table for screen readers.
-function sortableTable(columns, count, { sortedBy = null, descending = true, label }) {
+// table of cards a table for screen readers. arrange(order, rows, column, sign) returns the elements
+// of the rows in this order, if others are among them.
+function sortableTable(columns, count, { sortedBy = null, descending = true, label, arrange }) {
   const body = make("tbody", { role: "rowgroup" });
   const isLong = (cell) => /\S{25}/.test(cell.textContent);  // a word that may break anywhere
   const classOf = (column, usual) => (column.kind ?? usual) + (column.minor ? " minor" : "");
@@ -147,9 +148,9 @@ function sortableTable(columns, count, { sortedBy = null, descending = true, lab
   }
   function update() {
     const order = Array.from({ length: count }, (_, i) => i);
+    const sign = state.descending ? -1 : 1;
     if (state.column !== null) {
       const keys = order.map(columns[state.column].value);
-      const sign = state.descending ? -1 : 1;
       const isMissing = (key) => key === null || Number.isNaN(key);
       order.sort((a, b) => isMissing(keys[a]) - isMissing(keys[b])
         || sign * (typeof keys[a] === "string" ? keys[a].localeCompare(keys[b]) : keys[a] - keys[b])
@@ -160,13 +161,13 @@ function sortableTable(columns, count, { sortedBy = null, descending = true, lab
         header.setAttribute("aria-sort", state.descending ? "descending" : "ascending");
       } else header.removeAttribute("aria-sort");
     });
-    body.replaceChildren(...order.map((i) => tableRows[i]));
+    body.replaceChildren(...arrange ? arrange(order, tableRows, columns[state.column], sign) : order.map((i) => tableRows[i]));
   }
   update();
   const table = make("table", { role: "table" }, make("thead", { role: "rowgroup" },
     make("tr", { role: "row" }, ...headers)), body);
   return { element: make("div", { className: "scroll", tabIndex: 0, role: "region",
-    ariaLabel: label }, table), tableRows, refresh };
+    ariaLabel: label }, table), tableRows, refresh, update };
 }
 
 // Columns that several tables have; rowOf(i) is the row of the data in row i of the table.

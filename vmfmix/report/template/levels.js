@@ -1,28 +1,33 @@
+// More clusters than the fit has; for fewer, the hierarchy joins those of the fit.
 function addMergeLevels() {
   const path = data.merge_levels;
-  if (!path) return;
-  const levels = path.levels, hasNatural = levels.some((level) => level.strength);
-  const section = addSection("levels", "Other numbers of clusters",
-    "This fit with fewer or more clusters, cut from its merge path." + (hasNatural
-      ? " The marks below the slider are natural numbers of clusters. Their strength is the share of "
-        + "the scales at which they are the best ones." : ""));
-  const slider = make("input", { type: "range", id: "level", min: 0, max: levels.length - 1,
-    value: levels.findIndex((level) => level.number === path.n_components),
+  if (!path || path.levels.length === 0 && path.candidates.length < 2) return;
+  const levels = path.levels, chart = scoreChart(path);
+  if (levels.length === 0) {
+    addSection("levels", "Number of clusters").append(chart.element);
+    return;
+  }
+  const hasNatural = levels.some((level) => level.strength);
+  const section = addSection("levels", "More clusters",
+    `What the ${plural(path.n_components, "cluster")} of this fit were before they were merged: finer clusters from the same `
+    + "merge path. For fewer clusters, drag the line in the hierarchy." + (hasNatural
+      ? " Marked are natural numbers of clusters." : ""));
+  const initial = Math.max(0, levels.findIndex((level) => level.strength));
+  const slider = make("input", { type: "range", id: "level", min: 0, max: levels.length - 1, value: initial,
     oninput: () => draw(PAGE_SIZE) });
   const ticks = levelTicks(path, (i) => { slider.value = i; draw(PAGE_SIZE); });
   const output = make("output", { htmlFor: "level", id: "level-value" });
   const cards = make("div", { className: "cards" });
   const more = make("button", { type: "button", textContent: "Show all", onclick: () => draw(Infinity) });
-  const chart = scoreChart(path);
   function draw(maxCards) {
     const level = levels[slider.value];
-    output.textContent = levelName(level, path);
+    output.textContent = levelName(level);
     slider.setAttribute("aria-valuetext", output.textContent);
     chart.mark(level.number);
     const order = level.share.map((_, k) => k).sort((a, b) => level.share[b] - level.share[a]);
     const largest = Math.max(...level.share, 1e-9);
     cards.replaceChildren(...order.slice(0, maxCards).map((k) => {
-      const sources = make("p", { className: "soft" }, "From clusters of this fit: ");
+      const sources = make("p", { className: "soft" }, "In clusters of this fit: ");
       level.sources[k].forEach(([cluster, share], i) =>
         sources.append(i ? ", " : "", clusterLink(cluster), ` (${percent(share)})`));
       return make("div", { className: "card" },
@@ -37,28 +42,24 @@ function addMergeLevels() {
   draw(PAGE_SIZE);
 }
 
-function levelName(level, path) {
-  const remarks = [level.number === path.n_components ? "this fit" : null,
-    level.strength ? `natural number, strength ${Math.round(100 * level.strength)}%` : null];
-  const remark = remarks.filter(Boolean).join("; ");
-  return plural(level.number, "cluster") + (remark ? ` (${remark})` : "");
-}
+const levelName = ({ number, strength }) => plural(number, "cluster")
+  + (strength ? ` (natural number, strength ${Math.round(100 * strength)}%)` : "");
 
-// Marks of the natural numbers of clusters and of this fit at their places on the slider. A number
-// that is near the previous one is on a second line.
+// Marks of the natural numbers of clusters at their places on the slider. A number that is near the
+// previous one is on a second line.
 function levelTicks(path, choose) {
   const last = Math.max(path.levels.length - 1, 1);
   const ticks = make("div", { className: "ticks", role: "group", ariaLabel: "Marked numbers of clusters" });
   let previous = { place: -1, isLower: true };
   path.levels.forEach((level, i) => {
-    const isFit = level.number === path.n_components;
-    if (!level.strength && !isFit) return;
+    if (!level.strength) return;
     const place = i / last, isLower = place - previous.place < .08 && !previous.isLower;
     ticks.append(make("button", { type: "button", textContent: integer(level.number),
-      className: (isFit ? "fit" : "") + (isLower ? " lower" : ""), style: `left:${100 * place}%`,
-      title: levelName(level, path), ariaLabel: levelName(level, path), onclick: () => choose(i) }));
+      className: isLower ? "lower" : "", style: `left:${100 * place}%`,
+      title: levelName(level), ariaLabel: levelName(level), onclick: () => choose(i) }));
     previous = { place, isLower };
   });
+  ticks.hidden = !ticks.childElementCount;
   return ticks;
 }
 
@@ -81,15 +82,17 @@ function scoreChart(path) {
     "Selection score by number of clusters. Selected: " + plural(path.n_components, "cluster"));
   const scores = pairs.map(([, score]) => score);
   const lowest = Math.min(...scores), highest = Math.max(...scores);
-  const largest = Math.max(...path.candidates, path.levels.at(-1).number);
+  const largest = Math.max(...path.candidates, path.n_components, ...path.levels.map((level) => level.number));
   const x = (k) => 10 + 780 * (largest > 1 ? Math.log(k) / Math.log(largest) : .5);
   const y = (score) => 120 - 100 * (highest > lowest ? (score - lowest) / (highest - lowest) : .5);
   add("polyline", { points: pairs.map(([k, score]) => `${x(k)},${y(score)}`).join(" "), fill: "none",
     stroke: "var(--accent)", "stroke-width": 2, "vector-effect": "non-scaling-stroke" });
-  const marker = add("line", { y1: 5, y2: 130, stroke: "var(--ink)", "stroke-dasharray": "4 3",
-    "vector-effect": "non-scaling-stroke" });
+  const line = { y1: 5, y2: 130, stroke: "var(--ink)", "vector-effect": "non-scaling-stroke" };
+  add("line", { ...line, x1: x(path.n_components), x2: x(path.n_components) });
+  const marker = add("line", { ...line, "stroke-dasharray": "4 3" });
   const caption = "Selection score (higher is better) by number of clusters, from 1 to "
-    + integer(largest) + " on a logarithmic scale. The dashed line marks the number chosen above.";
+    + `${integer(largest)} on a logarithmic scale. The solid line marks this fit`
+    + (path.levels.length ? ", the dashed line the number chosen above." : ".");
   const element = make("figure", { style: "margin:.6rem 0" }, svg,
     make("figcaption", { className: "note", textContent: caption }));
   return { element, mark: (k) => { marker.setAttribute("x1", x(k)); marker.setAttribute("x2", x(k)); } };

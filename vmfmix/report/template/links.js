@@ -1,6 +1,6 @@
 // --- the address of the page says what it shows, so that links and Back work ----------------------
 
-// Parameters after "#": cluster, row and q (the selection), lasso (corners of it), open (the cluster
+// Parameters after "#": cluster or clusters, row and q (the selection), cut (of the hierarchy), lasso (corners of it), open (the cluster
 // of the dialog), map (zoom and center) and section. Those with unknown values are ignored.
 const MAX_CORNERS = 60;  // of a lasso in a link
 let linkedSection = null;  // the section at the top of the window
@@ -14,10 +14,12 @@ function simplified(polygon) {
 }
 
 function shownState() {
-  const { cluster, row, query, lasso, polygon } = selection, { zoom, center } = mapView.state();
+  const { cluster, clusters, cut, row, query, lasso, polygon } = selection, { zoom, center } = mapView.state();
   const dialog = byId("cluster");
   return {
     cluster: cluster === null ? null : String(cluster),
+    clusters: clusters === null ? null : clusters.join(","),
+    cut: cut === null ? null : String(cut),
     row: row === null ? null : String(row),
     q: query || null,
     lasso: lasso === null || !polygon ? null : polygon.flat().join(","),
@@ -42,7 +44,7 @@ function hashOf(state) {
 
 function stateOf(hash) {
   const parameters = new URLSearchParams(hash.slice(1).replaceAll("+", "%2B"));
-  const state = Object.fromEntries(["cluster", "row", "q", "lasso", "open", "map"].map((name) =>
+  const state = Object.fromEntries(["cluster", "clusters", "cut", "row", "q", "lasso", "open", "map"].map((name) =>
     [name, parameters.get(name) || null]));
   // Links of earlier pages are those of a section alone, such as #rows.
   return { ...state, section: parameters.get("section") || (/^#[\w-]+$/.test(hash) ? hash.slice(1) : null) };
@@ -57,12 +59,14 @@ function showState(state) {
   };
   const isCluster = (k) => k !== null && k >= 0 && k < data.clusters.size.length;
   const cluster = whole(state.cluster), row = whole(state.row), open = whole(state.open);
-  const corners = numbers(state.lasso), view = numbers(state.map), dialog = byId("cluster");
+  const corners = numbers(state.lasso), view = numbers(state.map), clusters = [...new Set(numbers(state.clusters))], dialog = byId("cluster");
   const polygon = corners.length >= 6 && corners.length % 2 === 0
     ? Array.from({ length: Math.min(corners.length / 2, MAX_CORNERS) }, (_, i) => corners.slice(2 * i, 2 * i + 2)) : null;
   const lasso = polygon && mapView.rowsInside(polygon);
   select({ query: (state.q ?? "").trim().toLowerCase(), row: indexOfRow.has(row) ? row : null,
-    cluster: isCluster(cluster) ? unionOf(cluster) : cluster === -1 ? -1 : null,
+    cluster: isCluster(cluster) || cluster === -1 ? cluster : null, cut: whole(state.cut),
+    ...(clusters.length && clusters.every((k) => Number.isInteger(k) && isCluster(k))
+      ? { clusters: clusters.sort((a, b) => a - b) } : {}),
     lasso: lasso && lasso.includes(1) ? lasso : null, polygon });
   if (view.length === 3) mapView.show(...view); else mapView.show(1, 0, 0);
   if (isCluster(open)) showCluster(open); else if (dialog.open) dialog.close();
@@ -74,7 +78,7 @@ function scrollToSection(id) {
 }
 
 // A step that Back takes back: typing in a search, moving the map and scrolling are none.
-const isStep = (before, after) => ["cluster", "row", "lasso", "open"].some((name) => before[name] !== after[name])
+const isStep = (before, after) => ["cluster", "clusters", "row", "lasso", "open"].some((name) => before[name] !== after[name])
   || Boolean(before.q) !== Boolean(after.q);
 
 function startLinks() {

@@ -4,10 +4,9 @@ const MAP_MARGIN = 34;
 const LABEL_FONT = 13, LABEL_LINE = 15;
 const AREA_PER_LABEL = 12000;  // square pixels
 
-// The name of a cluster on the map: short lines.
-function labelLines(k, maxCharacters) {
-  const words = data.clusters.words ? data.clusters.words[k].slice(0, 3).join(", ") : "";
-  const text = nameOf(k) || words || (data.clusters.label && data.clusters.label[k]) || String(k);
+// The name of a group on the map: short lines.
+function labelLines(group, maxCharacters) {
+  const text = groupName(group).replace(/^cluster (\d+)$/, "$1");
   const lines = [""];
   for (const part of text.split(/\s+/)) {
     const line = lines.at(-1);
@@ -20,20 +19,24 @@ function labelLines(k, maxCharacters) {
   return shown.map((line, i) => i === shown.length - 1 ? line.replace(/,$/, "") : line);
 }
 
-// Where the label of each cluster is: at the row nearest to the median of its rows, from top to bottom
-// of most of them; or null.
+// A function that returns where the label of a group is: at the row nearest to the median of its rows,
+// from top to bottom of most of them; or null.
 function labelAnchors(x, y) {
-  const members = data.clusters.size.map(() => []);
-  rows.cluster.forEach((k, i) => { if (k >= 0) members[k].push(i); });
+  const rowsOf = data.clusters.size.map(() => []), found = new Map();
+  rows.cluster.forEach((k, i) => { if (k >= 0) rowsOf[k].push(i); });
   const quantile = (sorted, share) => sorted[Math.floor(share * (sorted.length - 1))];
-  return members.map((of) => {
+  function anchor(of) {
     if (!of.length) return null;
     const [sortedX, sortedY] = [x, y].map((values) => Float32Array.from(of, (i) => values[i]).sort());
     const middleX = quantile(sortedX, .5), middleY = quantile(sortedY, .5);
     const distance = (i) => (x[i] - middleX) ** 2 + (y[i] - middleY) ** 2;
     const row = of.reduce((best, i) => distance(i) < distance(best) ? i : best);
     return { row, upper: quantile(sortedY, .1), lower: quantile(sortedY, .9) };
-  });
+  }
+  return (group) => {
+    if (!found.has(group)) found.set(group, anchor(hierarchy.members[group].flatMap((k) => rowsOf[k])));
+    return found.get(group);
+  };
 }
 
 function isInside(polygon, x, y) {
@@ -68,20 +71,17 @@ function addMap() {
 
   const { x, y } = decodedPositions(data.map.positions);
   const grid = new PointGrid(x, y);
-  let anchors = labelAnchors(x, y);
+  let anchorOf = labelAnchors(x, y);
   const nClusters = data.clusters.size.length;
   const groups = new Uint32Array(grid.rows.length);
   const group = () => grid.rows.forEach((i, at) => { groups[at] = rows.cluster[i] < 0 ? nClusters : rows.cluster[i]; });
   group();
   const [minX, maxX] = range(x), [minY, maxY] = range(y);
-  const clustersBySize = () => data.clusters.size.map((_, k) => k).filter((k) => anchors[k])
-    .sort((a, b) => data.clusters.size[b] - data.clusters.size[a]);
-  let bySize = clustersBySize();
   let width = 1, height = 1, ratio = 1, fit = 1, image = null, pixels = null;
   let center = [(minX + maxX) / 2, (minY + maxY) / 2], zoom = 1;
   let marks = null, marksInOrder = null;  // 1 for selected rows, also in the order of the grid
   let hovered = -1, lasso = null, isLasso = false, boxes = [], isScheduled = false;
-  let labels = [], colors = null, paper = 0, ink = "", halo = "", muted = null;
+  let bySize = [], labels = new Map(), colors = null, paper = 0, ink = "", halo = "", muted = null;
   const measured = surface.getContext("2d");
 
   const scale = () => fit * zoom;
@@ -101,26 +101,38 @@ function addMap() {
     pixels = new Int32Array(image.data.buffer);
     fit = Math.min((width - 2 * MAP_MARGIN) / Math.max(maxX - minX, 1e-3),
       (height - 2 * MAP_MARGIN) / Math.max(maxY - minY, 1e-3));
-    measured.font = `600 ${LABEL_FONT}px system-ui, sans-serif`;
-    measureLabels();
+    labels.clear();
     schedule();
   }
-  function measureLabels() {
-    measured.font = `600 ${LABEL_FONT}px system-ui, sans-serif`;
-    labels = anchors.map((anchor, k) => {
-      if (!anchor) return null;
-      const lines = labelLines(k, width < 600 ? 14 : 22);
-      return { lines, width: Math.max(...lines.map((line) => measured.measureText(line).width)) };
-    });
+  // The groups that have labels follow the cut.
+  function relabel() {
+    const sizeOf = (group) => isUnion(group) ? hierarchy.size[group] : data.clusters.size[group];
+    bySize = [...new Set(groupOfCluster)].filter(anchorOf).sort((a, b) => sizeOf(b) - sizeOf(a));
+    schedule();
   }
   function showEdited(event) {
     if (event.detail.hasNewUnions) {
-      anchors = labelAnchors(x, y);
-      bySize = clustersBySize();
+      anchorOf = labelAnchors(x, y);
       group();
     }
-    measureLabels();
+    labels.clear();
+    relabel();
     recolor();
+  }
+  function labelOf(group) {
+    if (!labels.has(group)) {
+      const lines = labelLines(group, width < 600 ? 14 : 22);
+      measured.font = `600 ${LABEL_FONT}px system-ui, sans-serif`;
+      labels.set(group, { lines, width: Math.max(...lines.map((line) => measured.measureText(line).width)) });
+    }
+    return labels.get(group);
+  }
+  // The group whose name is shown in bold: the selected cluster or union, or the one that has it.
+  function selectedGroup() {
+    const { cluster, clusters } = selection;
+    if (cluster !== null) return cluster < 0 ? null : groupOf(cluster);
+    const node = clusters === null ? -1 : nodeOf(clusters);
+    return node < 0 || groupOf(clusters[0]) !== node ? null : node;
   }
   function recolor() {
     const style = getComputedStyle(document.body);
@@ -151,14 +163,15 @@ function addMap() {
     const context = measured;
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.clearRect(0, 0, width, height);
-    boxes = placedLabels();
+    const selected = selectedGroup();
+    boxes = placedLabels(selected);
     surface.dataset.labels = JSON.stringify(boxes);
     context.textAlign = "center"; context.textBaseline = "middle"; context.lineJoin = "round";
     for (const { k, x0, x1, y0 } of boxes) {
-      context.font = `${k === selection.cluster ? 800 : 600} ${LABEL_FONT}px system-ui, sans-serif`;
-      context.globalAlpha = selection.cluster === null || k === selection.cluster ? 1 : .55;
+      context.font = `${k === selected ? 800 : 600} ${LABEL_FONT}px system-ui, sans-serif`;
+      context.globalAlpha = selected === null || k === selected ? 1 : .55;
       context.strokeStyle = halo; context.lineWidth = 4; context.fillStyle = ink;
-      labels[k].lines.forEach((line, i) => {
+      labelOf(k).lines.forEach((line, i) => {
         context.strokeText(line, (x0 + x1) / 2, y0 + (i + .5) * LABEL_LINE);
         context.fillText(line, (x0 + x1) / 2, y0 + (i + .5) * LABEL_LINE);
       });
@@ -175,15 +188,14 @@ function addMap() {
     }
   }
   // Labels that do not overlap: that of the selected cluster first, then those of the largest.
-  function placedLabels() {
+  function placedLabels(selected) {
     const placed = [];
     const most = Math.max(6, width * height / AREA_PER_LABEL);
-    const order = selection.cluster !== null && anchors[selection.cluster]
-      ? [selection.cluster, ...bySize.filter((k) => k !== selection.cluster)] : bySize;
+    const order = bySize.includes(selected) ? [selected, ...bySize.filter((k) => k !== selected)] : bySize;
     for (const k of order) {
       if (placed.length >= most) break;
-      const { lines, width: across } = labels[k], down = lines.length * LABEL_LINE;
-      const { row, upper, lower } = anchors[k], middle = left(row), level = top(row);
+      const { lines, width: across } = labelOf(k), down = lines.length * LABEL_LINE;
+      const { row, upper, lower } = anchorOf(k), middle = left(row), level = top(row);
       if (middle < 0 || middle > width || level < 0 || level > height) continue;
       const x0 = Math.max(3, Math.min(width - across - 3, middle - across / 2));
       const above = topOf(upper) - down - 4, below = topOf(lower) + 4, within = level - down / 2;
@@ -264,7 +276,7 @@ function addMap() {
       const typical = !own && data.images && !rows.text && k >= 0
         ? data.clusters.exemplars[k].filter((row) => data.images[row]).slice(0, 3) : [];
       tip.replaceChildren(
-        make("div", { className: "soft" }, make("span", { className: "dot", style: "background:" + colorOf(k) }),
+        make("div", { className: "soft" }, dot(k),
           capitalized(clusterName(k)) + (nameOf(k) || k < 0 || !wordsOf(k) ? "" : `: ${data.clusters.words[k].slice(0, 3).join(", ")}`)),
         own ? make("img", { className: "thumb", src: own, alt: "" }) : "",
         make("div", { dir: "auto", textContent: rows.text ? shortened(rows.text[i], 220) : "Row " + rows.row[i] }),
@@ -280,7 +292,8 @@ function addMap() {
   function click(pixelX, pixelY) {
     const label = labelAt(pixelX, pixelY), row = label ? -1 : rowAt(pixelX, pixelY, CLICK_DISTANCE);
     if (!label && row < 0) { selectNothing(); return; }
-    select({ query: "", lasso: null, cluster: label ? label.k : rows.cluster[row] });
+    const group = label ? label.k : groupOf(rows.cluster[row]);
+    if (group < 0) select({ query: "", lasso: null, cluster: group }); else selectNode(group);
   }
 
   const pointers = new Map();  // positions of pressed pointers, by their id
@@ -360,6 +373,8 @@ function addMap() {
   });
 
   selection.listeners.push(() => {
+    if (selection.hasNewCut) { relabel(); recolor(); }
+    if (!selection.hasNewRows) return;
     marks = selection.isActive() ? selection.isSelected : null;
     marksInOrder = marks && Uint8Array.from(grid.rows, (i) => marks[i]);
     panel.replaceChildren(...panelContent());
@@ -388,6 +403,7 @@ function addMap() {
     rowsInside,
   };
   resize();
+  relabel();
   recolor();
   resetView();
 }

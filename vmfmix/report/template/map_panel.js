@@ -1,6 +1,6 @@
 // What the panel beside the map shows: the selection, or how to select something.
 function panelContent() {
-  const { query, cluster, lasso, row, matches } = selection, status = { role: "status", className: "soft" };
+  const { query, cluster, clusters, lasso, row, matches } = selection, status = { role: "status", className: "soft" };
   if (!selection.isActive()) {
     return [make("h3", { textContent: "Nothing selected" }), make("ul", { className: "soft" },
       make("li", { textContent: "Point at a dot to read its row." }),
@@ -9,18 +9,20 @@ function panelContent() {
       make("li", { textContent: "Zoom with the wheel, two fingers, or + and −." }))];
   }
   const words = cluster !== null && cluster >= 0 && !nameOf(cluster) ? wordsOf(cluster) : "";
-  const title = cluster !== null ? capitalized(clusterName(cluster)) + (words ? ": " + words : "")
-    : row !== null ? "Row " + row : lasso ? "Rows in the lasso" : `Rows with “${query}”`;
+  const node = clusters === null ? -1 : nodeOf(clusters);
+  const title = clusters !== null ? node < 0 || node === hierarchy.root ? plural(clusters.length, "cluster") : capitalized(groupName(node))
+    : cluster !== null ? capitalized(clusterName(cluster)) + (words ? ": " + words : "")
+    : row !== null ? capitalized(rowName(row)) : lasso ? "Rows in the lasso" : `Rows with “${query}”`;
   const heading = make("h3", { id: "selection-title", dir: "auto", textContent: title });
   if (cluster !== null) {
-    heading.prepend(make("span", { className: "dot", style: "background:" + colorOf(cluster) }));
-  }
+    heading.prepend(dot(cluster));
+  } else if (node >= 0) heading.prepend(dot(null, node));
   const counts = new Map();
   for (const i of matches) counts.set(rows.cluster[i], (counts.get(rows.cluster[i]) ?? 0) + 1);
   const largest = [...counts].sort((a, b) => b[1] - a[1]);
   const composition = cluster !== null || !matches.length ? null
     : make("p", { className: "soft" }, "In " + plural(counts.size, "cluster") + ": ",
-      ...largest.slice(0, 5).flatMap(([k, count], i) => [i ? ", " : "", clusterLink(k), ` (${integer(count)})`]),
+      ...largest.slice(0, 5).flatMap(([k, count], i) => [i ? ", " : "", dot(k), clusterLink(k), ` (${integer(count)})`]),
       largest.length > 5 ? ", …" : "");
   return [heading, make("p", { ...status, textContent: plural(matches.length, "row") }), composition,
     make("p", { className: "controls" },

@@ -14,6 +14,8 @@ function addSearch() {
   document.addEventListener("edits", fillChoice);
   const lassoButton = make("button", { type: "button", textContent: "In the lasso ✕",
     ariaLabel: "Remove the lasso", onclick: () => select({ lasso: null }) });
+  const clustersButton = make("button", { type: "button", ariaLabel: "Select all clusters",
+    onclick: () => select({ clusters: null }) });
   const status = make("p", { className: "soft", role: "status", id: "row-count" });
   const results = make("div");
   const more = make("button", { type: "button", textContent: "Show more" });
@@ -36,10 +38,13 @@ function addSearch() {
     more.hidden = matches.length <= nShown;
   }
   more.addEventListener("click", () => { nShown += 10 * PAGE_SIZE; draw(); });
-  section.append(make("div", { className: "controls" }, field, choice, lassoButton,
+  section.append(make("div", { className: "controls" }, field, choice, clustersButton, lassoButton,
     downloadButtons("rows", () => tableOfRows(selection.matches), "the rows found")), status, results,
     make("p", {}, more));
   selection.listeners.push(() => {
+    if (!selection.hasNewRows) return;
+    clustersButton.hidden = selection.clusters === null;
+    clustersButton.textContent = `In ${plural((selection.clusters ?? []).length, "cluster")} ✕`;
     if (field.value.trim().toLowerCase() !== selection.query) field.value = selection.query;
     choice.value = selection.cluster ?? "";
     lassoButton.hidden = selection.lasso === null;

@@ -1,6 +1,7 @@
 startEditing();
 addHeader();
 addMap();
+addTree();
 addClusters();
 addSearch();
 addOutliers();
