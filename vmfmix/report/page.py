@@ -26,6 +26,7 @@ from vmfmix.storage.writing import output_file
 
 _SCRIPTS = (
     "elements.js",
+    "text_search.js",
     "selection.js",
     "header.js",
     "drawing.js",

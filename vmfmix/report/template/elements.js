@@ -75,14 +75,12 @@ function rowContent(row, query = "") {
 
 function highlighted(text, query) {
   const span = make("span");
-  const at = query ? text.toLowerCase().indexOf(query) : -1;
-  // Positions match those in the text only if lower case did not change its length.
-  if (at < 0 || text.toLowerCase().length !== text.length) {
-    span.textContent = text;
-    return span;
+  let shown = 0;
+  for (const [start, end] of matchedRanges(text, query)) {
+    span.append(text.slice(shown, start), make("mark", { textContent: text.slice(start, end) }));
+    shown = end;
   }
-  span.append(text.slice(0, at), make("mark", { textContent: text.slice(at, at + query.length) }),
-    text.slice(at + query.length));
+  span.append(text.slice(shown));
   return span;
 }
 

@@ -9,15 +9,16 @@ const selection = {
   isActive() { return Boolean(this.query) || this.cluster !== null || this.lasso !== null; },
 };
 const rowsByCosine = rows.row.map((_, i) => i).sort((a, b) => rows.cosine[b] - rows.cosine[a]);
-const searchTexts = rows.text ? rows.text.map((text) => text.toLowerCase()) : null;
+const textSearch = new TextSearch([rows.text, rows.label].filter(Boolean), rows.row);
+setTimeout(() => textSearch.prepare());
 
 // Change the selection, for example select({ cluster: 3 }), and let all sections show it.
 function select(changes) {
   Object.assign(selection, changes);
-  const { query, cluster, lasso } = selection, isSelected = new Uint8Array(rows.row.length);
+  const { query, cluster, lasso } = selection, isFound = textSearch.find(query);
+  const isSelected = isFound ?? new Uint8Array(rows.row.length).fill(1);
   for (let i = 0; i < isSelected.length; i++) {
-    isSelected[i] = (cluster === null || rows.cluster[i] === cluster) && (lasso === null || lasso[i] === 1)
-      && (!query || (searchTexts ? searchTexts[i].includes(query) : String(rows.row[i]) === query)) ? 1 : 0;
+    if (cluster !== null && rows.cluster[i] !== cluster || lasso !== null && lasso[i] !== 1) isSelected[i] = 0;
   }
   selection.isSelected = isSelected;
   selection.matches = rowsByCosine.filter((i) => isSelected[i]);
