@@ -338,7 +338,7 @@ function addMap() {
 
   selection.listeners.push(() => {
     marks = selection.isActive() ? selection.isSelected : null;
-    marksInOrder = marks && Uint8Array.from(grid.rows, (i) => marks[i]);
+    marksInOrder = marks && grid.inOrder(marks);
     panel.replaceChildren(...panelContent());
     panel.scrollTop = 0;
     schedule();

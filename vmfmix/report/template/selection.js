@@ -8,7 +8,7 @@ const selection = {
   listeners: [],
   isActive() { return Boolean(this.query) || this.cluster !== null || this.lasso !== null; },
 };
-const rowsByCosine = rows.row.map((_, i) => i).sort((a, b) => rows.cosine[b] - rows.cosine[a]);
+const rowsByCosine = Uint32Array.from(rows.row.keys()).sort((a, b) => rows.cosine[b] - rows.cosine[a] || a - b);
 const textSearch = new TextSearch([rows.text, rows.label].filter(Boolean), rows.row);
 setTimeout(() => textSearch.prepare());
 
@@ -21,7 +21,8 @@ function select(changes) {
     if (cluster !== null && rows.cluster[i] !== cluster || lasso !== null && lasso[i] !== 1) isSelected[i] = 0;
   }
   selection.isSelected = isSelected;
-  selection.matches = rowsByCosine.filter((i) => isSelected[i]);
+  selection.matches = [];
+  for (const i of rowsByCosine) if (isSelected[i]) selection.matches.push(i);
   for (const listener of selection.listeners) listener();
 }
 const selectNothing = () => select({ query: "", cluster: null, lasso: null });

@@ -117,39 +117,37 @@ const { TextSearch, parsedQuery, foldedText, matchedRanges } = (() => {
         terms = terms.map((term) => /^\d+$/.test(term.text) ? { ...term, row: Number(term.text) } : term);
       }
       if (!terms.length) return null;
+      if (this.#last?.query === query) return this.#last.found.slice();
       this.prepare();
-      let rows = this.#last && isNarrower(terms, this.#last.terms) ? this.#last.rows : null;
-      const byCost = (term) => (term.row === undefined ? 1e6 : 0) + 1e6 * term.isExcluded - (term.text ?? "").length;
-      for (const term of [...terms].sort((a, b) => byCost(a) - byCost(b))) rows = this.#withTerm(term, rows);
-      this.#last = { terms, rows };
-      const found = new Uint8Array(this.#texts.length);
-      for (const i of rows) found[i] = 1;
+      let found = this.#last && isNarrower(terms, this.#last.terms) ? this.#last.found : null;
+      const cost = (term) => term.row !== undefined ? -Infinity : (term.isExcluded ? 1e6 : 0) - term.text.length;
+      for (const term of [...terms].sort((a, b) => cost(a) - cost(b))) found = this.#withTerm(term, found);
+      this.#last = { query, terms, found };
+      return found.slice();
+    }
+
+    // Those of the rows that were found before, or of all if null, that match a term.
+    #withTerm(term, before) {
+      const texts = this.#texts, n = texts.length, found = new Uint8Array(n);
+      const mark = term.isExcluded ? 0 : 1;
+      let count = before ? 0 : n;
+      if (before) for (let i = 0; i < n; i++) count += before[i];
+      if (term.row !== undefined) {
+        for (let i = 0; i < n; i++) found[i] = this.#numbers[i] === term.row ? 1 : 0;
+      } else if (count < FEW * n) {
+        for (let i = 0; i < n; i++) if (before[i] && placeOf(term, texts[i], 0) >= 0) found[i] = 1;
+      } else this.#scan(term, found);
+      for (let i = 0; i < n; i++) found[i] = found[i] === mark && (!before || before[i]) ? 1 : 0;
       return found;
     }
 
-    // Those of some rows, or of all rows if null, that match a term, as indices in increasing order.
-    #withTerm(term, rows) {
-      const texts = this.#texts, numbers = this.#numbers;
-      const isFound = term.row !== undefined ? (i) => numbers[i] === term.row : (i) => placeOf(term, texts[i], 0) >= 0;
-      const all = () => texts.map((_, i) => i);
-      if (term.row !== undefined || rows && rows.length < FEW * texts.length) {
-        return (rows ?? all()).filter((i) => isFound(i) !== term.isExcluded);
-      }
-      const found = this.#scanned(term);
-      if (!term.isExcluded && !rows) return found;
-      const isIn = new Uint8Array(texts.length);
-      for (const i of found) isIn[i] = 1;
-      return (rows ?? all()).filter((i) => isIn[i] === (term.isExcluded ? 0 : 1));
-    }
-
-    // The rows that have a term, found in all texts at once.
-    #scanned(term) {
-      const joined = this.#joined, starts = this.#starts, found = [];
+    // Mark the rows that have a term, searching all texts at once.
+    #scan(term, found) {
+      const joined = this.#joined, starts = this.#starts;
       for (let row = 0, at = placeOf(term, joined, 0); at >= 0; at = placeOf(term, joined, starts[row])) {
         while (starts[row + 1] <= at) row++;
-        found.push(row++);
+        found[row++] = 1;
       }
-      return found;
     }
   }
 
