@@ -150,7 +150,10 @@ def page(n_rows, keep=None):
         try:
             driver.set_window_size(1280, 900)
             driver.set_script_timeout(120)
-            return [{"rows": n_rows, "bytes per row": round(n_bytes / n_rows, 1)} | used(driver, path, texts)]
+            return [
+                {"rows": n_rows, "bytes per row": round(n_bytes / n_rows, 1)}
+                | used(driver, path, texts)
+            ]
         finally:
             driver.quit()
 
@@ -230,7 +233,11 @@ def main():
     parser.add_argument("--keep", type=Path, metavar="FILE", help="write the page here")
     parser.add_argument("--output", type=Path, default=RESULTS, help="default: %(default)s")
     options = parser.parse_args()
-    calls = {"page": lambda: page(options.rows, options.keep), "writing": writing, "layout": layouts}
+    calls = {
+        "page": lambda: page(options.rows, options.keep),
+        "writing": writing,
+        "layout": layouts,
+    }
     tables = {}
     for part in options.parts:
         tables[part] = calls[part]()

@@ -106,7 +106,14 @@ def test_case_and_diacritics_do_not_count():
 
 
 def test_words_within_text_are_found_in_scripts_that_join_words():
-    texts = ["我的信用卡丢了", "クレジットカードをなくした", "في الكِتَاب", "בַּבַּיִת", "บัตรหาย", "我有iPhone"]
+    texts = [
+        "我的信用卡丢了",
+        "クレジットカードをなくした",
+        "في الكِتَاب",
+        "בַּבַּיִת",
+        "บัตรหาย",
+        "我有iPhone",
+    ]
     queries = ["信用卡", "カード", "كتاب", "בית", "หาย", "iphone", "カート"]
     assert find(texts, *queries) == [[0], [1], [2], [3], [4], [5], []]
 
