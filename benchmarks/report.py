@@ -1,11 +1,12 @@
-"""The report page: opening, searching and moving the map of many rows, its size, and its layout.
+"""The report page with many rows: opening, search, map, size, time to write it, and layout.
 
-``python -m benchmarks.report [--parts page writing layout] [--rows N] [--keep FILE] [--output FILE]``
+``python -m benchmarks.report [--parts page writing layout] [--rows N] [--keep FILE]
+[--output FILE]``
 
-* page: a page with many short texts in headless Chromium, without a GPU: seconds until it can be used;
-  milliseconds of each key press in the search, up to the redrawn map and table; frames per second
-  while the map is zoomed and moved; bytes per row besides the texts. Needs Chromium, chromedriver
-  and selenium;
+* page: a page with many short texts in headless Chromium, without a GPU: seconds until it can be
+  used; milliseconds of each key press in the search, up to the redrawn map and table; frames per
+  second while the map is zoomed and moved; bytes per row besides the texts. Needs Chromium,
+  chromedriver and selenium;
 * writing: seconds to write a page of 20,000 rows in 500 clusters;
 * layout: the layout of the map of the bundled sentences, compared with two principal components
   and umap-learn: seconds, and the share of the ten nearest neighbors by angle that are among the
@@ -13,8 +14,10 @@
 """
 
 import argparse
+import shutil
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +46,7 @@ SWITCHES = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-sh
 # Types queries letter by letter; returns milliseconds of script, layout and painting of each.
 TYPE = """
 const [queries, done] = arguments, field = document.getElementById("query"), times = [];
+field.scrollIntoView();
 const channel = new MessageChannel();
 const keys = queries.flatMap((query) => [...query].map((_, i) => query.slice(0, i + 1)));
 function next() {
@@ -53,30 +57,36 @@ function next() {
   const start = performance.now();
   field.dispatchEvent(new Event("input"));
   const handled = performance.now() - start;
-  channel.port1.onmessage = () => { times.push(handled + performance.now() - frame); setTimeout(next, 30); };
+  channel.port1.onmessage = () => {
+    times.push(handled + performance.now() - frame);
+    setTimeout(next, 30);
+  };
 }
 next();
 """
 # Calls one function in each frame; returns frames per second.
 MOVE = """
 const [kind, frames, done] = arguments, surface = document.getElementById("map-surface");
-const box = surface.getBoundingClientRect(), x = box.left + box.width / 2, y = box.top + box.height / 2;
-const at = (dx, dy) => ({ clientX: x + dx, clientY: y + dy, pointerId: 1, bubbles: true, cancelable: true });
+const box = surface.getBoundingClientRect();
+const at = (x, y) => ({ clientX: box.left + box.width / 2 + x,
+  clientY: box.top + box.height / 2 + y, pointerId: 1, bubbles: true, cancelable: true });
+const send = (Kind, name, x, y, more) =>
+  surface.dispatchEvent(new Kind(name, { ...at(x, y), ...more }));
 surface.setPointerCapture = () => {};
 let n = 0, start = 0;
 function frame(now) {
   if (n === 0) start = now;
   if (n === frames) {
-    surface.dispatchEvent(new PointerEvent("pointerup", at(0, 0)));
+    send(PointerEvent, "pointerup", 0, 0);
     done(1000 * frames / (now - start));
     return;
   }
   n++;
   if (kind === "zoom") {
-    surface.dispatchEvent(new WheelEvent("wheel", { ...at(0, 0), deltaY: n > frames / 2 ? 20 : -20 }));
+    send(WheelEvent, "wheel", 0, 0, { deltaY: n > frames / 2 ? 20 : -20 });
   } else {
-    if (n === 1) surface.dispatchEvent(new PointerEvent("pointerdown", at(0, 0)));
-    surface.dispatchEvent(new PointerEvent("pointermove", at(60 * Math.sin(n / 9), 60 * Math.cos(n / 9))));
+    if (n === 1) send(PointerEvent, "pointerdown", 0, 0);
+    send(PointerEvent, "pointermove", 60 * Math.sin(n / 9), 60 * Math.cos(n / 9));
   }
   requestAnimationFrame(frame);
 }
@@ -136,24 +146,25 @@ def queries_of(texts):
 def page(n_rows, keep=None):
     """Return the table of a page in a browser, or none without one."""
     webdriver = optional("selenium.webdriver")
-    if webdriver is None:
-        print("Skipping page: selenium is not installed.")
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    chromedriver = shutil.which("chromedriver")
+    if webdriver is None or chromium is None or chromedriver is None:
+        print("Skipping page: selenium, Chromium or chromedriver is not installed.")
         return []
     with tempfile.TemporaryDirectory() as folder:
         path = Path(keep or Path(folder, "report.html")).resolve()
         texts = write_page(path, n_rows)
         n_bytes = path.stat().st_size - sum(len(text.encode()) for text in texts)
         options = webdriver.ChromeOptions()
+        options.binary_location = chromium
         for switch in SWITCHES:
             options.add_argument(switch)
-        driver = webdriver.Chrome(options)
+        driver = webdriver.Chrome(options, webdriver.ChromeService(chromedriver))
         try:
             driver.set_window_size(1280, 900)
             driver.set_script_timeout(120)
-            return [
-                {"rows": n_rows, "bytes per row": round(n_bytes / n_rows, 1)}
-                | used(driver, path, texts)
-            ]
+            facts = {"rows": n_rows, "bytes per row": round(n_bytes / n_rows, 1)}
+            return [facts | used(driver, path, texts)]
         finally:
             driver.quit()
 
@@ -233,11 +244,8 @@ def main():
     parser.add_argument("--keep", type=Path, metavar="FILE", help="write the page here")
     parser.add_argument("--output", type=Path, default=RESULTS, help="default: %(default)s")
     options = parser.parse_args()
-    calls = {
-        "page": lambda: page(options.rows, options.keep),
-        "writing": writing,
-        "layout": layouts,
-    }
+    calls = {"page": partial(page, options.rows, options.keep), "writing": writing}
+    calls["layout"] = layouts
     tables = {}
     for part in options.parts:
         tables[part] = calls[part]()

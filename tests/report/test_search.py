@@ -20,7 +20,8 @@ const { TextSearch } = require(process.argv[1]);
 const { columns, numbers, queries } = JSON.parse(require("fs").readFileSync(0, "utf8"));
 const search = new TextSearch(columns, numbers ?? columns[0].map((_, i) => i));
 const found = queries.map((query) => search.find(query));
-console.log(JSON.stringify(found.map((marks) => marks && [...marks].flatMap((mark, i) => mark ? [i] : []))));
+const rowsOf = (marks) => marks && [...marks].flatMap((mark, i) => mark ? [i] : []);
+console.log(JSON.stringify(found.map(rowsOf)));
 """
 # Returns texts with matches of a query in brackets.
 HIGHLIGHT = """

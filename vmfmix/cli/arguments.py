@@ -413,8 +413,8 @@ def _add_map(group: argparse._MutuallyExclusiveGroup) -> None:
         "--layout",
         choices=LAYOUTS,
         default="neighbors",
-        help="how rows are placed: 'neighbors', near their nearest neighbors by angle, or 'umap', by "
-        "umap-learn, which must be installed (default: neighbors)",
+        help="how rows are placed: 'neighbors', near their nearest neighbors by angle, or 'umap', "
+        "by umap-learn, which must be installed (default: neighbors)",
     )
     group.add_argument(
         "--coordinates",

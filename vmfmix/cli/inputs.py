@@ -207,8 +207,8 @@ def read_coordinates(arguments: argparse.Namespace, given: Input) -> Any:
     if places.shape != (given.rows.shape[0], 2):
         raise ValueError(
             f"argument --coordinates: {path} has {places.shape[0]} rows of {places.shape[1]} "
-            f"numbers; two numbers for each of the {given.rows.shape[0]} rows of {given.source} are "
-            "needed."
+            f"numbers; two numbers for each of the {given.rows.shape[0]} rows of {given.source} "
+            "are needed."
         )
     return places
 

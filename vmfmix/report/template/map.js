@@ -76,7 +76,7 @@ function addMap() {
   let width = 1, height = 1, ratio = 1, fit = 1, image = null, pixels = null;
   let center = [(minX + maxX) / 2, (minY + maxY) / 2], zoom = 1;
   let marks = null, marksInOrder = null;  // 1 for selected rows, also in the order of the grid
-  let hovered = -1, lasso = null, isLasso = false, boxes = [], isScheduled = false;
+  let hovered = -1, lasso = null, isLasso = false, boxes = [], isScheduled = false, isVisible = true;
   let labels = [], colors = null, paper = 0, ink = "", halo = "", muted = null;
   const measured = surface.getContext("2d");
 
@@ -113,7 +113,7 @@ function addMap() {
     schedule();
   }
   function schedule() {
-    if (isScheduled) return;
+    if (isScheduled || !isVisible) return;  // drawn as soon as it is scrolled into view
     isScheduled = true;
     requestAnimationFrame(() => { isScheduled = false; draw(); });
   }
@@ -344,6 +344,10 @@ function addMap() {
     schedule();
   });
   new ResizeObserver(resize).observe(frame);
+  new IntersectionObserver((entries) => {
+    isVisible = entries.at(-1).isIntersecting;
+    schedule();
+  }, { rootMargin: "100px" }).observe(frame);
   document.addEventListener("theme", recolor);
   showOnMap = (k) => {
     select({ query: "", lasso: null, cluster: k });
