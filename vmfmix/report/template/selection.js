@@ -10,7 +10,7 @@ const selection = {
 };
 const rowsByCosine = Uint32Array.from(rows.row.keys()).sort((a, b) => rows.cosine[b] - rows.cosine[a] || a - b);
 const textSearch = new TextSearch([rows.text, rows.label].filter(Boolean), rows.row);
-setTimeout(() => textSearch.prepare());
+(window.requestIdleCallback ?? setTimeout)(() => textSearch.prepare());
 
 // Change the selection, for example select({ cluster: 3 }), and let all sections show it.
 function select(changes) {

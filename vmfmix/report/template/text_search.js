@@ -19,7 +19,8 @@ const { TextSearch, parsedQuery, foldedText, matchedRanges } = (() => {
   const IN_WORD = /[\p{Script=Latin}\p{Script=Greek}\p{Script=Cyrillic}\p{N}]/u;
   const TERM = /(-?)(?:["“”„«]([^"“”„«»]*)(["“”«»]?)|([^\s"“”„«»]+))/gu;
   const FEW = 0.25;  // share of the rows up to which they are searched one by one
-  const isInWord = new Int8Array(0x10000);  // 1 and -1 for yes and no, 0 if unknown
+  const CHUNK = 4096;  // arguments of a function
+  const capitals = new Uint16Array(0x10000);  // of characters in words, 1 for others, 0 if unknown
 
   // A text without differences that do not count, such as "cafe" for "Café".
   function foldedText(text) {
@@ -28,11 +29,27 @@ const { TextSearch, parsedQuery, foldedText, matchedRanges } = (() => {
       .replace(MARKS, "").replace(OTHER_LETTERS, (letter) => LETTERS[letter]).normalize("NFC");
   }
 
-  function continuesWord(text, at) {
-    if (at < 0 || at >= text.length) return false;
-    const code = text.charCodeAt(at);
-    if (!isInWord[code]) isInWord[code] = IN_WORD.test(text[at]) ? 1 : -1;
-    return isInWord[code] > 0;
+  function capitalOf(code) {
+    if (!capitals[code]) {
+      const character = String.fromCharCode(code), capital = character.toUpperCase();
+      capitals[code] = !IN_WORD.test(character) ? 1 : capital.length > 1 ? code : capital.charCodeAt(0);
+    }
+    return capitals[code];
+  }
+  const isInWord = (text, at) => at >= 0 && at < text.length && capitalOf(text.charCodeAt(at)) > 1;
+
+  // A folded text whose words begin with a capital. A search for the beginning of a word then stops
+  // at no other place, which is several times faster.
+  function withCapitals(text) {
+    const codes = new Uint16Array(text.length);
+    for (let i = 0, before = 1; i < codes.length; i++) {
+      const code = text.charCodeAt(i), capital = capitalOf(code);
+      codes[i] = before === 1 && capital > 1 ? capital : code;
+      before = capital;
+    }
+    let result = "";
+    for (let i = 0; i < codes.length; i += CHUNK) result += String.fromCharCode.apply(null, codes.subarray(i, i + CHUNK));
+    return result;
   }
 
   // The terms of a query: {text, isWhole, isExcluded}, or {row, isExcluded}.
@@ -41,7 +58,7 @@ const { TextSearch, parsedQuery, foldedText, matchedRanges } = (() => {
     for (const [, sign, phrase, close, word] of query.matchAll(TERM)) {
       if (word === "-") continue;  // the word to exclude follows
       const isExcluded = sign === "-", row = /^row:(\d+)$/i.exec(word ?? "");
-      const text = foldedText(phrase ?? word).trim();
+      const text = withCapitals(foldedText(phrase ?? word).trim());
       if (row) terms.push({ row: Number(row[1]), isExcluded });
       else if (text) terms.push({ text, isWhole: Boolean(close), isExcluded });
     }
@@ -51,10 +68,11 @@ const { TextSearch, parsedQuery, foldedText, matchedRanges } = (() => {
   // The first place from which a text has a term, or -1.
   function placeOf(term, text, from) {
     const { text: sought, isWhole } = term;
-    const startsWord = continuesWord(sought, 0), endsWord = isWhole && continuesWord(sought, sought.length - 1);
+    const startsWord = isInWord(sought, 0), endsWord = isWhole && isInWord(sought, sought.length - 1);
     let at = text.indexOf(sought, from);
-    while (at >= 0 && (startsWord && continuesWord(text, at - 1)
-      || endsWord && continuesWord(text, at + sought.length))) at = text.indexOf(sought, at + 1);
+    while (at >= 0 && (startsWord && isInWord(text, at - 1) || endsWord && isInWord(text, at + sought.length))) {
+      at = text.indexOf(sought, at + 1);
+    }
     return at;
   }
 
@@ -68,6 +86,7 @@ const { TextSearch, parsedQuery, foldedText, matchedRanges } = (() => {
       folded += foldedText(part);
       while (starts.length < folded.length) { starts.push(index); ends.push(index + part.length); }
     }
+    folded = withCapitals(folded);
     const found = [];
     for (const term of terms) {
       let at = placeOf(term, folded, 0);
@@ -100,14 +119,15 @@ const { TextSearch, parsedQuery, foldedText, matchedRanges } = (() => {
       if (this.#texts) return;
       const known = new Map(), [first, ...others] = this.#columns;
       const short = (text) => known.get(text) ?? known.set(text, foldedText(text)).get(text);
-      this.#texts = this.#numbers.map((_, i) => {
+      const texts = this.#numbers.map((_, i) => {
         let text = first ? foldedText(first[i]) : "";
         for (const column of others) text += "\n" + short(column[i]);
         return text;
       });
-      this.#joined = this.#texts.join("\n");
-      this.#starts = new Uint32Array(this.#texts.length + 1);
-      this.#texts.forEach((text, i) => { this.#starts[i + 1] = this.#starts[i] + text.length + 1; });
+      this.#joined = withCapitals(texts.join("\n"));
+      this.#starts = new Uint32Array(texts.length + 1);
+      texts.forEach((text, i) => { this.#starts[i + 1] = this.#starts[i] + text.length + 1; });
+      this.#texts = texts.map((_, i) => this.#joined.slice(this.#starts[i], this.#starts[i + 1] - 1));
     }
 
     // The rows that match a query, as one number for each row, 1 if it does; null without terms.
