@@ -40,7 +40,9 @@ def smoothed_once(
     smoother = getattr(model, "smoother_", None)
     if smoother is None or smoother.restart_ == 1:
         return X, lambda model: model
-    rows = smoother.transform(as_rows(X))
+    X = as_rows(X)
+    # The smoother was fitted to rows without names.
+    rows = smoother.transform(X.to_numpy() if hasattr(X, "columns") else X)
 
     def adapted(model: FittedMixture) -> FittedMixture:
         model = copy.copy(model)
