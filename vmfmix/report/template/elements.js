@@ -84,10 +84,10 @@ function highlighted(text, query) {
   return span;
 }
 
-function rowList(listed) {
+function rowList(listed, query = "") {
   const imagesOnly = data.images && !rows.text;
   return make("ul", { className: imagesOnly ? "texts thumbs" : "texts" },
-    ...listed.filter((row) => row >= 0).map((row) => make("li", {}, ...rowContent(row))));
+    ...listed.filter((row) => row >= 0).map((row) => make("li", {}, ...rowContent(row, query))));
 }
 
 // A table that is sorted by a click on a column title. A column is {title, value(i), cell(i), kind},
