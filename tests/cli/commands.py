@@ -11,6 +11,7 @@ from vmfmix.cli.main import main
 
 ROOT = Path(__file__).parents[2]
 FIT = ["fit", "rows.npy", "--n-components", "3"]
+REPORT = ["report", "out/model.npz", "rows.npy", "-o", "page.html"]
 PREDICT_FILES = {"clusters.csv", "labels.npy", "probabilities.npy"}
 FIT_FILES = {*PREDICT_FILES, "model.npz", "summary.csv"}
 

@@ -3,13 +3,14 @@
 import pytest
 
 import vmfmix
-from tests.cli.commands import FIT, fails, run_module
+from tests.cli.commands import FIT, REPORT, fails, run_module
 from vmfmix import VMFMixture
-from vmfmix.cli.arguments import CONCENTRATIONS, MERGE_COSTS, SELECTION_RULES
+from vmfmix.cli.arguments import CONCENTRATIONS, LAYOUTS, MERGE_COSTS, SELECTION_RULES
 from vmfmix.cli.main import main
 from vmfmix.cli.outputs import FIT_OUTPUTS, PREDICT_OUTPUTS
 from vmfmix.merging.costs import COSTS
 from vmfmix.merging.selection import RULES
+from vmfmix.report import layout
 
 
 @pytest.mark.parametrize(
@@ -55,6 +56,8 @@ from vmfmix.merging.selection import RULES
             "--min-cluster-size 301 is more than",
         ),
         (["cut"], "MODEL"),
+        ([*REPORT, "--layout", "tsne"], "'tsne'"),
+        ([*REPORT, "--layout", "umap", "--coordinates", "x,y"], "not allowed with argument"),
         (["cut", "model.npz", "rows.npy", "-n", "0", "--out", "out"], "'0' is not an integer of"),
         (["cut", "model.npz", "-n", "3", "--out", "out"], "needs a file of embeddings and --out"),
         (["cut", "model.npz", "rows.npy", "-n", "3"], "needs a file of embeddings and --out"),
@@ -93,6 +96,7 @@ def test_names_in_help_are_those_of_the_estimator(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     assert list(MERGE_COSTS) == list(COSTS)
     assert list(SELECTION_RULES) == list(RULES)
+    assert LAYOUTS == layout.LAYOUTS
     constraint = VMFMixture._parameter_constraints["concentration"][0]
     assert set(CONCENTRATIONS) == constraint.options
     assert main(["fit", "--help"]) == 0

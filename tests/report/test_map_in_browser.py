@@ -116,6 +116,23 @@ def test_search_and_dialog_select_on_the_map(surface):
     assert surface.parent.find_element("id", "query").get_attribute("value") == ""
 
 
+def test_words_are_found_in_any_order_and_highlighted(surface):
+    field = surface.parent.find_element("id", "query")
+    field.send_keys("12 TEXT")
+    marks = "return [...document.querySelectorAll(arguments[0])].map((mark) => mark.textContent)"
+    # 12 and 120 to 129
+    assert row_count(surface) == 11
+    for place in ("td mark", ".map-panel mark"):
+        found = surface.parent.execute_script(marks, place)
+        assert found.count("text") == found.count("12") == 11 and len(found) == 22
+    field.clear()
+    field.send_keys("row:12")
+    assert row_count(surface) == 1 and f"{NASTY} text 12" in panel(surface)
+    field.clear()
+    field.send_keys("-text")
+    assert row_count(surface) == 0
+
+
 @pytest.mark.parametrize("how", ["shift", "button"])
 def test_lasso_selects_and_lists_rows(surface, rows, how):
     from selenium.webdriver import Keys

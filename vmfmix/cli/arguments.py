@@ -21,11 +21,12 @@ from vmfmix.cli.output_arguments import (
 )
 from vmfmix.cli.outputs import FIT_OUTPUTS, PREDICT_OUTPUTS, describe_outputs
 
-__all__ = ["CONCENTRATIONS", "MERGE_COSTS", "SELECTION_RULES", "make_parser"]
+__all__ = ["CONCENTRATIONS", "LAYOUTS", "MERGE_COSTS", "SELECTION_RULES", "make_parser"]
 
-# Copies of the keys of `COSTS` and `RULES` and of the names in `VMFMixture`, since importing these
-# would import NumPy. A test compares them.
+# Copies of the keys of `COSTS` and `RULES` and of the names in `VMFMixture` and of layouts, since
+# importing these would import NumPy. A test compares them.
 MERGE_COSTS = ("likelihood", "icl", "jeffreys", "cosine")
+LAYOUTS = ("neighbors", "umap")
 SELECTION_RULES = ("auto", "persistence", "modularity", "silhouette", "stability", "icl", "bic")
 CONCENTRATIONS = ("pooled", "tied", "free")
 
@@ -113,7 +114,8 @@ examples:
   vmfmix report clusters/model.npz zh.npy --texts zh.txt -o page.html \\
       --tokenizer jieba --stop-words chinese
   vmfmix report run/mixture.npz run/embeddings.npy --images images/ -o page.html
-  vmfmix report clusters/model.npz embeddings.npy --compare old/model.npz -o page.html"""
+  vmfmix report clusters/model.npz embeddings.npy --compare old/model.npz -o page.html
+  vmfmix report clusters/model.npz x.parquet --coordinates x,y -o page.html"""
 
 
 LARGEST_SMOOTHED = 100_000  # rows, by default: their neighbors are found within about a minute
@@ -400,7 +402,7 @@ def _add_report_arguments(parser: argparse.ArgumentParser) -> None:
         type=_positive_integer,
         default=20_000,
         metavar="N",
-        help="maximum number of rows that can be searched, evenly sampled (default: 20000)",
+        help="maximum number of rows on the map and in the search, evenly sampled (default: 20000)",
     )
     parser.add_argument(
         "--compare",
@@ -408,8 +410,25 @@ def _add_report_arguments(parser: argparse.ArgumentParser) -> None:
         help="compare the clusters with those of another model (.npz), or with the clusters in a "
         "file with one label per row: what is the same, split or merged, and rows that moved",
     )
+    _add_map(parser.add_argument_group("map").add_mutually_exclusive_group())
     add_texts_and_labels(parser)
     add_words(parser)
+
+
+def _add_map(group: argparse._MutuallyExclusiveGroup) -> None:
+    group.add_argument(
+        "--layout",
+        choices=LAYOUTS,
+        default="neighbors",
+        help="how rows are placed: 'neighbors', near their nearest neighbors by angle, or 'umap', "
+        "by umap-learn, which must be installed (default: neighbors)",
+    )
+    group.add_argument(
+        "--coordinates",
+        metavar="FILE|X,Y",
+        help="places of your own: a file with two numbers for each row (such as .npy or .csv), or "
+        "the names of two columns of the table of embeddings",
+    )
 
 
 def _add_predict_arguments(parser: argparse.ArgumentParser) -> None:

@@ -14,7 +14,14 @@ if TYPE_CHECKING:
 
     from vmfmix.storage.inputs import Input
 
-__all__ = ["find_images", "read_embeddings", "read_known_clusters", "read_labels", "read_texts"]
+__all__ = [
+    "find_images",
+    "read_coordinates",
+    "read_embeddings",
+    "read_known_clusters",
+    "read_labels",
+    "read_texts",
+]
 
 _FILES = {"text_column": "texts", "label_column": "labels", "image_column": "images"}
 
@@ -46,6 +53,7 @@ def read_embeddings(arguments: argparse.Namespace) -> Input:
                 option = name.replace("_", "-")
                 raise ValueError(f"--{option} and --{file} exclude each other; give one of them.")
             names[name] = ""  # no guess
+    names["coordinate_columns"] = _coordinate_columns(getattr(arguments, "coordinates", None))
 
     def report(line: str) -> None:
         if not arguments.quiet:
@@ -168,3 +176,51 @@ def find_images(arguments: argparse.Namespace, given: Input) -> Any:
             "folder of the table, or to the working folder."
         )
     return found
+
+
+def read_coordinates(arguments: argparse.Namespace, given: Input) -> Any:
+    """Return the places of the rows on the map from the option --coordinates, or None.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+    given : Input
+
+    Returns
+    -------
+    ndarray of shape (n_rows, 2) or None
+
+    Raises
+    ------
+    ValueError
+        If the file cannot be read, or does not have two finite numbers for each row.
+    """
+    path = arguments.coordinates
+    if path is None or given.coordinates is not None:
+        return given.coordinates
+    from vmfmix.storage.inputs import read_input
+
+    try:
+        places = read_input(path, text_column="", label_column="", id_column="").rows
+    except ValueError as error:
+        raise ValueError(f"argument --coordinates: {error}") from None
+    if places.shape != (given.rows.shape[0], 2):
+        raise ValueError(
+            f"argument --coordinates: {path} has {places.shape[0]} rows of {places.shape[1]} "
+            f"numbers; two numbers for each of the {given.rows.shape[0]} rows of {given.source} "
+            "are needed."
+        )
+    return places
+
+
+def _coordinate_columns(option: str | None) -> list[str]:
+    """Return the columns that --coordinates names; none if it names a file."""
+    if option is None or Path(option).exists():
+        return []
+    names = [name.strip() for name in option.split(",")]
+    if len(names) != 2 or not all(names):
+        raise ValueError(
+            f"argument --coordinates: {option} is neither a file nor two columns; give a file with "
+            "two numbers for each row, or the names of two columns such as x,y."
+        )
+    return names

@@ -15,6 +15,7 @@ from vmfmix._console import run_command
 from vmfmix.cli.arguments import LARGEST_SMOOTHED, make_parser
 from vmfmix.cli.inputs import (
     find_images,
+    read_coordinates,
     read_embeddings,
     read_known_clusters,
     read_labels,
@@ -257,10 +258,15 @@ def _predict(arguments: argparse.Namespace) -> None:
 def _report(arguments: argparse.Namespace) -> None:
     from vmfmix.report import write_report
     from vmfmix.report.images import validate_pillow
+    from vmfmix.report.layout import check_layout
 
     validate_page_path(arguments.out, overwrite=arguments.overwrite)
     if arguments.images is not None or arguments.image_column:
         validate_pillow()
+    try:
+        check_layout(arguments.layout)
+    except ImportError as error:
+        raise ImportError(with_options(str(error), ["layout"])) from None
     words = find_words(arguments)
     model, given = _read_model_and_embeddings(arguments)
     other = None if arguments.compare is None else _read_other_clusters(arguments.compare, given)
@@ -278,6 +284,8 @@ def _report(arguments: argparse.Namespace) -> None:
             images=find_images(arguments, given),
             title=arguments.title or Path(arguments.embeddings[0]).stem,
             n_rows=arguments.rows,
+            layout=arguments.layout,
+            coordinates=read_coordinates(arguments, given),
             skip_damaged=arguments.skip_damaged,
             backdrop=arguments.backdrop,
             stop_words=words.stop_words,

@@ -7,6 +7,7 @@ import numpy as np
 from vmfmix.inspection.clusters import cosines_of_rows, nearest_rows
 from vmfmix.inspection.fitted_model import FittedMixture, MergeRecord, RowsLike
 from vmfmix.report.json_values import rounded
+from vmfmix.report.smoothed_rows import smoothed_once
 
 _N_LEVELS = 16  # numbers of clusters on the slider, without those next to the number of the fit
 _N_ADJACENT = 3  # numbers above that of the fit, always on the slider
@@ -49,9 +50,10 @@ def merge_levels(
         return None, np.empty(0, dtype=np.int64)
     history: MergeRecord = model.merge_history_
     strengths = dict(zip(history.levels.tolist(), rounded(history.strengths)))
+    shown, adapted = smoothed_once(model, shown)
     levels, exemplars = [], []
     for number in _numbers_of_clusters(history, model.n_components_, len(rows)):
-        cut = model.merge_to(number)
+        cut = adapted(model.merge_to(number))
         cut_labels = cut.predict(shown)
         cosines, _ = cosines_of_rows(cut, shown, cut_labels)
         nearest = nearest_rows(cut_labels, cosines, number, _N_EXEMPLARS)

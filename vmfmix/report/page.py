@@ -30,6 +30,7 @@ _SCRIPTS = (
     "elements.js",
     "long_table.js",
     "membership.js",
+    "text_search.js",
     "selection.js",
     "groups.js",
     "edits.js",

@@ -2,7 +2,7 @@ function showCluster(cluster) {
   const k = unionOf(cluster), c = data.clusters, dialog = byId("cluster");
   const outliers = data.outliers.row.filter((_, i) => data.outliers.cluster[i] === k).slice(0, 5);
   const neighbors = nearestClusters(k);
-  const indices = () => rowsByCosine.filter((i) => rows.cluster[i] === k);
+  const indices = () => [...rowsByCosine].filter((i) => rows.cluster[i] === k);
   const nRows = indices().length;
   const heading = make("div", { id: "cluster-facts" });
   const redraw = () => { showCluster(k); byId("edit-name")?.focus(); };

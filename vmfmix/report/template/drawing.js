@@ -26,6 +26,12 @@ class PointGrid {
     this.x = Float32Array.from(this.rows, (i) => x[i]);
     this.y = Float32Array.from(this.rows, (i) => y[i]);
   }
+  // One number for each row of the report, in the order of the cells.
+  inOrder(values) {
+    const ordered = new values.constructor(values.length);
+    for (let at = 0; at < ordered.length; at++) ordered[at] = values[this.rows[at]];
+    return ordered;
+  }
   cellOf(value) {
     return Math.max(0, Math.min(this.side - 1, Math.floor(value * this.side)));
   }

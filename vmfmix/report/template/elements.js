@@ -43,6 +43,7 @@ function range(values) {
   return [lowest, highest];
 }
 const rowName = (row) => rows.id ? rows.id[indexOfRow.get(row)] || "row " + row : "row " + row;
+const listed = (words) => words.length < 2 ? words.join() : words.slice(0, -1).join(", ") + " and " + words.at(-1);
 const plural = (n, word) => integer(n) + " " + word + (n === 1 ? "" : "s");
 
 // Add a section with a heading, and a link to it in the navigation.
@@ -96,14 +97,12 @@ function openableContent(row, query = "", listed = null) {
 
 function highlighted(text, query) {
   const span = make("span", { dir: "auto" });
-  const at = query ? text.toLowerCase().indexOf(query) : -1;
-  // Positions match those in the text only if lower case did not change its length.
-  if (at < 0 || text.toLowerCase().length !== text.length) {
-    span.textContent = text;
-    return span;
+  let shown = 0;
+  for (const [start, end] of matchedRanges(text, query)) {
+    span.append(text.slice(shown, start), make("mark", { textContent: text.slice(start, end) }));
+    shown = end;
   }
-  span.append(text.slice(0, at), make("mark", { textContent: text.slice(at, at + query.length) }),
-    text.slice(at + query.length));
+  span.append(text.slice(shown));
   return span;
 }
 

@@ -63,7 +63,7 @@ function showState(state) {
   const polygon = corners.length >= 6 && corners.length % 2 === 0
     ? Array.from({ length: Math.min(corners.length / 2, MAX_CORNERS) }, (_, i) => corners.slice(2 * i, 2 * i + 2)) : null;
   const lasso = polygon && mapView.rowsInside(polygon);
-  select({ query: (state.q ?? "").trim().toLowerCase(), row: indexOfRow.has(row) ? row : null,
+  select({ query: (state.q ?? "").trim(), row: indexOfRow.has(row) ? row : null,
     cluster: isCluster(cluster) || cluster === -1 ? cluster : null, cut: whole(state.cut),
     ...(clusters.length && clusters.every((k) => Number.isInteger(k) && isCluster(k))
       ? { clusters: clusters.sort((a, b) => a - b) } : {}),

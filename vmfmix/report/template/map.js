@@ -80,7 +80,7 @@ function addMap() {
   let width = 1, height = 1, ratio = 1, fit = 1, image = null, pixels = null;
   let center = [(minX + maxX) / 2, (minY + maxY) / 2], zoom = 1;
   let marks = null, marksInOrder = null;  // 1 for selected rows, also in the order of the grid
-  let hovered = -1, lasso = null, isLasso = false, boxes = [], isScheduled = false;
+  let hovered = -1, lasso = null, isLasso = false, boxes = [], isScheduled = false, isVisible = true;
   let bySize = [], labels = new Map(), colors = null, paper = 0, ink = "", halo = "", muted = null;
   const measured = surface.getContext("2d");
 
@@ -142,7 +142,7 @@ function addMap() {
     schedule();
   }
   function schedule() {
-    if (isScheduled) return;
+    if (isScheduled || !isVisible) return;  // drawn as soon as it is scrolled into view
     isScheduled = true;
     requestAnimationFrame(() => { isScheduled = false; draw(); });
   }
@@ -376,12 +376,16 @@ function addMap() {
     if (selection.hasNewCut) { relabel(); recolor(); }
     if (!selection.hasNewRows) return;
     marks = selection.isActive() ? selection.isSelected : null;
-    marksInOrder = marks && Uint8Array.from(grid.rows, (i) => marks[i]);
+    marksInOrder = marks && grid.inOrder(marks);
     panel.replaceChildren(...panelContent());
     panel.scrollTop = 0;
     schedule();
   });
   new ResizeObserver(resize).observe(frame);
+  new IntersectionObserver((entries) => {
+    isVisible = entries.at(-1).isIntersecting;
+    schedule();
+  }, { rootMargin: "100px" }).observe(frame);
   document.addEventListener("theme", recolor);
   document.addEventListener("edits", showEdited);
   showOnMap = (k) => {

@@ -17,11 +17,12 @@ function panelContent() {
   if (cluster !== null) {
     heading.prepend(dot(cluster));
   } else if (node >= 0) heading.prepend(dot(null, node));
-  const counts = new Map();
-  for (const i of matches) counts.set(rows.cluster[i], (counts.get(rows.cluster[i]) ?? 0) + 1);
-  const largest = [...counts].sort((a, b) => b[1] - a[1]);
+  const counts = new Array(data.clusters.size.length + 1).fill(0);  // the last one is the background
+  for (const i of matches) counts[rows.cluster[i] < 0 ? counts.length - 1 : rows.cluster[i]]++;
+  const largest = counts.map((count, k) => [k < counts.length - 1 ? k : -1, count])
+    .filter(([, count]) => count).sort((a, b) => b[1] - a[1]);
   const composition = cluster !== null || !matches.length ? null
-    : make("p", { className: "soft" }, "In " + plural(counts.size, "cluster") + ": ",
+    : make("p", { className: "soft" }, "In " + plural(largest.length, "cluster") + ": ",
       ...largest.slice(0, 5).flatMap(([k, count], i) => [i ? ", " : "", dot(k), clusterLink(k), ` (${integer(count)})`]),
       largest.length > 5 ? ", …" : "");
   return [heading, make("p", { ...status, textContent: plural(matches.length, "row") }), composition,

@@ -2,9 +2,10 @@ function addSearch() {
   const n = rows.row.length;
   const section = addSection("rows", "Search rows", n < data.n_rows
     ? reportRowsNote(n, data.n_rows) : null);
-  const hint = searchTexts ? "Search texts" : "Row number";
+  const kinds = [rows.text ? "texts" : null, rows.label ? "labels" : null, rows.id ? "identifiers" : null].filter(Boolean);
+  const hint = kinds.length ? "Search " + listed(kinds) : "Row number";
   const field = make("input", { type: "search", id: "query", placeholder: hint, ariaLabel: hint,
-    oninput: () => select({ query: field.value.trim().toLowerCase() }) });
+    oninput: () => select({ query: field.value.trim() }) });
   const choice = make("select", { id: "cluster-select", ariaLabel: "Cluster",
     onchange: () => select({ cluster: choice.value === "" ? null : Number(choice.value) }) });
   const fillChoice = () => choice.replaceChildren(make("option", { value: "", textContent: "all clusters" }),
@@ -31,21 +32,24 @@ function addSearch() {
       ...membershipColumns((i) => matches[i])];
     if (rows.label) {
       columns.push({ title: "Label", kind: "short", value: (i) => rows.label[matches[i]],
-        cell: (i) => rows.label[matches[i]] });
+        cell: (i) => highlighted(rows.label[matches[i]], query) });
     }
     const count = Math.min(matches.length, nShown);
     results.replaceChildren(sortableTable(columns, count, { label: "Search results" }).element);
     more.hidden = matches.length <= nShown;
   }
   more.addEventListener("click", () => { nShown += 10 * PAGE_SIZE; draw(); });
+  const help = kinds.length ? make("p", { className: "soft", id: "query-help",
+    textContent: "Words in any order, “phrases” in quotes, -word for rows without it, row:17 for a row." }) : null;
+  if (help) field.setAttribute("aria-describedby", help.id);
   section.append(make("div", { className: "controls" }, field, choice, clustersButton, lassoButton,
-    downloadButtons("rows", () => tableOfRows(selection.matches), "the rows found")), status, results,
+    downloadButtons("rows", () => tableOfRows(selection.matches), "the rows found")), help ?? "", status, results,
     make("p", {}, more));
   selection.listeners.push(() => {
     if (!selection.hasNewRows) return;
     clustersButton.hidden = selection.clusters === null;
     clustersButton.textContent = `In ${plural((selection.clusters ?? []).length, "cluster")} ✕`;
-    if (field.value.trim().toLowerCase() !== selection.query) field.value = selection.query;
+    if (field.value.trim() !== selection.query) field.value = selection.query;
     choice.value = selection.cluster ?? "";
     lassoButton.hidden = selection.lasso === null;
     nShown = PAGE_SIZE;

@@ -15,8 +15,9 @@ const selection = {
     return Boolean(this.query) || [this.cluster, this.clusters, this.lasso, this.row].some((each) => each !== null);
   },
 };
-const rowsByCosine = rows.row.map((_, i) => i).sort((a, b) => rows.cosine[b] - rows.cosine[a]);
-const searchTexts = rows.text ? rows.text.map((text) => text.toLowerCase()) : null;
+const rowsByCosine = Uint32Array.from(rows.row.keys()).sort((a, b) => rows.cosine[b] - rows.cosine[a] || a - b);
+const textSearch = new TextSearch([rows.text, rows.label, rows.id].filter(Boolean), rows.row);
+(window.requestIdleCallback ?? setTimeout)(() => textSearch.prepare());
 
 // Change the selection, for example select({ cluster: 3 }), and let all sections show it. One cluster,
 // several clusters and none replace each other.
@@ -36,13 +37,13 @@ function select(changes) {
 }
 function findSelected() {
   const { query, cluster, lasso, row } = selection, clusters = selection.clusters && new Set(selection.clusters.map(unionOf));
-  const isSelected = new Uint8Array(rows.row.length);
+  const isSelected = textSearch.find(query) ?? new Uint8Array(rows.row.length).fill(1);
   for (let i = 0; i < isSelected.length; i++) {
-    isSelected[i] = (cluster === null || rows.cluster[i] === cluster) && (clusters === null || clusters.has(rows.cluster[i]))
-      && (lasso === null || lasso[i] === 1) && (row === null || rows.row[i] === row)
-      && (!query || (searchTexts ? searchTexts[i].includes(query) : String(rows.row[i]) === query)) ? 1 : 0;
+    if (cluster !== null && rows.cluster[i] !== cluster || clusters !== null && !clusters.has(rows.cluster[i])
+      || lasso !== null && lasso[i] !== 1 || row !== null && rows.row[i] !== row) isSelected[i] = 0;
   }
   selection.isSelected = isSelected;
-  selection.matches = rowsByCosine.filter((i) => isSelected[i]);
+  selection.matches = [];
+  for (const i of rowsByCosine) if (isSelected[i]) selection.matches.push(i);
 }
 const selectNothing = () => select({ query: "", cluster: null, lasso: null });

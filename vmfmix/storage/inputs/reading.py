@@ -20,6 +20,7 @@ from vmfmix.storage.inputs.files import Files, find_files
 from vmfmix.storage.inputs.roles import find_roles, validate_given
 from vmfmix.storage.inputs.rows import (
     choose_embeddings,
+    plane_columns,
     rows_of_arrays,
     rows_of_table,
     size_of,
@@ -45,6 +46,8 @@ class Input:
         Suffix of the files, such as ".parquet".
     description : list of str
         Lines that say what was used. Empty if there was nothing to choose.
+    coordinates : ndarray of shape (n_rows, 2) or None
+        Numbers of the two columns of coordinates.
     """
 
     def __init__(
@@ -55,12 +58,14 @@ class Input:
         table: Table | None = None,
         embeddings: Sequence[Column] = (),
         roles: Mapping[str, str] | None = None,
+        coordinates: np.ndarray | None = None,
     ) -> None:
         self.rows = rows
         self.source, self.format, self.paths = files.source, files.suffix, files.paths
         self.description = list(description)
         self._table, self._embeddings = table, [column.name for column in embeddings]
         self.roles = dict(roles or {})
+        self.coordinates = coordinates
 
     @property
     def is_table(self) -> bool:
@@ -160,6 +165,7 @@ def read_input(
     label_column: str | None = None,
     id_column: str | None = None,
     image_column: str | None = None,
+    coordinate_columns: Sequence[str] = (),
     report: Callable[[str], Any] | None = None,
 ) -> Input:
     r"""Read embeddings from files, and find the columns beside them.
@@ -186,6 +192,8 @@ def read_input(
         usual names; "" stands for no column.
     image_column : str, default=None
         Name of a column of paths of images.
+    coordinate_columns : sequence of two str, default=()
+        Names of columns of coordinates, which are not embeddings unless `columns` names them.
     report : callable, default=None
         Called with each line of `Input.description`.
 
@@ -228,11 +236,12 @@ def read_input(
         "images": image_column,
     }
     if files.suffix in table_parts.SUFFIXES:
-        found = _read_table(files, array, patterns, embedding_column, given)
+        found = _read_table(files, array, patterns, embedding_column, given, coordinate_columns)
     else:
         named = {"columns": patterns, "embedding_column": embedding_column}
         named |= {"text_column": text_column, "label_column": label_column}
         named |= {"id_column": id_column, "image_column": image_column}
+        named |= {"coordinates": list(coordinate_columns)}
         for parameter, value in named.items():
             if value:
                 raise InputError(
@@ -253,23 +262,31 @@ def _read_table(
     patterns: Sequence[str],
     embedding_column: str | None,
     given: Mapping[str, str | None],
+    coordinate_columns: Sequence[str],
 ) -> Input:
     table = open_table(files.paths, files.source)
     validate_given(table, given)
-    other = [name for name in given.values() if name]
+    plane = plane_columns(table, coordinate_columns)
+    other = [*(name for name in given.values() if name), *coordinate_columns]
     chosen = choose_embeddings(table, patterns, embedding_column, array, other)
     roles = find_roles(table, [column.name for column in chosen], given)
     rows = rows_of_table(table, chosen, size_of(files.paths))
     validate_shape(rows, files.source)
-    used = {*(column.name for column in chosen), *roles.values()}
+    places = None
+    if plane:
+        places = rows_of_table(table, plane, size_of(files.paths))
+        validate_finite(places, f"columns {listed(coordinate_columns)} of {files.source}")
+    used = {*(column.name for column in [*chosen, *plane]), *roles.values()}
     left_out = [column.name for column in table.columns if column.name not in used]
     parts = [f"embeddings: {describe_columns(chosen, rows.shape[1])}"]
     for role, name in roles.items():
         parts.append(f"{role} (only to compare): {name}" if role == "labels" else f"{role}: {name}")
+    if plane:
+        parts.append(f"coordinates: {listed(coordinate_columns)}")
     if left_out:
         parts.append(f"left out: {listed(left_out)}")
     description = [*_describe_files(files), "; ".join(parts)]
-    return Input(rows, files, description, table, chosen, roles)
+    return Input(rows, files, description, table, chosen, roles, places)
 
 
 def _read_arrays(files: Files, array: str | None) -> Input:

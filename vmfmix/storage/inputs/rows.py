@@ -74,6 +74,24 @@ def choose_embeddings(
         raise
 
 
+def plane_columns(table: Table, names: Sequence[str]) -> list[Column]:
+    """Return the columns of coordinates, or raise InputError unless they hold numbers."""
+    by_name = {column.name: column for column in table.columns}
+    for name in names:
+        if name not in by_name:
+            raise InputError(
+                f"{table.source} has no column '{name}'; choose from {listed(by_name)}.",
+                "coordinates",
+            )
+        if by_name[name].kind not in ("float", "integer"):
+            raise InputError(
+                f"Column '{name}' of {table.source} has values of type {table.type(name)}; choose "
+                "two columns of numbers.",
+                "coordinates",
+            )
+    return [by_name[name] for name in names]
+
+
 def rows_of_table(table: Table, chosen: Sequence[Column], n_bytes: int) -> np.ndarray:
     """Return the rows in columns of a table, which are read in batches.
 
