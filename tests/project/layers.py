@@ -85,6 +85,8 @@ LAYERS = {
         "mixture",
         "inspection",
         "merging",
+        "neighbors",
+        "fitting",
         "engines",
         "model",
         "metrics",
