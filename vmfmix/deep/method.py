@@ -83,6 +83,11 @@ class Method(LightningModule):
         """Return embeddings of features; their length need not be 1."""
         raise NotImplementedError
 
+    @property
+    def embedding_network(self) -> nn.Sequential:
+        """The network that maps images or prepared rows to embeddings."""
+        raise NotImplementedError
+
     def clusters(self, embedded: Embedded) -> VMFMixture:
         """Return a VMFMixture fitted to the final embeddings of the training images.
 

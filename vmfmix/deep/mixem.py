@@ -23,7 +23,7 @@ from vmfmix.deep.components import mixture_from_coefficients
 from vmfmix.deep.evaluate import Embedded
 from vmfmix.deep.method import Method
 from vmfmix.deep.method_config import MixtureOfEmbeddingsConfig
-from vmfmix.deep.networks import MixtureOfEmbeddings, head
+from vmfmix.deep.networks import Mixed, MixtureOfEmbeddings, head
 from vmfmix.mixture import VMFMixture
 
 CONDITIONALS = {
@@ -85,6 +85,11 @@ class MixEM(Method):
             self.single(features) if self.pretrains else self.mixture(features)[0]
         )
         return embeddings
+
+    @property
+    def embedding_network(self) -> nn.Sequential:
+        """Encoder, and the single embedding or the mixture of embeddings."""
+        return nn.Sequential(self.encoder, self.single if self.pretrains else Mixed(self.mixture))
 
     def clusters(self, embedded: Embedded) -> VMFMixture:
         """Return a VMFMixture that starts from the coefficients, if there are any."""

@@ -308,6 +308,19 @@ class MixtureOfEmbeddings(nn.Module):
         return (coefficients[..., None] * embeddings).sum(dim=1), embeddings, coefficients
 
 
+class Mixed(nn.Module):
+    """The mixed embedding alone of a `MixtureOfEmbeddings`."""
+
+    def __init__(self, mixture: MixtureOfEmbeddings) -> None:
+        super().__init__()
+        self.mixture = mixture
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Return mixed embeddings."""
+        mixed: torch.Tensor = self.mixture(features)[0]
+        return mixed
+
+
 class MomentumTarget(nn.Module):
     """A copy of a network that follows it as a moving average and gets no gradients.
 

@@ -81,7 +81,7 @@ class SiamMM(Method):
         if config.negatives < 1:
             self.predictor = predictor(config.dim, config.predictor_hidden)
             if config.momentum is not None:
-                self.target = MomentumTarget(self.network)
+                self.target = MomentumTarget(self.embedding_network)
         concentration: Any = config.concentration
         self.mixture = OnlineVMFMixture(
             config.dim,
@@ -99,7 +99,7 @@ class SiamMM(Method):
         )
 
     @property
-    def network(self) -> nn.Sequential:
+    def embedding_network(self) -> nn.Sequential:
         """Encoder and projector."""
         return nn.Sequential(self.encoder, self.projector)
 
@@ -190,7 +190,7 @@ class SiamMM(Method):
         super().optimizer_step(*arguments, **options)
         if self.target is not None and self.config.momentum is not None:
             decrease = math.cos(0.5 * math.pi * self.share_of_steps) ** 2
-            self.target.follow(self.network, 1.0 - (1.0 - self.config.momentum) * decrease)
+            self.target.follow(self.embedding_network, 1.0 - (1.0 - self.config.momentum) * decrease)
 
     @torch.no_grad()
     def _targets(

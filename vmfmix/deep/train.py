@@ -13,15 +13,13 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import logging
-import os
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vmfmix._console import Parser, run_command, validate_out
 from vmfmix._install import install_hint
+from vmfmix.deep.console import quiet_lightning
 from vmfmix.deep.config import add_options, read_yaml
 from vmfmix.deep.data_kinds import kind_of
 from vmfmix.deep.method_config import CONFIGS, RunConfig
@@ -63,12 +61,6 @@ _READING: dict[str, dict[str, str]] = {
         "id_column": "name of the column of identifiers",
     },
 }
-_IGNORED_WARNINGS = (  # from Lightning and torch, on which users need not act
-    ".*exists and is not empty",
-    ".*LeafSpec.*",
-    ".*does not have many workers",
-    ".*all_gather is deprecated",
-)
 
 
 def __getattr__(name: str) -> Any:
@@ -115,7 +107,6 @@ def _run(arguments: Sequence[str] | None) -> None:
     config_class(**options)  # raises ValueError if options contradict each other
 
     training = _import_training()
-    _silence()
     trainer = {
         "devices": run.devices,
         "precision": run.precision,
@@ -125,17 +116,18 @@ def _run(arguments: Sequence[str] | None) -> None:
         path, test = (_read_rows(each, reading) for each in (path, test))
         reading = {}
     try:
-        result = training.train(
-            method,
-            path,
-            test=test,
-            start=start,
-            out=out,
-            size=run.size,
-            trainer=trainer,
-            **reading,
-            **options,
-        )
+        with quiet_lightning():
+            result = training.train(
+                method,
+                path,
+                test=test,
+                start=start,
+                out=out,
+                size=run.size,
+                trainer=trainer,
+                **reading,
+                **options,
+            )
     except RuntimeError as error:
         if "can't allocate memory" in str(error) or "out of memory" in str(error):  # of torch
             raise MemoryError(str(error)) from error
@@ -165,15 +157,6 @@ def _import_training() -> Any:
             raise
         raise ImportError(f"Training needs {error.name}; {install_hint('deep')}.") from error
     return training
-
-
-def _silence() -> None:
-    """Hide what Lightning reports on its own, and the warnings that each process repeats."""
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    for pattern in _IGNORED_WARNINGS:
-        warnings.filterwarnings("ignore", pattern)
-    if os.environ.get("LOCAL_RANK", "0") != "0":
-        warnings.simplefilter("ignore")
 
 
 def _create_parser() -> argparse.ArgumentParser:
