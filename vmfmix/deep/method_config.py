@@ -255,8 +255,8 @@ class SiameseConfig(MethodConfig):
     )
     concentration: float | str = config_field(
         "auto",
-        "κ of the responsibilities, softmax(κ μ·z). auto: the estimate of the last refit, but at "
-        "most largest_concentration.",
+        "κ of the responsibilities, the softmax of κ times the cosines to the centroids. auto: the "
+        "estimate of the last refit, but at most largest_concentration.",
         above(0),
         AUTO,
     )
