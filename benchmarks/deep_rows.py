@@ -88,7 +88,9 @@ def measure(X, y, run, seed):
         return scores_of(X, y, seed)
     method, config = run
     n_classes = len(np.unique(y))
-    config = {name: n_classes if value in ("true", True) else value for name, value in config.items()}
+    config = {
+        name: n_classes if value in ("true", True) else value for name, value in config.items()
+    }
     config.setdefault("batch_size", min(512, len(X)))
     start = time.perf_counter()
     with quiet_lightning(), threadpool_limits(1):
@@ -136,7 +138,10 @@ def main():
     options = parser.parse_args()
     torch.set_num_threads(1)
     runs = {name: parse_run(name) for name in options.runs}
-    done = {(each.get("set"), each.get("run"), each.get("seed")) for each in read_records(options.output)}
+    done = {
+        (each.get("set"), each.get("run"), each.get("seed"))
+        for each in read_records(options.output)
+    }
     if not options.summary:
         append_machine(options.output)
         for name, X, y in all_sets(options.sets):

@@ -202,7 +202,10 @@ def test_negatives_add_nt_xent_and_a_pull_to_centroids(data):
     learner.config.ramp, learner.config.warm_up = 0.0, 0.0
     r = [learner.mixture(each) for each in (one, other)]
     contrast = losses.nt_xent_loss(one, other, 0.5)
-    pull = [(r[1] @ learner.mixture.means * one).sum(1), (r[0] @ learner.mixture.means * other).sum(1)]
+    pull = [
+        (r[1] @ learner.mixture.means * one).sum(1),
+        (r[0] @ learner.mixture.means * other).sum(1),
+    ]
     found = learner._contrast([one, other], r)
     torch.testing.assert_close(found, contrast - torch.cat(pull).mean() * 2.0)
     mixed = trained(data[0], "siammm", negatives=0.5, share=0.5)

@@ -60,9 +60,7 @@ class MethodConfig:
     data_kind: ClassVar[str]  # "images" or "rows", also in messages
 
     epochs: int = config_field(200, "Passes over the data.", at_least(1))
-    batch_size: int = config_field(
-        256, "Images or rows in a batch of one process.", at_least(2)
-    )
+    batch_size: int = config_field(256, "Images or rows in a batch of one process.", at_least(2))
     seed: int = config_field(0, "Seed of all random numbers.", at_least(0))
 
     def __post_init__(self) -> None:

@@ -190,7 +190,9 @@ class SiamMM(Method):
         super().optimizer_step(*arguments, **options)
         if self.target is not None and self.config.momentum is not None:
             decrease = math.cos(0.5 * math.pi * self.share_of_steps) ** 2
-            self.target.follow(self.embedding_network, 1.0 - (1.0 - self.config.momentum) * decrease)
+            self.target.follow(
+                self.embedding_network, 1.0 - (1.0 - self.config.momentum) * decrease
+            )
 
     @torch.no_grad()
     def _targets(

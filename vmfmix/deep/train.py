@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from vmfmix._console import Parser, run_command, validate_out
 from vmfmix._install import install_hint
-from vmfmix.deep.console import quiet_lightning
 from vmfmix.deep.config import add_options, read_yaml
+from vmfmix.deep.console import quiet_lightning
 from vmfmix.deep.data_kinds import kind_of
 from vmfmix.deep.method_config import CONFIGS, RunConfig
 from vmfmix.storage.inputs import InputError
