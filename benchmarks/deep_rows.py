@@ -31,26 +31,27 @@ from vmfmix.deep.train import train
 
 OUTPUT = Path(__file__).parent / "results" / "deep_rows_runs.jsonl"
 RAW = "raw"  # no training
+TRUE = "true"  # the number of classes
 RUNS = {
     RAW: None,
     "BYOL": ("byol", {}),
     "SiamMM": ("siammm", {}),
-    "SiamMM, true K": ("siammm", {"n_components": "true"}),
+    "SiamMM, true K": ("siammm", {"n_components": TRUE}),
     "SiamMM, true K, share=0.7": (
         "siammm",
-        {"n_components": "true", "share": 0.7, "concentration": 20.0},
+        {"n_components": TRUE, "share": 0.7, "concentration": 20.0},
     ),
     "SiamMM, merging": (
         "siammm",
         {"updates": "online", "warm_up": 0.3, "ramp": 0.1, "refits": 6, "top_m": 5},
     ),
     "NT-Xent": ("simclr", {}),
-    "NT-Xent, true K, share=0.3": ("simclr", {"n_components": "true", "share": 0.3}),
+    "NT-Xent, true K, share=0.3": ("simclr", {"n_components": TRUE, "share": 0.3}),
     "NT-Xent, true K, share=1": (
         "simclr",
-        {"n_components": "true", "share": 1.0, "concentration": 20.0},
+        {"n_components": TRUE, "share": 1.0, "concentration": 20.0},
     ),
-    "MIX'EM": ("mixem", {"n_components": "true"}),
+    "MIX'EM": ("mixem", {"n_components": TRUE}),
 }
 SCORES = {"ARI": adjusted_rand_score, "NMI": normalized_mutual_info_score}
 
@@ -88,10 +89,10 @@ def measure(X, y, run, seed):
         return scores_of(X, y, seed)
     method, config = run
     n_classes = len(np.unique(y))
-    config = {
-        name: n_classes if value in ("true", True) else value for name, value in config.items()
-    }
-    config.setdefault("batch_size", min(512, len(X)))
+    config = {"batch_size": min(512, len(X)), **config}
+    for name in ("n_components", "n_clusters"):
+        if config.get(name) in (TRUE, True):  # YAML reads "true" as a bool
+            config[name] = n_classes
     start = time.perf_counter()
     with quiet_lightning(), threadpool_limits(1):
         trainer = {"enable_progress_bar": False, "accelerator": "cpu"}
@@ -138,10 +139,8 @@ def main():
     options = parser.parse_args()
     torch.set_num_threads(1)
     runs = {name: parse_run(name) for name in options.runs}
-    done = {
-        (each.get("set"), each.get("run"), each.get("seed"))
-        for each in read_records(options.output)
-    }
+    records = read_records(options.output)
+    done = {(each.get("set"), each.get("run"), each.get("seed")) for each in records}
     if not options.summary:
         append_machine(options.output)
         for name, X, y in all_sets(options.sets):

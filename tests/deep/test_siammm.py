@@ -362,7 +362,7 @@ def test_refuses_test_images_of_other_shape(digits):
 
 
 def test_refuses_encoder_without_rows(digits):
-    with pytest.raises(ValueError, match="one row for each image"):
+    with pytest.raises(ValueError, match="one row for each input"):
         training.train("siammm", digits, encoder=nn.Conv2d(1, 4, 3), **SHORT)
 
 

@@ -59,8 +59,8 @@ class LabeledDataset(Dataset[Any]):
         """Warn if labels were given that cannot be used."""
         if self.unusable_labels is not None:
             warnings.warn(
-                f"The labels of the {self.data_kind} are ignored: {self.unusable_labels}. They are used for "
-                "reports alone.",
+                f"The labels of the {self.data_kind} are ignored: {self.unusable_labels}. They are "
+                "used for reports alone.",
                 UserWarning,
                 stacklevel=3,
             )

@@ -79,7 +79,8 @@ class RowEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     >>> from vmfmix.datasets import load_snips
     >>> from vmfmix.deep import RowEncoder
     >>> X = load_snips().data[:400]
-    >>> encoder = RowEncoder(epochs=2, config={"width": 32, "dim": 8}, trainer={"accelerator": "cpu"})
+    >>> small = {"width": 32, "dim": 8}
+    >>> encoder = RowEncoder(epochs=2, config=small, trainer={"accelerator": "cpu"})
     >>> model = make_pipeline(encoder, VMFMixture(7, random_state=0)).fit(X)
     >>> model.predict(X[:5]).shape, encoder.transform(X[:5]).shape
     ((5,), (5, 8))
