@@ -70,8 +70,8 @@ class SiamMM(Method):
         super().__init__(encoder, views, images, n_images, config, labels)
         if isinstance(config.n_components, int) and config.n_components > n_images:
             raise ValueError(
-                f"n_components={config.n_components} is more than the number of {config.data_kind}, "
-                f"{n_images}; pass at most that."
+                f"n_components={config.n_components} is more than the number of "
+                f"{config.data_kind}, {n_images}; pass at most that."
             )
         self.projector = projector(
             self.n_features, config.hidden, config.dim, config.projector_layers

@@ -2,9 +2,10 @@
 
     python -m vmfmix.deep.train siammm DATA --out FOLDER [--epochs 100 ...]
 
-DATA is a folder of images, an .npz file of images, or a file of embeddings. FOLDER receives the config, a checkpoint, the mixture
-as a VMFMixture, embeddings, the cluster of each image or row, the history and a plot of it; the same
-command again resumes from the last checkpoint, and with more epochs continues beyond the end.
+DATA is a folder of images, an .npz file of images, or a file of embeddings. FOLDER receives the
+config, a checkpoint, the mixture as a VMFMixture, embeddings, the cluster of each image or row, the
+history and a plot of it; the same command again resumes from the last checkpoint, and with more
+epochs continues beyond the end.
 
 Options are validated before torch is imported.
 """

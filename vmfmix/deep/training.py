@@ -109,9 +109,9 @@ def train(
         resumed training gets different ones. With views of one's own, in the items or as `views`,
         the values may be any finite numbers.
     test : like data, default=None
-        Labeled images or rows for a report. They influence neither the training nor any choice in it.
-        Labels of a Dataset are its attribute `labels` or `targets`; see
-        `vmfmix.deep.labels.label_values`.
+        Labeled images or rows for a report. They influence neither the training nor any choice in
+        it. Labels of a Dataset are its attribute `labels` or `targets`; see
+        `vmfmix.deep.labels.label_values`. Those of rows are given as `vmfmix.deep.rows.Rows`.
     encoder : nn.Module, default=None
         Maps images, or centered unit rows, to rows of features. None: for images, a ResNet-18 if
         there is a GPU, else a small convolutional network; for rows, the layers that the config
