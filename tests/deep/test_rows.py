@@ -84,7 +84,7 @@ def test_rows_that_cannot_be_used_are_refused(data):
         trained(X[:20])
     with pytest.raises(ValueError, match="siammm has no parameter flip for rows; choose from"):
         trained(X, flip=False)
-    with pytest.raises(ValueError, match="siammm has no parameter .*n_neighbors for images"):
+    with pytest.raises(ValueError, match=r"siammm has no parameter .*n_neighbors for images"):
         trained(np.zeros((60, 8, 8), np.uint8), n_neighbors=3)
     with pytest.raises(ValueError, match="data are rows, but test are images; pass the same kind"):
         trained(X, test=np.zeros((60, 8, 8), np.uint8))

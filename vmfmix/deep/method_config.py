@@ -260,8 +260,8 @@ class SiameseConfig(MethodConfig):
     )
     largest_concentration: float = config_field(
         20.0,
-        "Upper limit of an estimated κ of the responsibilities; the maximum-likelihood estimate is "
-        "too sharp to learn from.",
+        "Upper limit of the κ of the responsibilities, if it is estimated; the maximum-likelihood "
+        "estimate is too sharp to learn from.",
         above(0),
     )
 

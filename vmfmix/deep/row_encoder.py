@@ -146,7 +146,7 @@ class RowEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         options = {"enable_progress_bar": False, **(self.trainer or {})}
         with quiet_lightning(), torch.random.fork_rng():
             result = train(self.method, rows, trainer=options, **config)
-        learner = result.method.cpu()
+        learner: Any = result.method.cpu()
         self.network_, self.preparation_ = learner.embedding_network, learner.preparation
         self.embedding_, self.mixture_ = result.embeddings, result.model
         self.labels_, self.history_ = result.model.labels_, result.history

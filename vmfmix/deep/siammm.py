@@ -218,7 +218,8 @@ class SiamMM(Method):
     ) -> torch.Tensor:
         """Return NT-Xent of two views, minus λ times their similarity to each other's centroids."""
         one, other = (functional.normalize(each.float(), dim=1) for each in embedded)
-        loss = losses.nt_xent_loss(*self.gather([one, other]), self.config.temperature)
+        all_ones, all_others = self.gather([one, other])
+        loss = losses.nt_xent_loss(all_ones, all_others, self.config.temperature)
         for view, of_other_view in zip((one, other), reversed(responsibilities)):
             if of_other_view is not None and self.share_now > 0:
                 pull = losses.soft_assignment_loss(view, of_other_view, self.mixture.means)

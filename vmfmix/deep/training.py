@@ -368,7 +368,7 @@ def _checkpoint_to_resume(
         return None
     if (folder / _CONFIG).is_file():
         now = dataclasses.asdict(config)
-        before = {field.name: field.default for field in dataclasses.fields(config)}
+        before: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(config)}
         before |= read_yaml(folder / _CONFIG, type(config), method)
         different = [name for name in now if before[name] != now[name] and name != "epochs"]
         if different:
