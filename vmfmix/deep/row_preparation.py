@@ -29,9 +29,9 @@ class RowPreparation(nn.Module):
     >>> import numpy as np
     >>> from vmfmix.deep.row_preparation import RowPreparation
     >>> rows = np.array([[0.6, 0.8], [0.8, 0.6]], dtype=np.float32)
-    >>> RowPreparation.fitted(rows).prepare(rows).round(2)
-    tensor([[-0.7100,  0.7100],
-            [ 0.7100, -0.7100]])
+    >>> RowPreparation.fitted(rows).prepare(rows).numpy().round(2)
+    array([[-0.71,  0.71],
+           [ 0.71, -0.71]], dtype=float32)
     """
 
     mean: torch.Tensor
