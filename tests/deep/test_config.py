@@ -18,6 +18,7 @@ from vmfmix.deep.config import (  # noqa: E402
     at_least,
     config_field,
     document_fields,
+    new_defaults,
     read_yaml,
     validate_fields,
     write_yaml,
@@ -95,7 +96,7 @@ def test_refuses_invalid_yaml(text, message, tmp_path):
 
 def test_command_line_options(capsys):
     parser = argparse.ArgumentParser()
-    add_options(parser, Config)
+    add_options(parser, images=Config)
     assert vars(parser.parse_args([])) == {}
     arguments = "--epochs 5 --rate 1e-3 --number 12 --momentum none --flip false"
     assert vars(parser.parse_args(arguments.split())) == {
@@ -112,6 +113,36 @@ def test_command_line_options(capsys):
     with pytest.raises(SystemExit):
         parser.parse_args(["--help"])
     assert "100 % of it. (default: 0.5)" in capsys.readouterr().out
+
+
+@document_fields
+@dataclass
+@new_defaults(epochs=2, rate=0.25)
+class LaterConfig(Config):
+    """Example of a config with other defaults and one more field."""
+
+    depth: int = config_field(1, "Of the network.", at_least(1))
+
+
+def test_defaults_of_inherited_fields_change_and_their_descriptions_remain():
+    config = LaterConfig()
+    assert (config.epochs, config.rate, config.flip) == (2, 0.25, True)
+    assert "epochs : int, default=2\n    Passes over the images." in LaterConfig.__doc__
+    assert Config().epochs == 3
+    config.epochs = 0
+    with pytest.raises(ValueError, match="epochs=0 is not allowed; pass an integer of at least 1"):
+        validate_fields(config)
+
+
+def test_help_says_which_data_an_option_or_its_default_is_for(capsys):
+    parser = argparse.ArgumentParser()
+    add_options(parser, images=Config, rows=LaterConfig)
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    assert "Passes over the images. (default: images: 3; rows: 2)" in text
+    assert "Left and right. (default: True)" in text
+    assert "Of the network. (default: 1; only for rows)" in text
 
 
 def test_values_become_plain_values_of_their_fields():
@@ -144,7 +175,7 @@ def test_names_of_losses_are_those_of_the_config():
 
 ALL_FIELDS = [
     (owner, field)
-    for owner in (*CONFIGS.values(), RunConfig)
+    for owner in (*(CONFIGS[k][m] for k in CONFIGS for m in ("siammm", "mixem")), RunConfig)
     for field in dataclasses.fields(owner)
 ]
 
@@ -164,7 +195,7 @@ def test_every_option_refuses_what_is_out_of_range(owner, field, tmp_path):
     if numbers.open_most:
         refused.append(numbers.most)
     parser = Parser(prog="train")
-    add_options(parser, owner)
+    add_options(parser, images=owner)
     for value in refused:
         with pytest.raises(ValueError, match=f"^{field.name}=.* is not allowed; pass "):
             owner(**{field.name: value})

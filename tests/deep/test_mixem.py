@@ -15,7 +15,8 @@ from vmfmix.deep import losses  # noqa: E402
 from vmfmix.deep import train as training  # noqa: E402
 from vmfmix.deep.components import kmeans_from_components, mixture_from_coefficients  # noqa: E402
 from vmfmix.deep.data import Images  # noqa: E402
-from vmfmix.deep.mixem import MixEM, MixEMConfig  # noqa: E402
+from vmfmix.deep.method_config import MixEMConfig  # noqa: E402
+from vmfmix.deep.mixem import MixEM  # noqa: E402
 from vmfmix.deep.networks import MixtureOfEmbeddings  # noqa: E402
 from vmfmix.deep.views import Views  # noqa: E402
 

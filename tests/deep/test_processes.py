@@ -23,6 +23,7 @@ from lightning.pytorch import Trainer
 from sklearn.datasets import load_digits
 from torch import nn
 from vmfmix.deep.data import Images, loader
+from vmfmix.deep.method_config import CONFIGS
 from vmfmix.deep.train import METHODS
 
 torch.set_num_threads(1)
@@ -33,7 +34,7 @@ options = {
                    n_components_init=30),
     "mixem": dict(dim=8, pretraining=1, learning_rate=1e-3),
 }[method]
-method_class, config_class = METHODS[method]
+method_class, config_class = METHODS[method], CONFIGS["images"][method]
 config = config_class(epochs=3, batch_size=128 // n_processes, hidden=64, **options)
 torch.manual_seed(0)
 encoder = nn.Sequential(nn.Flatten(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 32))

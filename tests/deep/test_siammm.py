@@ -23,9 +23,10 @@ from vmfmix.deep import train as training  # noqa: E402
 from vmfmix.deep.config import read_yaml  # noqa: E402
 from vmfmix.deep.data import Images, as_images  # noqa: E402
 from vmfmix.deep.evaluate import embed, many_to_one_accuracy  # noqa: E402
+from vmfmix.deep.method_config import SiamMMConfig  # noqa: E402
 from vmfmix.deep.objectives import OBJECTIVES  # noqa: E402
 from vmfmix.deep.online import OnlineVMFMixture  # noqa: E402
-from vmfmix.deep.siammm import SiamMM, SiamMMConfig  # noqa: E402
+from vmfmix.deep.siammm import SiamMM  # noqa: E402
 from vmfmix.deep.training import _training_and_test_images  # noqa: E402
 from vmfmix.deep.views import Views  # noqa: E402
 from vmfmix.metrics import clustering_report  # noqa: E402
@@ -322,7 +323,7 @@ def test_command_line_never_reads_its_own_pictures(digits, tmp_path, capsys, mon
     [
         ({"objective": "other"}, "objective='other'"),
         ({"share": 1.0}, "share=1.0"),
-        ({"lambda_": 1.0}, "siammm has no parameter lambda_; choose from epochs"),
+        ({"lambda_": 1.0}, "siammm has no parameter lambda_ for images; choose from epochs"),
         ({"warm_up": 0.9, "ramp": 0.2}, "sum must be from 0 to 1"),
         ({"settled": 0.2}, "settled=0.2 is not allowed; it must be above warm_up=0.25"),
         ({"n_components": "many"}, "pass an integer of at least 1, or 'auto'"),
@@ -361,7 +362,7 @@ def test_refuses_test_images_of_other_shape(digits):
 
 
 def test_refuses_encoder_without_rows(digits):
-    with pytest.raises(ValueError, match="one row for each image"):
+    with pytest.raises(ValueError, match="one row for each input"):
         training.train("siammm", digits, encoder=nn.Conv2d(1, 4, 3), **SHORT)
 
 

@@ -48,7 +48,7 @@ def fails(capsys, *arguments):
     [
         ("", "required: METHOD; see 'python -m vmfmix.deep.train --help'"),
         ("other images.npz --out o", "invalid choice: 'other'"),
-        ("siammm --out o", "required: images"),
+        ("siammm --out o", "required: data"),
         ("siammm images.npz", "required: --out"),
         ("siammm images.npz --out=", "argument --out: the path is empty"),
         ("siammm images.npz --out o --what 1", "unrecognized arguments: --what 1"),
@@ -58,7 +58,7 @@ def fails(capsys, *arguments):
         ("siammm images.npz --out o.npz", "looks like the name of a file"),
         ("siammm images.npz --out taken", "taken has last.ckpt, which is not a regular file"),
         ("siammm nothing --out o", "There is no folder or file nothing"),
-        ("siammm file --out o", "file is neither a folder nor an .npz file"),
+        ("siammm file --out o", "file is neither a folder nor a file of images or embeddings"),
         ("siammm images.npz --out o --test nothing", "There is no folder or file nothing"),
         ("siammm images.npz --out o --start empty", "empty is a folder"),
         ("siammm images.npz --out o --start nothing", "There is no file nothing"),

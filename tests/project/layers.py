@@ -86,6 +86,8 @@ LAYERS = {
         "mixture",
         "inspection",
         "merging",
+        "neighbors",
+        "fitting",
         "engines",
         "model",
         "metrics",

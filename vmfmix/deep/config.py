@@ -15,7 +15,7 @@ import math
 import textwrap
 import types
 import typing
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, TypeVar
@@ -143,14 +143,51 @@ def document_fields(config_class: type[_T]) -> type[_T]:
     return config_class
 
 
-def add_options(parser: argparse.ArgumentParser, config_class: type[Any]) -> None:
-    """Add a command-line option for each field of a config dataclass.
+def new_defaults(**defaults: Any) -> Callable[[type[_T]], type[_T]]:
+    """Return a decorator, for use below ``@dataclass``, that changes defaults of inherited fields.
+
+    The descriptions and allowed values of the fields remain.
+    """
+
+    def change(config_class: type[_T]) -> type[_T]:
+        inherited: dict[str, dataclasses.Field[Any]] = {}
+        for base in filter(dataclasses.is_dataclass, reversed(config_class.__mro__)):
+            inherited |= {field.name: field for field in dataclasses.fields(base)}
+        for name, default in defaults.items():
+            field = inherited[name]
+            config_class.__annotations__[name] = field.type
+            setattr(config_class, name, config_field(default, **field.metadata))
+        return config_class
+
+    return change
+
+
+def add_options(parser: argparse.ArgumentParser, **config_classes: type[Any]) -> None:
+    """Add a command-line option for each field of some config dataclasses.
 
     Options that are not given are absent from the parsed result, so that they do not override
     values of a config file.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+    **config_classes : type
+        Dataclasses by the data that they are for, which the help of an option names if the option
+        or its default is not the same for all.
     """
-    for field in dataclasses.fields(config_class):
-        description = f"{field.metadata['description']} (default: {field.default})"
+    owners: dict[str, dict[str, dataclasses.Field[Any]]] = {}
+    for kind, config_class in config_classes.items():
+        for field in dataclasses.fields(config_class):
+            owners.setdefault(field.name, {})[kind] = field
+    for fields in owners.values():
+        field = next(iter(fields.values()))
+        if len({each.default for each in fields.values()}) == 1:
+            default = str(field.default)
+        else:
+            default = "; ".join(f"{kind}: {each.default}" for kind, each in fields.items())
+        if len(fields) < len(config_classes):
+            default += f"; only for {' and '.join(fields)}"
+        description = f"{field.metadata['description']} (default: {default})"
         parser.add_argument(
             f"--{field.name.replace('_', '-')}",
             type=functools.partial(_parse_value, field=field),

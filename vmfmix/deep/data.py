@@ -143,7 +143,7 @@ def loader(
 
     Parameters
     ----------
-    dataset : Images, DatasetImages or Dataset
+    dataset : Images, DatasetImages, PreparedRows or Dataset
     batch_size : int
     seed : int, default=None
         Seed of the random order of the images in each epoch; an incomplete last batch is dropped.
@@ -155,8 +155,8 @@ def loader(
     -------
     DataLoader
     """
-    dataset = as_images(dataset)
-    in_memory = isinstance(dataset, Images)
+    dataset = dataset if isinstance(dataset, LabeledDataset) else as_images(dataset)
+    in_memory = hasattr(dataset, "__getitems__")  # returns whole batches
     collate: Callable[[Any], Any] | None = _return_unchanged if in_memory else None
     return DataLoader(
         dataset,

@@ -18,6 +18,7 @@ from sklearn.preprocessing import StandardScaler, normalize
 from vmfmix.deep.components import kmeans_from_components, mixture_from_coefficients
 from vmfmix.deep.data import as_images, loader
 from vmfmix.deep.monitors import knn_accuracy
+from vmfmix.deep.rows import prepared
 from vmfmix.metrics import clustering_report
 from vmfmix.mixture import VMFMixture
 
@@ -48,12 +49,13 @@ class Embedded:
 
 @torch.no_grad()
 def embed(method: Any, images: Any, batch_size: int = 1024, n_workers: int = 0) -> Embedded:
-    """Return features and embeddings of images, without random views.
+    """Return features and embeddings of images or rows, without random views.
 
     Parameters
     ----------
     method : Method
-    images : Images or Dataset
+    images : Images, Dataset, rows, str or path-like
+        Of the kind that the method was trained on; see `vmfmix.deep.train.train`.
     batch_size : int, default=1024
     n_workers : int, default=0
         Number of processes that read a Dataset.
@@ -65,13 +67,13 @@ def embed(method: Any, images: Any, batch_size: int = 1024, n_workers: int = 0) 
     was_training = method.training
     method.eval()
     outputs: dict[str, list[np.ndarray]] = {}
-    images = as_images(images)
-    for batch in loader(images, batch_size, n_workers=n_workers):
+    data = as_images(images) if method.preparation is None else prepared(images, method.preparation)
+    for batch in loader(data, batch_size, n_workers=n_workers):
         first_view = batch[0][0] if isinstance(batch[0], (list, tuple)) else batch[0]
         for name, rows in method(first_view.to(method.device)).items():
             outputs.setdefault(name, []).append(rows.float().cpu().numpy())
     method.train(was_training)
-    labels = images.labels
+    labels = data.labels
     return Embedded(
         labels=None if labels is None else labels.numpy(),
         **{name: np.concatenate(rows) for name, rows in outputs.items()},

@@ -15,16 +15,19 @@ import numpy as np
 import torch
 from torch.utils.data import ConcatDataset, Dataset, Subset, TensorDataset
 
+from vmfmix.deep.data_kinds import Kind
+
 
 class UnusableLabelsError(ValueError):
     """A Dataset has labels, but they are not one class for each image."""
 
 
 class LabeledDataset(Dataset[Any]):
-    """Base of Datasets of images with labels.
+    """Base of Datasets of images or rows with labels.
 
     Attributes
     ----------
+    data_kind : {"images", "rows"}
     labels : Tensor of shape (n,), int64, or None
         Indices into `classes`.
     classes : list or None
@@ -33,6 +36,7 @@ class LabeledDataset(Dataset[Any]):
         Why the images have no labels although some were given.
     """
 
+    data_kind: Kind = "images"
     labels: torch.Tensor | None = None
     classes: list[Any] | None = None
     class_names: list[str] | None = None  # that integers in `classes` index
@@ -55,8 +59,8 @@ class LabeledDataset(Dataset[Any]):
         """Warn if labels were given that cannot be used."""
         if self.unusable_labels is not None:
             warnings.warn(
-                f"The labels of the images are ignored: {self.unusable_labels}. They are used for "
-                "reports alone.",
+                f"The labels of the {self.data_kind} are ignored: {self.unusable_labels}. They are "
+                "used for reports alone.",
                 UserWarning,
                 stacklevel=3,
             )

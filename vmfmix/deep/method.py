@@ -14,13 +14,15 @@ from torchmetrics import Metric
 
 from vmfmix.deep import monitors
 from vmfmix.deep.evaluate import Embedded
+from vmfmix.deep.neighbor_views import NeighborViews
 from vmfmix.deep.networks import n_features_of
+from vmfmix.deep.row_preparation import RowPreparation
 from vmfmix.deep.views import as_floats
 from vmfmix.mixture import VMFMixture
 
 
 class Method(LightningModule):
-    """Base class of methods, which train an encoder on views of images.
+    """Base class of methods, which train an encoder on views of images or rows.
 
     A subclass defines `embed`, `training_step` and `configure_optimizers`, and calls `log_epoch` at
     the end of each epoch. Batches are (images or a list of their views, …, indices of the images),
@@ -29,16 +31,21 @@ class Method(LightningModule):
     Parameters
     ----------
     encoder : nn.Module
-        Maps images to rows of features.
+        Maps images, or prepared rows, to rows of features.
     views : callable
-        Maps a batch of images to a list of views.
+        Maps a batch of images or rows to a list of views.
     images : Tensor
-        A few images, from which the number of features is determined.
+        A few images or rows, from which the number of features is determined.
     n_images : int
-        Number of training images.
+        Number of training images or rows.
     config : MethodConfig
     labels : Tensor of shape (n_images,), default=None
         Used only to log the accuracy of nearest neighbors; nothing is learned from them.
+
+    Attributes
+    ----------
+    preparation : RowPreparation or None
+        What is done with rows before they are encoded; None if the method learns from images.
     """
 
     # Parts of an epoch that are timed; their seconds go into the history.
@@ -55,6 +62,7 @@ class Method(LightningModule):
     ) -> None:
         super().__init__()
         self.config, self.n_images = config, n_images
+        self.preparation: RowPreparation | None = None
         self.views, self.labels = views, labels
         # Convolutions are faster if the channels of a pixel are adjacent in memory.
         self.encoder = encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -75,6 +83,11 @@ class Method(LightningModule):
         """Return embeddings of features; their length need not be 1."""
         raise NotImplementedError
 
+    @property
+    def embedding_network(self) -> nn.Sequential:
+        """The network that maps images or prepared rows to embeddings."""
+        raise NotImplementedError
+
     def clusters(self, embedded: Embedded) -> VMFMixture:
         """Return a VMFMixture fitted to the final embeddings of the training images.
 
@@ -90,7 +103,15 @@ class Method(LightningModule):
         images = batch[0]
         if isinstance(images, (list, tuple)):
             return [as_floats(view) for view in images]
+        if isinstance(self.views, NeighborViews):
+            return self.views(images, batch[-1])
         return self.views(images)
+
+    def gather(self, tensors: list[torch.Tensor]) -> list[torch.Tensor]:
+        """Return tensors of the batches of all processes, with their gradients."""
+        if self.trainer.world_size == 1:
+            return tensors
+        return [self.all_gather(each, sync_grads=True).flatten(0, 1) for each in tensors]  # type: ignore[union-attr]
 
     @property
     def images_per_step(self) -> int:
@@ -222,12 +243,12 @@ class Method(LightningModule):
 
     def validate_resumable(self, checkpoint: dict[str, Any]) -> None:
         """Raise ValueError if the images are not those of a checkpoint."""
-        before, now = checkpoint["images"], self._numbers_of_images
+        before, now, kind = checkpoint["images"], self._numbers_of_images, self.config.data_kind
         if before != now:
             raise ValueError(
-                f"The training to resume has {before['images']} images, "
+                f"The training to resume has {before['images']} {kind}, "
                 f"{before['images a step']} per step, but this one has {now['images']}, "
-                f"{now['images a step']} per step; pass the same images, batch_size and devices, "
+                f"{now['images a step']} per step; pass the same {kind}, batch_size and devices, "
                 "or another folder for the results."
             )
 

@@ -1,7 +1,8 @@
 """Configs of the methods: parameters, defaults and allowed values, which need no torch."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from vmfmix.deep.config import (
     Interval,
@@ -9,18 +10,24 @@ from vmfmix.deep.config import (
     at_least,
     config_field,
     document_fields,
+    new_defaults,
     validate_fields,
 )
 from vmfmix.deep.objectives import OBJECTIVES
 
 if TYPE_CHECKING:
-    from vmfmix.deep.views import Views
+    from torch import nn
+
+    from vmfmix.deep.rows import PreparedRows
 
 
 AUTO = ("auto",)
 CONDITIONALS = ("largest", "entropy")  # keys of `vmfmix.deep.mixem.CONDITIONALS`, which need torch
 LARGEST_SIDE = 65_535  # pixels of an image
+OPTIMIZERS = ("sgd", "adamw")
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")  # of Lightning's Trainer
+UPDATES = ("online", "refits")
+_LARGE_IMAGE = 64  # pixels; at and above, the first layers of a ResNet halve an image twice
 
 
 @dataclass
@@ -46,13 +53,39 @@ class RunConfig:
         validate_fields(self)
 
 
-@document_fields
 @dataclass
 class MethodConfig:
-    """Config that all methods share."""
+    """Config that all methods share, for data of any kind."""
 
-    epochs: int = config_field(200, "Passes over the images.", at_least(1))
-    batch_size: int = config_field(256, "Images in a batch of one process.", at_least(2))
+    data_kind: ClassVar[str]  # "images" or "rows", also in messages
+
+    epochs: int = config_field(200, "Passes over the data.", at_least(1))
+    batch_size: int = config_field(256, "Images or rows in a batch of one process.", at_least(2))
+    seed: int = config_field(0, "Seed of all random numbers.", at_least(0))
+
+    def __post_init__(self) -> None:
+        validate_fields(self)
+
+    @property
+    def has_idle_parameters(self) -> bool:
+        """Whether some parameters get no gradients in some epochs, as DDP must know."""
+        return False
+
+    def encoder_for(self, data: Any) -> "nn.Module":
+        """Return the default encoder for a dataset."""
+        raise NotImplementedError
+
+    def views_for(self, data: Any) -> Callable[..., Any]:
+        """Return the default views for a dataset."""
+        raise NotImplementedError
+
+
+@dataclass
+class ImageConfig(MethodConfig):
+    """Config of the views of images."""
+
+    data_kind = "images"
+
     least_area: float = config_field(
         0.2, "Smallest area of a view, as a share of the image.", Interval(0, 1, open_least=True)
     )
@@ -69,22 +102,25 @@ class MethodConfig:
         "Height and width of the small crops, in pixels; 0: those of the two views.",
         Interval(0, LARGEST_SIDE),
     )
-    seed: int = config_field(0, "Seed of all random numbers.", at_least(0))
 
-    def __post_init__(self) -> None:
-        validate_fields(self)
+    def encoder_for(self, data: Any) -> "nn.Module":
+        """Return an encoder that suits images and the hardware."""
+        import torch
 
-    @property
-    def has_idle_parameters(self) -> bool:
-        """Whether some parameters get no gradients in some epochs, as DDP must know."""
-        return False
+        from vmfmix.deep.networks import resnet18, small_convnet
 
-    def views_for(self, size: int | tuple[int, int], n_channels: int) -> "Views":
-        """Return the views for images of the given height and width, and number of channels."""
+        n_channels, *sides = data.first.shape[1:]
+        if torch.cuda.is_available():
+            return resnet18(n_channels, small_images=min(sides) < _LARGE_IMAGE)
+        return small_convnet(n_channels)
+
+    def views_for(self, data: Any) -> Callable[..., Any]:
+        """Return random crops of images."""
         from vmfmix.deep.views import Views
 
+        n_channels, height, width = data.first.shape[1:]
         return Views(
-            size,
+            (height, width),
             n_channels,
             least_area=self.least_area,
             flip=self.flip,
@@ -95,21 +131,60 @@ class MethodConfig:
         )
 
 
-@document_fields
 @dataclass
-class SiamMMConfig(MethodConfig):
-    """Config of SiamMM."""
+class RowConfig(MethodConfig):
+    """Config of the views and of the encoder of rows."""
 
+    data_kind = "rows"
+
+    n_neighbors: int = config_field(
+        10,
+        "Number of nearest neighbors of a row, one of which is its second view; fewer if there are "
+        "fewer than 20 rows for each.",
+        at_least(1),
+    )
+    dropout: float = config_field(
+        0.1, "Share of the features of a view that are set to 0.", Interval(0, 1, open_most=True)
+    )
+    noise: float = config_field(
+        0.02, "Standard deviation of the noise in each feature of a view.", at_least(0)
+    )
+    width: int = config_field(512, "Width of the hidden layers of the encoder.", at_least(1))
+    depth: int = config_field(1, "Number of hidden layers of the encoder.", at_least(1))
+
+    def encoder_for(self, data: "PreparedRows") -> "nn.Module":
+        """Return a network of fully connected layers."""
+        from vmfmix.deep.networks import row_network
+
+        return row_network(
+            data.first.shape[1], self.width, self.depth, dropout=self.dropout, noise=self.noise
+        )
+
+    def views_for(self, data: "PreparedRows") -> Callable[..., Any]:
+        """Return each row and one of its neighbors."""
+        from vmfmix.deep.neighbor_views import NeighborViews
+
+        return NeighborViews(data.rows, self.n_neighbors)
+
+
+@dataclass
+class SiameseConfig(MethodConfig):
+    """Config of SiamMM that is the same for images and rows."""
+
+    optimizer: str = config_field(
+        "sgd",
+        "Optimizer, with a rate that falls along a cosine. sgd: stochastic gradient descent with "
+        "momentum; adamw: AdamW.",
+        words=OPTIMIZERS,
+    )
     learning_rate: float = config_field(
         0.06,
-        "Learning rate of stochastic gradient descent for 256 images; it is scaled by the images "
-        "per step.",
+        "Learning rate; that of sgd is for 256 images and scaled by the images per step.",
         at_least(0),
     )
-    weight_decay: float = config_field(
-        5e-4, "Weight decay of stochastic gradient descent.", at_least(0)
-    )
+    weight_decay: float = config_field(5e-4, "Weight decay of the optimizer.", at_least(0))
     dim: int = config_field(128, "Dimension of the embeddings.", at_least(2))
+    projector_layers: int = config_field(3, "Number of layers of the projector.", at_least(1))
     hidden: int = config_field(512, "Width of the hidden layers of the projector.", at_least(1))
     predictor_hidden: int = config_field(
         256, "Width of the hidden layer of the predictor.", at_least(1)
@@ -120,6 +195,14 @@ class SiamMMConfig(MethodConfig):
         "itself.",
         Interval(0, 1),
     )
+    negatives: float = config_field(
+        0.0,
+        "Share of the loss that uses negative samples, from 0 (none: SiamMM, BYOL) to 1 (SimCLR, "
+        "without predictor and target): NT-Xent − λ times the similarity of each view to the "
+        "centroids of the other.",
+        Interval(0, 1),
+    )
+    temperature: float = config_field(0.5, "Temperature of NT-Xent.", above(0))
     objective: str = config_field(
         "siammm",
         "How clusters enter the loss. "
@@ -130,8 +213,9 @@ class SiamMMConfig(MethodConfig):
     share: float = config_field(
         0.7,
         "λ, the weight of the clusters in the loss, from 0 (no clusters: SimSiam, BYOL) to "
-        "below 1; at 1, nothing would keep the embeddings apart.",
-        Interval(0, 1, open_most=True),
+        "below 1; at 1, nothing would keep the embeddings apart. With negatives=1, it may be any "
+        "number of at least 0.",
+        at_least(0),
     )
     warm_up: float = config_field(
         0.3, "Share of the epochs before clusters enter the loss.", Interval(0, 1)
@@ -139,27 +223,45 @@ class SiamMMConfig(MethodConfig):
     ramp: float = config_field(0.1, "Share of the epochs in which λ then grows.", Interval(0, 1))
     n_components: int | str = config_field(
         "auto",
-        "Number of clusters; auto: clusters merge, from n_components_init down to an estimate that "
-        "is updated whenever the mixture is refitted.",
+        "Number of clusters; auto: it is estimated whenever the mixture is refitted.",
         at_least(1),
         AUTO,
     )
     n_components_init: int = config_field(
-        100, "Initial number of clusters, if they merge.", at_least(2)
+        100, "Initial number of clusters of a refit that estimates their number.", at_least(2)
+    )
+    updates: str = config_field(
+        "online",
+        "How the mixture follows the embeddings. online: each batch updates it between refits, "
+        "and, with n_components=auto, its clusters merge once per epoch, from n_components_init "
+        "down to the estimates; refits: it stays as each refit fits it.",
+        words=UPDATES,
     )
     settled: float = config_field(
         0.9,
-        "Share of the epochs after which the number of clusters no longer falls.",
+        "Share of the epochs after which the number of merging clusters no longer falls.",
         Interval(0, 1, open_least=True),
     )
-    refits: int = config_field(8, "Number of times that the mixture is refitted.", at_least(1))
+    refits: int = config_field(
+        8, "Number of times that the mixture is refitted, from the end of warm_up on.", at_least(1)
+    )
     top_m: int | None = config_field(
-        5, "Number of most probable centroids that targets are drawn to; None: all.", at_least(1)
+        5,
+        "Number of most probable centroids that targets are drawn to, in proportion to their "
+        "responsibilities; None: all; 1: the nearest.",
+        at_least(1),
+    )
+    concentration: float | str = config_field(
+        "auto",
+        "κ of the responsibilities, the softmax of κ times the cosines to the centroids. auto: the "
+        "estimate of the last refit, but at most largest_concentration.",
+        above(0),
+        AUTO,
     )
     largest_concentration: float = config_field(
         20.0,
-        "Upper limit of the κ of the responsibilities; the maximum-likelihood estimate is too "
-        "sharp to learn from.",
+        "Upper limit of the κ of the responsibilities, if it is estimated; the maximum-likelihood "
+        "estimate is too sharp to learn from.",
         above(0),
     )
 
@@ -170,28 +272,90 @@ class SiamMMConfig(MethodConfig):
                 f"warm_up={self.warm_up} and ramp={self.ramp} are shares of the epochs, so their "
                 "sum must be from 0 to 1; lower one of them."
             )
-        if self.settled <= self.warm_up:
+        merges = self.n_components == "auto" and self.updates == "online"
+        if merges and self.settled <= self.warm_up:
             raise ValueError(
                 f"settled={self.settled} is not allowed; it must be above warm_up={self.warm_up} "
                 "and at most 1."
+            )
+        if self.share >= 1 and self.negatives < 1:
+            raise ValueError(
+                f"share={self.share} is not allowed with negatives={self.negatives}; pass a share "
+                "from 0 to below 1, or negatives=1."
+            )
+        if self.negatives == 1 and self.objective != "siammm":
+            raise ValueError(
+                f"objective={self.objective!r} has no effect with negatives=1; pass "
+                "objective='siammm', or negatives below 1."
             )
 
 
 @document_fields
 @dataclass
-class MixEMConfig(MethodConfig):
-    """Config of MIX'EM; weights, learning rate and views are those of the authors' code."""
+class SiamMMConfig(SiameseConfig, ImageConfig):
+    """Config of SiamMM for images."""
+
+
+@document_fields
+@dataclass
+@new_defaults(share=0.0)
+class BYOLConfig(SiamMMConfig):
+    """Config of BYOL for images: SiamMM without clusters."""
+
+
+@document_fields
+@dataclass
+@new_defaults(share=0.0, negatives=1.0)
+class SimCLRConfig(SiamMMConfig):
+    """Config of SimCLR for images: NT-Xent; with a positive share, also a pull to clusters."""
+
+
+@document_fields
+@dataclass
+@new_defaults(
+    epochs=40,
+    batch_size=512,
+    optimizer="adamw",
+    learning_rate=1e-3,
+    weight_decay=1e-2,
+    dim=64,
+    projector_layers=1,
+    predictor_hidden=512,
+    share=0.5,
+    warm_up=0.5,
+    ramp=0.0,
+    updates="refits",
+    refits=4,
+    top_m=None,
+    concentration=10.0,
+)
+class RowSiamMMConfig(SiameseConfig, RowConfig):
+    """Config of SiamMM for rows."""
+
+
+@document_fields
+@dataclass
+@new_defaults(share=0.0)
+class RowBYOLConfig(RowSiamMMConfig):
+    """Config of BYOL for rows: SiamMM without clusters."""
+
+
+@document_fields
+@dataclass
+@new_defaults(share=0.0, negatives=1.0)
+class RowSimCLRConfig(RowSiamMMConfig):
+    """Config of SimCLR for rows: NT-Xent; with a positive share, also a pull to clusters."""
+
+
+@dataclass
+class MixtureOfEmbeddingsConfig(MethodConfig):
+    """Config of MIX'EM that is the same for images and rows."""
 
     batch_size: int = config_field(
-        512, "Images in a batch of one process; at least 10 for each component.", at_least(2)
+        512,
+        "Images or rows in a batch of one process; at least 10 for each component.",
+        at_least(2),
     )
-    least_area: float = config_field(
-        0.08, "Smallest area of a view, as a share of the image.", Interval(0, 1, open_least=True)
-    )
-    color: float = config_field(
-        2.0, "Strength of changes of color or brightness; 0: none.", Interval(0, 2.5)
-    )
-    blur: bool = config_field(True, "Blur half of the views.")
     n_components: int = config_field(
         10, "Number of components; about the number of categories, or more.", at_least(2)
     )
@@ -240,10 +404,6 @@ class MixEMConfig(MethodConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.n_small:
-            raise ValueError(
-                f"n_small={self.n_small} is not allowed; pass 0: MIX'EM learns from two views."
-            )
         if self.pretraining > self.epochs:
             raise ValueError(
                 f"pretraining={self.pretraining} must be from 0 to epochs={self.epochs}."
@@ -259,4 +419,53 @@ class MixEMConfig(MethodConfig):
         return self.pretraining > 0
 
 
-CONFIGS: dict[str, type[MethodConfig]] = {"siammm": SiamMMConfig, "mixem": MixEMConfig}
+@document_fields
+@dataclass
+@new_defaults(least_area=0.08, color=2.0, blur=True)
+class MixEMConfig(MixtureOfEmbeddingsConfig, ImageConfig):
+    """Config of MIX'EM for images; weights, rate and views are those of the authors' code."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.n_small:
+            raise ValueError(
+                f"n_small={self.n_small} is not allowed; pass 0: MIX'EM learns from two views."
+            )
+
+
+@document_fields
+@dataclass
+@new_defaults(epochs=40, learning_rate=1e-3, constant=0)
+class RowMixEMConfig(MixtureOfEmbeddingsConfig, RowConfig):
+    """Config of MIX'EM for rows; weights are those of the authors' code for images."""
+
+
+CONFIGS: dict[str, dict[str, type[MethodConfig]]] = {
+    "images": {
+        "siammm": SiamMMConfig,
+        "mixem": MixEMConfig,
+        "simclr": SimCLRConfig,
+        "byol": BYOLConfig,
+    },
+    "rows": {
+        "siammm": RowSiamMMConfig,
+        "mixem": RowMixEMConfig,
+        "simclr": RowSimCLRConfig,
+        "byol": RowBYOLConfig,
+    },
+}
+"""Config classes by the kind of the data and the name of the method."""
+
+
+def config_class_of(method: str, kind: str) -> type[MethodConfig]:
+    """Return the config class of a method for data of a kind.
+
+    Raises
+    ------
+    ValueError
+        If there is no such method.
+    """
+    classes = CONFIGS[kind]
+    if method not in classes:
+        raise ValueError(f"method={method!r} is unknown; pass one of {', '.join(classes)}.")
+    return classes[method]

@@ -22,8 +22,8 @@ from vmfmix.deep import losses, monitors
 from vmfmix.deep.components import mixture_from_coefficients
 from vmfmix.deep.evaluate import Embedded
 from vmfmix.deep.method import Method
-from vmfmix.deep.method_config import MixEMConfig
-from vmfmix.deep.networks import MixtureOfEmbeddings, head
+from vmfmix.deep.method_config import MixtureOfEmbeddingsConfig
+from vmfmix.deep.networks import Mixed, MixtureOfEmbeddings, head
 from vmfmix.mixture import VMFMixture
 
 CONDITIONALS = {
@@ -44,7 +44,7 @@ class MixEM(Method):
         See `vmfmix.deep.method.Method`.
     """
 
-    config: MixEMConfig
+    config: MixtureOfEmbeddingsConfig
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class MixEM(Method):
         views: Callable[[torch.Tensor], list[torch.Tensor]],
         images: torch.Tensor,
         n_images: int,
-        config: MixEMConfig,
+        config: MixtureOfEmbeddingsConfig,
         labels: torch.Tensor | None = None,
     ) -> None:
         super().__init__(encoder, views, images, n_images, config, labels)
@@ -85,6 +85,11 @@ class MixEM(Method):
             self.single(features) if self.pretrains else self.mixture(features)[0]
         )
         return embeddings
+
+    @property
+    def embedding_network(self) -> nn.Sequential:
+        """Encoder, and the single embedding or the mixture of embeddings."""
+        return nn.Sequential(self.encoder, self.single if self.pretrains else Mixed(self.mixture))
 
     def clusters(self, embedded: Embedded) -> VMFMixture:
         """Return a VMFMixture that starts from the coefficients, if there are any."""
@@ -134,13 +139,13 @@ class MixEM(Method):
         with torch.autocast(self.device.type, enabled=False):
             features = [each.float() for each in features]
             if self.pretrains:
-                embedded = self._gather([self.single(each) for each in features])
+                embedded = self.gather([self.single(each) for each in features])
                 one, other = embedded
                 parts = {"contrast": losses.nt_xent_loss(one, other, self.config.temperature)}
             else:
                 mixed = [self.mixture(each) for each in features]
-                embedded = self._gather([each[0] for each in mixed])
-                coefficients = self._gather([each[2] for each in mixed])
+                embedded = self.gather([each[0] for each in mixed])
+                coefficients = self.gather([each[2] for each in mixed])
                 parts = self._losses(embedded, coefficients)
         total: Any = sum(parts.values())
         loss: torch.Tensor = total
@@ -166,12 +171,6 @@ class MixEM(Method):
             }
             parts |= {f"{name} {view}": value for name, value in weighted.items()}
         return parts
-
-    def _gather(self, tensors: list[torch.Tensor]) -> list[torch.Tensor]:
-        """Return tensors of the batches of all processes, with their gradients."""
-        if self.trainer.world_size == 1:
-            return tensors
-        return [self.all_gather(each, sync_grads=True).flatten(0, 1) for each in tensors]  # type: ignore[union-attr]
 
     # --- log of an epoch -------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
-"""Encoders for small images, and the networks on top of an encoder.
+"""Encoders for small images and for rows, and the networks on top of an encoder.
 
-Any nn.Module that maps images to rows of features can serve as an encoder.
+Any nn.Module that maps images or rows to rows of features can serve as an encoder.
 """
 
 import copy
@@ -111,14 +111,81 @@ def small_convnet(n_channels: int = 1, width: int = 32) -> nn.Sequential:
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten())
 
 
+class Perturbation(nn.Module):
+    """Random changes of rows while training: features set to 0, and noise.
+
+    Parameters
+    ----------
+    dropout : float
+        Share of the features that are set to 0; the others are scaled up accordingly.
+    noise : float
+        Standard deviation of the noise that is then added.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from vmfmix.deep.networks import Perturbation
+    >>> rows, perturbation = torch.ones(2, 5), Perturbation(0.1, 0.02)
+    >>> bool((perturbation(rows) == rows).all()), bool((perturbation.eval()(rows) == rows).all())
+    (False, True)
+    """
+
+    def __init__(self, dropout: float, noise: float) -> None:
+        super().__init__()
+        self.dropout, self.noise = dropout, noise
+
+    def forward(self, rows: torch.Tensor) -> torch.Tensor:
+        """Return changed rows while training, and the rows otherwise."""
+        if not self.training:
+            return rows
+        rows = functional.dropout(rows, self.dropout)
+        return rows + self.noise * torch.randn_like(rows)
+
+
+def row_network(
+    n_features: int, width: int = 512, depth: int = 1, *, dropout: float = 0.0, noise: float = 0.0
+) -> nn.Sequential:
+    """Return an encoder of rows: fully connected layers with batch normalization.
+
+    Parameters
+    ----------
+    n_features : int
+    width : int, default=512
+        Width of the hidden layers, and number of features that rows are mapped to.
+    depth : int, default=1
+        Number of hidden layers.
+    dropout, noise : float, default=0.0
+        See `Perturbation`.
+
+    Returns
+    -------
+    nn.Sequential
+
+    Examples
+    --------
+    >>> import torch
+    >>> from vmfmix.deep.networks import row_network
+    >>> row_network(384)(torch.zeros(2, 384)).shape
+    torch.Size([2, 512])
+    """
+    layers: list[nn.Module] = [Perturbation(dropout, noise)]
+    for n_in in [n_features, *[width] * (depth - 1)]:
+        layers += [
+            nn.Linear(n_in, width, bias=False),
+            nn.BatchNorm1d(width),
+            nn.ReLU(inplace=True),
+        ]
+    return nn.Sequential(*layers)
+
+
 def n_features_of(encoder: nn.Module, images: torch.Tensor) -> int:
     """Return the number of features of an encoder.
 
     Parameters
     ----------
     encoder : nn.Module
-    images : Tensor of shape (n, channels, height, width)
-        The first image is encoded.
+    images : Tensor of shape (n, channels, height, width) or (n, n_features)
+        The first image or row is encoded.
 
     Returns
     -------
@@ -136,29 +203,39 @@ def n_features_of(encoder: nn.Module, images: torch.Tensor) -> int:
     encoder.train(training)
     if features.ndim != 2:
         raise ValueError(
-            f"The encoder maps images of shape {tuple(images.shape[1:])} to features of shape "
-            f"{tuple(features.shape[1:])}; it must return one row for each image."
+            f"The encoder maps inputs of shape {tuple(images.shape[1:])} to features of shape "
+            f"{tuple(features.shape[1:])}; it must return one row for each input."
         )
     return int(features.shape[1])
 
 
-def projector(n_in: int, n_hidden: int, n_out: int) -> nn.Sequential:
-    """Return a three-layer network with batch normalization, from features to embeddings [1]_.
+def projector(n_in: int, n_hidden: int, n_out: int, n_layers: int = 3) -> nn.Sequential:
+    """Return a network with batch normalization, from features to embeddings [1]_.
+
+    Parameters
+    ----------
+    n_in, n_hidden, n_out : int
+        Number of features, width of the hidden layers, and dimension of the embeddings.
+    n_layers : int, default=3
+        Number of layers, of which all but the last one are hidden.
+
+    Returns
+    -------
+    nn.Sequential
 
     References
     ----------
     .. [1] X. Chen, K. He (2021). Exploring simple Siamese representation learning. CVPR.
     """
-    return nn.Sequential(
-        nn.Linear(n_in, n_hidden, bias=False),
-        nn.BatchNorm1d(n_hidden),
-        nn.ReLU(inplace=True),
-        nn.Linear(n_hidden, n_hidden, bias=False),
-        nn.BatchNorm1d(n_hidden),
-        nn.ReLU(inplace=True),
-        nn.Linear(n_hidden, n_out, bias=False),
-        nn.BatchNorm1d(n_out, affine=False),
-    )
+    layers: list[nn.Module] = []
+    for n_inputs in [n_in, *[n_hidden] * (n_layers - 1)][: n_layers - 1]:
+        layers += [
+            nn.Linear(n_inputs, n_hidden, bias=False),
+            nn.BatchNorm1d(n_hidden),
+            nn.ReLU(inplace=True),
+        ]
+    last = nn.Linear(n_in if n_layers == 1 else n_hidden, n_out, bias=False)
+    return nn.Sequential(*layers, last, nn.BatchNorm1d(n_out, affine=False))
 
 
 def predictor(n_in: int, n_hidden: int) -> nn.Sequential:
@@ -229,6 +306,19 @@ class MixtureOfEmbeddings(nn.Module):
         embeddings = functional.normalize(embeddings.float(), dim=2)
         coefficients = self.mixing(features).float().softmax(dim=1)
         return (coefficients[..., None] * embeddings).sum(dim=1), embeddings, coefficients
+
+
+class Mixed(nn.Module):
+    """The mixed embedding alone of a `MixtureOfEmbeddings`."""
+
+    def __init__(self, mixture: MixtureOfEmbeddings) -> None:
+        super().__init__()
+        self.mixture = mixture
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Return mixed embeddings."""
+        mixed: torch.Tensor = self.mixture(features)[0]
+        return mixed
 
 
 class MomentumTarget(nn.Module):

@@ -42,6 +42,8 @@ class OnlineVMFMixture(nn.Module):
     largest_concentration : float, default=20.0
         Upper limit of the κ of the responsibilities. In hundreds of dimensions, the
         maximum-likelihood estimate is far too sharp to learn from.
+    fixed_concentration : float, default=None
+        κ of the responsibilities. None: the estimate, up to `largest_concentration`.
     top_m : int or None, default=5
         Responsibilities of all but the m most probable components are 0. 1: hard assignment; None:
         all components count.
@@ -56,7 +58,7 @@ class OnlineVMFMixture(nn.Module):
     resultants : Tensor of shape (n_components, dim)
         Σ_i r_ik z_i / n.
     concentration : Tensor of shape ()
-        κ as of the last `fit_` or `merge_`, in the effective dimension.
+        κ as of the last `fit_` or `merge_`, in the effective dimension, unless it is fixed.
     effective_dimension : Tensor of shape ()
         Effective number of directions in which embeddings scatter within clusters, as of the last
         `fit_`.
@@ -84,11 +86,13 @@ class OnlineVMFMixture(nn.Module):
         dim: int,
         *,
         largest_concentration: float = 20.0,
+        fixed_concentration: float | None = None,
         top_m: int | None = 5,
         learned_weights: bool = False,
     ) -> None:
         super().__init__()
         self.largest_concentration = largest_concentration
+        self.fixed_concentration = fixed_concentration
         self.top_m, self.learned_weights = top_m, learned_weights
         self.register_buffer("counts", torch.zeros(0))
         self.register_buffer("resultants", torch.zeros(0, dim))
@@ -306,7 +310,11 @@ class OnlineVMFMixture(nn.Module):
             int(self.effective_dimension),
             largest_length=_LARGEST_LENGTH,
         )
-        self.concentration.fill_(min(kappa, self.largest_concentration))
+        if self.fixed_concentration is not None:
+            kappa = self.fixed_concentration
+        else:
+            kappa = min(kappa, self.largest_concentration)
+        self.concentration.fill_(kappa)
 
     def _load_from_state_dict(
         self, state_dict: dict[str, torch.Tensor], prefix: str, *arguments: Any

@@ -27,7 +27,7 @@ from torch.nn.parallel import DistributedDataParallel
 from vmfmix.deep import losses, monitors
 from vmfmix.deep.evaluate import Embedded
 from vmfmix.deep.method import Method
-from vmfmix.deep.method_config import SiamMMConfig
+from vmfmix.deep.method_config import SiameseConfig
 from vmfmix.deep.networks import MomentumTarget, predictor, projector
 from vmfmix.deep.objectives import OBJECTIVES
 from vmfmix.deep.online import OnlineVMFMixture
@@ -42,6 +42,9 @@ _MAX_ROWS_OF_LOG = 4096  # embeddings that the logged values of an epoch are com
 class SiamMM(Method):
     """Encoder, projector, predictor, target network and mixture.
 
+    With `negatives`, it also learns from NT-Xent, with or without the others: BYOL, SimSiam and
+    SimCLR are the same method without clusters.
+
     In several processes, each stores the embeddings of all images, and the first one fits and
     merges the mixture for all.
 
@@ -52,9 +55,8 @@ class SiamMM(Method):
     """
 
     TIMED_PARTS = ("epoch", "mixture", "refit")
-    config: SiamMMConfig
-    bank: torch.Tensor  # the latest target embedding of each image
-    target: MomentumTarget | None
+    config: SiameseConfig
+    bank: torch.Tensor  # the latest target embedding of each image or row
 
     def __init__(
         self,
@@ -62,20 +64,28 @@ class SiamMM(Method):
         views: Callable[[torch.Tensor], list[torch.Tensor]],
         images: torch.Tensor,
         n_images: int,
-        config: SiamMMConfig,
+        config: SiameseConfig,
         labels: torch.Tensor | None = None,
     ) -> None:
         super().__init__(encoder, views, images, n_images, config, labels)
         if isinstance(config.n_components, int) and config.n_components > n_images:
             raise ValueError(
-                f"n_components={config.n_components} is more than the number of images, "
-                f"{n_images}; pass at most that."
+                f"n_components={config.n_components} is more than the number of "
+                f"{config.data_kind}, {n_images}; pass at most that."
             )
-        self.projector = projector(self.n_features, config.hidden, config.dim)
-        self.predictor = predictor(config.dim, config.predictor_hidden)
-        self.target = MomentumTarget(self.network) if config.momentum is not None else None
+        self.projector = projector(
+            self.n_features, config.hidden, config.dim, config.projector_layers
+        )
+        self.predictor: nn.Sequential | None = None
+        self.target: MomentumTarget | None = None
+        if config.negatives < 1:
+            self.predictor = predictor(config.dim, config.predictor_hidden)
+            if config.momentum is not None:
+                self.target = MomentumTarget(self.embedding_network)
+        concentration: Any = config.concentration
         self.mixture = OnlineVMFMixture(
             config.dim,
+            fixed_concentration=None if concentration == "auto" else concentration,
             largest_concentration=config.largest_concentration,
             top_m=config.top_m,
         )
@@ -89,7 +99,7 @@ class SiamMM(Method):
         )
 
     @property
-    def network(self) -> nn.Sequential:
+    def embedding_network(self) -> nn.Sequential:
         """Encoder and projector."""
         return nn.Sequential(self.encoder, self.projector)
 
@@ -109,8 +119,9 @@ class SiamMM(Method):
             n_empty = len(means) - model.n_components_
             if n_empty > 0:
                 warnings.warn(
-                    f"{n_empty} of the {len(means)} clusters contain no image when the images are "
-                    "embedded without random views; train for more epochs.",
+                    f"{n_empty} of the {len(means)} clusters contain none of the "
+                    f"{self.config.data_kind} when these are embedded without random views; train "
+                    "for more epochs.",
                     UserWarning,
                     stacklevel=2,
                 )
@@ -121,29 +132,36 @@ class SiamMM(Method):
     # --- learning --------------------------------------------------------------------------------
 
     def configure_optimizers(self) -> Any:
-        """Return gradient descent with momentum and a cosine schedule, constant for the predictor.
+        """Return the optimizer, and a cosine schedule that leaves out the predictor.
 
         The schedule counts steps, since one that counts epochs skips an epoch when a training is
         resumed.
         """
-        rate = self.config.learning_rate * self.images_per_step / 256
-        groups = [
-            {"params": [*self.encoder.parameters(), *self.projector.parameters()]},
-            {"params": list(self.predictor.parameters())},
-        ]
-        optimizer = torch.optim.SGD(
-            groups, lr=rate, momentum=0.9, weight_decay=self.config.weight_decay
-        )
+        config = self.config
+        groups = [{"params": [*self.encoder.parameters(), *self.projector.parameters()]}]
+        if self.predictor is not None:
+            groups.append({"params": list(self.predictor.parameters())})
+        optimizer: torch.optim.Optimizer
+        if config.optimizer == "adamw":
+            optimizer = torch.optim.AdamW(
+                groups, lr=config.learning_rate, weight_decay=config.weight_decay
+            )
+        else:
+            optimizer = torch.optim.SGD(
+                groups,
+                lr=config.learning_rate * self.images_per_step / 256,
+                momentum=0.9,
+                weight_decay=config.weight_decay,
+            )
         n_steps = max(int(self.trainer.estimated_stepping_batches), 1)
         factors = [lambda step: 0.5 * (1.0 + math.cos(math.pi * step / n_steps)), lambda _: 1.0]
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factors)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factors[: len(groups)])
         return [optimizer], [{"scheduler": schedule, "interval": "step"}]
 
     def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
         """Return the loss of a batch, and update the mixture with its targets."""
         views, indices = self.views_of(batch), batch[-1]
         embedded = [self.projector(self.encoder(view)) for view in views]
-        predicted = [functional.normalize(self.predictor(each).float(), dim=1) for each in embedded]
         targets = self._targets(views[:2], embedded[:2])
         with self.timed("mixture"):
             responsibilities = [
@@ -152,12 +170,18 @@ class SiamMM(Method):
             self._store_targets(targets, responsibilities, indices)
         # Each view predicts the targets of the other views.
         pairs = [(a, b) for a in range(len(views)) for b in range(2) if a != b]
-        with torch.autocast(self.device.type, enabled=False):
-            pair_losses = [
-                self._loss(predicted[a], targets[b], responsibilities[b]) for a, b in pairs
-            ]
-            total: Any = sum(pair_losses)
-            loss: torch.Tensor = total / len(pairs)
+        negatives = self.config.negatives
+        loss = embedded[0].new_zeros((), dtype=torch.float32)
+        if self.predictor is not None:
+            outputs = [self.predictor(each).float() for each in embedded]
+            predicted = [functional.normalize(each, dim=1) for each in outputs]
+            with torch.autocast(self.device.type, enabled=False):
+                for a, b in pairs:
+                    pair_loss = self._loss(predicted[a], targets[b], responsibilities[b])
+                    loss = loss + (1.0 - negatives) / len(pairs) * pair_loss
+        if negatives > 0:
+            with torch.autocast(self.device.type, enabled=False):
+                loss = loss + negatives * self._contrast(embedded[:2], responsibilities)
         self.log("loss", loss, on_step=False, on_epoch=True, prog_bar=True, sync_dist=True)
         return loss
 
@@ -166,7 +190,9 @@ class SiamMM(Method):
         super().optimizer_step(*arguments, **options)
         if self.target is not None and self.config.momentum is not None:
             decrease = math.cos(0.5 * math.pi * self.share_of_steps) ** 2
-            self.target.follow(self.network, 1.0 - (1.0 - self.config.momentum) * decrease)
+            self.target.follow(
+                self.embedding_network, 1.0 - (1.0 - self.config.momentum) * decrease
+            )
 
     @torch.no_grad()
     def _targets(
@@ -187,6 +213,19 @@ class SiamMM(Method):
         objective = OBJECTIVES[self.config.objective]
         return objective.loss(predicted, target, responsibilities, self.mixture, self.share_now)
 
+    def _contrast(
+        self, embedded: list[torch.Tensor], responsibilities: list[torch.Tensor | None]
+    ) -> torch.Tensor:
+        """Return NT-Xent of two views, minus λ times their similarity to each other's centroids."""
+        one, other = (functional.normalize(each.float(), dim=1) for each in embedded)
+        all_ones, all_others = self.gather([one, other])
+        loss = losses.nt_xent_loss(all_ones, all_others, self.config.temperature)
+        for view, of_other_view in zip((one, other), reversed(responsibilities)):
+            if of_other_view is not None and self.share_now > 0:
+                pull = losses.soft_assignment_loss(view, of_other_view, self.mixture.means)
+                loss = loss + 0.5 * self.share_now * pull
+        return loss
+
     @torch.no_grad()
     def _store_targets(
         self,
@@ -201,11 +240,16 @@ class SiamMM(Method):
             embeddings = self.all_gather(embeddings).flatten(0, 1)  # type: ignore[union-attr]
         self.bank[indices] = embeddings
         of_clusters = [each for each in responsibilities if each is not None]
-        if of_clusters:
+        if of_clusters and self.config.updates == "online":
             step = min(len(indices) / self.n_images, 1.0)
             self.mixture.update(torch.cat(targets), torch.cat(of_clusters), step)
 
     # --- clusters --------------------------------------------------------------------------------
+
+    @property
+    def merges(self) -> bool:
+        """Whether clusters merge gradually."""
+        return self.config.n_components == "auto" and self.config.updates == "online"
 
     @property
     def has_clusters(self) -> bool:
@@ -230,7 +274,7 @@ class SiamMM(Method):
 
     @property
     def n_components_init(self) -> int:
-        """Initial number of clusters, limited so that each has a few images."""
+        """Initial number of clusters, limited so that each has a few images or rows."""
         most = max(self.n_images // _IMAGES_PER_INITIAL_CLUSTER, 2)
         return min(self.config.n_components_init, most)
 
@@ -247,7 +291,6 @@ class SiamMM(Method):
         """Fit the mixture to the bank; if clusters merge, stop at the scheduled number."""
         config = self.config
         n_components: Any = config.n_components
-        merges = n_components == "auto"
         n_init = self.n_components_init
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the history shows what a fit would warn about
@@ -255,8 +298,8 @@ class SiamMM(Method):
                 functional.normalize(self.bank, dim=1),
                 n_components,
                 max_rows=max(_MAX_ROWS_OF_FIT, _ROWS_PER_CLUSTER * n_init),
-                cut=self._number_after_fit if merges else None,
-                n_components_init=n_init if merges else None,
+                cut=self._number_after_fit if self.merges else None,
+                n_components_init=n_init if n_components == "auto" else None,
                 random_state=config.seed + self.current_epoch,
             )
 
@@ -284,7 +327,7 @@ class SiamMM(Method):
         super().on_train_epoch_end()
         row: dict[str, Any] = {"share": self.share_now}
         if self.has_clusters:
-            if self.config.n_components == "auto":
+            if self.merges:
                 with self.timed("mixture"):
                     if self.global_rank == 0:
                         self.mixture.prune_()

@@ -1,10 +1,11 @@
 """Joint training of embeddings and clusters, from Python or with ``python -m vmfmix.deep.train``.
 
-    python -m vmfmix.deep.train siammm IMAGES --out FOLDER [--epochs 100 ...]
+    python -m vmfmix.deep.train siammm DATA --out FOLDER [--epochs 100 ...]
 
-IMAGES is a folder of images or an .npz file. FOLDER receives the config, a checkpoint, the mixture
-as a VMFMixture, embeddings, the cluster of each image, the history and a plot of it; the same
-command again resumes from the last checkpoint, and with more epochs continues beyond the end.
+DATA is a folder of images, an .npz file of images, or a file of embeddings. FOLDER receives the
+config, a checkpoint, the mixture as a VMFMixture, embeddings, the cluster of each image or row, the
+history and a plot of it; the same command again resumes from the last checkpoint, and with more
+epochs continues beyond the end.
 
 Options are validated before torch is imported.
 """
@@ -13,9 +14,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import logging
-import os
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,10 +21,15 @@ from typing import TYPE_CHECKING, Any
 from vmfmix._console import Parser, run_command, validate_out
 from vmfmix._install import install_hint
 from vmfmix.deep.config import add_options, read_yaml
+from vmfmix.deep.console import quiet_lightning
+from vmfmix.deep.data_kinds import kind_of
 from vmfmix.deep.method_config import CONFIGS, RunConfig
+from vmfmix.storage.inputs import InputError
+from vmfmix.storage.inputs.files import SUFFIXES
 from vmfmix.storage.reading import validate_input_file, validate_readable
 
 if TYPE_CHECKING:
+    from vmfmix.deep.method_config import MethodConfig
     from vmfmix.deep.training import METHODS, TrainResult, train
 
 __all__ = ["METHODS", "TrainResult", "main", "train"]
@@ -43,12 +46,22 @@ _OUTPUTS = (
     "mixture.npz",
     "report.json",
 )
-_IGNORED_WARNINGS = (  # from Lightning and torch, on which users need not act
-    ".*exists and is not empty",
-    ".*LeafSpec.*",
-    ".*does not have many workers",
-    ".*all_gather is deprecated",
-)
+_TITLES = {
+    "siammm": "SiamMM: learn without negative samples, and draw embeddings to clusters.",
+    "mixem": "MIX'EM: learn a mixture of embeddings by contrast.",
+    "simclr": "SimCLR: learn by contrast, by default without clusters.",
+    "byol": "BYOL: learn without negative samples, by default without clusters.",
+}
+# Options of reading the data, with the text of the help for those of rows.
+_READING: dict[str, dict[str, str]] = {
+    "images": {"skip_damaged": "", "backdrop": ""},
+    "rows": {
+        "array": "name of the array",
+        "embedding_column": "name of the column of vectors",
+        "label_column": "name of the column of labels, which are used for reports alone,",
+        "id_column": "name of the column of identifiers",
+    },
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -76,46 +89,65 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str] | None) -> None:
     options = vars(_create_parser().parse_args(arguments))
-    names = "method", "images", "test", "start", "out", "config"
+    names = "method", "data", "test", "start", "out", "config"
     method, path, test, start, out, config_path = (options.pop(name) for name in names)
-    reading = {name: options.pop(name) for name in ("skip_damaged", "backdrop")}
+    validate_out(out, _OUTPUTS)
+    for data in (path, test):
+        if data is not None:
+            _validate_data_path(data)
+    kind = kind_of(path)
+    config_class = CONFIGS[kind][method]
+    _validate_kind(options, kind, config_class)
+    reading = {name: options.pop(name) for name in _READING[kind] if name in options}
     run_names = [field.name for field in dataclasses.fields(RunConfig) if field.name in options]
     run = RunConfig(**{name: options.pop(name) for name in run_names})
-    validate_out(out, _OUTPUTS)
-    for images in (path, test):
-        if images is not None:
-            _validate_images_path(images)
     if start is not None:
         validate_input_file(start)
     if config_path is not None:
-        options = read_yaml(config_path, CONFIGS[method], method) | options
-    CONFIGS[method](**options)  # raises ValueError if options contradict each other
+        options = read_yaml(config_path, config_class, method) | options
+    config_class(**options)  # raises ValueError if options contradict each other
 
     training = _import_training()
-    _silence()
     trainer = {
         "devices": run.devices,
         "precision": run.precision,
         "accumulate_grad_batches": run.accumulate,
     }
+    if kind == "rows":
+        path, test = (_read_rows(each, reading) for each in (path, test))
+        reading = {}
     try:
-        result = training.train(
-            method,
-            path,
-            test=test,
-            start=start,
-            out=out,
-            size=run.size,
-            trainer=trainer,
-            **reading,
-            **options,
-        )
+        with quiet_lightning():
+            result = training.train(
+                method,
+                path,
+                test=test,
+                start=start,
+                out=out,
+                size=run.size,
+                trainer=trainer,
+                **reading,
+                **options,
+            )
     except RuntimeError as error:
         if "can't allocate memory" in str(error) or "out of memory" in str(error):  # of torch
             raise MemoryError(str(error)) from error
         raise
     if result.method.global_rank == 0:
         print(_format_summary(result, out))
+
+
+def _read_rows(path: Path | None, reading: dict[str, Any]) -> Any:
+    """Return the rows of a file, or None if there is none."""
+    from vmfmix.deep.rows import read_rows
+
+    if path is None:
+        return None
+    try:
+        return read_rows(path, **reading)
+    except InputError as error:
+        option = f"--{error.parameter.replace('_', '-')}"
+        raise ValueError(f"{error} (option {option})") from error
 
 
 def _import_training() -> Any:
@@ -128,29 +160,24 @@ def _import_training() -> Any:
     return training
 
 
-def _silence() -> None:
-    """Hide what Lightning reports on its own, and the warnings that each process repeats."""
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    for pattern in _IGNORED_WARNINGS:
-        warnings.filterwarnings("ignore", pattern)
-    if os.environ.get("LOCAL_RANK", "0") != "0":
-        warnings.simplefilter("ignore")
-
-
 def _create_parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="python -m vmfmix.deep.train",
-        description="Train embeddings and clusters of images jointly.",
+        description="Train embeddings and clusters of images or rows jointly.",
     )
     methods = parser.add_subparsers(dest="method", metavar="METHOD", required=True)
-    for name, config_class in CONFIGS.items():
-        command = methods.add_parser(name, help=str(config_class.__doc__).splitlines()[0])
-        command.add_argument("images", type=_path, help="folder of images, or .npz file")
+    for name, title in _TITLES.items():
+        command = methods.add_parser(name, help=title)
+        command.add_argument(
+            "data",
+            type=_path,
+            help="folder of images, .npz file with an array images, or file of embeddings",
+        )
         command.add_argument(
             "--out", type=_path, metavar="FOLDER", required=True, help="folder for the results"
         )
         command.add_argument(
-            "--test", type=_path, metavar="PATH", help="labeled images for a report"
+            "--test", type=_path, metavar="PATH", help="labeled images or rows for a report"
         )
         command.add_argument(
             "--start", type=_path, metavar="FILE", help="checkpoint with the encoder to start from"
@@ -158,23 +185,31 @@ def _create_parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--skip-damaged",
             action="store_true",
+            default=argparse.SUPPRESS,
             help="leave out images of a folder that are damaged or too large, and list them",
         )
         command.add_argument(
             "--backdrop",
-            default="white",
+            default=argparse.SUPPRESS,
             metavar="COLOR",
             help="color behind transparent parts of the images of a folder: a name or #rrggbb "
             "(default: white)",
         )
+        for option, text in _READING["rows"].items():
+            command.add_argument(
+                f"--{option.replace('_', '-')}",
+                default=argparse.SUPPRESS,
+                metavar="NAME",
+                help=f"{text} in the file of embeddings",
+            )
         command.add_argument(
             "--config",
             type=_path,
             metavar="FILE",
             help="YAML file of options, such as config.yaml in a folder of results",
         )
-        add_options(command, RunConfig)
-        add_options(command, config_class)
+        add_options(command, run=RunConfig)
+        add_options(command, **{kind: classes[name] for kind, classes in CONFIGS.items()})
     return parser
 
 
@@ -184,23 +219,41 @@ def _path(text: str) -> Path:
     return Path(text)
 
 
-def _validate_images_path(path: Path) -> None:
-    """Raise an error unless a path is that of a folder or an .npz file, which can be read."""
+def _validate_data_path(path: Path) -> None:
+    """Raise an error unless a path is that of a folder or a file of data, which can be read."""
     if not path.exists():
         raise FileNotFoundError(f"There is no folder or file {path}; check the name.")
-    if not path.is_dir() and path.suffix.lower() != ".npz":
-        raise ValueError(f"{path} is neither a folder nor an .npz file; pass one of these.")
+    if not path.is_dir() and path.suffix.lower() not in SUFFIXES:
+        raise ValueError(
+            f"{path} is neither a folder nor a file of images or embeddings; pass a folder of "
+            f"images, or a file of one of the types {', '.join(SUFFIXES)}."
+        )
     validate_readable(path)
+
+
+def _validate_kind(options: dict[str, Any], kind: str, config_class: type[MethodConfig]) -> None:
+    """Raise ValueError if an option is for data of the other kind."""
+    known = {field.name for field in dataclasses.fields(config_class)}
+    known |= {field.name for field in dataclasses.fields(RunConfig)} | set(_READING[kind])
+    if kind == "rows":
+        known.discard("size")
+    for name in options:
+        if name not in known:
+            raise ValueError(
+                f"--{name.replace('_', '-')} has no meaning for {kind}; omit it, or pass "
+                f"{'images' if kind == 'rows' else 'a file of embeddings'}."
+            )
 
 
 def _format_summary(result: TrainResult, out: Path) -> str:
     """Return the number of clusters, scores and written files as lines of text."""
     n_clusters = result.model.n_components_
     clusters = "cluster" if n_clusters == 1 else "clusters"
-    lines = [f"{n_clusters} {clusters} of {len(result.embeddings)} images"]
+    kind = result.method.config.data_kind
+    lines = [f"{n_clusters} {clusters} of {len(result.embeddings)} {kind}"]
     if result.report is not None:
         scores = result.report
-        lines.append(f"{scores['n_images']} test images of {scores['n_classes']} classes")
+        lines.append(f"{scores['n_images']} test {kind} of {scores['n_classes']} classes")
         for key, title in {"knn": "20 neighbors", "linear": "a linear probe"}.items():
             if key in scores:
                 lines.append(f"accuracy of {title} on features: {scores[key]:.3f}")

@@ -1,4 +1,4 @@
-"""The training of embeddings and clusters: images, Trainer, resuming, and the written results."""
+"""The training of embeddings and clusters: data, Trainer, resuming, and the written results."""
 
 import dataclasses
 import json
@@ -26,12 +26,14 @@ from vmfmix.deep.checkpoints import (
 )
 from vmfmix.deep.config import read_yaml, write_yaml
 from vmfmix.deep.data import Images, as_images, loader
+from vmfmix.deep.data_kinds import kind_of
 from vmfmix.deep.evaluate import embed, report
 from vmfmix.deep.items import DatasetImages
 from vmfmix.deep.method import Method
-from vmfmix.deep.method_config import CONFIGS, PRECISIONS, MethodConfig
+from vmfmix.deep.method_config import PRECISIONS, MethodConfig, config_class_of
 from vmfmix.deep.mixem import MixEM
-from vmfmix.deep.networks import resnet18, small_convnet
+from vmfmix.deep.row_preparation import RowPreparation
+from vmfmix.deep.rows import PreparedRows, as_rows
 from vmfmix.deep.siammm import SiamMM
 from vmfmix.inspection.cluster_columns import columns_of_clusters
 from vmfmix.mixture import VMFMixture
@@ -39,11 +41,12 @@ from vmfmix.plotting import plot_training
 from vmfmix.storage.image_lists import write_paths
 from vmfmix.storage.writing import write_csv
 
-METHODS: dict[str, tuple[type[Method], type[MethodConfig]]] = {
-    "siammm": (SiamMM, CONFIGS["siammm"]),
-    "mixem": (MixEM, CONFIGS["mixem"]),
+METHODS: dict[str, type[Method]] = {
+    "siammm": SiamMM,
+    "mixem": MixEM,
+    "simclr": SiamMM,  # with negatives, and without clusters
+    "byol": SiamMM,  # without clusters
 }
-_LARGE_IMAGE = 64  # pixels; at and above, the first layers of a ResNet halve an image twice
 _CHECKPOINT = "last.ckpt"
 _CONFIG = "config.yaml"
 
@@ -57,13 +60,13 @@ class TrainResult:
     method : LightningModule
         Trained, in evaluation mode.
     model : VMFMixture
-        The mixture, fitted to the embeddings of the training images.
+        The mixture, fitted to the embeddings of the training images or rows.
     embeddings : ndarray of shape (n_images, dim)
-        Unit rows.
+        Unit rows: one for each training image or row.
     history : list of dict
         One for each epoch.
     report : dict or None
-        Scores on the test images, see `vmfmix.deep.evaluate.report`.
+        Scores on the test images or rows, see `vmfmix.deep.evaluate.report`.
     """
 
     method: Method
@@ -89,28 +92,34 @@ def train(
     trainer: dict[str, Any] | None = None,
     **config: Any,
 ) -> TrainResult:
-    """Train a method on images.
+    """Train a method on images or rows.
 
     Parameters
     ----------
-    method : {"siammm", "mixem"}
-    data : Images, Dataset, array-like, str or path-like
-        Images; an array of them, see `vmfmix.deep.data.Images`; a folder or an .npz file; or a
+    method : {"siammm", "mixem", "simclr", "byol"}
+        "simclr" and "byol" learn without clusters.
+    data : Images, Rows, Dataset, array-like, str or path-like
+        Rows are an array, a sparse matrix, a tensor or a DataFrame of shape (n_samples,
+        n_features), a file of embeddings, or `vmfmix.deep.rows.Rows`; two-dimensional data are
+        always rows. Images are an array of three or four dimensions, see
+        `vmfmix.deep.data.Images`; a folder, or an .npz file with an array ``images``; or a
         Dataset of items (image, …), with images as tensors of bytes, or of numbers from 0 to 1 or
         from 0 to 255. An item may have a list of views in place of the image; the first view then
         also serves as the image without random changes. A Dataset draws such views itself, so a
         resumed training gets different ones. With views of one's own, in the items or as `views`,
         the values may be any finite numbers.
     test : like data, default=None
-        Labeled images for a report. They influence neither the training nor any choice in it.
-        Labels of a Dataset are its attribute `labels` or `targets`; see
-        `vmfmix.deep.labels.label_values`.
+        Labeled images or rows for a report. They influence neither the training nor any choice in
+        it. Labels of a Dataset are its attribute `labels` or `targets`; see
+        `vmfmix.deep.labels.label_values`. Those of rows are given as `vmfmix.deep.rows.Rows`.
     encoder : nn.Module, default=None
-        Maps images to rows of features. None: a ResNet-18 if there is a GPU, else a small
-        convolutional network.
+        Maps images, or centered unit rows, to rows of features. None: for images, a ResNet-18 if
+        there is a GPU, else a small convolutional network; for rows, the layers that the config
+        describes.
     views : callable, default=None
-        Maps a batch of images to a list of views. None: `vmfmix.deep.views.Views` as the config
-        describes them.
+        Maps a batch of images or rows to a list of views. None: for images,
+        `vmfmix.deep.views.Views` as the config describes them; for rows, each row and one of its
+        nearest neighbors.
     start : str or path-like, default=None
         Checkpoint of another training, of any method, whose encoder this training starts from.
     out : str or path-like, default=None
@@ -130,8 +139,10 @@ def train(
         Options of Lightning's Trainer: accelerator, devices, strategy, precision,
         accumulate_grad_batches, logger, callbacks, …
     **config
-        Config of the method; see `vmfmix.deep.siammm.SiamMMConfig` and
-        `vmfmix.deep.mixem.MixEMConfig`.
+        Config of the method; see `vmfmix.deep.method_config.SiamMMConfig` and
+        `vmfmix.deep.method_config.MixEMConfig` for images, and
+        `vmfmix.deep.method_config.RowSiamMMConfig` and `vmfmix.deep.method_config.RowMixEMConfig`
+        for rows.
 
     Returns
     -------
@@ -140,13 +151,14 @@ def train(
     Raises
     ------
     FileNotFoundError
-        If a folder or file of images does not exist.
+        If a folder or file does not exist.
     ValueError
-        If the method or a config parameter is unknown or invalid, if the images cannot be used, if
-        there are fewer images than in a batch, or if `out` contains a checkpoint that cannot be
+        If the method or a config parameter is unknown or invalid, if the images or rows cannot be
+        used, if there are fewer than in a batch, or if `out` contains a checkpoint that cannot be
         resumed.
     """
-    method_class, method_config = _method_and_config(method, config)
+    kind = kind_of(data)
+    method_config = _config(method, kind, config)
     folder = None if out is None else Path(out)
     lightning_trainer = _create_trainer(method_config, folder, trainer or {})
     resumed = _checkpoint_to_resume(folder, method, method_config)
@@ -158,19 +170,28 @@ def train(
         backdrop=backdrop,
         exclude=out,
     )
-    images, test = _training_and_test_images(data, test, size, read)
+    images: Images | DatasetImages | PreparedRows
+    preparation = None
+    if test is not None and kind_of(test) != kind:
+        raise ValueError(f"data are {kind}, but test are {kind_of(test)}; pass the same kind.")
+    if kind == "rows":
+        images, test, preparation = _training_and_test_rows(data, test)
+    else:
+        images, test = _training_and_test_images(data, test, size, read)
     torch.manual_seed(method_config.seed)
-    encoder = encoder or _default_encoder(images)
+    encoder = encoder or method_config.encoder_for(images)
     if start is not None and start_checkpoint is not None:
         load_encoder(encoder, start_checkpoint, start)
-    _, n_channels, height, width = images.first.shape
-    views = views or method_config.views_for((height, width), n_channels)
-    learner = method_class(encoder, views, images.first, len(images), method_config, images.labels)
+    views = views or method_config.views_for(images)
+    learner = METHODS[method](
+        encoder, views, images.first, len(images), method_config, images.labels
+    )
+    learner.preparation = preparation
     n_processes = lightning_trainer.world_size
     if len(images) < method_config.batch_size * n_processes:
         raise ValueError(
-            f"There are {len(images)} images, fewer than batch_size={method_config.batch_size} for "
-            f"each of {n_processes} process(es); pass more images, or a smaller batch_size."
+            f"There are {len(images)} {kind}, fewer than batch_size={method_config.batch_size} for "
+            f"each of {n_processes} process(es); pass more {kind}, or a smaller batch_size."
         )
     checkpoint = None
     if folder is not None:
@@ -240,16 +261,28 @@ def _training_and_test_images(
     return images, test.with_classes(images.classes or [])
 
 
+def _training_and_test_rows(
+    data: Any, test: Any
+) -> tuple[PreparedRows, PreparedRows | None, RowPreparation]:
+    """Return prepared rows, of which both parts have the same features and classes."""
+    source = as_rows(data)
+    source.warn_about_labels()
+    preparation = RowPreparation.fitted(source.rows)
+    rows = PreparedRows(source, preparation)
+    if test is None:
+        return rows, None, preparation
+    test = PreparedRows(as_rows(test), preparation)
+    if test.labels is None:
+        reason = f": {test.unusable_labels}" if test.unusable_labels else ""
+        raise ValueError(
+            f"The test rows have no labels to compare with{reason}; omit test, or pass Rows(test, "
+            "labels) or a file with a column of labels."
+        )
+    return rows, test.with_classes(rows.classes or []), preparation
+
+
 def _format_shape(shape: Sequence[int]) -> str:
     return f"{shape[0]} channel(s) of {shape[1]} × {shape[2]}"
-
-
-def _default_encoder(images: Images | DatasetImages) -> nn.Module:
-    """Return an encoder that suits the images and the hardware."""
-    n_channels, *sides = images.first.shape[1:]
-    if torch.cuda.is_available():
-        return resnet18(n_channels, small_images=min(sides) < _LARGE_IMAGE)
-    return small_convnet(n_channels)
 
 
 def _create_trainer(
@@ -307,18 +340,17 @@ def _may_use_several_processes(devices: Any) -> bool:
     return len(devices) > 1 if isinstance(devices, (list, tuple)) else devices not in (1, "1")
 
 
-def _method_and_config(method: str, config: dict[str, Any]) -> tuple[type[Method], MethodConfig]:
-    """Return the class of a method and its validated config."""
-    if method not in METHODS:
-        raise ValueError(f"method={method!r} is unknown; pass one of {', '.join(METHODS)}.")
-    method_class, config_class = METHODS[method]
+def _config(method: str, kind: str, config: dict[str, Any]) -> MethodConfig:
+    """Return the validated config of a method for data of a kind."""
+    config_class = config_class_of(method, kind)
     known = [field.name for field in dataclasses.fields(config_class)]
     unknown = [name for name in config if name not in known]
     if unknown:
         raise ValueError(
-            f"{method} has no parameter {', '.join(unknown)}; choose from {', '.join(known)}."
+            f"{method} has no parameter {', '.join(unknown)} for {kind}; choose from "
+            f"{', '.join(known)}."
         )
-    return method_class, config_class(**config)
+    return config_class(**config)
 
 
 def _checkpoint_to_resume(
@@ -336,14 +368,15 @@ def _checkpoint_to_resume(
         return None
     if (folder / _CONFIG).is_file():
         now = dataclasses.asdict(config)
-        before = read_yaml(folder / _CONFIG, type(config), method)
-        different = [name for name in now if before.get(name) != now[name] and name != "epochs"]
+        before: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(config)}
+        before |= read_yaml(folder / _CONFIG, type(config), method)
+        different = [name for name in now if before[name] != now[name] and name != "epochs"]
         if different:
             raise ValueError(
                 f"{folder} contains a training with another config ({', '.join(different)} "
                 "differ); pass the same values to resume it, or another folder."
             )
-        if config.epochs < before.get("epochs", 0):
+        if config.epochs < before["epochs"]:
             raise ValueError(
                 f"{folder} contains a training of {before['epochs']} epochs, which cannot become "
                 f"one of {config.epochs}; pass at least {before['epochs']} as epochs, or another "
@@ -358,7 +391,8 @@ def _write_results(out: Path, result: TrainResult, images: Any) -> None:
     model.save(out / "mixture.npz")
     np.save(out / "embeddings.npy", result.embeddings)
     np.save(out / "labels.npy", model.labels_)
-    columns: dict[str, Any] = {"image": getattr(images, "names", None) or range(len(model.labels_))}
+    column = "row" if images.data_kind == "rows" else "image"
+    columns: dict[str, Any] = {column: getattr(images, "names", None) or range(len(model.labels_))}
     columns |= columns_of_clusters(model, result.embeddings, model.labels_, model.probabilities_)
     write_csv(out / "clusters.csv", columns, zip(*columns.values(), strict=True))
     paths = getattr(images, "paths", None)

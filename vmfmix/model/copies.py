@@ -56,6 +56,29 @@ def sort_with_copies(rows: Any) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
     return order, is_first
 
 
+def distinct_rows(rows: Any) -> tuple[Any, NDArray[np.intp]]:
+    """Return the distinct rows, and the number of the one that equals each row.
+
+    Their order depends on their values alone, so that the result does not depend on that of `rows`.
+
+    Parameters
+    ----------
+    rows : ndarray or CSR matrix of shape (n_rows, n_features)
+        Unit rows.
+
+    Returns
+    -------
+    distinct : ndarray or CSR matrix of shape (n_distinct, n_features)
+    numbers : ndarray of shape (n_rows,)
+    """
+    if rows.shape[0] == 0:
+        return rows, np.empty(0, np.intp)
+    order, is_first = sort_with_copies(rows)
+    numbers = np.empty(len(order), np.intp)
+    numbers[order] = np.cumsum(is_first) - 1
+    return rows[order[is_first]], numbers
+
+
 def _differ(rows: Any, i: int, j: int, rounding: float) -> bool:
     """Return whether two rows differ by more than rounding."""
     if not sp.issparse(rows):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from numbers import Integral, Real
 from typing import Any, Literal
@@ -18,7 +17,6 @@ from sklearn.base import (
 )
 from sklearn.utils.validation import check_is_fitted
 
-from vmfmix.engines.base import Engine
 from vmfmix.engines.choice import (
     choose_engine,
     is_sparse,
@@ -26,6 +24,7 @@ from vmfmix.engines.choice import (
     validate_dense_to_center,
 )
 from vmfmix.engines.rows.tensors import is_tensor
+from vmfmix.engines.unit_rows import all_unit_rows, unit_rows
 from vmfmix.fitting.missing_attributes import ExplainsMissingAttributes
 from vmfmix.fitting.progress import Progress
 from vmfmix.fitting.sklearn_compat import Interval, StrOptions, validate_parameters_before
@@ -36,7 +35,7 @@ from vmfmix.fitting.validation import (
     validate_sample_weight,
 )
 from vmfmix.merging.isotropy import ISOTROPIC, isotropy_of_neighbors
-from vmfmix.model.copies import sort_with_copies
+from vmfmix.model.copies import distinct_rows
 from vmfmix.model.matrices import row_lengths
 from vmfmix.neighbors.diffusion import (
     N_STEPS,
@@ -299,13 +298,13 @@ class NeighborSmoother(
         check_is_fitted(self)
         X = self._validate_rows(X, reset=False)
         if self.restart_ == 1:
-            return _all_unit_rows(choose_engine(X, device=self.device))
+            return all_unit_rows(choose_engine(X, device=self.device))
         engine = choose_engine(X, center=getattr(self, "center_", None), device=self.device)
         positions = engine.used_rows
         smoothed = np.zeros((engine.n_rows, self._n_features_out), np.float32)
         if len(positions) == 0:
             return smoothed
-        queries = _unit_rows(engine, positions)
+        queries = unit_rows(engine, positions)
         if sp.issparse(self._rows) != sp.issparse(queries):  # another type than in the fit
             queries = sp.csr_array(queries) if sp.issparse(self._rows) else queries.toarray()
         with Progress.of_context().stage(
@@ -461,11 +460,11 @@ class NeighborSmoother(
             "neighbors", "Finding nearest neighbors", total=engine.n_rows, unit="rows"
         ) as stage:
             positions = engine.used_rows
-            rows, row_of_position = _distinct(_unit_rows(engine, positions))
+            rows, row_of_position = distinct_rows(unit_rows(engine, positions))
             n_rows = rows.shape[0]
             if n_rows < 2:
                 fitted |= {"isotropy_": float("nan"), "restart_": 1.0, "n_neighbors_": 0}
-                return fitted, _all_unit_rows(raw_engine)
+                return fitted, all_unit_rows(raw_engine)
             is_approximate = self._is_approximate(rows)
             isotropy, restart = _local_isotropy(rows), self.restart
             if restart == "auto":
@@ -474,7 +473,7 @@ class NeighborSmoother(
             n_neighbors = suitable_n_neighbors(n_rows, self.n_neighbors)
             fitted |= {"isotropy_": isotropy, "restart_": restart, "n_neighbors_": n_neighbors}
             if restart == 1:
-                return fitted, _all_unit_rows(raw_engine)
+                return fitted, all_unit_rows(raw_engine)
             found = nearest_neighbors(
                 rows,
                 n_neighbors,
@@ -490,7 +489,7 @@ class NeighborSmoother(
             graph = joined(found, local_weights(found))
             smoothed, eigenvalues = self._smoothed(graph, rows, restart, stage.reach)
         if self.restart == "auto" and eigenvalues[0] <= SMALLEST_EIGENVALUE:
-            return fitted | {"restart_": 1.0}, _all_unit_rows(raw_engine)
+            return fitted | {"restart_": 1.0}, all_unit_rows(raw_engine)
         fitted |= {"eigenvalues_": eigenvalues, "_rows": rows, "_row_embedding": smoothed}
         fitted["_found"] = found
         fitted["_row_numbers"] = np.full(engine.n_rows, -1, np.intp)
@@ -557,39 +556,6 @@ def _local_isotropy(rows: Any) -> float:
     places = np.sort(rng.choice(n_rows, min(n_rows, _N_PLACES), replace=False))
     found = nearest_neighbors(rows, math.isqrt(n_rows), queries=rows[places])
     return isotropy_of_neighbors(rows, found.rows, rng)
-
-
-def _unit_rows(engine: Engine, positions: NDArray[np.intp]) -> Any:
-    """Return the unit rows at some positions in float32, a part at a time."""
-    starts = range(0, max(len(positions), 1), _ROWS_PER_PART)
-    parts = (engine.take(positions[start : start + _ROWS_PER_PART])[0] for start in starts)
-    first = next(parts)
-    if sp.issparse(first):
-        return sp.vstack([first, *parts], format="csr").astype(np.float32)
-    rows = np.empty((len(positions), engine.n_features), np.float32)
-    filled = 0
-    for part in itertools.chain([first], parts):
-        rows[filled : filled + len(part)] = part
-        filled += len(part)
-    return rows
-
-
-def _all_unit_rows(engine: Engine) -> Any:
-    """Return all unit rows; rows without a direction are zeros."""
-    return _unit_rows(engine, np.arange(engine.n_rows))
-
-
-def _distinct(rows: Any) -> tuple[Any, NDArray[np.intp]]:
-    """Return the distinct rows, and the number of the one that equals each row.
-
-    Their order depends on their values alone, so that the result does not depend on that of `rows`.
-    """
-    if rows.shape[0] == 0:
-        return rows, np.empty(0, np.intp)
-    order, is_first = sort_with_copies(rows)
-    number = np.empty(len(order), np.intp)
-    number[order] = np.cumsum(is_first) - 1
-    return rows[order[is_first]], number
 
 
 def _scale_to_unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:

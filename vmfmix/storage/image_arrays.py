@@ -105,6 +105,25 @@ def to_bytes(values: np.ndarray, white: float) -> np.ndarray:
     return np.round(np.clip(values, 0.0, white) * (255.0 / white)).astype(np.uint8)
 
 
+def has_images(path: str | os.PathLike[str]) -> bool:
+    """Return whether a file is an .npz file with an array ``images``, as `read_image_file` reads.
+
+    Parameters
+    ----------
+    path : str or path-like
+
+    Returns
+    -------
+    bool
+        False for a file that is missing or damaged.
+    """
+    try:
+        with open(path, "rb") as file, archives.opened(file) as archive:
+            return "images" in archives.array_headers(archive)
+    except Exception:  # damaged archives raise exceptions of many types
+        return False
+
+
 def read_image_file(path: str | os.PathLike[str]) -> tuple[np.ndarray, np.ndarray | None]:
     """Return the images of an .npz file, and their labels if it has any.
 
