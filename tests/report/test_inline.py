@@ -119,7 +119,7 @@ def test_browser_runs_the_report_within_a_notebook(browser, report, tmp_path, wi
     browser.switch_to.frame(frame)
     assert browser.find_element("id", "title").text == f"A {NASTY}"
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
-    browser.find_element("id", "query").send_keys("row 0")
+    browser.find_element("id", "query").send_keys('"row 0"')
     assert browser.find_element("css selector", "#rows ~ div td.text").text == f"{NASTY} row 0"
     browser.execute_script("scrollTo(0, 0)")
     browser.find_elements("css selector", "nav a")[1].click()

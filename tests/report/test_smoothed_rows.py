@@ -50,7 +50,7 @@ def test_rows_are_smoothed_once_for_all_levels(rows, monkeypatch):
         NeighborSmoother, "transform", lambda self, X: calls.append(1) or transform(self, X)
     )
     contents, _ = merge_levels(model, rows, np.arange(400), model.labels_)
-    assert len(contents["levels"]) == 5 and len(calls) == 1
+    assert len(contents["levels"]) == 4 and len(calls) == 1
     level = next(level for level in contents["levels"] if level["number"] == 7)
     labels = model.merge_to(7).predict(rows)
     shares = np.bincount(labels, minlength=7) / 400

@@ -239,13 +239,12 @@ def test_groups_of_many_clusters_are_folded_and_open(browser, large_page):
 def test_merge_as_cut_hands_the_groups_to_editing(opened):
     assert not opened.find_element("id", "cut-merge").is_displayed()
     opened.execute_script("select({cut: 4})")
-    assert not opened.find_element("id", "cut-merge").is_displayed()  # without editing
-    opened.execute_script(
-        "window.mergeGroups = (groups) => { window.merged = groups; }; select({cut: 3})"
-    )
+    expected = sorted(sorted(group) for group in groups(opened))
     opened.find_element("id", "cut-merge").click()
-    expected = [group for group in groups(opened) if len(group) > 1]
-    assert opened.execute_script("return window.merged") == expected
+    merged = opened.execute_script("return edits.groups.map((each) => each.clusters)")
+    assert sorted(merged) == expected and opened.execute_script("return selection.cut") is None
+    opened.execute_script("edit(() => edits.undo())")
+    assert opened.execute_script("return edits.isChanged") is False
 
 
 def test_invalid_cuts_are_those_of_the_fit(opened):

@@ -91,7 +91,7 @@ def report_contents(
         other = other.with_words(
             words_of(texts, other.codes, [[k] for k in range(other.codes.max(initial=-1) + 1)])
         )
-    comparison = comparison_contents(clusters, other, membership["probability"])
+    comparison = comparison_contents(members, other, membership["probability"])
     listed = [exemplars[exemplars >= 0]]
     listed += [_rows_of(table) for table in (outliers, issues, comparison)]
     rows = np.unique(np.concatenate([evenly_spaced(len(clusters), n_rows), *listed]))

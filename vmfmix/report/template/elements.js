@@ -31,7 +31,7 @@ const clusterName = (k) => k < 0 ? "background" : "cluster " + k + (nameOf(k) &&
 const prefersDark = matchMedia("(prefers-color-scheme: dark)");
 const isDark = () => document.documentElement.dataset.theme
   ? document.documentElement.dataset.theme === "dark" : prefersDark.matches;
-const colorOf = (k) => k < 0 || isNoise(k) ? "#8a9099" : colorOfNode(groupOf(k));
+const colorOf = (k) => k < 0 || isNoise(k) ? "#8a9099" : colorOfNode(groupOf(unionOf(k)));
 const rows = data.rows;
 const indexOfRow = new Map(rows.row.map((row, index) => [row, index]));
 const wordsOf = (k) => data.clusters.words ? data.clusters.words[k].join(", ") : "";

@@ -29,7 +29,7 @@ function panelContent() {
     make("p", { className: "controls" },
       cluster !== null && cluster >= 0 ? make("button", { type: "button", textContent: "Open cluster",
         onclick: () => showCluster(cluster) }) : null,
-      canEdit && counts.size - counts.has(-1) > 1 ? make("button", { type: "button", id: "choose-clusters",
+      canEdit && largest.filter(([k]) => k >= 0).length > 1 ? make("button", { type: "button", id: "choose-clusters",
         textContent: "Merge these clusters…", onclick: () => chooseClusters(clustersOfSelection()) }) : null,
       make("button", { type: "button", textContent: "Show in table", onclick: () => byId("rows").scrollIntoView() }),
       make("button", { type: "button", textContent: "Clear", id: "clear-selection", onclick: selectNothing })),
