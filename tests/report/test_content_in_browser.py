@@ -89,7 +89,7 @@ def test_columns_are_visible_without_scrolling(opened):
         *("Label", "Purity", "Clear", "Nearest", "Radius"),
     ]
     notes = [b.get_attribute("title") for b in all_of(opened, "#clusters ~ .scroll th button")]
-    assert "Share of its rows with a probability of at least 80%" in notes
+    assert "Share of its rows for which it is at least 4 times as likely as any other" in notes
 
 
 def test_columns_are_visible_on_a_phone(phone):

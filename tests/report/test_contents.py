@@ -56,11 +56,12 @@ def test_rows_have_their_most_likely_clusters(rows, model, tmp_path):
         assert (others or []) == expected
 
 
-def test_clarity_is_the_share_of_rows_with_a_high_probability(rows, model, tmp_path):
+def test_clarity_is_the_share_of_rows_with_a_much_more_likely_cluster(rows, model, tmp_path):
     X, _ = rows
     clusters = report(tmp_path, model, X, n_rows=20)["clusters"]  # from all rows, not those shown
     table = membership(model, X)
-    labels, is_clear = np.asarray(table["cluster"]), np.asarray(table["probability"]) >= 0.8
+    labels, sorted_probabilities = np.asarray(table["cluster"]), np.sort(model.predict_proba(X))
+    is_clear = sorted_probabilities[:, -1] >= 4 * sorted_probabilities[:, -2]
     expected = [is_clear[labels == k].mean() for k in range(4)]
     np.testing.assert_allclose(clusters["clear"], expected, atol=1e-4)
     assert 0.0 < min(expected) < max(expected) and "silhouette" not in clusters

@@ -11,7 +11,7 @@ from vmfmix.inspection.fitted_model import FittedMixture, RowsLike
 from vmfmix.inspection.labels import compare_clusters
 from vmfmix.report.json_values import rounded
 
-CLEAR = 0.8  # probability at and above which the cluster of a row is clear
+CLEAR_RATIO = 4  # of the probabilities of two clusters; at least 80 % if there are only two
 _N_FEATURES = 6  # named features of each cluster
 
 
@@ -29,7 +29,7 @@ def cluster_columns(
     model : VMFMixture
     X : {array-like, CSR matrix} of shape (n_samples, n_features)
     membership : dict of ndarray
-        See `vmfmix.inspection.row_membership.membership_columns`.
+        See `vmfmix.inspection.row_membership.membership_columns`, with ``likely_probability``.
     labels : ndarray of shape (n_samples,) or None
     words : list of list of str or None
         Typical words of each cluster, and perhaps of others after these.
@@ -38,16 +38,17 @@ def cluster_columns(
     -------
     dict of list
         ``size`` and ``share``, which count the rows of noise as well; ``clear``, the share of the
-        rows whose probability is at least 0.8; ``concentration``, ``radius``,
-        ``nearest_cluster`` and ``nearest_cosine`` as in `describe`; ``name`` if clusters have
-        names; ``words`` of texts; ``features``, the names of those that are highest above the
-        average; ``label``, the most frequent one, and ``purity``, its share.
+        rows for which it is at least four times as probable as any other; ``concentration``,
+        ``radius``, ``nearest_cluster`` and ``nearest_cosine`` as in `describe`; ``name`` if
+        clusters have names; ``words`` of texts; ``features``, the names of those that are highest
+        above the average; ``label``, the most frequent one, and ``purity``, its share.
     """
     members, n_clusters = membership["component"], model.n_components_
     table, names = describe(model, X), given_names(model)
     in_clusters = members >= 0
     sizes = np.bincount(members[in_clusters], minlength=n_clusters)
-    is_clear = membership["probability"][in_clusters] >= CLEAR
+    likely = membership["likely_probability"][in_clusters]
+    is_clear = likely[:, 0] >= CLEAR_RATIO * likely[:, 1:].max(axis=1, initial=0.0)
     angles = np.degrees(np.arccos(np.clip(membership["similarity"][in_clusters], -1.0, 1.0)))
     with np.errstate(invalid="ignore"):  # 0 / 0 for clusters without rows
         clear = np.bincount(members[in_clusters], is_clear, n_clusters) / sizes

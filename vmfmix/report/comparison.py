@@ -45,10 +45,10 @@ class Grouping:
         return any(name.isdigit() for name in self.names)
 
     def with_words(self, words: list[list[str]]) -> "Grouping":
-        """Return the same clustering, with typical words of clusters after their numbers."""
+        """Return the same clustering, with three typical words of clusters after their numbers."""
         found = [*words, *[[]] * len(self.names)]
         named = [
-            " ".join([name, ", ".join(of)]).strip() if name.isdigit() else name
+            " ".join([name, ", ".join(of[:3])]).strip() if name.isdigit() else name
             for name, of in zip(self.names, found)
         ]
         return replace(self, names=named)

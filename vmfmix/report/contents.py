@@ -13,7 +13,7 @@ from vmfmix.inspection.row_membership import membership_columns
 from vmfmix.inspection.rows import evenly_spaced, take_rows, unit_rows
 from vmfmix.metrics import clustering_report
 from vmfmix.plotting.axes import COLORS
-from vmfmix.report.cluster_columns import CLEAR, cluster_columns
+from vmfmix.report.cluster_columns import CLEAR_RATIO, cluster_columns
 from vmfmix.report.colors import node_colors
 from vmfmix.report.comparison import Grouping, comparison_contents
 from vmfmix.report.coordinates import encoded
@@ -115,7 +115,7 @@ def report_contents(
     return {
         "summary": _summary(model, labels, clusters, members),
         "n_rows": len(clusters),
-        "clear": CLEAR,
+        "clear_ratio": CLEAR_RATIO,
         "clusters": {
             **cluster_columns(model, X, membership, labels, words),
             "exemplars": exemplars.tolist(),

@@ -25,7 +25,7 @@ function showCluster(cluster) {
     dialog.append(make("h3", { textContent: "Nearest clusters" }),
       make("ul", { className: "texts" }, ...neighbors.map(([other, cosine]) => make("li", {},
         clusterLink(other), cosine === null ? " " : ` cosine ${decimal(cosine)} `,
-        make("span", { className: "soft", textContent: nameOf(other) || wordsOf(other) })))));
+        make("span", { className: "soft", textContent: nameOf(other) || wordsOf(other) }), typicalImages(other)))));
   }
   if (!dialog.open) dialog.showModal();
   dialog.scrollTop = 0;
@@ -46,6 +46,13 @@ function clusterHeading(k, element) {
     make("button", { type: "button", textContent: "Close", onclick: () => byId("cluster").close() })),
     make("p", { className: "soft", textContent: facts.filter(Boolean).join(" · ") }),
     note ? make("p", { className: "cluster-note", dir: "auto", textContent: note }) : "");
+}
+
+// A few images of a cluster without words.
+function typicalImages(k) {
+  const shown = data.clusters.exemplars[k].filter((row) => data.images?.[row]).slice(0, 4);
+  return rows.text || !shown.length ? "" : make("div", { className: "thumbs" },
+    ...shown.map((row) => rowLink(row, shown, rowContent(row))));
 }
 
 // Pairs of a cluster near to cluster k, and the cosine of the mean directions; null for unions.

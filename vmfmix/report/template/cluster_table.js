@@ -1,9 +1,9 @@
 function addClusters() {
   const c = data.clusters, several = c.size.length > 1;
   let largest = Math.max(...c.share, 1e-9);
-  const isClear = `probability of at least ${percent(data.clear)}`;
+  const isClear = `for which it is at least ${data.clear_ratio} times as likely as any other`;
   const section = addSection("clusters", "Clusters", "Click a number to open a cluster. "
-    + `Clear: share of its rows with a ${isClear}. `
+    + `Clear: share of its rows ${isClear}. `
     + (several ? "Nearest: the cluster with the nearest mean direction, and the cosine of the two. " : "")
     + "Radius: mean angle between its rows and its mean direction.");
   const text = (k) => wordsOf(k) || (c.features ? c.features[k].join(", ") : "");
@@ -32,7 +32,7 @@ function addClusters() {
       { title: "Purity", kind: "number", note: "Share of its rows with this label", value: (i) => c.purity[i],
         cell: (i) => shareText(c.purity[i]) });
   }
-  columns.push({ title: "Clear", kind: "number", note: "Share of its rows with a " + isClear, value: (i) => c.clear[i],
+  columns.push({ title: "Clear", kind: "number", note: "Share of its rows " + isClear, value: (i) => c.clear[i],
     cell: (i) => shareText(c.clear[i]) });
   if (several) {
     columns.push({ title: "Nearest", kind: "number", note: "The cluster with the nearest mean direction, and the cosine of the two",

@@ -17,13 +17,13 @@ const byId = (id) => document.getElementById(id);
 const integer = (value) => value.toLocaleString("en");
 const percent = (value) => (100 * value).toFixed(value < 0.0995 ? 1 : 0) + "%";
 const decimal = (value, digits = 2) => value === null ? "–" : value.toFixed(digits);
-// A probability, given as −log10 since it may be too small for a number: 0.12, 1 in 5,000 or 2e-12.
+// A probability, given as −log10 since it may be too small for a number: 0.12, 1 in 5,000 or 1 in 2 million.
 function chance(minusLog10) {
-  if (minusLog10 === Infinity) return "<1e-300";
   if (minusLog10 < 1) return decimal(10 ** -minusLog10);
-  if (minusLog10 < 6) return "1 in " + integer(Number((10 ** minusLog10).toPrecision(2)));
-  const exponent = Math.ceil(minusLog10);
-  return Math.min(Math.round(10 ** (exponent - minusLog10)), 9) + "e-" + exponent;
+  if (minusLog10 > 12) return "< 1 in 1 trillion";
+  const one = Number((10 ** minusLog10).toPrecision(2));
+  const [unit, name] = [[1e12, " trillion"], [1e9, " billion"], [1e6, " million"], [1, ""]].find(([each]) => one >= each);
+  return "1 in " + integer(one / unit) + name;
 }
 const nameOf = (k) => k >= 0 && data.clusters.name ? data.clusters.name[k] : "";
 const clusterName = (k) => k < 0 ? "background" : "cluster " + k + (nameOf(k) && ` (${nameOf(k)})`)
