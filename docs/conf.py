@@ -74,6 +74,7 @@ _PAGES_WITHOUT_SIDEBAR = [
     "number_of_clusters",
     "pitfalls",
     "inspection",
+    "report",
     "large_data",
     "ecosystem",
     "deep",
