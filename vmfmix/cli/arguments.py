@@ -114,7 +114,7 @@ examples:
   vmfmix report clusters/model.npz zh.npy --texts zh.txt -o page.html \\
       --tokenizer jieba --stop-words chinese
   vmfmix report run/mixture.npz run/embeddings.npy --images images/ -o page.html
-  vmfmix report clusters/model.npz embeddings.npy --compare old/model.npz -o page.html
+  vmfmix report clusters/model.npz x.npy --compare old/model.npz -o page.html
   vmfmix report clusters/model.npz x.parquet --coordinates x,y -o page.html"""
 
 
