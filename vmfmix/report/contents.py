@@ -10,13 +10,14 @@ from vmfmix.inspection.cluster_names import given_noise
 from vmfmix.inspection.clusters import nearest_rows
 from vmfmix.inspection.fitted_model import FittedMixture, RowsLike
 from vmfmix.inspection.row_membership import membership_columns
-from vmfmix.inspection.rows import evenly_spaced, take_rows, unit_rows
+from vmfmix.inspection.rows import evenly_spaced, take_rows
 from vmfmix.metrics import clustering_report
 from vmfmix.plotting.axes import COLORS
 from vmfmix.report.cluster_columns import CLEAR_RATIO, cluster_columns
 from vmfmix.report.colors import node_colors
 from vmfmix.report.comparison import Grouping, comparison_contents
 from vmfmix.report.coordinates import encoded
+from vmfmix.report.directions import directions_of
 from vmfmix.report.editing import editing_contents
 from vmfmix.report.json_values import truncated
 from vmfmix.report.layout import plane_layout
@@ -97,7 +98,7 @@ def report_contents(
     rows = np.unique(np.concatenate([evenly_spaced(len(clusters), n_rows), *listed]))
     shown, shown_clusters = take_rows(X, rows), members[rows]
     levels, level_exemplars = merge_levels(model, shown, rows, shown_clusters)
-    directions = _directions(model, shown)
+    directions = directions_of(model, shown)
     tree = merge_tree(directions, shown_clusters, model.n_components_)
     if places is None:
         places, laid_out = plane_layout(directions, shown_clusters, layout=layout), True
@@ -198,12 +199,3 @@ def _map_note(laid_out: bool, n_filled: int) -> str:
         if n_filled > len(COLORS)
         else "Colors are clusters."
     )
-
-
-def _directions(model: FittedMixture, shown: RowsLike) -> Any:
-    """Return unit rows, centered if the clusters are those of centered rows."""
-    rows = unit_rows(shown)
-    center = getattr(model, "center_", None)
-    if center is None or hasattr(model, "smoother_"):  # the center is that of smoothed rows
-        return rows
-    return unit_rows(rows - center.astype(rows.dtype))

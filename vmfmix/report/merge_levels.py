@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from vmfmix.inspection.clusters import cosines_of_rows, nearest_rows
+from vmfmix.inspection.clusters import nearest_rows
 from vmfmix.inspection.fitted_model import FittedMixture, MergeRecord, RowsLike
+from vmfmix.report.directions import directions_of, own_cosines
 from vmfmix.report.json_values import rounded
 from vmfmix.report.smoothed_rows import smoothed_once
 
@@ -51,11 +52,12 @@ def merge_levels(
     history: MergeRecord = model.merge_history_
     strengths = dict(zip(history.levels.tolist(), rounded(history.strengths)))
     shown, adapted = smoothed_once(model, shown)
+    directions = directions_of(adapted(model), shown)
     levels, exemplars = [], []
     for number in _numbers_of_clusters(history, model.n_components_, len(rows)):
         cut = adapted(model.merge_to(number))
         cut_labels = cut.predict(shown)
-        cosines, _ = cosines_of_rows(cut, shown, cut_labels)
+        cosines = own_cosines(directions, cut.means_, cut_labels)
         nearest = nearest_rows(cut_labels, cosines, number, _N_EXEMPLARS)
         chosen = np.where(nearest >= 0, rows[nearest], -1)
         exemplars.append(chosen[chosen >= 0])
