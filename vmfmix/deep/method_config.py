@@ -139,8 +139,14 @@ class RowConfig(MethodConfig):
 
     n_neighbors: int = config_field(
         10,
-        "Number of nearest neighbors of a row, one of which is its second view; fewer if there are "
-        "fewer than 20 rows for each.",
+        "Number of nearest neighbors of a row in the graph that second views are taken from; fewer "
+        "if there are fewer than 20 rows for each.",
+        at_least(1),
+    )
+    walk: float = config_field(
+        1.0,
+        "Mean number of steps, of at least 1, of the random walk along this graph that leads from "
+        "a row to its second view. 1: a neighbor.",
         at_least(1),
     )
     dropout: float = config_field(
@@ -161,10 +167,10 @@ class RowConfig(MethodConfig):
         )
 
     def views_for(self, data: "PreparedRows") -> Callable[..., Any]:
-        """Return each row and one of its neighbors."""
+        """Return each row and the end of a walk from it."""
         from vmfmix.deep.neighbor_views import NeighborViews
 
-        return NeighborViews(data.rows, self.n_neighbors)
+        return NeighborViews(data.rows, self.n_neighbors, self.walk)
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Views of rows: each row, and one of its nearest neighbors."""
+"""Views of rows: each row, and one that a walk along its nearest neighbors leads to."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import torch
 from torch import nn
 
 from vmfmix.model.copies import distinct_rows
-from vmfmix.neighbors.graph import suitable_n_neighbors
-from vmfmix.neighbors.search import nearest_neighbors
+from vmfmix.neighbors.graph import neighbor_graph
 
 
 class NeighborViews(nn.Module):
-    """Two views of each row: the row itself, and a random one of its nearest neighbors.
+    """Two views of each row: the row itself, and the end of a random walk to similar rows.
 
-    Copies of a row are not its neighbors. A row of zeros is its own neighbor.
+    The walk follows edges of the graph of nearest neighbors, nearer ones more often. Copies of a
+    row are not its neighbors. A row of zeros has no neighbors, and is both views.
 
     Parameters
     ----------
@@ -22,11 +22,17 @@ class NeighborViews(nn.Module):
         Unit rows, or zeros.
     n_neighbors : int, default=10
         Number of nearest neighbors by angle; fewer if there are fewer than 20 rows for each.
+    walk : float, default=1
+        Mean number of steps of the walks, of which at least one is taken; 1: exactly one. After
+        each step, a walk ends with probability 1 / `walk`.
 
     Attributes
     ----------
-    neighbors : Tensor of shape (n_distinct, n_neighbors), int64
-        Numbers of the nearest neighbors of each distinct row.
+    ends, sums : Tensor of shape (n_edges,) and (n_edges + 1,)
+        Rows at the ends of the edges, among the distinct rows, and sums of the weights of the
+        edges before each.
+    starts : Tensor of shape (n_distinct + 1,), int64
+        Number of the first edge of each distinct row.
 
     Examples
     --------
@@ -40,29 +46,35 @@ class NeighborViews(nn.Module):
     """
 
     distinct: torch.Tensor
-    neighbors: torch.Tensor
     numbers: torch.Tensor
+    starts: torch.Tensor
+    ends: torch.Tensor
+    sums: torch.Tensor
 
-    def __init__(self, rows: torch.Tensor, n_neighbors: int = 10) -> None:
+    def __init__(self, rows: torch.Tensor, n_neighbors: int = 10, walk: float = 1.0) -> None:
         super().__init__()
+        self.walk = walk
         distinct, numbers = distinct_rows(rows.cpu().numpy())
-        n_distinct = len(distinct)
-        neighbors = np.arange(n_distinct)[:, np.newaxis]
-        if n_distinct > 1:
-            n_neighbors = suitable_n_neighbors(n_distinct, n_neighbors)
-            found = nearest_neighbors(distinct, n_neighbors).rows
-            has_direction = distinct.any(axis=1, keepdims=True)
-            neighbors = np.where(has_direction, found, neighbors)
-        arrays = {"distinct": distinct, "neighbors": neighbors, "numbers": numbers}
+        positions = np.flatnonzero(distinct.any(axis=1))
+        n_edges, ends, weights = np.zeros(len(distinct), np.int64), np.empty(0), np.empty(0)
+        if len(positions) > 1:
+            graph = neighbor_graph(distinct[positions], n_neighbors, weights="local")
+            n_edges[positions] = np.diff(graph.indptr)
+            ends, weights = positions[graph.indices], graph.data
+        arrays = {
+            "distinct": distinct,
+            "numbers": numbers.astype(np.int64),
+            "starts": np.concatenate([[0], np.cumsum(n_edges)]),
+            "ends": ends.astype(np.int64),
+            "sums": np.concatenate([[0.0], np.cumsum(weights, dtype=np.float64)]),
+        }
         for name, array in arrays.items():
-            tensor = torch.from_numpy(np.ascontiguousarray(array))
-            tensor = tensor if name == "distinct" else tensor.long()
             # Not in checkpoints, since they follow from the rows.
-            self.register_buffer(name, tensor, persistent=False)
+            self.register_buffer(name, torch.from_numpy(array), persistent=False)
 
     @torch.no_grad()
     def forward(self, rows: torch.Tensor, indices: torch.Tensor) -> list[torch.Tensor]:
-        """Return a batch of rows and one neighbor of each.
+        """Return a batch of rows, and the row at the end of a walk from each.
 
         Parameters
         ----------
@@ -74,6 +86,18 @@ class NeighborViews(nn.Module):
         -------
         list of Tensor
         """
-        neighbors = self.neighbors[self.numbers[indices]]
-        drawn = torch.randint(neighbors.shape[1], (len(rows), 1), device=neighbors.device)
-        return [rows, self.distinct[neighbors.gather(1, drawn).squeeze(1)]]
+        places = self.numbers[indices]
+        going = torch.arange(len(places), device=places.device)
+        while len(going):
+            places[going] = self._neighbor_of(places[going])
+            going = going[torch.rand(len(going), device=going.device) >= 1 / self.walk]
+        return [rows, self.distinct[places]]
+
+    def _neighbor_of(self, places: torch.Tensor) -> torch.Tensor:
+        """Return a random neighbor of each distinct row, or the row itself if it has none."""
+        first, end = self.starts[places], self.starts[places + 1]
+        below, above = self.sums[first], self.sums[end]
+        drawn = below + torch.rand_like(below) * (above - below)
+        edges = torch.searchsorted(self.sums, drawn, right=True) - 1
+        edges = torch.minimum(edges, end - 1).clamp(min=0)
+        return torch.where(end > first, self.ends[edges], places) if len(self.ends) else places
