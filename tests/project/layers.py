@@ -78,6 +78,7 @@ LAYERS = {
         "metrics",
         "report",
         "storage",
+        "deep",
         "_console",
         "_version",
     ],

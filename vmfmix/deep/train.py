@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vmfmix._console import Parser, run_command, validate_out
-from vmfmix._install import install_hint
 from vmfmix.deep.config import add_options, read_yaml
 from vmfmix.deep.console import quiet_lightning
 from vmfmix.deep.data_kinds import kind_of
+from vmfmix.deep.imports import import_with_torch
 from vmfmix.deep.method_config import CONFIGS, RunConfig
 from vmfmix.deep.run_folder import OUTPUTS
 from vmfmix.storage.inputs import InputError
@@ -140,13 +140,7 @@ def _read_rows(path: Path | None, reading: dict[str, Any]) -> Any:
 
 
 def _import_training() -> Any:
-    try:
-        from vmfmix.deep import training
-    except ModuleNotFoundError as error:
-        if str(error.name).startswith("vmfmix"):
-            raise
-        raise ImportError(f"Training needs {error.name}; {install_hint('deep')}.") from error
-    return training
+    return import_with_torch("vmfmix.deep.training", "Training")
 
 
 def _create_parser() -> argparse.ArgumentParser:

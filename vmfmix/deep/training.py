@@ -227,7 +227,10 @@ def train(
     record = _record_of(method, images, network, data, views, backdrop)
     if results_folder is not None:
         session = new_session(
-            call, processes=n_processes, precision=lightning_trainer.precision, seed=method_config.seed
+            call,
+            processes=n_processes,
+            precision=lightning_trainer.precision,
+            seed=method_config.seed,
         )
         record.sessions = [*(previous_sessions(results_folder) if resumed else []), session]
         record.write(results_folder)
@@ -330,14 +333,17 @@ def _record_of(
     backdrop: str,
 ) -> RunRecord:
     """Return the record of a training that begins."""
-    is_rows = isinstance(images, PreparedRows)
+    if isinstance(images, PreparedRows):
+        shape = [images.n_features]
+    else:
+        shape = list(images.first.shape[1:])
     return RunRecord(
         method=method,
         kind=images.data_kind,
         n=len(images),
-        shape=[images.n_features] if is_rows else list(images.first.shape[1:]),
+        shape=shape,
         any_range=getattr(images, "any_range", False),
-        backdrop=None if is_rows else backdrop,
+        backdrop=backdrop if images.data_kind == "images" else None,
         encoder=network,
         data=name_of(data),
         views=None if views is None else getattr(views, "__qualname__", type(views).__qualname__),
