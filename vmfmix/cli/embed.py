@@ -19,7 +19,7 @@ from vmfmix.cli.outputs import (
 from vmfmix.cli.printed_json import print_json, sizes_of
 from vmfmix.cli.progress import stage
 from vmfmix.cli.row_table import columns_of_input, reject
-from vmfmix.deep.imports import import_with_torch
+from vmfmix.deep.imports import import_with_torch, wait_passively
 from vmfmix.deep.paths import validate_new_paths, validate_program_path
 from vmfmix.deep.run_folder import RunRecord, read_record
 from vmfmix.inspection.cluster_columns import columns_of_clusters
@@ -158,10 +158,10 @@ def _validate_no_options_of_rows(arguments: argparse.Namespace) -> None:
 
 
 def _load_encoder(run: str) -> Any:
+    wait_passively()
     with stage("import", "Loading the encoder"):
-        return import_with_torch("vmfmix.deep.trained_encoder", "A trained encoder").load_encoder(
-            run
-        )
+        module = import_with_torch("vmfmix.deep.trained_encoder", "A trained encoder")
+        return module.load_encoder(run)
 
 
 def _columns(model: Any, embeddings: Any, false_alarm_rate: float | None) -> dict[str, Any]:

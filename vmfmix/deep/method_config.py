@@ -46,6 +46,12 @@ class RunConfig:
         words=PRECISIONS,
     )
     accumulate: int = config_field(1, "Batches per step of the optimizer.", at_least(1))
+    threads: int | None = config_field(
+        None,
+        "Threads of torch in each process. None: OMP_NUM_THREADS if it is set, else 1; more are "
+        "slower for small networks, unless all cores are idle.",
+        at_least(1),
+    )
 
     def __post_init__(self) -> None:
         validate_fields(self)

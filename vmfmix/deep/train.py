@@ -22,7 +22,7 @@ from vmfmix._console import Parser, run_command, validate_out
 from vmfmix.deep.config import add_options, read_yaml
 from vmfmix.deep.console import quiet_lightning
 from vmfmix.deep.data_kinds import kind_of
-from vmfmix.deep.imports import import_with_torch
+from vmfmix.deep.imports import import_with_torch, limit_threads, wait_passively
 from vmfmix.deep.method_config import CONFIGS, RunConfig
 from vmfmix.deep.run_folder import OUTPUTS
 from vmfmix.storage.inputs import InputError
@@ -96,7 +96,9 @@ def _run(arguments: Sequence[str] | None) -> None:
         options = read_yaml(config_path, config_class, method) | options
     config_class(**options)  # raises ValueError if options contradict each other
 
+    wait_passively()
     training = _import_training()
+    limit_threads(run.threads, several_processes=run.devices != 1)
     trainer = {
         "devices": run.devices,
         "precision": run.precision,
