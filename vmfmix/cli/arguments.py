@@ -110,9 +110,9 @@ examples:
   vmfmix predict clusters/model.npz new.npy | sort | uniq -c"""
 
 _EMBED_DESCRIPTION = f"""\
-Embed new images or rows with the encoder of a training of vmfmix.deep, and assign
-each to the most probable cluster of the training. Files written to the folder of
---out:
+Embed new images or rows with the encoder of a training of vmfmix.deep, and
+assign each to the most probable cluster of the training. Files written to the
+folder of --out:
 
 {describe_outputs(EMBED_OUTPUTS)}"""
 
@@ -122,8 +122,8 @@ examples:
   vmfmix embed run/ new.parquet --out new/ --features"""
 
 _EXPORT_DESCRIPTION = """\
-Write the encoder of a training of vmfmix.deep as a program of torch.export, which
-maps images or rows to embeddings and runs without vmfmix."""
+Write the encoder of a training of vmfmix.deep as a program of torch.export,
+which maps images or rows to embeddings and runs without vmfmix."""
 
 _EXPORT_EXAMPLES = """\
 examples:
@@ -141,7 +141,8 @@ examples:
   vmfmix report clusters/model.npz zh.npy --texts zh.txt -o page.html \\
       --tokenizer jieba --stop-words chinese
   vmfmix report run/ -o page.html
-  vmfmix report clusters/model.npz embeddings.npy --compare old/model.npz -o page.html
+  vmfmix report clusters/model.npz embeddings.npy --compare old/model.npz \\
+      -o page.html
   vmfmix report clusters/model.npz x.parquet --coordinates x,y -o page.html"""
 
 

@@ -199,7 +199,7 @@ def new_data(
     """
     if isinstance(data, (str, Path)):
         validate_new_paths([data], record)
-    elif kind_of(data) != record.kind:
+    elif kind_of(data) != record.kind and not isinstance(data, (list, tuple)):
         raise ValueError(
             f"The data are {kind_of(data)}, but the training was on {record.kind}; pass "
             f"{record.kind}."
