@@ -167,9 +167,10 @@ def test_export_writes_a_program(row_run, capsys):
 
 def test_report_finds_the_files_of_a_training(image_run, capsys):
     assert main(["report", "run", "-o", "page.html"]) == 0
+    assert capsys.readouterr().out == "Wrote page.html; open it in a browser.\n"
     page = Path("page.html").read_text("utf-8")
     assert "simclr on images, 1 epoch" in page
-    assert "<title>run" in page
+    assert '"title":"run"' in page
     assert "data:image/" in page
     Path("empty").mkdir()
     assert "empty has no last.ckpt" in fails(capsys, "report", "empty", "-o", "x.html")

@@ -84,6 +84,7 @@ LAYERS = {
     ],
     "__main__": ["cli"],
     "deep": [
+        "storage.models",
         "mixture",
         "inspection",
         "merging",
