@@ -26,6 +26,7 @@ from vmfmix.deep.checkpoints import (
     read_resumable,
 )
 from vmfmix.deep.config import read_yaml, write_yaml
+from vmfmix.deep.console import ignore_warnings_of_lightning
 from vmfmix.deep.data import Images, as_images, format_shape, loader
 from vmfmix.deep.data_kinds import kind_of
 from vmfmix.deep.evaluate import embed, report
@@ -238,6 +239,7 @@ def train(
     with warnings.catch_warnings():
         # Values are exchanged when they are logged, see `Method.log`.
         warnings.filterwarnings("ignore", "It is recommended to use `self.log")
+        ignore_warnings_of_lightning()
         lightning_trainer.fit(learner, batches, ckpt_path=checkpoint, weights_only=True)
     # Lightning leaves the module on the CPU.
     learner.to(lightning_trainer.strategy.root_device).eval()
