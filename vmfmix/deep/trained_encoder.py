@@ -225,12 +225,10 @@ def load_encoder(
     >>> from vmfmix.deep import load_encoder
     >>> from vmfmix.deep.train import train
     >>> X = load_snips().data[:300]
-    >>> options = {"accelerator": "cpu", "enable_progress_bar": False}
+    >>> small = {"epochs": 1, "batch_size": 100, "width": 16, "dim": 4, "n_components": 7}
+    >>> on_cpu = {"accelerator": "cpu", "enable_progress_bar": False}
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     result = train(
-    ...         "simclr", X[:200], out=folder, epochs=1, batch_size=100, width=16, dim=4,
-    ...         trainer=options,
-    ...     )
+    ...     result = train("simclr", X[:200], out=folder, trainer=on_cpu, **small)
     ...     encoder = load_encoder(folder, device="cpu")
     >>> encoder.transform(X[200:]).shape, encoder.features(X[200:]).shape
     ((100, 4), (100, 16))
