@@ -7,7 +7,7 @@ from tests.cli.commands import FIT, REPORT, fails, run_module
 from vmfmix import VMFMixture
 from vmfmix.cli.arguments import CONCENTRATIONS, LAYOUTS, MERGE_COSTS, SELECTION_RULES
 from vmfmix.cli.main import main
-from vmfmix.cli.outputs import FIT_OUTPUTS, PREDICT_OUTPUTS
+from vmfmix.cli.outputs import EMBED_OUTPUTS, FIT_OUTPUTS, PREDICT_OUTPUTS
 from vmfmix.merging.costs import COSTS
 from vmfmix.merging.selection import RULES
 from vmfmix.report import layout
@@ -72,7 +72,9 @@ def test_version(capsys):
     assert capsys.readouterr().out == f"vmfmix {vmfmix.__version__}\n"
 
 
-@pytest.mark.parametrize("command", [[], ["fit"], ["cut"], ["predict"], ["report"]])
+@pytest.mark.parametrize(
+    "command", [[], ["fit"], ["cut"], ["predict"], ["report"], ["embed"], ["export"]]
+)
 def test_help_of_commands(capsys, command, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     assert main([*command, "--help"]) == 0
@@ -83,7 +85,12 @@ def test_help_of_commands(capsys, command, monkeypatch):
 
 @pytest.mark.parametrize(
     ("command", "outputs"),
-    [("fit", FIT_OUTPUTS), ("cut", FIT_OUTPUTS), ("predict", PREDICT_OUTPUTS)],
+    [
+        ("fit", FIT_OUTPUTS),
+        ("cut", FIT_OUTPUTS),
+        ("predict", PREDICT_OUTPUTS),
+        ("embed", EMBED_OUTPUTS),
+    ],
 )
 def test_help_lists_outputs(capsys, command, outputs):
     assert main([command, "--help"]) == 0

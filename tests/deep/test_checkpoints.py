@@ -206,6 +206,10 @@ def test_full_disk_keeps_previous_checkpoint(images, folder, tmp_path):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert raised.value.filename == str(tmp_path / "last.ckpt")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["config.yaml", "last.ckpt"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "config.yaml",
+        "last.ckpt",
+        "run.json",
+    ]
     assert (tmp_path / "last.ckpt").read_bytes() == before
     assert len(trained(images, tmp_path, epochs=3).history) == 3

@@ -87,11 +87,12 @@ class Exchanging(Callback):
         trainer.strategy.reduce(torch.tensor(1.0))
 
 if __name__ == "__main__":
-    method, folder = sys.argv[1:]
-    images = torch.rand(64, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    method, kind, folder = sys.argv[1:]
+    shape = {"images": (64, 1, 8, 8), "rows": (64, 16)}[kind]
+    data = torch.rand(shape, generator=torch.Generator().manual_seed(0))
     callbacks = [Exchanging(), EarlyStopping("loss", patience=99)]
     result = train(
-        method, images, out=folder + "/run", epochs=3, batch_size=16, dim=8, hidden=16,
+        method, data, out=folder + "/run", epochs=3, batch_size=16, dim=8, hidden=16,
         trainer={"devices": 2, "accelerator": "cpu", "callbacks": callbacks,
                  "logger": CSVLogger(folder)},
     )
@@ -100,20 +101,98 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.slow
-@pytest.mark.training
-@pytest.mark.parametrize("method", ["siammm", "mixem"])
-def test_two_processes_end_with_a_progress_bar_a_logger_and_callbacks(method, tmp_path):
-    script = tmp_path / "script.py"
-    script.write_text(WITH_PROGRESS_BAR, encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", str(script), method, str(tmp_path)],
+ON_ONE_PROCESS = """
+import sys
+import torch
+from lightning.pytorch import Callback
+from vmfmix.deep.siammm import SiamMM
+from vmfmix.deep.train import train
+
+torch.set_num_threads(1)
+event, process, folder = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+
+class OnOneProcess(Callback):
+    def on_train_batch_end(self, trainer, module, outputs, batch, index):
+        if (trainer.current_epoch, index, module.global_rank) == (1, 1, process):
+            if event == "stop in epoch":
+                trainer.should_stop = True
+            if event == "error":
+                raise ValueError("an error of a callback")
+            if event == "nan":
+                with torch.no_grad():
+                    next(module.encoder.parameters()).fill_(float("nan"))
+
+    def on_train_epoch_end(self, trainer, module):
+        if event == "stop" and (trainer.current_epoch, module.global_rank) == (1, process):
+            trainer.should_stop = True
+
+def failing_refit(self):
+    raise ValueError("the refit failed")
+
+if event == "refit":
+    SiamMM._refit = failing_refit
+
+if __name__ == "__main__":
+    rows = torch.randn(120, 8, generator=torch.Generator().manual_seed(0))
+    result = train(
+        "siammm", rows, out=folder + "/run", epochs=3, batch_size=20, dim=4, width=16,
+        trainer={"devices": 2, "accelerator": "cpu", "callbacks": [OnOneProcess()]},
+    )
+    print(len(result.history), "epochs")
+"""
+
+
+def run_script(script, folder, *arguments):
+    path = folder / "script.py"
+    path.write_text(script, encoding="utf-8")
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "CUDA_VISIBLE_DEVICES": "",
+        "OMP_NUM_THREADS": "1",
+    }
+    return subprocess.run(
+        [sys.executable, "-W", "ignore", str(path), *arguments],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""},
+        env=environment,
         capture_output=True,
         text=True,
         timeout=HANG,
     )
+
+
+@pytest.mark.slow
+@pytest.mark.training
+@pytest.mark.parametrize("event", ["stop", "stop in epoch"])
+def test_two_processes_stop_together_if_a_callback_stops_one_of_them(event, tmp_path):
+    done = run_script(ON_ONE_PROCESS, tmp_path, event, "1", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("2 epochs") == 2
+
+
+@pytest.mark.slow
+@pytest.mark.training
+@pytest.mark.parametrize(
+    ("event", "process", "message"),
+    [
+        ("error", "1", "an error of a callback"),
+        ("nan", "1", "The loss of epoch 1 is nan"),
+        ("refit", "0", "the refit failed"),
+    ],
+)
+def test_two_processes_end_after_an_error_in_one_of_them(event, process, message, tmp_path):
+    done = run_script(ON_ONE_PROCESS, tmp_path, event, process, str(tmp_path))
+    assert done.returncode != 0
+    assert message in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.training
+@pytest.mark.parametrize(
+    ("method", "kind"), [("siammm", "images"), ("siammm", "rows"), ("mixem", "images")]
+)
+def test_two_processes_end_with_a_progress_bar_a_logger_and_callbacks(method, kind, tmp_path):
+    done = run_script(WITH_PROGRESS_BAR, tmp_path, method, kind, str(tmp_path))
     assert done.returncode == 0, done.stderr
     assert "3 epochs" in done.stdout
     with open(next(tmp_path.rglob("version_0/metrics.csv")), encoding="utf-8") as file:

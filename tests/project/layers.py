@@ -78,11 +78,13 @@ LAYERS = {
         "metrics",
         "report",
         "storage",
+        "deep",
         "_console",
         "_version",
     ],
     "__main__": ["cli"],
     "deep": [
+        "storage.models",
         "mixture",
         "inspection",
         "merging",

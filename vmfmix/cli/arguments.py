@@ -19,7 +19,12 @@ from vmfmix.cli.output_arguments import (
     add_printing,
     add_words,
 )
-from vmfmix.cli.outputs import FIT_OUTPUTS, PREDICT_OUTPUTS, describe_outputs
+from vmfmix.cli.outputs import (
+    EMBED_OUTPUTS,
+    FIT_OUTPUTS,
+    PREDICT_OUTPUTS,
+    describe_outputs,
+)
 
 __all__ = ["CONCENTRATIONS", "LAYOUTS", "MERGE_COSTS", "SELECTION_RULES", "make_parser"]
 
@@ -34,7 +39,8 @@ _DESCRIPTION = """\
 Cluster embeddings by direction with mixtures of von Mises-Fisher distributions.
 'fit' finds the clusters in a file of embeddings, 'cut' changes their number,
 'apply' edits them, 'report' makes a web page that shows them, and 'predict'
-assigns new embeddings to the clusters."""
+assigns new embeddings to the clusters. 'embed' and 'export' use an encoder that
+'python -m vmfmix.deep.train' trained."""
 
 _EXAMPLES = """\
 examples:
@@ -44,6 +50,7 @@ examples:
   vmfmix report clusters/model.npz embeddings.npy --texts texts.txt -o page.html
   vmfmix apply edits.json clusters/model.npz embeddings.npy --out edited/
   vmfmix predict clusters/model.npz new.npy --out new-clusters/
+  vmfmix embed run/ new_images/ --out new/
 
 Run 'vmfmix COMMAND --help' for the options of a command."""
 
@@ -102,6 +109,26 @@ examples:
   vmfmix predict clusters/model.npz new.npy --out new-clusters/
   vmfmix predict clusters/model.npz new.npy | sort | uniq -c"""
 
+_EMBED_DESCRIPTION = f"""\
+Embed new images or rows with the encoder of a training of vmfmix.deep, and
+assign each to the most probable cluster of the training. Files written to the
+folder of --out:
+
+{describe_outputs(EMBED_OUTPUTS)}"""
+
+_EMBED_EXAMPLES = """\
+examples:
+  vmfmix embed run/ new_images/ --out new/
+  vmfmix embed run/ new.parquet --out new/ --features"""
+
+_EXPORT_DESCRIPTION = """\
+Write the encoder of a training of vmfmix.deep as a program of torch.export,
+which maps images or rows to embeddings and runs without vmfmix."""
+
+_EXPORT_EXAMPLES = """\
+examples:
+  vmfmix export run/ -o encoder.pt2"""
+
 _REPORT_DESCRIPTION = """\
 Make a web page that shows the contents of the clusters: a map, a table with the
 typical words and rows of each cluster, a text search, outliers, possible label
@@ -113,7 +140,7 @@ examples:
   vmfmix report clusters/model.npz embeddings.npy --texts texts.txt -o page.html
   vmfmix report clusters/model.npz zh.npy --texts zh.txt -o page.html \\
       --tokenizer jieba --stop-words chinese
-  vmfmix report run/mixture.npz run/embeddings.npy --images images/ -o page.html
+  vmfmix report run/ -o page.html
   vmfmix report clusters/model.npz x.npy --compare old/model.npz -o page.html
   vmfmix report clusters/model.npz x.parquet --coordinates x,y -o page.html"""
 
@@ -129,7 +156,8 @@ def make_parser(
     Parameters
     ----------
     commands : dict of callable
-        The functions that run ``fit``, ``cut``, ``apply``, ``report`` and ``predict``.
+        The functions that run ``fit``, ``cut``, ``apply``, ``report``, ``predict``, ``embed`` and
+        ``export``.
 
     Returns
     -------
@@ -184,6 +212,24 @@ def make_parser(
     )
     predict.set_defaults(command=commands["predict"])
     _add_predict_arguments(predict)
+
+    embed = subparsers.add_parser(
+        "embed",
+        help="embed new images or rows with a trained encoder, and assign them to its clusters",
+        description=_EMBED_DESCRIPTION,
+        epilog=_EMBED_EXAMPLES,
+    )
+    embed.set_defaults(command=commands["embed"])
+    _add_embed_arguments(embed)
+
+    export = subparsers.add_parser(
+        "export",
+        help="write a trained encoder as a program of torch.export",
+        description=_EXPORT_DESCRIPTION,
+        epilog=_EXPORT_EXAMPLES,
+    )
+    export.set_defaults(command=commands["export"])
+    _add_export_arguments(export)
     return parser
 
 
@@ -364,8 +410,13 @@ def _add_apply_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_report_arguments(parser: argparse.ArgumentParser) -> None:
-    _add_model_file(parser)
-    add_input(parser, "EMBEDDINGS")
+    parser.add_argument(
+        "model",
+        metavar="MODEL",
+        help="model.npz written by 'vmfmix fit' or 'vmfmix cut', or the folder of a training of "
+        "vmfmix.deep, which has its own embeddings and may list its images",
+    )
+    add_input(parser, "EMBEDDINGS", nargs="*")
     add_page_file(parser)
     parser.add_argument(
         "--images",
@@ -395,7 +446,8 @@ def _add_report_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--title",
         metavar="TEXT",
-        help="title of the page (default: name of the file of embeddings)",
+        help="title of the page (default: name of the file of embeddings, or of the folder of the "
+        "training)",
     )
     parser.add_argument(
         "--rows",
@@ -434,6 +486,12 @@ def _add_map(group: argparse._MutuallyExclusiveGroup) -> None:
 def _add_predict_arguments(parser: argparse.ArgumentParser) -> None:
     _add_model_file(parser)
     add_input(parser, "NEW")
+    _add_false_alarm_rate(parser)
+    add_output_folder(parser, required=False)
+    add_printing(parser, clusters=False)
+
+
+def _add_false_alarm_rate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--false-alarm-rate",
         type=_false_alarm_rate,
@@ -441,8 +499,49 @@ def _add_predict_arguments(parser: argparse.ArgumentParser) -> None:
         help="give the cluster -1 to rows that are unlike those of the fit, and to this share of "
         "the rows that are like them (default: every row gets a cluster)",
     )
-    add_output_folder(parser, required=False)
+
+
+def _add_embed_arguments(parser: argparse.ArgumentParser) -> None:
+    _add_run(parser)
+    add_input(parser, "NEW", images=True)
+    group = parser.add_argument_group("images")
+    group.add_argument(
+        "--skip-damaged",
+        action="store_true",
+        help="leave out images of a folder that are damaged or too large, and list them",
+    )
+    _add_false_alarm_rate(parser)
+    parser.add_argument(
+        "--batch-size",
+        type=_positive_integer,
+        default=1024,
+        metavar="N",
+        help="images or rows that are processed together (default: 1024)",
+    )
+    add_output_folder(parser, required=True, keeps_embeddings=False)
+    parser.add_argument(
+        "--features", action="store_true", help="write the output of the encoder, too"
+    )
     add_printing(parser, clusters=False)
+
+
+def _add_export_arguments(parser: argparse.ArgumentParser) -> None:
+    _add_run(parser)
+    parser.add_argument(
+        "-o", "--out", required=True, type=Path, metavar="FILE", help="the .pt2 file to write"
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace the file if it already exists"
+    )
+    parser.add_argument(
+        "--quiet", action="store_true", help="print nothing but warnings and errors"
+    )
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "run", metavar="RUN", help="folder that 'python -m vmfmix.deep.train' wrote"
+    )
 
 
 def _add_model_file(parser: argparse.ArgumentParser) -> None:

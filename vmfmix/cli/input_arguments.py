@@ -10,7 +10,9 @@ import argparse
 __all__ = ["add_input", "add_texts_and_labels"]
 
 
-def add_input(parser: argparse.ArgumentParser, metavar: str, nargs: str = "+") -> None:
+def add_input(
+    parser: argparse.ArgumentParser, metavar: str, nargs: str = "+", *, images: bool = False
+) -> None:
     """Add the files of embeddings, and the options that choose arrays and columns.
 
     Parameters
@@ -20,12 +22,15 @@ def add_input(parser: argparse.ArgumentParser, metavar: str, nargs: str = "+") -
         Name of the files.
     nargs : str, default="+"
         How many there are; "*" if they are optional.
+    images : bool, default=False
+        Whether they may be images instead.
     """
     parser.add_argument(
         "embeddings",
         metavar=metavar,
         nargs=nargs,
-        help="files with one embedding per row, or a folder of them: a table with a column of "
+        help=("a folder of images, or an .npz file with an array 'images'; or " if images else "")
+        + "files with one embedding per row, or a folder of them: a table with a column of "
         "vectors or one column for each feature (.parquet, .feather, .arrow, .csv, .tsv, .jsonl, "
         "or a dataset of Hugging Face), or arrays (.npy, .npz, .safetensors, .pt, .h5, .zarr). "
         "Rows need not be normalized: only their directions matter",

@@ -85,7 +85,15 @@ def _reworded(message: str) -> str:
 
 
 def _run(argv: Sequence[str] | None) -> None:
-    commands = {"fit": _fit, "cut": _cut, "apply": _apply, "report": _report, "predict": _predict}
+    commands = {
+        "fit": _fit,
+        "cut": _cut,
+        "apply": _apply,
+        "report": _report,
+        "predict": _predict,
+        "embed": _embed,
+        "export": _export,
+    }
     parser = make_parser(commands)
     arguments = parser.parse_args(argv)
     with shown_progress(quiet=arguments.quiet):
@@ -255,12 +263,26 @@ def _predict(arguments: argparse.Namespace) -> None:
         print(f"Wrote {', '.join(written)} for {len(labels):,} rows to {arguments.out}")
 
 
+def _embed(arguments: argparse.Namespace) -> None:
+    from vmfmix.cli.embed import embed
+
+    embed(arguments)
+
+
+def _export(arguments: argparse.Namespace) -> None:
+    from vmfmix.cli.embed import export
+
+    export(arguments)
+
+
 def _report(arguments: argparse.Namespace) -> None:
+    from vmfmix.cli.run_reports import add_files_of_training
     from vmfmix.report import write_report
     from vmfmix.report.images import validate_pillow
     from vmfmix.report.layout import check_layout
 
     validate_page_path(arguments.out, overwrite=arguments.overwrite)
+    training = add_files_of_training(arguments)
     if arguments.images is not None or arguments.image_column:
         validate_pillow()
     try:
@@ -280,7 +302,11 @@ def _report(arguments: argparse.Namespace) -> None:
             ids=given.ids,
             compare_with=other,
             compare_name=str(arguments.compare),
-            details={"Model": Path(arguments.model).name, "Embeddings": Path(given.source).name},
+            details={
+                **training,
+                "Model": Path(arguments.model).name,
+                "Embeddings": Path(given.source).name,
+            },
             images=find_images(arguments, given),
             title=arguments.title or Path(arguments.embeddings[0]).stem,
             n_rows=arguments.rows,

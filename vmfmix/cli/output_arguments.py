@@ -13,8 +13,19 @@ from vmfmix.cli.outputs import FORMATS
 __all__ = ["add_output_folder", "add_page_file", "add_printing", "add_words"]
 
 
-def add_output_folder(parser: argparse.ArgumentParser, *, required: bool) -> None:
-    """Add the output folder, and what is written there."""
+def add_output_folder(
+    parser: argparse.ArgumentParser, *, required: bool, keeps_embeddings: bool = True
+) -> None:
+    """Add the output folder, and what is written there.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+    required : bool
+        Whether the folder must be given.
+    keeps_embeddings : bool, default=True
+        Whether there is an option that writes the embeddings of the input, too.
+    """
     group = parser.add_argument_group("output")
     group.add_argument(
         "-o", "--out", required=required, type=Path, metavar="FOLDER", help="output folder"
@@ -25,11 +36,14 @@ def add_output_folder(parser: argparse.ArgumentParser, *, required: bool) -> Non
         help="format of the table of rows (default: that of the input; csv for arrays, and parquet "
         "for datasets of Hugging Face)",
     )
-    group.add_argument(
-        "--keep-embeddings",
-        action="store_true",
-        help="write the embeddings to the table of rows, too; needs pyarrow",
-    )
+    if keeps_embeddings:
+        group.add_argument(
+            "--keep-embeddings",
+            action="store_true",
+            help="write the embeddings to the table of rows, too; needs pyarrow",
+        )
+    else:
+        parser.set_defaults(keep_embeddings=False)
     group.add_argument(
         "--overwrite",
         action="store_true",

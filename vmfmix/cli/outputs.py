@@ -1,7 +1,7 @@
 """The output files of the commands: one entry for each, used for writing, checks and help.
 
-To add an output, add an `Output` to `FIT_OUTPUTS` or `PREDICT_OUTPUTS`. NumPy is imported only when
-something is written, so that help is fast.
+To add an output, add an `Output` to `FIT_OUTPUTS`, `PREDICT_OUTPUTS` or `EMBED_OUTPUTS`. NumPy is
+imported only when something is written, so that help is fast.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from vmfmix.storage.inputs import Input
 
 __all__ = [
+    "EMBED_OUTPUTS",
     "FIT_OUTPUTS",
     "FORMATS",
     "PREDICT_OUTPUTS",
@@ -55,6 +56,8 @@ class Results:
         Columns between these and those of the clusters.
     clusters : sequence of dict, default=()
         From `vmfmix.cli.summary.summarize`.
+    arrays : dict of ndarray
+        Other arrays with a row for each row of the table, by the name of their file.
     """
 
     columns: Mapping[str, Any]
@@ -63,6 +66,7 @@ class Results:
     table: Any = None
     more_columns: Mapping[str, Any] = field(default_factory=dict)
     clusters: Sequence[Cluster] = ()
+    arrays: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -77,11 +81,14 @@ class Output:
         Description of the file in the help.
     write : callable
         Called as ``write(path, results)``.
+    is_optional : bool, default=False
+        Whether it is written only if `Results.arrays` has an entry of its name.
     """
 
     name: str
     description: str
     write: Callable[[Path, Results], None]
+    is_optional: bool = False
 
     @property
     def names(self) -> list[str]:
@@ -109,6 +116,12 @@ def _write_probabilities(path: Path, results: Results) -> None:
     import numpy as np
 
     np.save(path, results.columns["probability"])
+
+
+def _write_array(path: Path, results: Results) -> None:
+    import numpy as np
+
+    np.save(path, results.arrays[path.name])
 
 
 def _write_model(path: Path, results: Results) -> None:
@@ -154,6 +167,17 @@ FIT_OUTPUTS = (
     _PROBABILITIES,
 )
 PREDICT_OUTPUTS = (_ROWS, _LABELS, _PROBABILITIES)
+EMBED_OUTPUTS = (
+    *PREDICT_OUTPUTS,
+    Output("embeddings.npy", "embedding of each row, of unit length", _write_array),
+    Output(
+        "features.npy",
+        "output of the encoder for each row, below the layers that learn the embeddings; only with "
+        "--features",
+        _write_array,
+        is_optional=True,
+    ),
+)
 
 
 def describe_outputs(outputs: Sequence[Output], width: int = 80) -> str:
@@ -188,11 +212,15 @@ def write_outputs(folder: Path, outputs: Sequence[Output], results: Results) -> 
     """
     from vmfmix.storage.writing import atomic_folder
 
-    written = [output.name_for(results.format) for output in outputs]
+    written = {
+        output.name_for(results.format): output
+        for output in outputs
+        if not output.is_optional or output.name in results.arrays
+    }
     with atomic_folder(folder, _names(outputs)) as temporary:
-        for name, output in zip(written, outputs, strict=True):
+        for name, output in written.items():
             output.write(temporary / name, results)
-    return written
+    return list(written)
 
 
 def format_like(given: Input) -> str:

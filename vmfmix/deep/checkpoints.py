@@ -76,7 +76,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     return checkpoint
 
 
-def load_encoder(encoder: nn.Module, checkpoint: dict[str, Any], path: str | Path) -> None:
+def load_encoder_weights(encoder: nn.Module, checkpoint: dict[str, Any], path: str | Path) -> None:
     """Load the encoder weights of a checkpoint of any method.
 
     Parameters

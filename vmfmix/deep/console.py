@@ -16,6 +16,12 @@ _IGNORED_WARNINGS = (
 )
 
 
+def ignore_warnings_of_lightning() -> None:
+    """Ignore warnings that users need not act on, until the filters are restored."""
+    for pattern in _IGNORED_WARNINGS:
+        warnings.filterwarnings("ignore", pattern)
+
+
 @contextmanager
 def quiet_lightning() -> Iterator[None]:
     """Hide what Lightning reports on its own, and the warnings that each process repeats."""
@@ -24,8 +30,7 @@ def quiet_lightning() -> Iterator[None]:
     logger.setLevel(logging.WARNING)
     try:
         with warnings.catch_warnings():
-            for pattern in _IGNORED_WARNINGS:
-                warnings.filterwarnings("ignore", pattern)
+            ignore_warnings_of_lightning()
             if os.environ.get("LOCAL_RANK", "0") != "0":
                 warnings.simplefilter("ignore")
             yield

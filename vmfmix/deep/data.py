@@ -308,6 +308,11 @@ def _read_folder(
     return Images(torch.from_numpy(images), classes, names, paths)
 
 
+def format_shape(shape: Sequence[int]) -> str:
+    """Return the shape (channels, height, width) of an image as text."""
+    return f"{shape[0]} channel(s) of {shape[1]} × {shape[2]}"
+
+
 def _as_bytes(images: Any) -> torch.Tensor:
     """Convert images to a tensor of bytes of shape (n, channels, height, width)."""
     values = as_array(images) if isinstance(images, torch.Tensor) else np.asarray(images)

@@ -34,6 +34,8 @@ class DatasetImages(LabeledDataset):
     ----------
     first : Tensor of shape (1, channels, height, width)
         The first image, or its first view.
+    any_range : bool
+        Whether values may be any finite numbers, also because items are views.
     classes, labels, unusable_labels
         See `vmfmix.deep.labels.LabeledDataset`.
 
@@ -59,11 +61,11 @@ class DatasetImages(LabeledDataset):
                     "width), (height, width, channels) or (height, width)."
                 )
         self._are_views = not isinstance(shown, torch.Tensor)
-        self._any_range = any_range or self._are_views
+        self.any_range = any_range or self._are_views
         self._shapes = [tuple(view.shape) for view in views]
         self._is_bytes = views[0].dtype == torch.uint8
         self._white: float | None = None
-        if not self._any_range:
+        if not self.any_range:
             step = math.ceil(n_images / _IMAGES_OF_RANGE)
             self._white = self._find_white(list(range(0, n_images, step)))
         first = self[0][0]

@@ -138,6 +138,14 @@ class Method(LightningModule):
             seed = self.config.seed * 100_003 + self.current_epoch
             torch.manual_seed(seed + 1_000_003 * self.global_rank)
 
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Stop in all processes if a callback of one of them has stopped the training.
+
+        Otherwise that process would leave the epoch, and the others would wait for it forever.
+        """
+        if self.trainer.world_size > 1:
+            self.stop_training_if()
+
     @contextmanager
     def timed(self, part: str) -> Iterator[None]:
         """Add the seconds of the enclosed block to a part of the epoch.
@@ -167,6 +175,7 @@ class Method(LightningModule):
                 f"The loss of epoch {self.current_epoch} is {self._epoch_loss}: training diverged; "
                 "lower learning_rate, or train from scratch in another folder."
             )
+        self.stop_training_if()
 
     def log(self, name: str, value: Any, *arguments: Any, **options: Any) -> None:
         """Log a value, as `LightningModule.log` does, also for callbacks.
@@ -184,10 +193,11 @@ class Method(LightningModule):
             options["sync_dist"] = False
         super().log(name, value, *arguments, **options)
 
-    def stop_training_if(self, stops: bool) -> None:
-        """Stop after this epoch, in all processes, if one of them says so."""
-        if self.trainer.strategy.reduce_boolean_decision(stops, all=False):
-            self.trainer.should_stop = True
+    def stop_training_if(self, stops: bool = False) -> None:
+        """Stop in all processes if one of them says so, here or by ``trainer.should_stop``."""
+        trainer = self.trainer
+        if trainer.strategy.reduce_boolean_decision(stops or trainer.should_stop, all=False):
+            trainer.should_stop = True
 
     def log_epoch(
         self, embeddings: torch.Tensor, indices: torch.Tensor, **row: Any

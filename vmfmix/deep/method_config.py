@@ -16,8 +16,6 @@ from vmfmix.deep.config import (
 from vmfmix.deep.objectives import OBJECTIVES
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from vmfmix.deep.rows import PreparedRows
 
 
@@ -48,6 +46,12 @@ class RunConfig:
         words=PRECISIONS,
     )
     accumulate: int = config_field(1, "Batches per step of the optimizer.", at_least(1))
+    threads: int | None = config_field(
+        None,
+        "Threads of torch in each process. None: OMP_NUM_THREADS if it is set, else 1; more are "
+        "slower for small networks, unless all cores are idle.",
+        at_least(1),
+    )
 
     def __post_init__(self) -> None:
         validate_fields(self)
@@ -71,8 +75,8 @@ class MethodConfig:
         """Whether some parameters get no gradients in some epochs, as DDP must know."""
         return False
 
-    def encoder_for(self, data: Any) -> "nn.Module":
-        """Return the default encoder for a dataset."""
+    def network_for(self, data: Any) -> dict[str, Any]:
+        """Return the default encoder for a dataset, as arguments of `make_network`."""
         raise NotImplementedError
 
     def views_for(self, data: Any) -> Callable[..., Any]:
@@ -103,16 +107,15 @@ class ImageConfig(MethodConfig):
         Interval(0, LARGEST_SIDE),
     )
 
-    def encoder_for(self, data: Any) -> "nn.Module":
+    def network_for(self, data: Any) -> dict[str, Any]:
         """Return an encoder that suits images and the hardware."""
         import torch
 
-        from vmfmix.deep.networks import resnet18, small_convnet
-
         n_channels, *sides = data.first.shape[1:]
         if torch.cuda.is_available():
-            return resnet18(n_channels, small_images=min(sides) < _LARGE_IMAGE)
-        return small_convnet(n_channels)
+            small_images = min(sides) < _LARGE_IMAGE
+            return {"network": "resnet18", "n_channels": n_channels, "small_images": small_images}
+        return {"network": "small_convnet", "n_channels": n_channels}
 
     def views_for(self, data: Any) -> Callable[..., Any]:
         """Return random crops of images."""
@@ -158,13 +161,16 @@ class RowConfig(MethodConfig):
     width: int = config_field(512, "Width of the hidden layers of the encoder.", at_least(1))
     depth: int = config_field(1, "Number of hidden layers of the encoder.", at_least(1))
 
-    def encoder_for(self, data: "PreparedRows") -> "nn.Module":
+    def network_for(self, data: "PreparedRows") -> dict[str, Any]:
         """Return a network of fully connected layers."""
-        from vmfmix.deep.networks import row_network
-
-        return row_network(
-            data.first.shape[1], self.width, self.depth, dropout=self.dropout, noise=self.noise
-        )
+        return {
+            "network": "row_network",
+            "n_features": data.first.shape[1],
+            "width": self.width,
+            "depth": self.depth,
+            "dropout": self.dropout,
+            "noise": self.noise,
+        }
 
     def views_for(self, data: "PreparedRows") -> Callable[..., Any]:
         """Return each row and the end of a walk from it."""

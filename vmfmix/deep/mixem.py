@@ -106,7 +106,8 @@ class MixEM(Method):
     def pretrains(self) -> bool:
         """Whether a single embedding is learned now, or in the whole training."""
         config = self.config
-        return config.pretraining == config.epochs or self.current_epoch < config.pretraining
+        # The history has the epochs that are done, also without a Trainer.
+        return config.pretraining == config.epochs or len(self.history) < config.pretraining
 
     def configure_optimizers(self) -> Any:
         """Return Adam with a rate that is constant at first and then falls along a cosine.

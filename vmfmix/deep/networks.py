@@ -5,6 +5,8 @@ Any nn.Module that maps images or rows to rows of features can serve as an encod
 
 import copy
 import itertools
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import nn
@@ -176,6 +178,31 @@ def row_network(
             nn.ReLU(inplace=True),
         ]
     return nn.Sequential(*layers)
+
+
+NETWORKS: dict[str, Callable[..., nn.Module]] = {
+    "resnet18": resnet18,
+    "row_network": row_network,
+    "small_convnet": small_convnet,
+}
+"""Encoders by name."""
+
+
+def make_network(network: str, **parameters: Any) -> nn.Module:
+    """Return a new encoder of a name with some parameters, as a training records them.
+
+    Raises
+    ------
+    ValueError
+        If there is no such encoder, or it has no such parameter.
+    """
+    try:
+        return NETWORKS[network](**parameters)
+    except (KeyError, TypeError) as error:
+        raise ValueError(
+            f"There is no encoder {network} with the parameters {', '.join(parameters)}; use the "
+            "version of vmfmix that trained it."
+        ) from error
 
 
 def n_features_of(encoder: nn.Module, images: torch.Tensor) -> int:

@@ -10,8 +10,10 @@ import torch
 from numpy.typing import NDArray
 from sklearn.decomposition import TruncatedSVD
 from torch import nn
+from torch.nn import functional
 
 _FEATURES_OF_SPARSE_ROWS = 256  # that remain
+_LEAST_LENGTH = 1e-30  # of a row that is scaled to unit length
 
 
 class RowPreparation(nn.Module):
@@ -86,11 +88,32 @@ class RowPreparation(nn.Module):
         -------
         Tensor of shape (n_rows, n_prepared), float32
         """
-        prepared = self._reduce(rows) - self.mean.cpu().numpy()
-        lengths = np.linalg.norm(prepared, axis=1, keepdims=True)
-        prepared /= np.where(lengths > 0, lengths, 1.0)
-        prepared[~_have_direction(rows)] = 0.0
-        return torch.from_numpy(prepared)
+        reduced, have_direction = map(torch.from_numpy, (self._reduce(rows), _have_direction(rows)))
+        return self._centered(reduced, have_direction, self.mean.cpu())
+
+    def forward(self, rows: torch.Tensor) -> torch.Tensor:
+        """Return prepared rows, as `prepare` does, of dense rows of any length.
+
+        Parameters
+        ----------
+        rows : Tensor of shape (n_rows, n_features), float32
+
+        Returns
+        -------
+        Tensor of shape (n_rows, n_prepared), float32
+        """
+        reduced = functional.normalize(rows, dim=1, eps=_LEAST_LENGTH)
+        if self.directions is not None:
+            reduced = reduced @ self.directions
+        return self._centered(reduced, (rows != 0).any(dim=1), self.mean)
+
+    @staticmethod
+    def _centered(
+        reduced: torch.Tensor, have_direction: torch.Tensor, mean: torch.Tensor
+    ) -> torch.Tensor:
+        """Return rows minus their mean, of unit length; those without a direction are zeros."""
+        centered = functional.normalize(reduced - mean, dim=1, eps=_LEAST_LENGTH)
+        return torch.where(have_direction[:, None], centered, 0.0)
 
     def _reduce(self, rows: Any) -> np.ndarray:
         """Return dense rows of the features that remain."""

@@ -37,6 +37,8 @@ class Rows(LabeledDataset):
         The distinct labels, in order.
     labels : Tensor of shape (n,), int64, or None
         Indices into `classes`.
+    source : pathlib.Path or None
+        File that the rows were read from.
 
     Raises
     ------
@@ -56,6 +58,7 @@ class Rows(LabeledDataset):
     data_kind = "rows"
 
     def __init__(self, rows: Any, labels: Any = None, names: Sequence[str] | None = None) -> None:
+        self.source: Path | None = None
         valid = validate_rows(Training(), prepare_rows(rows), ensure_min_features=2)
         self.rows = all_unit_rows(choose_engine(valid))
         self.names = None if names is None else list(names)
@@ -83,6 +86,8 @@ class PreparedRows(LabeledDataset):
     Attributes
     ----------
     rows : Tensor of shape (n, n_prepared), float32
+    n_features : int
+        Number of features before the preparation.
 
     Raises
     ------
@@ -99,6 +104,7 @@ class PreparedRows(LabeledDataset):
                 f"{preparation.n_features}; pass rows of the same features."
             )
         self.rows = preparation.prepare(source.rows)
+        self.n_features = preparation.n_features
         self.names, self.paths = source.names, None
         self.labels, self.classes = source.labels, source.classes
         self.unusable_labels = source.unusable_labels
@@ -163,7 +169,9 @@ def read_rows(path: str | Path, **options: Any) -> Rows:
         If the file has no embeddings, or several that can be meant.
     """
     found = read_input(path, **options)
-    return Rows(found.rows, found.labels, found.ids)
+    rows = Rows(found.rows, found.labels, found.ids)
+    rows.source = Path(found.paths[0] if len(found.paths) == 1 else found.source)
+    return rows
 
 
 def prepared(data: Any, preparation: RowPreparation) -> PreparedRows:

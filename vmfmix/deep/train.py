@@ -19,11 +19,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vmfmix._console import Parser, run_command, validate_out
-from vmfmix._install import install_hint
 from vmfmix.deep.config import add_options, read_yaml
 from vmfmix.deep.console import quiet_lightning
 from vmfmix.deep.data_kinds import kind_of
+from vmfmix.deep.imports import import_with_torch, limit_threads, wait_passively
 from vmfmix.deep.method_config import CONFIGS, RunConfig
+from vmfmix.deep.run_folder import OUTPUTS
 from vmfmix.storage.inputs import InputError
 from vmfmix.storage.inputs.files import SUFFIXES
 from vmfmix.storage.reading import validate_input_file, validate_readable
@@ -34,18 +35,6 @@ if TYPE_CHECKING:
 
 __all__ = ["METHODS", "TrainResult", "main", "train"]
 
-_OUTPUTS = (
-    "clusters.csv",
-    "config.yaml",
-    "embeddings.npy",
-    "history.png",
-    "images.txt",
-    "labels.npy",
-    "last.ckpt",
-    "metrics.csv",
-    "mixture.npz",
-    "report.json",
-)
 _TITLES = {
     "siammm": "SiamMM: learn without negative samples, and draw embeddings to clusters.",
     "mixem": "MIX'EM: learn a mixture of embeddings by contrast.",
@@ -91,7 +80,7 @@ def _run(arguments: Sequence[str] | None) -> None:
     options = vars(_create_parser().parse_args(arguments))
     names = "method", "data", "test", "start", "out", "config"
     method, path, test, start, out, config_path = (options.pop(name) for name in names)
-    validate_out(out, _OUTPUTS)
+    validate_out(out, OUTPUTS)
     for data in (path, test):
         if data is not None:
             _validate_data_path(data)
@@ -107,7 +96,9 @@ def _run(arguments: Sequence[str] | None) -> None:
         options = read_yaml(config_path, config_class, method) | options
     config_class(**options)  # raises ValueError if options contradict each other
 
+    wait_passively()
     training = _import_training()
+    limit_threads(run.threads, several_processes=run.devices != 1)
     trainer = {
         "devices": run.devices,
         "precision": run.precision,
@@ -151,13 +142,7 @@ def _read_rows(path: Path | None, reading: dict[str, Any]) -> Any:
 
 
 def _import_training() -> Any:
-    try:
-        from vmfmix.deep import training
-    except ModuleNotFoundError as error:
-        if str(error.name).startswith("vmfmix"):
-            raise
-        raise ImportError(f"Training needs {error.name}; {install_hint('deep')}.") from error
-    return training
+    return import_with_torch("vmfmix.deep.training", "Training")
 
 
 def _create_parser() -> argparse.ArgumentParser:
@@ -263,7 +248,7 @@ def _format_summary(result: TrainResult, out: Path) -> str:
             f"{row['accuracy']:>7.3f}"
             for name, row in scores["clusterings"].items()
         ]
-    files = ", ".join(name for name in _OUTPUTS if (out / name).is_file())
+    files = ", ".join(name for name in OUTPUTS if (out / name).is_file())
     return "\n".join([*lines, f"Wrote {files} to {out}"])
 
 

@@ -2,8 +2,9 @@
 
 import dataclasses
 import json
+import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,20 +21,34 @@ from torch import nn
 
 from vmfmix.deep.checkpoints import (
     AtomicCheckpointIO,
-    load_encoder,
+    load_encoder_weights,
     read_checkpoint,
     read_resumable,
 )
 from vmfmix.deep.config import read_yaml, write_yaml
-from vmfmix.deep.data import Images, as_images, loader
+from vmfmix.deep.console import ignore_warnings_of_lightning
+from vmfmix.deep.data import Images, as_images, format_shape, loader
 from vmfmix.deep.data_kinds import kind_of
 from vmfmix.deep.evaluate import embed, report
 from vmfmix.deep.items import DatasetImages
 from vmfmix.deep.method import Method
 from vmfmix.deep.method_config import PRECISIONS, MethodConfig, config_class_of
 from vmfmix.deep.mixem import MixEM
+from vmfmix.deep.networks import make_network
 from vmfmix.deep.row_preparation import RowPreparation
 from vmfmix.deep.rows import PreparedRows, as_rows
+from vmfmix.deep.run_folder import (
+    CHECKPOINT,
+    CONFIG,
+    EMBEDDINGS,
+    IMAGE_LIST,
+    MIXTURE,
+    RunRecord,
+    described_call,
+    name_of,
+    new_session,
+    previous_sessions,
+)
 from vmfmix.deep.siammm import SiamMM
 from vmfmix.inspection.cluster_columns import columns_of_clusters
 from vmfmix.mixture import VMFMixture
@@ -47,8 +62,6 @@ METHODS: dict[str, type[Method]] = {
     "simclr": SiamMM,  # with negatives, and without clusters
     "byol": SiamMM,  # without clusters
 }
-_CHECKPOINT = "last.ckpt"
-_CONFIG = "config.yaml"
 
 
 @dataclasses.dataclass
@@ -157,6 +170,10 @@ def train(
         used, if there are fewer than in a batch, or if `out` contains a checkpoint that cannot be
         resumed.
     """
+    started = time.perf_counter()
+    call = described_call(
+        method, data, test=test, start=start, size=size, trainer=trainer or None, **config
+    )
     kind = kind_of(data)
     method_config = _config(method, kind, config)
     folder = None if out is None else Path(out)
@@ -179,12 +196,17 @@ def train(
     else:
         images, test = _training_and_test_images(data, test, size, read)
     torch.manual_seed(method_config.seed)
-    encoder = encoder or method_config.encoder_for(images)
+    network = _description_of(encoder) if encoder else method_config.network_for(images)
+    encoder = encoder or make_network(**network)
     if start is not None and start_checkpoint is not None:
-        load_encoder(encoder, start_checkpoint, start)
-    views = views or method_config.views_for(images)
+        load_encoder_weights(encoder, start_checkpoint, start)
     learner = METHODS[method](
-        encoder, views, images.first, len(images), method_config, images.labels
+        encoder,
+        views or method_config.views_for(images),
+        images.first,
+        len(images),
+        method_config,
+        images.labels,
     )
     learner.preparation = preparation
     n_processes = lightning_trainer.world_size
@@ -196,16 +218,28 @@ def train(
     checkpoint = None
     if folder is not None:
         if resumed is not None:
-            checkpoint = folder / _CHECKPOINT
-            load_encoder(learner.encoder, resumed, checkpoint)
+            checkpoint = folder / CHECKPOINT
+            load_encoder_weights(learner.encoder, resumed, checkpoint)
             learner.trainer = lightning_trainer
             learner.validate_resumable(resumed)
         folder.mkdir(parents=True, exist_ok=True)
-        write_yaml(folder / _CONFIG, method, method_config)
+        write_yaml(folder / CONFIG, method, method_config)
+    results_folder = folder if lightning_trainer.is_global_zero else None
+    record = _record_of(method, images, network, data, views, backdrop)
+    if results_folder is not None:
+        session = new_session(
+            call,
+            processes=n_processes,
+            precision=lightning_trainer.precision,
+            seed=method_config.seed,
+        )
+        record.sessions = [*(previous_sessions(results_folder) if resumed else []), session]
+        record.write(results_folder)
     batches = loader(images, method_config.batch_size, seed=method_config.seed, n_workers=n_workers)
     with warnings.catch_warnings():
         # Values are exchanged when they are logged, see `Method.log`.
         warnings.filterwarnings("ignore", "It is recommended to use `self.log")
+        ignore_warnings_of_lightning()
         lightning_trainer.fit(learner, batches, ckpt_path=checkpoint, weights_only=True)
     # Lightning leaves the module on the CPU.
     learner.to(lightning_trainer.strategy.root_device).eval()
@@ -219,9 +253,15 @@ def train(
     embeddings = normalize(embedded.embeddings)
     model = learner.clusters(dataclasses.replace(embedded, embeddings=embeddings))
     result = TrainResult(learner, model, embeddings, learner.history)
-    results_folder = folder if lightning_trainer.is_global_zero else None
     if results_folder is not None:
         _write_results(results_folder, result, images)
+        record.epochs = len(learner.history)
+        session |= {
+            "seconds": round(time.perf_counter() - started, 1),
+            "device": str(learner.device),
+            "threads": torch.get_num_threads(),
+        }
+        record.write(results_folder)
     if test is not None:  # last, so that a failure here loses nothing
         test_embedded = embed(learner, test, n_workers=n_workers)
         result.report = report(embedded, test_embedded, model, method_config.seed)
@@ -247,8 +287,8 @@ def _training_and_test_images(
     test_shape = tuple(test.first.shape[1:])
     if shape != test_shape:
         raise ValueError(
-            f"The test images have {_format_shape(test_shape)}, but the training images have "
-            f"{_format_shape(shape)}; convert them to the same shape."
+            f"The test images have {format_shape(test_shape)}, but the training images have "
+            f"{format_shape(shape)}; convert them to the same shape."
         )
     if test.labels is None:
         reason = f": {test.unusable_labels}" if test.unusable_labels else ""
@@ -281,8 +321,35 @@ def _training_and_test_rows(
     return rows, test.with_classes(rows.classes or []), preparation
 
 
-def _format_shape(shape: Sequence[int]) -> str:
-    return f"{shape[0]} channel(s) of {shape[1]} × {shape[2]}"
+def _description_of(encoder: nn.Module) -> dict[str, Any]:
+    """Return what a record says about an encoder that was passed."""
+    return {"class": type(encoder).__qualname__}
+
+
+def _record_of(
+    method: str,
+    images: Images | DatasetImages | PreparedRows,
+    network: dict[str, Any],
+    data: Any,
+    views: Any,
+    backdrop: str,
+) -> RunRecord:
+    """Return the record of a training that begins."""
+    if isinstance(images, PreparedRows):
+        shape = [images.n_features]
+    else:
+        shape = list(images.first.shape[1:])
+    return RunRecord(
+        method=method,
+        kind=images.data_kind,
+        n=len(images),
+        shape=shape,
+        any_range=getattr(images, "any_range", False),
+        backdrop=backdrop if images.data_kind == "images" else None,
+        encoder=network,
+        data=name_of(data),
+        views=None if views is None else getattr(views, "__qualname__", type(views).__qualname__),
+    )
 
 
 def _create_trainer(
@@ -364,12 +431,12 @@ def _checkpoint_to_resume(
         If it cannot be resumed from, or is of a training with another config. More epochs are
         allowed, since the training can continue.
     """
-    if folder is None or not (folder / _CHECKPOINT).is_file():
+    if folder is None or not (folder / CHECKPOINT).is_file():
         return None
-    if (folder / _CONFIG).is_file():
+    if (folder / CONFIG).is_file():
         now = dataclasses.asdict(config)
         before: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(config)}
-        before |= read_yaml(folder / _CONFIG, type(config), method)
+        before |= read_yaml(folder / CONFIG, type(config), method)
         different = [name for name in now if before[name] != now[name] and name != "epochs"]
         if different:
             raise ValueError(
@@ -382,14 +449,14 @@ def _checkpoint_to_resume(
                 f"one of {config.epochs}; pass at least {before['epochs']} as epochs, or another "
                 "folder."
             )
-    return read_resumable(folder / _CHECKPOINT)
+    return read_resumable(folder / CHECKPOINT)
 
 
 def _write_results(out: Path, result: TrainResult, images: Any) -> None:
     """Write all results but the report."""
     model = result.model
-    model.save(out / "mixture.npz")
-    np.save(out / "embeddings.npy", result.embeddings)
+    model.save(out / MIXTURE)
+    np.save(out / EMBEDDINGS, result.embeddings)
     np.save(out / "labels.npy", model.labels_)
     column = "row" if images.data_kind == "rows" else "image"
     columns: dict[str, Any] = {column: getattr(images, "names", None) or range(len(model.labels_))}
@@ -397,7 +464,7 @@ def _write_results(out: Path, result: TrainResult, images: Any) -> None:
     write_csv(out / "clusters.csv", columns, zip(*columns.values(), strict=True))
     paths = getattr(images, "paths", None)
     if paths is not None:
-        write_paths(out / "images.txt", paths)
+        write_paths(out / IMAGE_LIST, paths)
     names = list(dict.fromkeys(name for row in result.history for name in row))
     # As text, numbers keep all digits; write_csv would round them to six.
     rows = ([str(row[name]) if name in row else None for name in names] for row in result.history)
