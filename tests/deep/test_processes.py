@@ -188,9 +188,7 @@ def test_two_processes_end_after_an_error_in_one_of_them(event, process, message
 
 @pytest.mark.slow
 @pytest.mark.training
-@pytest.mark.parametrize(
-    ("method", "kind"), [("siammm", "images"), ("siammm", "rows"), ("mixem", "images")]
-)
+@pytest.mark.parametrize(("method", "kind"), [("siammm", "rows"), ("mixem", "images")])
 def test_two_processes_end_with_a_progress_bar_a_logger_and_callbacks(method, kind, tmp_path):
     done = run_script(WITH_PROGRESS_BAR, tmp_path, method, kind, str(tmp_path))
     assert done.returncode == 0, done.stderr
