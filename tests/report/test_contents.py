@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from vmfmix import VMFMixture
+from vmfmix import NeighborSmoother, VMFMixture
 from vmfmix.datasets import make_vmf_mixture
 from vmfmix.inspection import label_issues, membership
 from vmfmix.report import write_report
@@ -218,3 +218,11 @@ def test_photographs_are_jpeg_and_drawings_png():
     ]
     urls = thumbnails_of_rows(lambda row: pictures[row].copy(), np.arange(2))
     assert urls[0].startswith("data:image/jpeg;") and urls[1].startswith("data:image/png;")
+
+
+@pytest.mark.filterwarnings("ignore:.*rows:UserWarning")
+def test_outliers_say_whether_rows_were_smoothed(rows, tmp_path):
+    X, _ = rows
+    for restart, is_smoothed in ((1.0, False), (0.1, True)):
+        model = VMFMixture(4, smooth=NeighborSmoother(restart=restart), random_state=0).fit(X)
+        assert report(tmp_path, model, X)["outliers"]["smoothed"] is is_smoothed

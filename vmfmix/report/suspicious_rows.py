@@ -31,11 +31,12 @@ def outlier_columns(
     Returns
     -------
     dict
-        Columns ``row``, ``cluster``, ``cosine`` and ``minus_log10_p`` of the most extreme
-        rows; ``count``, the number of outliers, and ``expected``, the number that would be found in
-        clusters without outliers.
+        Columns ``row``, ``cluster``, ``cosine`` and ``minus_log10_p`` of the most extreme rows;
+        ``count``, the number of outliers, and ``expected``, the number that would be found in
+        clusters without outliers; ``smoothed``, whether the model smooths rows, which makes
+        p-values too small.
     """
-    table = outliers(model, X, _OUTLIER_SHARE)
+    table, smoother = outliers(model, X, _OUTLIER_SHARE), getattr(model, "smoother_", None)
     row, cluster, cosine, surprise = (
         np.asarray(table[name])[:max_found]
         for name in ("row", "cluster", "cosine", "minus_log10_p")
@@ -47,6 +48,7 @@ def outlier_columns(
         "minus_log10_p": rounded(surprise),
         "count": len(table["row"]),
         "expected": round(_OUTLIER_SHARE * n_samples),
+        "smoothed": smoother is not None and smoother.restart_ < 1,
     }
 
 
