@@ -173,6 +173,10 @@ def test_comparison_shows_rows_of_a_band_and_lists(opened, page):
     *_, count = comparison["flows"][0]
     assert f"{count} rows" in all_of(opened, ".flows + div [role=status]")[0].text
     assert NASTY in opened.find_element("xpath", "//h2[@id='comparison']/..").text
+    opened.execute_script("edit(() => edits.merge([0, 1, 2]))")  # bands are those of the model
+    click(opened, all_of(pairs, "[data-title=Rows] button")[0])
+    assert f"{count} rows" in all_of(opened, ".flows + div [role=status]")[0].text
+    opened.execute_script("edit(() => edits.undo())")
 
 
 def test_page_ends_with_how_it_was_made(opened):

@@ -25,7 +25,7 @@ class UnitEmbeddings(nn.Module):
     network : nn.Module
         Maps images or prepared rows to embeddings.
     preparation : RowPreparation or None
-        What is done with rows first.
+        Preparation of rows; None for images.
     """
 
     def __init__(self, network: nn.Module, preparation: RowPreparation | None) -> None:

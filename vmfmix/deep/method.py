@@ -45,7 +45,7 @@ class Method(LightningModule):
     Attributes
     ----------
     preparation : RowPreparation or None
-        What is done with rows before they are encoded; None if the method learns from images.
+        Preparation of rows; None if the method learns from images.
     """
 
     # Parts of an epoch that are timed; their seconds go into the history.

@@ -1,4 +1,4 @@
-"""What is done with rows before an encoder sees them: unit length, fewer features, centering."""
+"""Preparation of rows for an encoder: unit length, fewer features, centering."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ function addComparison() {
   const choice = make("select", { ariaLabel: "Clusters in the picture", onchange: draw },
     ...choices.map(([kind, text]) => make("option", { value: kind, textContent: text, selected: kind === usual[0] })));
   function showBand({ other, cluster }) {
-    const found = rows.row.filter((_, i) => rows.other[i] === other && rows.cluster[i] === cluster);
+    const found = rows.row.filter((_, i) => rows.other[i] === other && clustersOfModel[i] === cluster);
     rowsOfBand.replaceChildren(make("h3", {}, make("bdi", { textContent: otherName(other) }), " → ", clusterLink(cluster)),
       make("p", { className: "soft", role: "status", textContent: plural(found.length, "row") + " in this report" }),
       rowList(found.slice(0, PAGE_SIZE)));

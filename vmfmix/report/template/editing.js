@@ -7,6 +7,7 @@ const canEdit = data.editing.fingerprint !== null;
 const modelColumns = { ...data.clusters };
 const clustersOfRows = [rows, data.outliers, data.issues].filter(Boolean)
   .map((columns) => ({ shown: columns.cluster, model: columns.cluster.slice() }));
+const clustersOfModel = clustersOfRows[0].model;  // of rows, whatever is edited
 const edits = new ClusterEdits(data.editing, data.clusters.size.map((_, k) => ({
   name: nameOf(k), note: data.editing.notes?.[k], noise: data.editing.noise?.[k] })));
 let editsOfCluster = [];
