@@ -128,6 +128,7 @@ def test_second_views_are_neighbors_but_no_copies():
     batch = torch.arange(60)
     own, neighbors = views(rows, batch)
     assert torch.equal(own, rows)
+    assert torch.equal(neighbors, views(rows, batch)[1])  # until the next draw
     assert not (neighbors[:30] == rows[0]).all(dim=1).any()
     assert torch.equal(neighbors[40], rows[40])
     for i in (45, 59):
@@ -152,7 +153,11 @@ def test_walks_lead_further_but_not_to_other_groups():
     for walk in (1.0, 20.0):
         views = NeighborViews(rows, 3, walk)
         torch.manual_seed(0)
-        ends = torch.stack([views(rows, batch)[1] for _ in range(20)])
+        ends = []
+        for _ in range(20):
+            views.draw()
+            ends.append(views(rows, batch)[1])
+        ends = torch.stack(ends)
         assert bool((ends[:, :50, 2] == 0).all()) and bool((ends[:, 50:, 0] == 0).all())
         distances.append(float((ends - rows).norm(dim=2).mean()))
     assert distances[1] > 2 * distances[0]

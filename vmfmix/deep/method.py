@@ -133,10 +133,12 @@ class Method(LightningModule):
         self._epoch_start = time.perf_counter()
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        """Seed the views at the start of an epoch, so that a resumed training draws the same."""
+        """Seed and draw the views of an epoch, so that a resumed training has the same."""
         if batch_idx == 0:
             seed = self.config.seed * 100_003 + self.current_epoch
             torch.manual_seed(seed + 1_000_003 * self.global_rank)
+            if isinstance(self.views, NeighborViews):
+                self.views.draw()
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Stop in all processes if a callback of one of them has stopped the training.

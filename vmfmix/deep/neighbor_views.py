@@ -28,6 +28,8 @@ class NeighborViews(nn.Module):
 
     Attributes
     ----------
+    drawn : Tensor of shape (n_rows,), int64
+        The distinct row at the end of the walk from each row.
     ends, sums : Tensor of shape (n_edges,) and (n_edges + 1,)
         Rows at the ends of the edges, among the distinct rows, and sums of the weights of the
         edges before each.
@@ -46,6 +48,7 @@ class NeighborViews(nn.Module):
     """
 
     distinct: torch.Tensor
+    drawn: torch.Tensor
     numbers: torch.Tensor
     starts: torch.Tensor
     ends: torch.Tensor
@@ -71,10 +74,25 @@ class NeighborViews(nn.Module):
         for name, array in arrays.items():
             # Not in checkpoints, since they follow from the rows.
             self.register_buffer(name, torch.from_numpy(array), persistent=False)
+        self.register_buffer("drawn", self.numbers, persistent=False)
+        self.draw()
+
+    @torch.no_grad()
+    def draw(self) -> None:
+        """Walk from each row; the ends are the second views until the next call.
+
+        Walks from all rows at once take as many operations as those from a batch.
+        """
+        places = self.numbers.clone()
+        going = torch.arange(len(places), device=places.device)
+        while len(going):
+            places[going] = self._neighbor_of(places[going])
+            going = going[torch.rand(len(going), device=going.device) >= 1 / self.walk]
+        self.drawn = places
 
     @torch.no_grad()
     def forward(self, rows: torch.Tensor, indices: torch.Tensor) -> list[torch.Tensor]:
-        """Return a batch of rows, and the row at the end of a walk from each.
+        """Return a batch of rows, and the row at the end of the walk from each.
 
         Parameters
         ----------
@@ -86,12 +104,7 @@ class NeighborViews(nn.Module):
         -------
         list of Tensor
         """
-        places = self.numbers[indices]
-        going = torch.arange(len(places), device=places.device)
-        while len(going):
-            places[going] = self._neighbor_of(places[going])
-            going = going[torch.rand(len(going), device=going.device) >= 1 / self.walk]
-        return [rows, self.distinct[places]]
+        return [rows, self.distinct[self.drawn[indices]]]
 
     def _neighbor_of(self, places: torch.Tensor) -> torch.Tensor:
         """Return a random neighbor of each distinct row, or the row itself if it has none."""
