@@ -28,13 +28,15 @@ class NeighborViews(nn.Module):
 
     Attributes
     ----------
+    distinct : Tensor of shape (n_distinct, n_features)
+        The rows without copies.
     drawn : Tensor of shape (n_rows,), int64
         The distinct row at the end of the walk from each row.
-    ends, sums : Tensor of shape (n_edges,) and (n_edges + 1,)
-        Rows at the ends of the edges, among the distinct rows, and sums of the weights of the
-        edges before each.
-    starts : Tensor of shape (n_distinct + 1,), int64
-        Number of the first edge of each distinct row.
+    numbers : ndarray of shape (n_rows,), int64
+        The distinct row that equals each row.
+    edges : tuple of ndarray
+        ``indptr`` and ``indices`` of the edges between distinct rows, and the sums of the weights
+        of the edges before each.
 
     Examples
     --------
@@ -49,10 +51,6 @@ class NeighborViews(nn.Module):
 
     distinct: torch.Tensor
     drawn: torch.Tensor
-    numbers: torch.Tensor
-    starts: torch.Tensor
-    ends: torch.Tensor
-    sums: torch.Tensor
 
     def __init__(self, rows: torch.Tensor, n_neighbors: int = 10, walk: float = 1.0) -> None:
         super().__init__()
@@ -64,31 +62,26 @@ class NeighborViews(nn.Module):
             graph = neighbor_graph(distinct[positions], n_neighbors, weights="local")
             n_edges[positions] = np.diff(graph.indptr)
             ends, weights = positions[graph.indices], graph.data
-        arrays = {
-            "distinct": distinct,
-            "numbers": numbers.astype(np.int64),
-            "starts": np.concatenate([[0], np.cumsum(n_edges)]),
-            "ends": ends.astype(np.int64),
-            "sums": np.concatenate([[0.0], np.cumsum(weights, dtype=np.float64)]),
-        }
-        for name, array in arrays.items():
-            # Not in checkpoints, since they follow from the rows.
-            self.register_buffer(name, torch.from_numpy(array), persistent=False)
-        self.register_buffer("drawn", self.numbers, persistent=False)
+        self.numbers = numbers.astype(np.int64)
+        self.edges = (
+            np.concatenate([[0], np.cumsum(n_edges)]),
+            ends.astype(np.int64),
+            np.concatenate([[0.0], np.cumsum(weights, dtype=np.float64)]),
+        )
+        # Not in checkpoints, since they follow from the rows.
+        self.register_buffer("distinct", torch.from_numpy(distinct), persistent=False)
+        self.register_buffer("drawn", torch.from_numpy(self.numbers), persistent=False)
         self.draw()
 
     @torch.no_grad()
     def draw(self) -> None:
-        """Walk from each row; the ends are the second views until the next call.
+        """Walk from each row; the ends are the second views until the next call."""
+        from vmfmix.neighbors.kernels import walk_ends  # here, as it imports numba
 
-        Walks from all rows at once take as many operations as those from a batch.
-        """
-        places = self.numbers.clone()
-        going = torch.arange(len(places), device=places.device)
-        while len(going):
-            places[going] = self._neighbor_of(places[going])
-            going = going[torch.rand(len(going), device=going.device) >= 1 / self.walk]
-        self.drawn = places
+        rng = np.random.default_rng(int(torch.randint(2**62, ())))
+        ends = np.empty(len(self.numbers), dtype=np.int64)
+        walk_ends(*self.edges, self.numbers, 1 / self.walk, rng, ends)
+        self.drawn = torch.from_numpy(ends).to(self.drawn.device)
 
     @torch.no_grad()
     def forward(self, rows: torch.Tensor, indices: torch.Tensor) -> list[torch.Tensor]:
@@ -105,12 +98,3 @@ class NeighborViews(nn.Module):
         list of Tensor
         """
         return [rows, self.distinct[self.drawn[indices]]]
-
-    def _neighbor_of(self, places: torch.Tensor) -> torch.Tensor:
-        """Return a random neighbor of each distinct row, or the row itself if it has none."""
-        first, end = self.starts[places], self.starts[places + 1]
-        below, above = self.sums[first], self.sums[end]
-        drawn = below + torch.rand_like(below) * (above - below)
-        edges = torch.searchsorted(self.sums, drawn, right=True) - 1
-        edges = torch.minimum(edges, end - 1).clamp(min=0)
-        return torch.where(end > first, self.ends[edges], places) if len(self.ends) else places

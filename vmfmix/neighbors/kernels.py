@@ -120,3 +120,34 @@ def weighted_means(indptr, indices, weights, rows, out, start, stop):
         if total > 0:
             for j in range(n_features):
                 mean[j] /= total
+
+
+@compiled()
+def walk_ends(indptr, indices, sums, starts, stop_probability, rng, ends):
+    """Write the row at the end of a random walk from each start, of at least one step.
+
+    Parameters
+    ----------
+    indptr, indices : ndarray
+        Of a CSR matrix of edges. A walk stays at a row without edges.
+    sums : ndarray of shape (n_edges + 1,), float64
+        Sums of the weights of the edges before each edge; edges are taken in proportion to them.
+    starts : ndarray of shape (n_walks,), int64
+    stop_probability : float
+        Probability to stop after each step, above 0.
+    rng : numpy.random.Generator
+    ends : ndarray of shape (n_walks,), int64
+        The result.
+    """
+    for walk in range(len(starts)):
+        row = starts[walk]
+        while True:
+            first, after = indptr[row], indptr[row + 1]
+            if first == after:
+                break
+            drawn = sums[first] + rng.random() * (sums[after] - sums[first])
+            edge = first + np.searchsorted(sums[first + 1 : after], drawn, side="right")
+            row = indices[edge]
+            if rng.random() < stop_probability:
+                break
+        ends[walk] = row
