@@ -16,11 +16,11 @@ version = release = vmfmix.__version__
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
     "myst_parser",
     "numpydoc",
     "sphinx_gallery.gen_gallery",
     "benchmark_tables",  # docs/_ext
+    "mathml",  # docs/_ext
 ]
 
 exclude_patterns = ["_build"]
@@ -29,6 +29,7 @@ suppress_warnings = []
 myst_enable_extensions = ["amsmath", "dollarmath"]
 myst_heading_anchors = 3
 math_eqref_format = "({number})"
+html_math_renderer = "mathml"
 
 templates_path = ["_templates"]
 autosummary_generate = True
@@ -58,35 +59,14 @@ html_title = "vmfmix"
 html_show_sourcelink = False
 html_theme_options = {
     "navigation_with_keys": False,
-    "header_links_before_dropdown": 4,
+    "navbar_center": [],  # all pages are in the sidebar
     "secondary_sidebar_items": ["page-toc"],
     "footer_start": ["copyright"],
     "footer_end": [],
 }
-# Only the API reference has subpages, so all other pages go without the navigation sidebar.
-_PAGES_WITHOUT_SIDEBAR = [
-    "index",
-    "install",
-    "quickstart",
-    "tutorial",
-    "migration",
-    "guide",
-    "number_of_clusters",
-    "pitfalls",
-    "inspection",
-    "report",
-    "large_data",
-    "ecosystem",
-    "deep",
-    "mathematics",
-    "performance",
-    "promises",
-    "changelog",
-    "contributing",
-    "development",
-    "gallery/*",
-]
-html_sidebars = {page: [] for page in _PAGES_WITHOUT_SIDEBAR}
+html_sidebars = {"**": ["navigation.html"]}
+html_static_path = ["_static"]
+html_css_files = ["docs.css"]
 
 
 def escape_fitted_names(app, what, name, obj, options, lines):

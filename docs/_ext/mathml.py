@@ -1,0 +1,41 @@
+"""Sphinx renderer of formulas as MathML, which browsers show without scripts or a network."""
+
+import re
+
+from docutils import nodes
+from latex2mathml.converter import convert
+
+# latex2mathml does not know these environments, and its `split` gives the same layout.
+_ENVIRONMENTS = re.compile(r"\\(begin|end)\{(?:aligned|gathered)\}")
+_ROW_SPACING = re.compile(r"\\\\\[[^]]*\]")  # such as \\[2pt], which it shows as text
+
+
+def to_mathml(latex, display):
+    """Return a formula as a ``<math>`` element."""
+    latex = _ENVIRONMENTS.sub(r"\\\1{split}", latex)
+    latex = _ROW_SPACING.sub(r"\\\\", latex)
+    return convert(latex, display=display)
+
+
+def visit_math(translator, node):
+    """Write a formula within a line."""
+    translator.body.append(to_mathml(node.astext(), "inline"))
+    raise nodes.SkipNode
+
+
+def visit_math_block(translator, node):
+    """Write a formula on its own line, with its number if it has one."""
+    translator.body.append(translator.starttag(node, "div", CLASS="formula"))
+    translator.body.append(to_mathml(node.astext(), "block"))
+    if node["number"]:
+        translator.body.append(f'<span class="eqno">({node["number"]})')
+        translator.add_permalink_ref(node, "Link to this equation")
+        translator.body.append("</span>")
+    translator.body.append("</div>")
+    raise nodes.SkipNode
+
+
+def setup(app):
+    """Register the renderer."""
+    app.add_html_math_renderer("mathml", (visit_math, None), (visit_math_block, None))
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
