@@ -1,6 +1,7 @@
 """Weights of encoders from files of several kinds, and frozen encoders."""
 
 import copy
+import warnings
 
 import numpy as np
 import pytest
@@ -27,7 +28,8 @@ ON_CPU = {"accelerator": "cpu", "enable_progress_bar": False}
 
 def trained(data, out=None, method="siammm", **options):
     small = {"epochs": 2, "batch_size": 10, "dim": 4, "hidden": 8, "n_components": 2, **options}
-    with quiet_lightning():
+    with quiet_lightning(), warnings.catch_warnings():
+        warnings.filterwarnings("error", ".*in eval mode")  # of Lightning, about frozen encoders
         return train(method, data, out=out, **{"trainer": ON_CPU, **small})
 
 

@@ -255,6 +255,8 @@ def train(
         # Values are exchanged when they are logged, see `Method.log`.
         warnings.filterwarnings("ignore", "It is recommended to use `self.log")
         ignore_warnings_of_lightning()
+        if method_config.freeze:
+            warnings.filterwarnings("ignore", r".*module\(s\) in eval mode")
         lightning_trainer.fit(learner, batches, ckpt_path=checkpoint, weights_only=True)
     # Lightning leaves the module on the CPU.
     learner.to(lightning_trainer.strategy.root_device).eval()
