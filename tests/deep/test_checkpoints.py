@@ -171,7 +171,7 @@ def test_truncated_checkpoint_is_refused_and_kept(images, folder, given, tmp_pat
     ):
         trained(images, tmp_path)
     assert path.read_bytes() == torn
-    with pytest.raises(ValueError, match=r"last\.ckpt is not a readable checkpoint"):
+    with pytest.raises(ValueError, match=r"last\.ckpt has no weights that can be read"):
         trained(images, start=path)
 
 

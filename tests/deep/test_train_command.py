@@ -1,5 +1,6 @@
 """The command line of trainings: mistakes are reported in one line, before any work."""
 
+import csv
 import io
 import subprocess
 import sys
@@ -23,6 +24,7 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "100")
     np.savez("images.npz", images=IMAGES)
     np.savez("labeled.npz", images=IMAGES, y=np.arange(20) % 2)
+    np.save("rows.npy", IMAGES[:, 0].astype(np.float32))
     Path("file").write_text("")
     Path("empty").mkdir()
     Path("taken/last.ckpt").mkdir(parents=True)
@@ -60,7 +62,7 @@ def fails(capsys, *arguments):
         ("siammm nothing --out o", "There is no folder or file nothing"),
         ("siammm file --out o", "file is neither a folder nor a file of images or embeddings"),
         ("siammm images.npz --out o --test nothing", "There is no folder or file nothing"),
-        ("siammm images.npz --out o --start empty", "empty is a folder"),
+        ("siammm images.npz --out o --start empty", "empty is a folder without last.ckpt"),
         ("siammm images.npz --out o --start nothing", "There is no file nothing"),
         ("siammm images.npz --out o --config empty", "empty is a folder"),
         ("siammm images.npz --out o --config nothing", "There is no file nothing"),
@@ -70,6 +72,13 @@ def fails(capsys, *arguments):
         ("siammm images.npz --out o --precision 8", "'8' is not one of '32-true', 'bf16-mixed'"),
         ("siammm images.npz --out o --warm-up 0.9 --ramp 0.2", "their sum must be from 0 to 1"),
         ("siammm images.npz --out o --settled 0.1", "must be above warm_up=0.3"),
+        ("siammm images.npz --out o --logger other", "'other' is not one of 'csv', 'tensorboard'"),
+        (
+            "siammm images.npz --out o --encoder vgg",
+            "pass resnet18, small_convnet, small_resnet, o",
+        ),
+        ("siammm rows.npy --out o --encoder small_resnet", "is not allowed; pass row_network, or"),
+        ("siammm rows.npy --out o --normalize imagenet", "--normalize has no meaning for rows"),
         ("mixem images.npz --out o --n-small 1", "MIX'EM learns from two views"),
         ("mixem images.npz --out o --pretraining 9 --epochs 2", "pretraining=9 must be"),
         ("mixem images.npz --out o --n-clusters 11", "n_clusters=11 must be from 1"),
@@ -87,6 +96,13 @@ def test_folders_that_may_not_be_read_or_written(folder, capsys, monkeypatch):
     assert "images.npz: You have no permission to read" in fails(
         capsys, "siammm", "images.npz", "--out", "o"
     )
+
+
+def test_a_logger_without_its_package_is_reported_in_one_line(folder, capsys, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    command = "siammm images.npz --out o --logger tensorboard"
+    message = fails(capsys, *command.split())
+    assert message.endswith("needs the package tensorboard; run pip install tensorboard.\n")
 
 
 @pytest.mark.parametrize("missing", ["torch", "lightning", "kornia", "matplotlib", "yaml"])
@@ -170,7 +186,7 @@ def needs_torch():
         ("siammm images.npz --out o", "There are 20 images, fewer than batch_size=256"),
         ("siammm images.npz --out o --batch-size 15 --devices 2", "each of 2 process(es)"),
         ("siammm images.npz --out o --n-components 21", "more than the number of images, 20"),
-        ("siammm images.npz --out o --start file", "file is not a readable checkpoint"),
+        ("siammm images.npz --out o --start file", "file has no weights that can be read"),
         ("siammm images.npz --out o --test images.npz", "The test images have no labels"),
         ("siammm empty --out o", "There is no image in empty"),
     ],
@@ -202,6 +218,20 @@ def test_more_epochs_continue_a_training_that_has_ended(folder, capsys, monkeypa
     capsys.readouterr()
     error = fails(capsys, *command, "--epochs", "3")
     assert "a training of 4 epochs, which cannot become one of 3; pass at least 4" in error
+
+
+@pytest.mark.training
+@pytest.mark.filterwarnings("ignore")
+def test_each_run_of_a_training_writes_a_log_of_its_own(folder, monkeypatch):
+    needs_torch()
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    command = "byol rows.npy --out o --batch-size 10 --dim 4 --width 8 --logger csv --epochs"
+    for epochs in ("1", "2"):
+        assert main([*command.split(), epochs]) == 0
+    for version in range(2):
+        lines = Path(f"o/csv/version_{version}/metrics.csv").read_text().splitlines()
+        epochs = [row["epoch"] for row in csv.DictReader(lines) if row["loss"]]
+        assert epochs == [str(version)]
 
 
 @pytest.mark.training

@@ -542,6 +542,12 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "run", metavar="RUN", help="folder that 'python -m vmfmix.deep.train' wrote"
     )
+    parser.add_argument(
+        "--encoder",
+        metavar="MODULE:CALLABLE",
+        help="function that returns the encoder of the training, if it had one of your own; it is "
+        "imported from the current folder or an installed package",
+    )
 
 
 def _add_model_file(parser: argparse.ArgumentParser) -> None:

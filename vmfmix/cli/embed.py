@@ -19,6 +19,8 @@ from vmfmix.cli.outputs import (
 from vmfmix.cli.printed_json import print_json, sizes_of
 from vmfmix.cli.progress import stage
 from vmfmix.cli.row_table import columns_of_input, reject
+from vmfmix.cli.wording import with_options
+from vmfmix.deep.encoder_choice import validate_encoder_name
 from vmfmix.deep.imports import import_with_torch, wait_passively
 from vmfmix.deep.paths import validate_new_paths, validate_program_path
 from vmfmix.deep.run_folder import RunRecord, read_record
@@ -66,7 +68,7 @@ def embed(arguments: argparse.Namespace) -> None:
         given = _read_rows(arguments, record)
     else:
         _validate_no_options_of_rows(arguments)
-    encoder = _load_encoder(arguments.run)
+    encoder = _load_encoder(arguments)
     names = ("embeddings", "features") if arguments.features else ("embeddings",)
     with stage("embedding", f"Embedding {record.kind}"):
         found = encoder.outputs(
@@ -117,7 +119,7 @@ def export(arguments: argparse.Namespace) -> None:
             "it."
         )
     read_record(arguments.run)
-    _load_encoder(arguments.run).export(arguments.out)
+    _load_encoder(arguments).export(arguments.out)
     if not arguments.quiet:
         print(f"Wrote {arguments.out}; torch.export.load reads it.")
 
@@ -157,11 +159,16 @@ def _validate_no_options_of_rows(arguments: argparse.Namespace) -> None:
             )
 
 
-def _load_encoder(run: str) -> Any:
+def _load_encoder(arguments: argparse.Namespace) -> Any:
     wait_passively()
     with stage("import", "Loading the encoder"):
-        module = import_with_torch("vmfmix.deep.trained_encoder", "A trained encoder")
-        return module.load_encoder(run)
+        try:
+            if arguments.encoder is not None:
+                validate_encoder_name(arguments.encoder)
+            module = import_with_torch("vmfmix.deep.trained_encoder", "A trained encoder")
+            return module.load_encoder(arguments.run, encoder=arguments.encoder)
+        except ValueError as error:
+            raise ValueError(with_options(str(error), ["encoder"])) from error
 
 
 def _columns(model: Any, embeddings: Any, false_alarm_rate: float | None) -> dict[str, Any]:

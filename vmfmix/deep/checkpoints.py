@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
-from torch import nn
 
 from vmfmix.storage.reading import validate_input_file
 from vmfmix.storage.tensor_files import load_torch
@@ -74,33 +73,6 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
             "objects that could run code; pass another file, or remove it to train from scratch."
         ) from error
     return checkpoint
-
-
-def load_encoder_weights(encoder: nn.Module, checkpoint: dict[str, Any], path: str | Path) -> None:
-    """Load the encoder weights of a checkpoint of any method.
-
-    Parameters
-    ----------
-    encoder : torch.nn.Module
-        Its weights are replaced.
-    checkpoint : dict
-    path : str or path-like
-        Its file, for messages.
-
-    Raises
-    ------
-    ValueError
-        If the encoder of the checkpoint has another architecture.
-    """
-    weights = {
-        name.removeprefix("encoder."): value
-        for name, value in checkpoint["state_dict"].items()
-        if name.startswith("encoder.")
-    }
-    try:
-        encoder.load_state_dict(weights)
-    except RuntimeError as error:
-        raise ValueError(f"The encoder in {path} has another architecture: {error}") from error
 
 
 def read_resumable(path: str | Path) -> dict[str, Any]:

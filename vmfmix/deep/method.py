@@ -5,7 +5,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
 
 import torch
 from lightning.pytorch import LightningModule
@@ -67,10 +67,19 @@ class Method(LightningModule):
         # Convolutions are faster if the channels of a pixel are adjacent in memory.
         self.encoder = encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.n_features = n_features_of(encoder, as_floats(images))
+        if config.freeze:
+            self.encoder.requires_grad_(False).eval()
         self.history: list[dict[str, Any]] = []
         self._seconds = dict.fromkeys(self.TIMED_PARTS, 0.0)
         self._epoch_start = 0.0
         self._epoch_loss = math.nan
+
+    def train(self, mode: bool = True) -> Self:
+        """Switch to training or evaluation mode; a frozen encoder stays in evaluation mode."""
+        super().train(mode)
+        if self.config.freeze:
+            self.encoder.eval()
+        return self
 
     # --- images and embeddings -------------------------------------------------------------------
 
@@ -260,8 +269,8 @@ class Method(LightningModule):
             raise ValueError(
                 f"The training to resume has {before['images']} {kind}, "
                 f"{before['images a step']} per step, but this one has {now['images']}, "
-                f"{now['images a step']} per step; pass the same {kind}, batch_size and devices, "
-                "or another folder for the results."
+                f"{now['images a step']} per step; pass the same {kind}, batch_size, devices "
+                "and accumulated batches, or another folder for the results."
             )
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -1,6 +1,6 @@
 """Configs of the methods: parameters, defaults and allowed values, which need no torch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 
 
 AUTO = ("auto",)
+# Mean and standard deviation of each channel, of images with values from 0 to 1.
+NORMALIZATIONS = {"imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))}
 CONDITIONALS = ("largest", "entropy")  # keys of `vmfmix.deep.mixem.CONDITIONALS`, which need torch
 LARGEST_SIDE = 65_535  # pixels of an image
+LOGGERS = ("csv", "tensorboard")
 OPTIMIZERS = ("sgd", "adamw")
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")  # of Lightning's Trainer
 UPDATES = ("online", "refits")
@@ -45,7 +48,18 @@ class RunConfig:
         "Precision of Lightning's Trainer; 16-mixed needs a GPU.",
         words=PRECISIONS,
     )
-    accumulate: int = config_field(1, "Batches per step of the optimizer.", at_least(1))
+    accumulate: int = config_field(
+        1,
+        "Batches per step of the optimizer, which takes the mean of their gradients; negative "
+        "samples come from one batch alone.",
+        at_least(1),
+    )
+    logger: str | None = config_field(
+        None,
+        "Logger of Lightning, which writes into a subfolder of the results: csv, or tensorboard, "
+        "which needs the package tensorboard.",
+        words=LOGGERS,
+    )
     threads: int | None = config_field(
         None,
         "Threads of torch in each process. None: OMP_NUM_THREADS if it is set, else 1; more are "
@@ -66,17 +80,38 @@ class MethodConfig:
     epochs: int = config_field(200, "Passes over the data.", at_least(1))
     batch_size: int = config_field(256, "Images or rows in a batch of one process.", at_least(2))
     seed: int = config_field(0, "Seed of all random numbers.", at_least(0))
+    freeze: bool = config_field(
+        False,
+        "Leave the weights of the encoder and its batch-normalization statistics unchanged, so "
+        "that only the layers above it learn; for an encoder with weights of an earlier training.",
+    )
 
     def __post_init__(self) -> None:
         validate_fields(self)
+
+    @property
+    def normalization(self) -> tuple[Sequence[float], Sequence[float]] | None:
+        """Mean and standard deviation by which the encoder normalizes channels, or None."""
+        return None
 
     @property
     def has_idle_parameters(self) -> bool:
         """Whether some parameters get no gradients in some epochs, as DDP must know."""
         return False
 
-    def network_for(self, data: Any) -> dict[str, Any]:
-        """Return the default encoder for a dataset, as arguments of `make_network`."""
+    def network_for(self, data: Any, name: str | None = None) -> dict[str, Any]:
+        """Return an encoder for a dataset, as arguments of `make_network`.
+
+        Parameters
+        ----------
+        data : Images, DatasetImages or PreparedRows
+        name : str, default=None
+            One of `vmfmix.deep.encoder_choice.ENCODERS`; None: the default.
+
+        Returns
+        -------
+        dict
+        """
         raise NotImplementedError
 
     def views_for(self, data: Any) -> Callable[..., Any]:
@@ -106,16 +141,29 @@ class ImageConfig(MethodConfig):
         "Height and width of the small crops, in pixels; 0: those of the two views.",
         Interval(0, LARGEST_SIDE),
     )
+    normalize: str | None = config_field(
+        None,
+        "Normalization of the channels in the encoder. imagenet: by their mean and standard "
+        "deviation in ImageNet, which pretrained encoders usually expect.",
+        words=NORMALIZATIONS,
+    )
 
-    def network_for(self, data: Any) -> dict[str, Any]:
-        """Return an encoder that suits images and the hardware."""
+    @property
+    def normalization(self) -> tuple[Sequence[float], Sequence[float]] | None:
+        """Mean and standard deviation by which the encoder normalizes channels, or None."""
+        return None if self.normalize is None else NORMALIZATIONS[self.normalize]
+
+    def network_for(self, data: Any, name: str | None = None) -> dict[str, Any]:
+        """Return the encoder of a name, or one that suits images and the hardware."""
         import torch
 
+        if name is None:
+            name = "resnet18" if torch.cuda.is_available() else "small_convnet"
         n_channels, *sides = data.first.shape[1:]
-        if torch.cuda.is_available():
-            small_images = min(sides) < _LARGE_IMAGE
-            return {"network": "resnet18", "n_channels": n_channels, "small_images": small_images}
-        return {"network": "small_convnet", "n_channels": n_channels}
+        network = {"network": name, "n_channels": n_channels}
+        if name == "resnet18":
+            network["small_images"] = min(sides) < _LARGE_IMAGE
+        return network
 
     def views_for(self, data: Any) -> Callable[..., Any]:
         """Return random crops of images."""
@@ -161,10 +209,10 @@ class RowConfig(MethodConfig):
     width: int = config_field(512, "Width of the hidden layers of the encoder.", at_least(1))
     depth: int = config_field(1, "Number of hidden layers of the encoder.", at_least(1))
 
-    def network_for(self, data: "PreparedRows") -> dict[str, Any]:
+    def network_for(self, data: "PreparedRows", name: str | None = None) -> dict[str, Any]:
         """Return a network of fully connected layers."""
         return {
-            "network": "row_network",
+            "network": name or "row_network",
             "n_features": data.first.shape[1],
             "width": self.width,
             "depth": self.depth,

@@ -58,8 +58,9 @@ class RunRecord:
     backdrop : str or None
         Color behind transparent parts of the images of a folder.
     encoder : dict
-        Arguments of `vmfmix.deep.networks.make_network`; or ``class``, the name of the class of an
-        encoder that was passed.
+        Arguments of `vmfmix.deep.networks.make_network`; or, of an encoder that was passed,
+        ``class``, ``n_channels`` or ``n_features``, and ``callable`` if a
+        ``package.module:callable`` made it.
     data : str or None
         Name of the file or folder, without its own folder.
     views : str or None
@@ -183,6 +184,33 @@ def read_record(folder: str | Path) -> RunRecord:
             f"The training in {folder} has not ended; run the same training again, which resumes."
         )
     return record
+
+
+def checkpoint_of(path: str | Path) -> Path:
+    """Return the checkpoint of the folder of a training, or the path itself if it is no folder.
+
+    Parameters
+    ----------
+    path : str or path-like
+
+    Returns
+    -------
+    pathlib.Path
+
+    Raises
+    ------
+    ValueError
+        If a folder has no checkpoint.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        return path
+    if not (path / CHECKPOINT).is_file():
+        raise ValueError(
+            f"{path} is a folder without {CHECKPOINT}; pass a file of weights, or a folder that a "
+            "training wrote."
+        )
+    return path / CHECKPOINT
 
 
 def previous_sessions(folder: Path) -> list[dict[str, Any]]:

@@ -81,7 +81,7 @@ class SiamMM(Method):
         if config.negatives < 1:
             self.predictor = predictor(config.dim, config.predictor_hidden)
             if config.momentum is not None:
-                self.target = MomentumTarget(self.embedding_network)
+                self.target = MomentumTarget(self._averaged_network)
         concentration: Any = config.concentration
         self.mixture = OnlineVMFMixture(
             config.dim,
@@ -102,6 +102,11 @@ class SiamMM(Method):
     def embedding_network(self) -> nn.Sequential:
         """Encoder and projector."""
         return nn.Sequential(self.encoder, self.projector)
+
+    @property
+    def _averaged_network(self) -> nn.Module:
+        """The network that the target follows; it shares an encoder that is frozen."""
+        return self.projector if self.config.freeze else self.embedding_network
 
     def embed(self, features: torch.Tensor) -> torch.Tensor:
         """Return the output of the projector."""
@@ -161,8 +166,10 @@ class SiamMM(Method):
     def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
         """Return the loss of a batch, and update the mixture with its targets."""
         views, indices = self.views_of(batch), batch[-1]
-        embedded = [self.projector(self.encoder(view)) for view in views]
-        targets = self._targets(views[:2], embedded[:2])
+        features = [self.encoder(view) for view in views]
+        embedded = [self.projector(each) for each in features]
+        inputs = features if self.config.freeze else views  # of the target
+        targets = self._targets(inputs[:2], embedded[:2])
         with self.timed("mixture"):
             responsibilities = [
                 self.mixture(each) if self.has_clusters else None for each in targets
@@ -191,14 +198,14 @@ class SiamMM(Method):
         if self.target is not None and self.config.momentum is not None:
             decrease = math.cos(0.5 * math.pi * self.share_of_steps) ** 2
             self.target.follow(
-                self.embedding_network, 1.0 - (1.0 - self.config.momentum) * decrease
+                self._averaged_network, 1.0 - (1.0 - self.config.momentum) * decrease
             )
 
     @torch.no_grad()
     def _targets(
-        self, views: list[torch.Tensor], embedded: list[torch.Tensor]
+        self, inputs: list[torch.Tensor], embedded: list[torch.Tensor]
     ) -> list[torch.Tensor]:
-        outputs = embedded if self.target is None else [self.target(view) for view in views]
+        outputs = embedded if self.target is None else [self.target(each) for each in inputs]
         return [functional.normalize(each.detach().float(), dim=1) for each in outputs]
 
     def _loss(

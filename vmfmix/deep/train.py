@@ -22,9 +22,11 @@ from vmfmix._console import Parser, run_command, validate_out
 from vmfmix.deep.config import add_options, read_yaml
 from vmfmix.deep.console import quiet_lightning
 from vmfmix.deep.data_kinds import kind_of
+from vmfmix.deep.encoder_choice import ENCODERS, validate_encoder_name
 from vmfmix.deep.imports import import_with_torch, limit_threads, wait_passively
+from vmfmix.deep.loggers import make_logger, validate_logger
 from vmfmix.deep.method_config import CONFIGS, RunConfig
-from vmfmix.deep.run_folder import OUTPUTS
+from vmfmix.deep.run_folder import OUTPUTS, checkpoint_of
 from vmfmix.storage.inputs import InputError
 from vmfmix.storage.inputs.files import SUFFIXES
 from vmfmix.storage.reading import validate_input_file, validate_readable
@@ -78,8 +80,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str] | None) -> None:
     options = vars(_create_parser().parse_args(arguments))
-    names = "method", "data", "test", "start", "out", "config"
-    method, path, test, start, out, config_path = (options.pop(name) for name in names)
+    names = "method", "data", "test", "encoder", "start", "out", "config"
+    method, path, test, encoder, start, out, config_path = (options.pop(name) for name in names)
     validate_out(out, OUTPUTS)
     for data in (path, test):
         if data is not None:
@@ -90,8 +92,11 @@ def _run(arguments: Sequence[str] | None) -> None:
     reading = {name: options.pop(name) for name in _READING[kind] if name in options}
     run_names = [field.name for field in dataclasses.fields(RunConfig) if field.name in options]
     run = RunConfig(**{name: options.pop(name) for name in run_names})
+    if encoder is not None:
+        validate_encoder_name(encoder, kind)
     if start is not None:
-        validate_input_file(start)
+        validate_input_file(checkpoint_of(start))
+    validate_logger(run.logger)
     if config_path is not None:
         options = read_yaml(config_path, config_class, method) | options
     config_class(**options)  # raises ValueError if options contradict each other
@@ -103,6 +108,7 @@ def _run(arguments: Sequence[str] | None) -> None:
         "devices": run.devices,
         "precision": run.precision,
         "accumulate_grad_batches": run.accumulate,
+        "logger": make_logger(run.logger, out),
     }
     if kind == "rows":
         path, test = (_read_rows(each, reading) for each in (path, test))
@@ -113,6 +119,7 @@ def _run(arguments: Sequence[str] | None) -> None:
                 method,
                 path,
                 test=test,
+                encoder=encoder,
                 start=start,
                 out=out,
                 size=run.size,
@@ -165,7 +172,19 @@ def _create_parser() -> argparse.ArgumentParser:
             "--test", type=_path, metavar="PATH", help="labeled images or rows for a report"
         )
         command.add_argument(
-            "--start", type=_path, metavar="FILE", help="checkpoint with the encoder to start from"
+            "--encoder",
+            metavar="NAME",
+            help=f"encoder: {', '.join(ENCODERS['images'])} for images; or "
+            "package.module:callable, a function in the current folder or an installed package "
+            "that returns a torch.nn.Module (default: images: resnet18 if there is a GPU, else "
+            "small_convnet; rows: row_network)",
+        )
+        command.add_argument(
+            "--start",
+            type=_path,
+            metavar="PATH",
+            help="weights that the encoder starts from: a state dict or checkpoint (.pt, .pth, "
+            ".ckpt), a .safetensors file, or the folder of a training",
         )
         command.add_argument(
             "--skip-damaged",

@@ -11,16 +11,18 @@ from numpy.typing import NDArray
 from sklearn.preprocessing import normalize
 from torch import nn
 
-from vmfmix.deep.checkpoints import load_encoder_weights, read_checkpoint
+from vmfmix.deep.checkpoints import read_checkpoint
 from vmfmix.deep.config import read_yaml
+from vmfmix.deep.encoder_choice import make_own_encoder
 from vmfmix.deep.export import write_program
 from vmfmix.deep.method import Method
-from vmfmix.deep.method_config import config_class_of
-from vmfmix.deep.networks import make_network
+from vmfmix.deep.method_config import MethodConfig, config_class_of
+from vmfmix.deep.networks import make_network, normalized
 from vmfmix.deep.new_data import new_data
 from vmfmix.deep.row_preparation import RowPreparation
 from vmfmix.deep.run_folder import CHECKPOINT, CONFIG, MIXTURE, RunRecord, read_record
 from vmfmix.deep.training import METHODS
+from vmfmix.deep.weights import load_encoder_weights
 from vmfmix.mixture import VMFMixture
 from vmfmix.storage.models import load
 
@@ -191,7 +193,7 @@ class TrainedEncoder:
 
 
 def load_encoder(
-    run: str | Path, *, encoder: nn.Module | None = None, device: Any = None
+    run: str | Path, *, encoder: nn.Module | str | None = None, device: Any = None
 ) -> TrainedEncoder:
     """Load the encoder and the clusters of a training.
 
@@ -200,9 +202,11 @@ def load_encoder(
     run : str or path-like
         Folder that `vmfmix.deep.train.train` wrote (its parameter `out`), or the command
         ``python -m vmfmix.deep.train``.
-    encoder : torch.nn.Module, default=None
-        The encoder that was passed to the training, if one was; its weights are replaced by those
-        of the training. None: it is built as the training built it.
+    encoder : torch.nn.Module or str, default=None
+        The encoder that was passed to the training, if one was, or ``package.module:callable``, a
+        function that returns it; its weights are replaced by those of the training. None: it is
+        built as the training built it, if it has a name. Code that a folder names is never run
+        unless it is passed here.
     device : str or torch.device, default=None
         Where to compute; None: on a GPU if there is one, else on the CPU.
 
@@ -235,14 +239,9 @@ def load_encoder(
     """
     folder = Path(run)
     record = read_record(folder)
-    if encoder is None:
-        if "network" not in record.encoder:
-            raise ValueError(
-                f"The training in {folder} had an encoder of the class "
-                f"{record.encoder.get('class')}, which its files do not contain; pass one of the "
-                "same architecture as encoder."
-            )
-        encoder = make_network(**record.encoder)
+    config_class = config_class_of(record.method, record.kind)
+    config = config_class(**read_yaml(folder / CONFIG, config_class, record.method))
+    encoder = normalized(_encoder_of(record, encoder, folder), config.normalization)
     path = folder / CHECKPOINT
     checkpoint = read_checkpoint(path)
     n_epochs = len(checkpoint.get("history", ()))
@@ -252,23 +251,44 @@ def load_encoder(
             f"that of {n_epochs}; run the same training again, which completes it."
         )
     load_encoder_weights(encoder, checkpoint, path)
-    method = _method(record, encoder, folder, checkpoint, path)
+    method = _method(record, encoder, config, checkpoint, path)
     model: VMFMixture = load(folder / MIXTURE)
     if device is None:
         device = "cuda" if torch.cuda.is_available() else "cpu"
     return TrainedEncoder(method.to(device), model, record)
 
 
+def _encoder_of(record: RunRecord, encoder: nn.Module | str | None, folder: Path) -> nn.Module:
+    """Return the encoder of a training, whose weights are still those it is made with."""
+    if isinstance(encoder, str):
+        names = "n_channels", "n_features"
+        shape = {name: record.encoder[name] for name in names if name in record.encoder}
+        return make_own_encoder(encoder, **shape)
+    if encoder is not None:
+        return encoder
+    if "network" in record.encoder:
+        return make_network(**record.encoder)
+    if "callable" in record.encoder:
+        raise ValueError(
+            f"The training in {folder} had an encoder made by {record.encoder['callable']}, code "
+            "that is not run unless you ask for it; if you trust it, pass "
+            f'encoder="{record.encoder["callable"]}".'
+        )
+    raise ValueError(
+        f"The training in {folder} had an encoder of the class {record.encoder.get('class')}, "
+        'which its files do not contain; pass encoder="package.module:callable", a function that '
+        "returns one of the same architecture, or, in Python, such an encoder itself."
+    )
+
+
 def _method(
     record: RunRecord,
     encoder: nn.Module,
-    folder: Path,
+    config: MethodConfig,
     checkpoint: dict[str, Any],
     path: Path,
 ) -> Method:
     """Return the method of a training with the weights of its checkpoint."""
-    config_class = config_class_of(record.method, record.kind)
-    config = config_class(**read_yaml(folder / CONFIG, config_class, record.method))
     weights = {
         name: value
         for name, value in checkpoint["state_dict"].items()

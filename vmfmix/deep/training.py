@@ -21,20 +21,19 @@ from torch import nn
 
 from vmfmix.deep.checkpoints import (
     AtomicCheckpointIO,
-    load_encoder_weights,
-    read_checkpoint,
     read_resumable,
 )
 from vmfmix.deep.config import read_yaml, write_yaml
 from vmfmix.deep.console import ignore_warnings_of_lightning
 from vmfmix.deep.data import Images, as_images, format_shape, loader
 from vmfmix.deep.data_kinds import kind_of
+from vmfmix.deep.encoder_choice import is_callable_name, make_own_encoder, validate_encoder_name
 from vmfmix.deep.evaluate import embed, report
 from vmfmix.deep.items import DatasetImages
 from vmfmix.deep.method import Method
 from vmfmix.deep.method_config import PRECISIONS, MethodConfig, config_class_of
 from vmfmix.deep.mixem import MixEM
-from vmfmix.deep.networks import make_network
+from vmfmix.deep.networks import make_network, normalized
 from vmfmix.deep.row_preparation import RowPreparation
 from vmfmix.deep.rows import PreparedRows, as_rows
 from vmfmix.deep.run_folder import (
@@ -50,11 +49,15 @@ from vmfmix.deep.run_folder import (
     previous_sessions,
 )
 from vmfmix.deep.siammm import SiamMM
+from vmfmix.deep.weights import load_encoder_weights, load_start, read_weights
 from vmfmix.inspection.cluster_columns import columns_of_clusters
 from vmfmix.mixture import VMFMixture
 from vmfmix.plotting import plot_training
 from vmfmix.storage.image_lists import write_paths
 from vmfmix.storage.writing import write_csv
+
+# Parameters of the config of rows that the default encoder alone depends on.
+_OF_ROW_NETWORK = ("width", "depth", "dropout", "noise")
 
 METHODS: dict[str, type[Method]] = {
     "siammm": SiamMM,
@@ -94,7 +97,7 @@ def train(
     data: Any,
     *,
     test: Any = None,
-    encoder: nn.Module | None = None,
+    encoder: nn.Module | str | None = None,
     views: Callable[[torch.Tensor], list[torch.Tensor]] | None = None,
     start: str | Path | None = None,
     out: str | Path | None = None,
@@ -125,16 +128,21 @@ def train(
         Labeled images or rows for a report. They influence neither the training nor any choice in
         it. Labels of a Dataset are its attribute `labels` or `targets`; see
         `vmfmix.deep.labels.label_values`. Those of rows are given as `vmfmix.deep.rows.Rows`.
-    encoder : nn.Module, default=None
-        Maps images, or centered unit rows, to rows of features. None: for images, a ResNet-18 if
-        there is a GPU, else a small convolutional network; for rows, the layers that the config
-        describes.
+    encoder : nn.Module or str, default=None
+        Maps images, or centered unit rows, to rows of features. The name of one for images is
+        "resnet18", "small_resnet" or "small_convnet", see `vmfmix.deep.networks`;
+        "package.module:callable" is a function that returns one, and that is passed ``n_channels``
+        or ``n_features`` if it has such a parameter. None: for images, "resnet18" if there is a
+        GPU, else "small_convnet"; for rows, "row_network", which the config describes.
     views : callable, default=None
         Maps a batch of images or rows to a list of views. None: for images,
         `vmfmix.deep.views.Views` as the config describes them; for rows, each row and one of its
         nearest neighbors.
     start : str or path-like, default=None
-        Checkpoint of another training, of any method, whose encoder this training starts from.
+        Weights that the encoder starts from: the folder or checkpoint of another training, of any
+        method; a state dict that torch.save wrote, alone or in a checkpoint; or a .safetensors
+        file. Typical prefixes of the names, such as ``module.`` and ``encoder.``, are removed, and
+        a classification layer that the encoder lacks is left out, with a warning.
     out : str or path-like, default=None
         Folder for checkpoints and results. If it contains a checkpoint, training resumes from it,
         with the same config except for `epochs`, which may be larger: the training then continues
@@ -172,14 +180,22 @@ def train(
     """
     started = time.perf_counter()
     call = described_call(
-        method, data, test=test, start=start, size=size, trainer=trainer or None, **config
+        method,
+        data,
+        test=test,
+        encoder=encoder,
+        start=start,
+        size=size,
+        trainer=trainer or None,
+        **config,
     )
     kind = kind_of(data)
     method_config = _config(method, kind, config)
+    _validate_encoder(encoder, start, kind, method_config)
     folder = None if out is None else Path(out)
     lightning_trainer = _create_trainer(method_config, folder, trainer or {})
     resumed = _checkpoint_to_resume(folder, method, method_config)
-    start_checkpoint = None if start is None else read_checkpoint(start)
+    weights = None if start is None else read_weights(start)
     read = partial(
         as_images,
         any_range=views is not None,
@@ -196,12 +212,11 @@ def train(
     else:
         images, test = _training_and_test_images(data, test, size, read)
     torch.manual_seed(method_config.seed)
-    network = _description_of(encoder) if encoder else method_config.network_for(images)
-    encoder = encoder or make_network(**network)
-    if start is not None and start_checkpoint is not None:
-        load_encoder_weights(encoder, start_checkpoint, start)
+    encoder, network = _encoder_for(encoder, images, method_config)
+    if start is not None and weights is not None:
+        load_start(encoder, weights, start)
     learner = METHODS[method](
-        encoder,
+        normalized(encoder, method_config.normalization),
         views or method_config.views_for(images),
         images.first,
         len(images),
@@ -240,6 +255,8 @@ def train(
         # Values are exchanged when they are logged, see `Method.log`.
         warnings.filterwarnings("ignore", "It is recommended to use `self.log")
         ignore_warnings_of_lightning()
+        if method_config.freeze:
+            warnings.filterwarnings("ignore", r".*module\(s\) in eval mode")
         lightning_trainer.fit(learner, batches, ckpt_path=checkpoint, weights_only=True)
     # Lightning leaves the module on the CPU.
     learner.to(lightning_trainer.strategy.root_device).eval()
@@ -321,9 +338,53 @@ def _training_and_test_rows(
     return rows, test.with_classes(rows.classes or []), preparation
 
 
-def _description_of(encoder: nn.Module) -> dict[str, Any]:
-    """Return what a record says about an encoder that was passed."""
-    return {"class": type(encoder).__qualname__}
+def _validate_encoder(
+    encoder: nn.Module | str | None, start: Any, kind: str, config: MethodConfig
+) -> None:
+    """Raise ValueError for an encoder that cannot be used, before any data are read."""
+    if isinstance(encoder, str):
+        validate_encoder_name(encoder, kind)
+    elif encoder is not None and not isinstance(encoder, nn.Module):
+        raise ValueError(
+            f"encoder is of the type {type(encoder).__name__}; pass a torch.nn.Module, such as "
+            "what a function of vmfmix.deep.networks returns, or a name."
+        )
+    is_own = encoder is not None and (is_callable_name(encoder) or not isinstance(encoder, str))
+    if config.freeze and start is None and not is_own:
+        raise ValueError(
+            "freeze=True would keep random weights; pass start, a file of weights or the folder of "
+            "a training, or an encoder of your own that has weights."
+        )
+    changed = [
+        field.name
+        for field in dataclasses.fields(config)
+        if field.name in _OF_ROW_NETWORK and getattr(config, field.name) != field.default
+    ]
+    if is_own and changed:
+        raise ValueError(
+            f"{', '.join(changed)} would have no effect on an encoder of your own; omit "
+            f"{'it' if len(changed) == 1 else 'them'}."
+        )
+
+
+def _encoder_for(
+    encoder: nn.Module | str | None, images: Any, config: MethodConfig
+) -> tuple[nn.Module, dict[str, Any]]:
+    """Return the encoder of a training, and what its record says about it."""
+    n_channels = images.first.shape[1]
+    if config.normalization is not None and len(config.normalization[0]) != n_channels:
+        raise ValueError(
+            f"The images have {n_channels} channel(s), but normalization is for images in color; "
+            "convert them, or omit normalize."
+        )
+    shape = {"n_features" if config.data_kind == "rows" else "n_channels": n_channels}
+    if isinstance(encoder, nn.Module):
+        return encoder, {"class": type(encoder).__qualname__, **shape}
+    if encoder is not None and is_callable_name(encoder):
+        made = make_own_encoder(encoder, **shape)
+        return made, {"callable": encoder, "class": type(made).__qualname__, **shape}
+    network = config.network_for(images, encoder)
+    return make_network(**network), network
 
 
 def _record_of(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -97,12 +98,15 @@ def open_torch(path: Path) -> ArrayFile:
     return ArrayFile(path, shapes, lambda name: _undamaged(path, _as_array, by_name[name]))
 
 
-def load_torch(path: str | Path) -> Any:
+def load_torch(path: str | Path, *, old: bool = False) -> Any:
     """Return the contents of a file of PyTorch on the CPU: only tensors and plain values.
 
     Parameters
     ----------
     path : str or path-like
+    old : bool, default=False
+        Whether the file may have the format of PyTorch before 1.6, which has no checksums and may
+        claim any size.
 
     Returns
     -------
@@ -117,9 +121,10 @@ def load_torch(path: str | Path) -> Any:
     import torch
 
     with open(path, "rb") as file:
-        with archives.opened(file) as archive:
-            if archive.testzip() is not None:
-                raise ValueError("A checksum is wrong.")
+        if not old or zipfile.is_zipfile(file):
+            with archives.opened(file) as archive:
+                if archive.testzip() is not None:
+                    raise ValueError("A checksum is wrong.")
         file.seek(0)
         try:
             return torch.load(file, map_location="cpu", weights_only=True)
