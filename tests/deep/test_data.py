@@ -41,8 +41,11 @@ def test_accepts_arrays_of_any_layout(images, shape):
     ("images", "message"),
     [
         (np.zeros((3, 4)), r"shape \(4,\)"),
-        (np.zeros((3, 5, 5, 7)), "with 1 to 4 channels"),
-        (np.zeros((3, 5, 5, 4)), "have 4 channels; pass images with 1 or 3"),
+        (np.zeros((3, 30, 30, 17)), "with 1 to 16 channels"),
+        (
+            np.zeros((3, 8, 8, 7)),
+            "first or the last axis; pass channels='first' or channels='last'",
+        ),
         (np.zeros((0, 5, 5)), "There are no images"),
         (np.full((3, 5, 5), 7.0), "values are numbers from 7 to 7, whose range is unknown"),
         (np.full((3, 5, 5), -1), "from 0 to 1"),
