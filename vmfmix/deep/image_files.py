@@ -74,7 +74,14 @@ class ImageFiles(LabeledDataset):
 
     def _read(self, index: int) -> np.ndarray:
         path = self.paths[index]
-        return read_image_array(path, self._shape, fit=self._fit, backdrop=self._backdrop)
+        try:
+            return read_image_array(path, self._shape, fit=self._fit, backdrop=self._backdrop)
+        except UnreadableImageError as error:
+            raise UnreadableImageError(
+                f"{error} It could be read before; restore it and run the same training again, "
+                "which resumes.",
+                error.reason,
+            ) from error
 
 
 def survey_images(
