@@ -74,7 +74,7 @@ def test_tensors_are_images():
 @pytest.mark.parametrize(
     ("images", "message"),
     [
-        (np.zeros((6, 8, 8, 5)), r"shape \(8, 8, 5\), whose channels could be .*; pass 3 of them"),
+        (np.zeros((6, 8, 8, 5)), r"shape \(8, 8, 5\), whose channels could be .*; pass three of"),
         (np.zeros((6, 30, 30, 17)), r"shape \(30, 30, 17\), .* with 1 to 16 channels"),
         (np.zeros((6, 64)), r"shape \(64,\)"),
         (GRAY / 100.0 - 1.0, "whose range is unknown"),

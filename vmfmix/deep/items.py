@@ -144,13 +144,15 @@ def axis_of_channels(shape: tuple[int, ...], channels: str | None) -> int | None
 
     Raises
     ------
+    AmbiguousChannelsError
+        If the channels could be the first or the last axis; it says what to pass.
     ValueError
-        With what to pass if the axis is not certain, or if the shape is not that of an image.
+        If the shape is not that of an image.
     """
     try:
         return channel_axis(shape, channels)
     except AmbiguousChannelsError as error:
-        raise ValueError(
+        raise AmbiguousChannelsError(
             f"The images cannot be used: {error}; pass channels='first' or channels='last' "
             "(--channels)."
         ) from None

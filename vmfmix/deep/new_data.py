@@ -19,6 +19,7 @@ from vmfmix.engines.choice import choose_engine, prepare_rows
 from vmfmix.engines.unit_rows import unit_rows
 from vmfmix.fitting.validation import validate_rows
 from vmfmix.storage.fitted_images import read_image_array, report_skipped_images
+from vmfmix.storage.image_arrays import AmbiguousChannelsError
 from vmfmix.storage.image_folders import image_paths, relative_name
 from vmfmix.storage.images import UnreadableImageError
 from vmfmix.storage.inputs import read_input
@@ -82,7 +83,13 @@ class NewImages:
     names = None
 
     def __init__(self, data: Any, record: RunRecord, batch_size: int) -> None:
-        images = as_images(data, any_range=record.any_range, channels=record.channels)
+        try:
+            images = as_images(data, any_range=record.any_range, channels=record.channels)
+        except AmbiguousChannelsError:  # in the training they were certain, or given
+            raise ValueError(
+                f"The images do not have the shape of those of the training, "
+                f"{format_shape(record.shape)}; convert them to this shape."
+            ) from None
         shape = list(images.first.shape[1:])
         if shape != record.shape:
             raise ValueError(

@@ -187,7 +187,9 @@ def _as_images(images: Any) -> np.ndarray:
         axis = channel_axis(values.shape[1:])
         white = white_value([(0, values)])
     except AmbiguousChannelsError as error:
-        raise ValueError(f"The images cannot be plotted: {error}; pass 3 of them.") from None
+        raise ValueError(
+            f"The images cannot be plotted: {error}; pass three of the channels."
+        ) from None
     except ValueError as error:
         raise ValueError(f"The images cannot be plotted: {error}.") from None
     if axis == 0:

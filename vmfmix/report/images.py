@@ -119,7 +119,9 @@ def pictures_of_rows(
     try:
         white = _validate_arrays(items)
     except AmbiguousChannelsError as error:
-        raise ValueError(f"The images cannot be shown: {error}; pass 3 of them.") from None
+        raise ValueError(
+            f"The images cannot be shown: {error}; pass three of the channels."
+        ) from None
     except ValueError as error:
         raise ValueError(f"The images cannot be shown: {error}.") from None
     _validate_items(items)
