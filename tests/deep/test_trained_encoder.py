@@ -110,8 +110,12 @@ def folder_of_images(tmp_path):
 def test_a_folder_that_is_read_lazily_gives_the_same_training(folder_of_images, tmp_path):
     options = {"size": 8, "skip_damaged": True, "batch_size": 10}
     for epochs in (1, 2):  # the second call resumes
-        in_memory = trained(folder_of_images, tmp_path / "memory", epochs=epochs, **options)
-        lazy = trained(folder_of_images, tmp_path / "lazy", epochs=epochs, lazy=True, **options)
+        in_memory = trained(
+            folder_of_images, tmp_path / "memory", "simclr", epochs=epochs, **options
+        )
+        lazy = trained(
+            folder_of_images, tmp_path / "lazy", "simclr", epochs=epochs, lazy=True, **options
+        )
         weights = lazy.method.state_dict()
         for name, value in in_memory.method.state_dict().items():
             assert torch.equal(weights[name], value), name
@@ -152,6 +156,9 @@ def test_images_of_many_channels_are_trained_on_and_embedded(tmp_path, n_channel
     dataset = TensorDataset(torch.from_numpy(images))
     np.testing.assert_allclose(encoder.transform(dataset), result.embeddings, atol=1e-2)
     np.savez(tmp_path / "images.npz", images=images)
+    if channels is None:
+        with pytest.raises(ValueError, match="do not have the shape of those of the training, 2"):
+            encoder.transform(np.zeros((3, 8, 8, 8), np.uint8))
     found = encoder.transform(tmp_path / "images.npz")
     np.testing.assert_allclose(found, result.embeddings, atol=1e-5)
 
