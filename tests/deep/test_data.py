@@ -41,8 +41,11 @@ def test_accepts_arrays_of_any_layout(images, shape):
     ("images", "message"),
     [
         (np.zeros((3, 4)), r"shape \(4,\)"),
-        (np.zeros((3, 5, 5, 7)), "with 1 to 4 channels"),
-        (np.zeros((3, 5, 5, 4)), "have 4 channels; pass images with 1 or 3"),
+        (np.zeros((3, 30, 30, 17)), "with 1 to 16 channels"),
+        (
+            np.zeros((3, 8, 8, 7)),
+            "first or the last axis; pass channels='first' or channels='last'",
+        ),
         (np.zeros((0, 5, 5)), "There are no images"),
         (np.full((3, 5, 5), 7.0), "values are numbers from 7 to 7, whose range is unknown"),
         (np.full((3, 5, 5), -1), "from 0 to 1"),
@@ -138,6 +141,106 @@ def test_read_folder_lays_transparent_images_on_the_backdrop(tmp_path):
     image.new("RGBA", (4, 4)).save(tmp_path / "1.png")
     assert (read_images(tmp_path).images == 255).all()
     assert read_images(tmp_path, backdrop="#102030").images[0, :, 0, 0].tolist() == [16, 32, 48]
+
+
+@pytest.fixture
+def folder_of_all_kinds(tmp_path):
+    """Return a folder with images of two classes, of several sizes, and some damaged ones."""
+    image = pytest.importorskip("PIL.Image")
+    for name, array in (
+        ("cat/1.png", BYTES[0, :, :, 0]),
+        ("cat/2.png", BYTES[1, :4]),
+        ("dog/3.png", BYTES[2, :, :5]),
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        image.fromarray(array).save(tmp_path / name)
+    image.new("RGBA", (8, 4), (9, 9, 9, 0)).save(tmp_path / "dog/clear.png")
+    (tmp_path / "cat/0.png").write_text("text")
+    (tmp_path / "dog/x.png").mkdir()
+    (tmp_path / "dog/gone.png").symlink_to(tmp_path / "nowhere.png")
+    return tmp_path
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("size", [None, (5, 7)])
+@pytest.mark.parametrize("fit", ["stretch", "crop", "pad"])
+def test_images_read_lazily_are_those_in_memory(folder_of_all_kinds, fit, size):
+    options = {"size": size, "fit": fit, "backdrop": "red", "skip_damaged": True}
+    expected = read_images(folder_of_all_kinds, **options)
+    found = read_images(folder_of_all_kinds, lazy=True, **options)
+    assert torch.equal(found.first, expected.first) and len(found) == len(expected) == 4
+    for seed in (None, 0):
+        for batch, other in zip(loader(found, 3, seed=seed), loader(expected, 3, seed=seed)):
+            assert torch.equal(batch[0], other[0]) and torch.equal(batch[1], other[1])
+    assert (found.names, found.paths) == (expected.names, expected.paths)
+    assert (found.classes, found.labels.tolist()) == (["cat", "dog"], [0, 0, 1, 1])
+    assert torch.equal(found[2][0], expected[2][0])
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_all_that_was_skipped_is_listed(folder_of_all_kinds, lazy):
+    with pytest.warns(UserWarning, match="Skipped"):
+        images = read_images(folder_of_all_kinds, lazy=lazy, skip_damaged=True)
+    assert images.skipped == [
+        ("cat/0.png", "it is damaged, or of a format that Pillow does not know"),
+        ("dog/gone.png", "broken link"),
+        ("dog/x.png", "folder with the name of an image"),
+    ]
+    with (
+        pytest.warns(UserWarning, match="broken link"),
+        pytest.raises(ValueError, match=r"0\.png cannot be read .*--skip-damaged"),
+    ):
+        read_images(folder_of_all_kinds, lazy=lazy)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_processes_read_the_same_images(folder_of_all_kinds):
+    options = {"size": 4, "lazy": True, "skip_damaged": True}
+    images = read_images(folder_of_all_kinds, n_workers=1, **options)
+    batches = list(loader(images, 2, n_workers=1))
+    expected = torch.stack([images[index][0] for index in range(4)])
+    assert torch.equal(torch.cat([batch for batch, _ in batches]), expected)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_files_that_are_lost_later_are_named(folder_of_all_kinds):
+    images = read_images(folder_of_all_kinds, lazy=True, skip_damaged=True)
+    images.paths[1].unlink()
+    with pytest.raises(ValueError, match=r"2\.png cannot be read .* restore it and run the same"):
+        list(loader(images, 2))
+    for path in images.paths:
+        path.write_text("text")
+    with pytest.raises(ValueError, match="None of 5 images can be read"):
+        read_images(folder_of_all_kinds, lazy=True, skip_damaged=True)
+
+
+@pytest.mark.parametrize("n_channels", [2, 4, 5, 12])
+def test_images_may_have_many_channels(n_channels, tmp_path):
+    many = np.random.default_rng(1).integers(0, 65536, (4, 20, 18, n_channels), dtype=np.uint16)
+    expected = (many >> 8).astype(np.uint8).transpose(0, 3, 1, 2)
+    np.savez(tmp_path / "images.npz", images=many)
+    for images in (
+        Images(many),
+        Images(many.transpose(0, 3, 1, 2)),
+        data.as_images(torch.from_numpy(many)),
+        read_images(tmp_path / "images.npz"),
+    ):
+        np.testing.assert_array_equal(images.images, expected)
+    dataset = data.as_images([(torch.from_numpy(image), 0) for image in many])
+    batch, _ = next(iter(loader(dataset, 4)))
+    torch.testing.assert_close(batch * 255, torch.from_numpy(expected).float(), atol=1.0, rtol=0)
+
+
+def test_channels_may_be_given(tmp_path):
+    tiny = BYTES[:, :, :, [0, 1, 2, 0, 1, 2]]
+    np.savez(tmp_path / "images.npz", images=tiny)
+    for given in (tiny, tmp_path / "images.npz", list(torch.from_numpy(tiny))):
+        with pytest.raises(ValueError, match="pass channels='first' or channels='last'"):
+            data.as_images(given)
+        last = data.as_images(given, channels="last")
+        first = data.as_images(given, channels="first")
+        np.testing.assert_array_equal(last[0][0], tiny[0].transpose(2, 0, 1))
+        np.testing.assert_array_equal(first[0][0], tiny[0])
 
 
 def test_read_npz_of_images(tmp_path):

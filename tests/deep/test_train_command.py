@@ -82,6 +82,13 @@ def fails(capsys, *arguments):
         ("mixem images.npz --out o --n-small 1", "MIX'EM learns from two views"),
         ("mixem images.npz --out o --pretraining 9 --epochs 2", "pretraining=9 must be"),
         ("mixem images.npz --out o --n-clusters 11", "n_clusters=11 must be from 1"),
+        ("siammm images.npz --out o --size 8", "--size is for folders of images; omit it"),
+        ("siammm images.npz --out o --lazy", "--lazy is for folders of images; omit it"),
+        ("siammm images.npz --out o --fit crop", "--fit is for folders of images; omit it"),
+        ("siammm images.npz --out o --fit fill", "argument --fit: invalid choice: 'fill'"),
+        ("siammm images.npz --out o --channels 3", "argument --channels: invalid choice: '3'"),
+        ("siammm empty --out o --workers 2", "--workers is for images that are read with --lazy"),
+        ("siammm empty --out o --lazy --workers -1", "'-1' is not an integer of at least 0"),
     ],
 )
 def test_mistakes_are_reported_in_one_line_without_torch(folder, capsys, arguments, message):

@@ -96,6 +96,72 @@ def test_rows_of_every_kind_give_the_same_embeddings(row_run, tmp_path):
     np.testing.assert_allclose(encoder.transform(rows[5:6]), expected[5:6], atol=1e-5)
 
 
+@pytest.fixture
+def folder_of_images(tmp_path):
+    """Return a folder of 20 images of several proportions, and one that is damaged."""
+    (tmp_path / "images").mkdir()
+    for number in range(20):
+        pixels = RNG.integers(0, 256, size=(9, 8 + number % 7, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"images/{number:02}.png")
+    (tmp_path / "images/bad.png").write_text("damaged")
+    return tmp_path / "images"
+
+
+def test_a_folder_that_is_read_lazily_gives_the_same_training(folder_of_images, tmp_path):
+    options = {"size": 8, "skip_damaged": True, "batch_size": 10}
+    in_memory = trained(folder_of_images, tmp_path / "memory", "simclr", epochs=1, **options)
+    lazy = trained(folder_of_images, tmp_path / "lazy", "simclr", epochs=1, lazy=True, **options)
+    weights = lazy.method.state_dict()
+    for name, value in in_memory.method.state_dict().items():
+        assert torch.equal(weights[name], value), name
+    np.testing.assert_array_equal(lazy.embeddings, in_memory.embeddings)
+    for name in ("clusters.csv", "images.txt", "skipped.csv"):
+        text = (tmp_path / "lazy" / name).read_text("utf-8")
+        assert text == (tmp_path / "memory" / name).read_text("utf-8")
+    assert text.splitlines()[1].startswith("training,bad.png,")
+    resumed = trained(
+        folder_of_images, tmp_path / "memory", "simclr", epochs=2, lazy=True, **options
+    )
+    assert len(resumed.history) == 2
+
+
+@pytest.mark.parametrize("fit", ["crop", "pad"])
+def test_new_images_keep_their_proportions_as_in_the_training(folder_of_images, tmp_path, fit):
+    options = {"size": 8, "fit": fit, "skip_damaged": True, "batch_size": 10, "epochs": 1}
+    result = trained(folder_of_images, tmp_path / "run", **options)
+    encoder = load_encoder(tmp_path / "run")
+    assert encoder.record.fit == fit
+    found = encoder.transform(folder_of_images, skip_damaged=True)
+    np.testing.assert_allclose(found, result.embeddings, atol=1e-5)
+    with pytest.raises(ValueError, match=rf"with another fit \({fit}, now stretch\)"):
+        trained(folder_of_images, tmp_path / "run", **{**options, "fit": "stretch"})
+
+
+def test_options_of_folders_need_a_folder():
+    for options in ({"size": 8}, {"lazy": True}, {"fit": "pad"}, {"backdrop": "red"}):
+        with pytest.raises(ValueError, match=f"{next(iter(options))} is for folders of images"):
+            trained(IMAGES, None, **options)
+
+
+@pytest.mark.parametrize("n_channels", [2, 5])
+def test_images_of_many_channels_are_trained_on_and_embedded(tmp_path, n_channels):
+    images = RNG.integers(0, 65536, size=(20, 9, 8, n_channels), dtype=np.uint16)
+    channels = "last" if n_channels == 5 else None  # 9 x 8 pixels could be channels, too
+    options = {"batch_size": 10, "epochs": 1, "channels": channels}
+    result = trained(images, tmp_path / "run", **options)
+    encoder = load_encoder(tmp_path / "run")
+    assert encoder.record.shape == [n_channels, 9, 8]
+    np.testing.assert_allclose(encoder.transform(images), result.embeddings, atol=1e-5)
+    dataset = TensorDataset(torch.from_numpy(images))
+    np.testing.assert_allclose(encoder.transform(dataset), result.embeddings, atol=1e-2)
+    np.savez(tmp_path / "images.npz", images=images)
+    if channels is None:
+        with pytest.raises(ValueError, match="do not have the shape of those of the training, 2"):
+            encoder.transform(np.zeros((3, 8, 8, 8), np.uint8))
+    found = encoder.transform(tmp_path / "images.npz")
+    np.testing.assert_allclose(found, result.embeddings, atol=1e-5)
+
+
 def test_images_of_a_folder_are_resized_as_in_the_training(tmp_path):
     """A training on the same images, in a size of its own, gives their embeddings."""
     (tmp_path / "images").mkdir()

@@ -21,6 +21,16 @@ def test_cropping_modes_give_same_views(which):
     assert views[0].shape[2:] == ((24, 20) if which == "large" else (12, 12))
 
 
+@pytest.mark.parametrize("n_channels", [2, 5, 12])
+def test_brightness_and_contrast_of_many_channels_change(n_channels):
+    images = torch.full((8, n_channels, 20, 24), 0.4)
+    images[:, :, 5:15] = 0.6
+    one, other = Views((20, 24), n_channels, blur=True)(images)
+    assert one.shape == images.shape and not torch.equal(one, other)
+    unchanged, _ = Views((20, 24), n_channels, color=0.0)(images)
+    assert float(unchanged.min()) >= 0.399 and float(one.min()) < 0.39
+
+
 def test_views_differ_and_bytes_are_divided_by_255():
     """The two views and the small ones are different crops."""
     bytes_ = (torch.rand(4, 1, 16, 16) * 255).byte()

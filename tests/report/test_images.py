@@ -57,6 +57,12 @@ def test_opacity_of_arrays_is_laid_on_the_backdrop():
     assert (shown[4:] == 255).all() and shown.ndim == 2
 
 
+def test_the_first_three_of_many_channels_are_shown():
+    many = np.random.default_rng(2).integers(0, 200, (6, 20, 24, 12), np.uint8)
+    for images in (many, many.transpose(0, 3, 1, 2), many.astype(np.uint16) * 257):
+        np.testing.assert_array_equal(pictures_of_rows(images, 6)(1), many[1, :, :, :3])
+
+
 def test_tensors_are_images():
     torch = pytest.importorskip("torch")
     images = torch.from_numpy(GRAY)[:, None]
@@ -68,7 +74,8 @@ def test_tensors_are_images():
 @pytest.mark.parametrize(
     ("images", "message"),
     [
-        (np.zeros((6, 8, 8, 5)), r"shape \(8, 8, 5\), .* with 1 to 4 channels"),
+        (np.zeros((6, 8, 8, 5)), r"shape \(8, 8, 5\), whose channels could be .*; pass three of"),
+        (np.zeros((6, 30, 30, 17)), r"shape \(30, 30, 17\), .* with 1 to 16 channels"),
         (np.zeros((6, 64)), r"shape \(64,\)"),
         (GRAY / 100.0 - 1.0, "whose range is unknown"),
         (np.where(np.arange(6)[:, None, None] == 4, np.nan, GRAY), "image 4 has NaN"),

@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from vmfmix.storage.image_arrays import channel_axis, read_image_file, to_bytes, white_value
+from vmfmix.storage.image_arrays import (
+    AmbiguousChannelsError,
+    channel_axis,
+    read_image_file,
+    to_bytes,
+    white_value,
+)
 
 BYTES = np.array([[[0, 1, 128, 255]]], np.uint8)
 
@@ -20,16 +26,32 @@ BYTES = np.array([[[0, 1, 128, 255]]], np.uint8)
         ((4, 8, 8), 0),
         ((4, 4, 3), 2),  # closer to a square than (4, 3) pixels with 4 channels
         ((1, 8, 3), 0),
+        ((64, 64, 12), 2),
+        ((16, 64, 64), 0),
+        ((12, 8, 3), 2),  # up to 4 channels are more likely than 12
+        ((5, 6, 2), 2),
     ],
 )
 def test_channel_axis_is_the_first_or_the_last(shape, axis):
     assert channel_axis(shape) == axis
 
 
-@pytest.mark.parametrize("shape", [(), (8,), (8, 8, 5), (5, 8, 8), (0, 8), (2, 3, 8, 8)], ids=str)
+@pytest.mark.parametrize(
+    "shape", [(), (8,), (17, 17, 17), (20, 8, 30), (0, 8), (2, 3, 8, 8)], ids=str
+)
 def test_channel_axis_refuses_other_shapes(shape):
     with pytest.raises(ValueError, match="an image has the shape"):
         channel_axis(shape)
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 8), (5, 64, 16), (4, 4, 4), (3, 8, 3)], ids=str)
+def test_channels_that_could_be_either_axis_are_given(shape):
+    with pytest.raises(AmbiguousChannelsError, match="could be the first or the last axis"):
+        channel_axis(shape)
+    assert [channel_axis(shape, channels) for channels in ("first", "last")] == [0, 2]
+    assert channel_axis(shape[:2], "last") is None
+    with pytest.raises(ValueError, match="channels='middle' is unknown"):
+        channel_axis(shape, "middle")
 
 
 @pytest.mark.parametrize(

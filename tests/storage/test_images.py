@@ -1,18 +1,12 @@
 """Decoding of image files."""
 
 import struct
-import tracemalloc
 import zlib
 
 import numpy as np
 import pytest
 
-from vmfmix.storage.images import (
-    UnreadableImageError,
-    as_viewed,
-    read_image,
-    read_image_stack,
-)
+from vmfmix.storage.images import UnreadableImageError, as_viewed, read_image
 
 Image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
 
@@ -192,7 +186,9 @@ def damaged_files(folder):
     (folder / "chunk.png").write_bytes(content)
     write_png(folder / "large.png", (20000, 20000, 1, 0), b"")
     (folder / "empty.png").write_bytes(b"")
-    return ["chunk.png", "cut.jpg", "empty.png", "large.png"]
+    (folder / "text.png").write_text("text")
+    (folder / "no pixels.gif").write_bytes(b"GIF89a\0\0\0\0\0\0\0,\0\0\0\0\0\0\0\0\0\2\0;")
+    return ["chunk.png", "cut.jpg", "empty.png", "large.png", "no pixels.gif", "text.png"]
 
 
 def test_read_image_names_damaged_and_large_files_in_one_line(tmp_path):
@@ -202,44 +198,3 @@ def test_read_image_names_damaged_and_large_files_in_one_line(tmp_path):
         assert "\n" not in str(error.value)
     with pytest.raises(UnreadableImageError, match="more pixels than Pillow allows"):
         read_image(tmp_path / "large.png")
-
-
-def test_read_image_stack_skips_damaged_files_on_request(tmp_path):
-    Image.new("L", (4, 3), 7).save(tmp_path / "good.png")
-    names = damaged_files(tmp_path)
-    paths = [tmp_path / name for name in [*names, "good.png"]]
-    with pytest.raises(UnreadableImageError, match=r"chunk\.png .*--skip-damaged"):
-        read_image_stack(paths)
-    with pytest.warns(UserWarning, match="Skipped 4 of 5 images") as warned:
-        images, positions = read_image_stack(paths, skip_damaged=True)
-    assert all(name in str(warned[0].message) for name in names)
-    assert (images.tolist(), positions) == ([[[[7] * 4] * 3]], [4])
-    with pytest.raises(UnreadableImageError, match="None of 4 images can be read"):
-        read_image_stack(paths[:4], skip_damaged=True)
-
-
-@pytest.mark.parametrize("n_gray", [0, 29, 30])
-def test_read_image_stack_needs_little_more_memory_than_its_result(tmp_path, n_gray):
-    rng = np.random.default_rng(0)
-    expected = rng.integers(0, 256, (30, 3, 120, 100), np.uint8)
-    expected[:n_gray] = expected[:n_gray, :1]
-    paths = [tmp_path / f"{i:02}.png" for i in range(30)]
-    for i, path in enumerate(paths):
-        pixels = expected[i, 0] if i < n_gray else expected[i].transpose(1, 2, 0)
-        Image.fromarray(pixels).save(path)
-    read_image_stack(paths[:1])  # imports of Pillow
-    tracemalloc.start()
-    images, positions = read_image_stack(paths)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert positions == list(range(30))
-    np.testing.assert_array_equal(images, expected[:, :1] if n_gray == 30 else expected)
-    assert peak < 1.2 * images.nbytes + 80_000
-
-
-def test_read_image_stack_resizes_to_the_first_image(tmp_path):
-    Image.new("L", (5, 3)).save(tmp_path / "a.png")
-    Image.new("L", (50, 30)).save(tmp_path / "b.png")
-    paths = [tmp_path / "a.png", tmp_path / "b.png"]
-    assert read_image_stack(paths)[0].shape == (2, 1, 3, 5)
-    assert read_image_stack(paths, size=(8, 4))[0].shape == (2, 1, 4, 8)

@@ -5,7 +5,6 @@ With the indices of the images of a batch, a method can store values for each im
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,11 +14,12 @@ import torch
 from torch import distributed
 from torch.utils.data import DataLoader, Sampler
 
-from vmfmix.deep.items import DatasetImages, as_array
+from vmfmix.deep.image_files import ImageFiles, return_unchanged, survey_images
+from vmfmix.deep.items import DatasetImages, as_array, axis_of_channels
 from vmfmix.deep.labels import LabeledDataset, plain_labels
-from vmfmix.storage.image_arrays import channel_axis, read_image_file, to_bytes, white_value
-from vmfmix.storage.image_folders import image_paths
-from vmfmix.storage.images import read_image_stack
+from vmfmix.storage.fitted_images import read_image_stack
+from vmfmix.storage.image_arrays import read_image_file, to_bytes, white_value
+from vmfmix.storage.image_folders import SkippedFile, find_image_files, relative_name
 
 
 class Images(LabeledDataset):
@@ -28,13 +28,16 @@ class Images(LabeledDataset):
     Parameters
     ----------
     images : array-like of shape (n, height, width[, channels]) or (n, channels, height, width)
-        Bytes, or numbers from 0 to 1 or from 0 to 255.
+        Bytes, or numbers from 0 to 1, from 0 to 255 or, if they are integers, to 65535.
     labels : array-like of shape (n,), default=None
         Classes, for reports; nothing is learned from them.
     names : list of str, default=None
         Name of each image, such as the name of its file.
     paths : list of pathlib.Path, default=None
         File of each image.
+    channels : {"first", "last"}, default=None
+        Which axis of an image has the channels. None: the one with up to 16 entries; it must be
+        passed if both the first and the last have so few, unless one of them has up to 4.
 
     Attributes
     ----------
@@ -47,8 +50,8 @@ class Images(LabeledDataset):
     Raises
     ------
     ValueError
-        If the shape or the values are not those of images, or if there is not one label for each
-        image.
+        If the shape or the values are not those of images, if both the first and the last axis
+        could have the channels, or if there is not one label for each image.
 
     Examples
     --------
@@ -59,14 +62,18 @@ class Images(LabeledDataset):
     torch.Size([10, 1, 8, 8])
     """
 
+    in_memory = True
+
     def __init__(
         self,
         images: Any,
         labels: Any = None,
         names: list[str] | None = None,
         paths: list[Path] | None = None,
+        *,
+        channels: str | None = None,
     ) -> None:
-        self.images = _as_bytes(images)
+        self.images = _as_bytes(images, channels)
         self.names, self.paths = names, paths
         if labels is None:
             return
@@ -143,7 +150,7 @@ def loader(
 
     Parameters
     ----------
-    dataset : Images, DatasetImages, PreparedRows or Dataset
+    dataset : Images, ImageFiles, DatasetImages, PreparedRows or Dataset
     batch_size : int
     seed : int, default=None
         Seed of the random order of the images in each epoch; an incomplete last batch is dropped.
@@ -156,20 +163,18 @@ def loader(
     DataLoader
     """
     dataset = dataset if isinstance(dataset, LabeledDataset) else as_images(dataset)
-    in_memory = hasattr(dataset, "__getitems__")  # returns whole batches
-    collate: Callable[[Any], Any] | None = _return_unchanged if in_memory else None
+    returns_batches = hasattr(dataset, "__getitems__")
+    collate: Callable[[Any], Any] | None = return_unchanged if returns_batches else None
+    n_workers = 0 if dataset.in_memory else n_workers
     return DataLoader(
         dataset,
         batch_size,
         sampler=None if seed is None else ShuffledSampler(len(dataset), seed),
         drop_last=seed is not None and len(dataset) >= batch_size,
-        num_workers=0 if in_memory else n_workers,
+        num_workers=n_workers,
+        persistent_workers=n_workers > 0 and seed is not None,
         collate_fn=collate,
     )
-
-
-def _return_unchanged(batch: Any) -> Any:
-    return batch
 
 
 def as_images(
@@ -177,24 +182,27 @@ def as_images(
     size: int | tuple[int, int] | None = None,
     *,
     any_range: bool = False,
+    channels: str | None = None,
     **reading: Any,
-) -> Images | DatasetImages:
-    """Return images of any kind as Images or DatasetImages.
+) -> Images | ImageFiles | DatasetImages:
+    """Return images of any kind as Images, ImageFiles or DatasetImages.
 
     Parameters
     ----------
-    data : Images, Dataset, array-like, str or path-like
+    data : Images, ImageFiles, Dataset, array-like, str or path-like
         A folder or file is read, and an array is brought into memory as bytes.
     size : int or (int, int), default=None
         Height and width to which images of a folder are resized; None: those of the first image.
     any_range : bool, default=False
         Whether the images of a Dataset may have any finite values.
+    channels : {"first", "last"}, default=None
+        Which axis of the images of an array or a Dataset has the channels; see `Images`.
     **reading
         Other parameters of `read_images`, for a folder.
 
     Returns
     -------
-    Images or DatasetImages
+    Images, ImageFiles or DatasetImages
 
     Raises
     ------
@@ -203,30 +211,34 @@ def as_images(
     ValueError
         If the images cannot be used.
     """
-    if isinstance(data, (Images, DatasetImages)):
+    if isinstance(data, (Images, ImageFiles, DatasetImages)):
         return data
     if isinstance(data, (str, Path)):
-        return read_images(data, size, **reading)
+        return read_images(data, size, channels=channels, **reading)
+    if isinstance(data, (np.ndarray, torch.Tensor)) and not any_range:
+        return Images(data, channels=channels)
     if isinstance(data, np.ndarray):
         data = torch.from_numpy(data)
-    if isinstance(data, torch.Tensor) and not any_range:
-        return Images(data)
-    return DatasetImages(data, any_range=any_range)
+    return DatasetImages(data, any_range=any_range, channels=channels)
 
 
 def read_images(
     source: str | Path,
     size: int | tuple[int, int] | None = None,
     *,
+    fit: str = "stretch",
+    channels: str | None = None,
+    lazy: bool = False,
+    n_workers: int = 0,
     skip_damaged: bool = False,
     backdrop: str = "white",
     exclude: str | Path | None = None,
-) -> Images:
+) -> Images | ImageFiles:
     """Read the images of a folder or a file.
 
     Hidden files and folders, thumbnails of the operating system, and results of earlier trainings
     are skipped. The images of a folder are decoded into one array, one after the other, so that
-    they need little more memory than the result.
+    they need little more memory than the result; or, with ``lazy=True``, whenever they are needed.
 
     Parameters
     ----------
@@ -235,17 +247,29 @@ def read_images(
         with an array ``images`` and, if there are classes, an array ``y``.
     size : int or (int, int), default=None
         Height and width to which images of a folder are resized; None: those of the first image.
+    fit : {"stretch", "crop", "pad"}, default="stretch"
+        How images of a folder whose proportions differ from those of `size` are resized.
+        "stretch": their proportions change. "crop": they fill the size, and what exceeds it is cut
+        off on both sides. "pad": they are inside the size, and the rest shows the backdrop.
+    channels : {"first", "last"}, default=None
+        Which axis of the images of a file has the channels; see `Images`.
+    lazy : bool, default=False
+        Whether to keep the paths of the images of a folder in memory instead of the images. All
+        images are decoded once to find damaged ones, and again whenever they are needed.
+    n_workers : int, default=0
+        Number of processes that decode images if `lazy`; 0: this process.
     skip_damaged : bool, default=False
         Whether to leave out images of a folder that are damaged or too large, with a warning that
         lists them, instead of raising an error.
     backdrop : str, default="white"
-        Color behind transparent parts of the images of a folder: a name or "#rrggbb".
+        Color behind transparent parts of the images of a folder and beside padded ones: a name or
+        "#rrggbb".
     exclude : str or path-like, default=None
         A subfolder that is not read, such as the output folder of a training.
 
     Returns
     -------
-    Images
+    Images, or ImageFiles if the images of a folder are read lazily
 
     Raises
     ------
@@ -273,22 +297,25 @@ def read_images(
     """
     path = Path(source)
     if path.is_dir():
-        return _read_folder(path, size, skip_damaged, backdrop, exclude)
+        return _read_folder(path, size, fit, lazy, n_workers, skip_damaged, backdrop, exclude)
     if not path.is_file():
         raise FileNotFoundError(f"There is no folder or file {path}.")
     if path.suffix != ".npz":
         raise ValueError(f"{path} is neither a folder nor an .npz file; pass one of these.")
-    return Images(*read_image_file(path))
+    return Images(*read_image_file(path), channels=channels)
 
 
 def _read_folder(
     folder: Path,
     size: int | tuple[int, int] | None,
+    fit: str,
+    lazy: bool,
+    n_workers: int,
     skip_damaged: bool,
     backdrop: str,
     exclude: str | Path | None,
-) -> Images:
-    paths = image_paths(folder, exclude)
+) -> Images | ImageFiles:
+    paths, skipped = find_image_files(folder, exclude)
     loose = [path for path in paths if path.parent == folder]
     if loose and len(loose) < len(paths):
         raise ValueError(
@@ -298,14 +325,26 @@ def _read_folder(
     shape = None  # width and height, as Pillow orders them
     if size is not None:
         shape = (size, size) if isinstance(size, int) else (size[1], size[0])
-    images, positions = read_image_stack(
-        paths, size=shape, skip_damaged=skip_damaged, backdrop=backdrop
-    )
-    paths = [paths[position] for position in positions]
-    # Names may be any bytes, and must be text when they are written.
-    names = [os.fsencode(path.relative_to(folder)).decode(errors="replace") for path in paths]
+    options: Any = {"fit": fit, "skip_damaged": skip_damaged, "backdrop": backdrop}
+    stack = None
+    if lazy:
+        found, errors = survey_images(paths, shape, n_workers=n_workers, **options)
+    else:
+        stack, errors = read_image_stack(paths, size=shape, **options)
+    damaged = [
+        SkippedFile(relative_name(paths[position], folder), error.reason)
+        for position, error in errors.items()
+    ]
+    paths = [path for position, path in enumerate(paths) if position not in errors]
+    names = [relative_name(path, folder) for path in paths]
     classes = None if loose else [path.relative_to(folder).parts[0] for path in paths]
-    return Images(torch.from_numpy(images), classes, names, paths)
+    images: Images | ImageFiles
+    if stack is None:
+        images = ImageFiles(paths, found, classes, names, fit=fit, backdrop=backdrop)
+    else:
+        images = Images(torch.from_numpy(stack), classes, names, paths, channels="first")
+    images.skipped = sorted([*skipped, *damaged])
+    return images
 
 
 def format_shape(shape: Sequence[int]) -> str:
@@ -313,19 +352,15 @@ def format_shape(shape: Sequence[int]) -> str:
     return f"{shape[0]} channel(s) of {shape[1]} × {shape[2]}"
 
 
-def _as_bytes(images: Any) -> torch.Tensor:
+def _as_bytes(images: Any, channels: str | None) -> torch.Tensor:
     """Convert images to a tensor of bytes of shape (n, channels, height, width)."""
     values = as_array(images) if isinstance(images, torch.Tensor) else np.asarray(images)
     if len(values) == 0:
         raise ValueError("There are no images; pass at least one.")
+    axis = axis_of_channels(values.shape[1:], channels)
     try:
-        axis = channel_axis(values.shape[1:])
         white = white_value([(0, values)])
     except ValueError as error:
         raise ValueError(f"The images cannot be used: {error}.") from None
     values = values[:, None] if axis is None else np.moveaxis(values, axis + 1, 1)
-    if values.shape[1] not in (1, 3):
-        raise ValueError(
-            f"The images have {values.shape[1]} channels; pass images with 1 or 3 channels."
-        )
     return torch.from_numpy(np.ascontiguousarray(to_bytes(values, white)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,6 +11,7 @@ import scipy.sparse as sp
 from vmfmix.storage.image_arrays import has_images
 
 Kind = Literal["images", "rows"]
+_FOLDER_OPTIONS = frozenset({"size", "fit", "lazy", "skip_damaged", "backdrop"})
 
 
 def kind_of(data: Any) -> Kind:
@@ -41,6 +43,25 @@ def kind_of(data: Any) -> Kind:
         return kind
     is_matrix = sp.issparse(data) or len(getattr(data, "shape", ())) == 2
     return "rows" if is_matrix else "images"
+
+
+def option_without_folder(names: Iterable[str], *data: Any) -> str | None:
+    """Return the first option that is for folders of images, unless data are one.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Parameters of `vmfmix.deep.train.train`.
+    *data : object
+        Training and test data.
+
+    Returns
+    -------
+    str or None
+    """
+    if any(isinstance(each, (str, Path)) and Path(each).is_dir() for each in data):
+        return None
+    return next((name for name in names if name in _FOLDER_OPTIONS), None)
 
 
 def _has_rows(path: Path) -> bool:

@@ -10,7 +10,12 @@ import numpy as np
 import torch
 
 from vmfmix.deep.labels import LabeledDataset, class_names, label_values
-from vmfmix.storage.image_arrays import OVERSHOOT, channel_axis, white_value
+from vmfmix.storage.image_arrays import (
+    OVERSHOOT,
+    AmbiguousChannelsError,
+    channel_axis,
+    white_value,
+)
 
 _IMAGES_OF_RANGE = 16  # images from which the range of the values is recognized
 
@@ -29,6 +34,9 @@ class DatasetImages(LabeledDataset):
         bytes or numbers from 0 to 1 or from 0 to 255. Views may have any finite values.
     any_range : bool, default=False
         Whether images may have any finite values, too, as for views of one's own.
+    channels : {"first", "last"}, default=None
+        Which axis of an image has the channels; None: it is recognized from the shape, see
+        `vmfmix.storage.image_arrays.channel_axis`.
 
     Attributes
     ----------
@@ -47,9 +55,11 @@ class DatasetImages(LabeledDataset):
 
     names: list[str] | None = None
 
-    def __init__(self, dataset: Any, *, any_range: bool = False) -> None:
+    def __init__(
+        self, dataset: Any, *, any_range: bool = False, channels: str | None = None
+    ) -> None:
         n_images = _length(dataset)
-        self.dataset, self._n_images = dataset, n_images
+        self.dataset, self._n_images, self._channels = dataset, n_images, channels
         self.class_names = class_names(dataset)
         self.set_labels(lambda: label_values(dataset, n_images))
         shown = image_or_views(dataset[0])
@@ -81,7 +91,7 @@ class DatasetImages(LabeledDataset):
         for view in views:
             _validate_values(view, None, index)
         views = [view if view.dtype == torch.uint8 else view.float() for view in views]
-        return [_channels_first(view) for view in views], index
+        return [self._channels_first(view) for view in views], index
 
     def _read(self, index: int) -> list[torch.Tensor]:
         """Return the image or the views of an item; raise ValueError unless they are as before."""
@@ -112,7 +122,7 @@ class DatasetImages(LabeledDataset):
                 f"Image {index} has values of type {image.dtype}, unlike image 0; convert all "
                 "images to the same type."
             )
-        image = _channels_first(image)
+        image = self._channels_first(image)
         if self._is_bytes:
             return image
         if image.dtype == torch.bool:
@@ -121,6 +131,33 @@ class DatasetImages(LabeledDataset):
         if self._white is None:
             return image.float()
         return (image.float() / self._white).clamp(0.0, 1.0)
+
+    def _channels_first(self, image: torch.Tensor) -> torch.Tensor:
+        axis = axis_of_channels(tuple(image.shape), self._channels)
+        if axis is None:
+            return image[None]
+        return image.permute(2, 0, 1).contiguous() if axis == 2 else image
+
+
+def axis_of_channels(shape: tuple[int, ...], channels: str | None) -> int | None:
+    """Return the axis of the channels of an image, see `channel_axis`.
+
+    Raises
+    ------
+    AmbiguousChannelsError
+        If the channels could be the first or the last axis; it says what to pass.
+    ValueError
+        If the shape is not that of an image.
+    """
+    try:
+        return channel_axis(shape, channels)
+    except AmbiguousChannelsError as error:
+        raise AmbiguousChannelsError(
+            f"The images cannot be used: {error}; pass channels='first' or channels='last' "
+            "(--channels)."
+        ) from None
+    except ValueError as error:
+        raise ValueError(f"The images cannot be used: {error}.") from None
 
 
 def image_or_views(item: Any) -> torch.Tensor | Sequence[torch.Tensor]:
@@ -167,14 +204,10 @@ def _length(dataset: Any) -> int:
     return n_images
 
 
-def _channels_first(image: torch.Tensor) -> torch.Tensor:
-    if image.ndim == 2:
-        return image[None]
-    return image.permute(2, 0, 1).contiguous() if channel_axis(tuple(image.shape)) == 2 else image
-
-
 def _validate_values(image: torch.Tensor, white: float | None, index: int) -> None:
     """Raise ValueError unless values are finite and, unless `white` is None, up to white."""
+    if image.dtype in (torch.uint16, torch.uint32, torch.uint64):
+        image = image.double()  # torch has no minimum of these types
     low, high = map(float, torch.aminmax(image))
     if not math.isfinite(low) or not math.isfinite(high):
         raise ValueError(

@@ -16,6 +16,7 @@ import torch
 from torch.utils.data import ConcatDataset, Dataset, Subset, TensorDataset
 
 from vmfmix.deep.data_kinds import Kind
+from vmfmix.storage.image_folders import SkippedFile
 
 
 class UnusableLabelsError(ValueError):
@@ -34,9 +35,15 @@ class LabeledDataset(Dataset[Any]):
         The distinct labels, in order.
     unusable_labels : str or None
         Why the images have no labels although some were given.
+    in_memory : bool
+        Whether a batch only selects what is in memory, so that no other process need read it.
+    skipped : sequence of SkippedFile
+        What was left out of a folder.
     """
 
     data_kind: Kind = "images"
+    in_memory = False
+    skipped: Sequence[SkippedFile] = ()
     labels: torch.Tensor | None = None
     classes: list[Any] | None = None
     class_names: list[str] | None = None  # that integers in `classes` index

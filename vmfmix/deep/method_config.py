@@ -40,6 +40,9 @@ class RunConfig:
         "Height and width to resize the images of a folder to. None: those of the first image.",
         Interval(1, LARGEST_SIDE),
     )
+    workers: int = config_field(
+        0, "Processes that decode images, for --lazy. 0: the process that trains.", at_least(0)
+    )
     devices: int | str = config_field(
         1, "Number of devices, or of processes on a CPU. auto: all GPUs.", at_least(1), AUTO
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,9 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from vmfmix.deep.data import Images, as_images, format_shape, loader
+from vmfmix.deep.data import as_images, format_shape, loader
 from vmfmix.deep.data_kinds import kind_of
-from vmfmix.deep.items import DatasetImages
 from vmfmix.deep.paths import validate_new_paths
 from vmfmix.deep.row_preparation import RowPreparation
 from vmfmix.deep.rows import Rows, Training
@@ -20,8 +18,10 @@ from vmfmix.deep.run_folder import RunRecord
 from vmfmix.engines.choice import choose_engine, prepare_rows
 from vmfmix.engines.unit_rows import unit_rows
 from vmfmix.fitting.validation import validate_rows
-from vmfmix.storage.image_folders import image_paths
-from vmfmix.storage.images import UnreadableImageError, read_image, warn_of_skipped_images
+from vmfmix.storage.fitted_images import read_image_array, report_skipped_images
+from vmfmix.storage.image_arrays import AmbiguousChannelsError
+from vmfmix.storage.image_folders import image_paths, relative_name
+from vmfmix.storage.images import UnreadableImageError
 from vmfmix.storage.inputs import read_input
 
 
@@ -83,7 +83,13 @@ class NewImages:
     names = None
 
     def __init__(self, data: Any, record: RunRecord, batch_size: int) -> None:
-        images: Images | DatasetImages = as_images(data, any_range=record.any_range)
+        try:
+            images = as_images(data, any_range=record.any_range, channels=record.channels)
+        except AmbiguousChannelsError:  # in the training they were certain, or given
+            raise ValueError(
+                f"The images do not have the shape of those of the training, "
+                f"{format_shape(record.shape)}; convert them to this shape."
+            ) from None
         shape = list(images.first.shape[1:])
         if shape != record.shape:
             raise ValueError(
@@ -125,43 +131,25 @@ class NewImageFiles:
 
     def __iter__(self) -> Iterator[torch.Tensor]:
         self.names = []
-        errors: list[UnreadableImageError] = []
+        errors: dict[int, UnreadableImageError] = {}
         batch: list[np.ndarray] = []
-        for path in self._paths:
+        record = self._record
+        reading = {"fit": record.fit, "backdrop": record.backdrop or "white"}
+        for position, path in enumerate(self._paths):
             try:
-                batch.append(self._decoded(path))
+                batch.append(read_image_array(path, record.shape, **reading))
             except UnreadableImageError as error:
                 if not self._skip_damaged:
                     raise error.with_remedy() from error
-                errors.append(error)
+                errors[position] = error
                 continue
-            # Names may be any bytes, and must be text when they are written.
-            name = path.relative_to(self._folder)
-            self.names.append(os.fsencode(name).decode(errors="replace"))
+            self.names.append(relative_name(path, self._folder))
             if len(batch) == self._batch_size:
                 yield torch.from_numpy(np.stack(batch))
                 batch = []
-        if not self.names:
-            raise UnreadableImageError(
-                f"None of {len(self._paths)} images can be read. {errors[0]}"
-            )
         if batch:
             yield torch.from_numpy(np.stack(batch))
-        warn_of_skipped_images(errors, len(self._paths))
-
-    def _decoded(self, path: Path) -> np.ndarray:
-        """Return an image as bytes of shape (channels, height, width)."""
-        n_channels, height, width = self._record.shape
-        size = (width, height)
-        image = read_image(path, size=size, backdrop=self._record.backdrop or "white")
-        if image.mode == "RGB" and n_channels == 1:
-            raise ValueError(
-                f"{path} is in color, but the images of the training are gray; convert the new "
-                "images to gray."
-            )
-        image = image if image.size == size else image.resize(size)
-        values = np.asarray(image if n_channels == 1 else image.convert("RGB"))
-        return np.ascontiguousarray(values.reshape(height, width, n_channels).transpose(2, 0, 1))
+        report_skipped_images(errors, len(self._paths))
 
 
 def new_data(

@@ -96,6 +96,7 @@ class PreparedRows(LabeledDataset):
     """
 
     data_kind = "rows"
+    in_memory = True
 
     def __init__(self, source: Rows, preparation: RowPreparation) -> None:
         if source.rows.shape[1] != preparation.n_features:

@@ -16,6 +16,8 @@ from typing import Any
 
 from vmfmix.deep.data_kinds import Kind
 from vmfmix.deep.method_config import CONFIGS
+from vmfmix.storage.fitted_images import FITS
+from vmfmix.storage.image_arrays import CHANNELS
 from vmfmix.storage.reading import validate_readable
 from vmfmix.storage.writing import atomic_file
 
@@ -25,6 +27,7 @@ EMBEDDINGS = "embeddings.npy"
 IMAGE_LIST = "images.txt"
 MIXTURE = "mixture.npz"
 RECORD = "run.json"
+SKIPPED = "skipped.csv"
 OUTPUTS = (
     "clusters.csv",
     CONFIG,
@@ -37,6 +40,7 @@ OUTPUTS = (
     MIXTURE,
     "report.json",
     RECORD,
+    SKIPPED,
 )
 _PACKAGES = ("vmfmix", "torch", "lightning", "numpy")
 
@@ -61,6 +65,11 @@ class RunRecord:
         Arguments of `vmfmix.deep.networks.make_network`; or, of an encoder that was passed,
         ``class``, ``n_channels`` or ``n_features``, and ``callable`` if a
         ``package.module:callable`` made it.
+    fit : {"stretch", "crop", "pad"}, default="stretch"
+        How images of a folder were brought to one size.
+    channels : {"first", "last"}, default=None
+        Which axis of the images of an array, a file or a Dataset has the channels; None: it is
+        recognized.
     data : str or None
         Name of the file or folder, without its own folder.
     views : str or None
@@ -78,6 +87,8 @@ class RunRecord:
     any_range: bool
     backdrop: str | None
     encoder: dict[str, Any]
+    fit: str = "stretch"
+    channels: str | None = None
     data: str | None = None
     views: str | None = None
     epochs: int = 0
@@ -213,12 +224,23 @@ def checkpoint_of(path: str | Path) -> Path:
     return path / CHECKPOINT
 
 
-def previous_sessions(folder: Path) -> list[dict[str, Any]]:
-    """Return the sessions of the trainings in a folder so far; none if they are not known."""
+def previous_record(folder: Path) -> RunRecord | None:
+    """Return the record of a training so far, which may not have ended; None if it is not known."""
     try:
-        return _parsed(folder / RECORD).sessions
+        return _parsed(folder / RECORD)
     except (OSError, ValueError):
-        return []
+        return None
+
+
+def validate_same_data(before: RunRecord, now: RunRecord, folder: Path) -> None:
+    """Raise ValueError if images or rows are not read as by the training that is resumed."""
+    for name in ("kind", "shape", "any_range", "backdrop", "fit", "channels"):
+        old, new = getattr(before, name), getattr(now, name)
+        if old != new:
+            raise ValueError(
+                f"{folder} contains a training on data with another {name} ({old}, now {new}); "
+                f"pass the same data and options to resume it, or another folder."
+            )
 
 
 def _parsed(path: Path) -> RunRecord:
@@ -226,12 +248,14 @@ def _parsed(path: Path) -> RunRecord:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         known = [field.name for field in dataclasses.fields(RunRecord)]
-        record = RunRecord(**{name: values[name] for name in known})
+        record = RunRecord(**{name: values[name] for name in known if name in values})
         valid = (
             record.method in CONFIGS[record.kind]
             and all(isinstance(number, int) and number > 0 for number in [record.n, *record.shape])
             and len(record.shape) == (3 if record.kind == "images" else 1)
             and isinstance(record.encoder, dict)
+            and record.fit in FITS
+            and record.channels in (None, *CHANNELS)
             and isinstance(record.epochs, int)
             and isinstance(record.sessions, list)
         )

@@ -21,12 +21,14 @@ from typing import TYPE_CHECKING, Any
 from vmfmix._console import Parser, run_command, validate_out
 from vmfmix.deep.config import add_options, read_yaml
 from vmfmix.deep.console import quiet_lightning
-from vmfmix.deep.data_kinds import kind_of
+from vmfmix.deep.data_kinds import kind_of, option_without_folder
 from vmfmix.deep.encoder_choice import ENCODERS, validate_encoder_name
 from vmfmix.deep.imports import import_with_torch, limit_threads, wait_passively
 from vmfmix.deep.loggers import make_logger, validate_logger
 from vmfmix.deep.method_config import CONFIGS, RunConfig
 from vmfmix.deep.run_folder import OUTPUTS, checkpoint_of
+from vmfmix.storage.fitted_images import FITS
+from vmfmix.storage.image_arrays import CHANNELS
 from vmfmix.storage.inputs import InputError
 from vmfmix.storage.inputs.files import SUFFIXES
 from vmfmix.storage.reading import validate_input_file, validate_readable
@@ -43,14 +45,42 @@ _TITLES = {
     "simclr": "SimCLR: learn by contrast, by default without clusters.",
     "byol": "BYOL: learn without negative samples, by default without clusters.",
 }
-# Options of reading the data, with the text of the help for those of rows.
-_READING: dict[str, dict[str, str]] = {
-    "images": {"skip_damaged": "", "backdrop": ""},
+# Options of reading the data, with the arguments of argparse.
+_READING: dict[str, dict[str, Any]] = {
+    "images": {
+        "fit": {
+            "choices": FITS,
+            "help": "how images of a folder with other proportions are resized: stretch changes "
+            "their proportions, crop cuts off what exceeds the size, pad adds the backdrop "
+            "(default: stretch)",
+        },
+        "lazy": {
+            "action": "store_true",
+            "help": "decode the images of a folder a batch at a time, for folders that do not fit "
+            "in memory; see --workers",
+        },
+        "channels": {
+            "choices": CHANNELS,
+            "help": "axis of the channels of images in an .npz file, if the shape does not show it",
+        },
+        "skip_damaged": {
+            "action": "store_true",
+            "help": "leave out images of a folder that are damaged or too large, and list them",
+        },
+        "backdrop": {
+            "metavar": "COLOR",
+            "help": "color behind transparent parts of the images of a folder and beside padded "
+            "ones: a name or #rrggbb (default: white)",
+        },
+    },
     "rows": {
-        "array": "name of the array",
-        "embedding_column": "name of the column of vectors",
-        "label_column": "name of the column of labels, which are used for reports alone,",
-        "id_column": "name of the column of identifiers",
+        name: {"metavar": "NAME", "help": f"{text} in the file of embeddings"}
+        for name, text in {
+            "array": "name of the array",
+            "embedding_column": "name of the column of vectors",
+            "label_column": "name of the column of labels, which are used for reports alone,",
+            "id_column": "name of the column of identifiers",
+        }.items()
     },
 }
 
@@ -89,6 +119,12 @@ def _run(arguments: Sequence[str] | None) -> None:
     kind = kind_of(path)
     config_class = CONFIGS[kind][method]
     _validate_kind(options, kind, config_class)
+    if (name := option_without_folder(options, path, test)) is not None:
+        raise ValueError(
+            f"--{name.replace('_', '-')} is for folders of images; omit it, or pass a folder."
+        )
+    if "workers" in options and not options.get("lazy"):
+        raise ValueError("--workers is for images that are read with --lazy; omit it, or add that.")
     reading = {name: options.pop(name) for name in _READING[kind] if name in options}
     run_names = [field.name for field in dataclasses.fields(RunConfig) if field.name in options]
     run = RunConfig(**{name: options.pop(name) for name in run_names})
@@ -123,6 +159,7 @@ def _run(arguments: Sequence[str] | None) -> None:
                 start=start,
                 out=out,
                 size=run.size,
+                n_workers=run.workers,
                 trainer=trainer,
                 **reading,
                 **options,
@@ -186,25 +223,9 @@ def _create_parser() -> argparse.ArgumentParser:
             help="weights that the encoder starts from: a state dict or checkpoint (.pt, .pth, "
             ".ckpt), a .safetensors file, or the folder of a training",
         )
-        command.add_argument(
-            "--skip-damaged",
-            action="store_true",
-            default=argparse.SUPPRESS,
-            help="leave out images of a folder that are damaged or too large, and list them",
-        )
-        command.add_argument(
-            "--backdrop",
-            default=argparse.SUPPRESS,
-            metavar="COLOR",
-            help="color behind transparent parts of the images of a folder: a name or #rrggbb "
-            "(default: white)",
-        )
-        for option, text in _READING["rows"].items():
+        for option, details in {**_READING["images"], **_READING["rows"]}.items():
             command.add_argument(
-                f"--{option.replace('_', '-')}",
-                default=argparse.SUPPRESS,
-                metavar="NAME",
-                help=f"{text} in the file of embeddings",
+                f"--{option.replace('_', '-')}", default=argparse.SUPPRESS, **details
             )
         command.add_argument(
             "--config",
@@ -240,7 +261,7 @@ def _validate_kind(options: dict[str, Any], kind: str, config_class: type[Method
     known = {field.name for field in dataclasses.fields(config_class)}
     known |= {field.name for field in dataclasses.fields(RunConfig)} | set(_READING[kind])
     if kind == "rows":
-        known.discard("size")
+        known -= {"size", "workers"}
     for name in options:
         if name not in known:
             raise ValueError(

@@ -26,9 +26,10 @@ from vmfmix.deep.checkpoints import (
 from vmfmix.deep.config import read_yaml, write_yaml
 from vmfmix.deep.console import ignore_warnings_of_lightning
 from vmfmix.deep.data import Images, as_images, format_shape, loader
-from vmfmix.deep.data_kinds import kind_of
+from vmfmix.deep.data_kinds import kind_of, option_without_folder
 from vmfmix.deep.encoder_choice import is_callable_name, make_own_encoder, validate_encoder_name
 from vmfmix.deep.evaluate import embed, report
+from vmfmix.deep.image_files import ImageFiles
 from vmfmix.deep.items import DatasetImages
 from vmfmix.deep.method import Method
 from vmfmix.deep.method_config import PRECISIONS, MethodConfig, config_class_of
@@ -42,11 +43,13 @@ from vmfmix.deep.run_folder import (
     EMBEDDINGS,
     IMAGE_LIST,
     MIXTURE,
+    SKIPPED,
     RunRecord,
     described_call,
     name_of,
     new_session,
-    previous_sessions,
+    previous_record,
+    validate_same_data,
 )
 from vmfmix.deep.siammm import SiamMM
 from vmfmix.deep.weights import load_encoder_weights, load_start, read_weights
@@ -56,9 +59,9 @@ from vmfmix.plotting import plot_training
 from vmfmix.storage.image_lists import write_paths
 from vmfmix.storage.writing import write_csv
 
+AnyImages = Images | ImageFiles | DatasetImages
 # Parameters of the config of rows that the default encoder alone depends on.
 _OF_ROW_NETWORK = ("width", "depth", "dropout", "noise")
-
 METHODS: dict[str, type[Method]] = {
     "siammm": SiamMM,
     "mixem": MixEM,
@@ -102,6 +105,9 @@ def train(
     start: str | Path | None = None,
     out: str | Path | None = None,
     size: int | tuple[int, int] | None = None,
+    fit: str = "stretch",
+    channels: str | None = None,
+    lazy: bool = False,
     n_workers: int = 0,
     skip_damaged: bool = False,
     backdrop: str = "white",
@@ -149,13 +155,22 @@ def train(
         with the schedules of the larger number.
     size : int or (int, int), default=None
         Height and width to which images of a folder are resized; None: those of the first image.
+    fit : {"stretch", "crop", "pad"}, default="stretch"
+        How images of a folder with other proportions are resized; see
+        `vmfmix.deep.data.read_images`.
+    channels : {"first", "last"}, default=None
+        Which axis of the images of an array, a file or a Dataset has the channels. None: the one
+        with up to 16 entries; if both ends have so few, the one with up to 4.
+    lazy : bool, default=False
+        Whether to decode the images of a folder a batch at a time, for folders that do not fit in
+        memory. The results are the same.
     n_workers : int, default=0
-        Number of processes that read a Dataset; images in memory need none.
+        Number of processes that read a Dataset, or a folder if `lazy`; images in memory need none.
     skip_damaged : bool, default=False
         Whether to leave out images of a folder that cannot be read; see
-        `vmfmix.deep.data.read_images`.
+        `vmfmix.deep.data.read_images`. The file skipped.csv in `out` lists all of them.
     backdrop : str, default="white"
-        Color behind transparent parts of the images of a folder.
+        Color behind transparent parts of the images of a folder and beside padded ones.
     trainer : dict, default=None
         Options of Lightning's Trainer: accelerator, devices, strategy, precision,
         accumulate_grad_batches, logger, callbacks, …
@@ -179,13 +194,24 @@ def train(
         resumed.
     """
     started = time.perf_counter()
+    folder_options = {
+        "size": size,
+        "fit": None if fit == "stretch" else fit,
+        "lazy": lazy or None,
+        "skip_damaged": skip_damaged or None,
+        "backdrop": None if backdrop == "white" else backdrop,
+    }
+    given = [name for name, value in folder_options.items() if value is not None]
+    if (name := option_without_folder(given, data, test)) is not None:
+        raise ValueError(f"{name} is for folders of images; pass one, or omit {name}.")
     call = described_call(
         method,
         data,
         test=test,
         encoder=encoder,
         start=start,
-        size=size,
+        **folder_options,
+        channels=channels,
         trainer=trainer or None,
         **config,
     )
@@ -199,11 +225,15 @@ def train(
     read = partial(
         as_images,
         any_range=views is not None,
+        channels=channels,
+        fit=fit,
+        lazy=lazy,
+        n_workers=n_workers,
         skip_damaged=skip_damaged,
         backdrop=backdrop,
         exclude=out,
     )
-    images: Images | DatasetImages | PreparedRows
+    images: AnyImages | PreparedRows
     preparation = None
     if test is not None and kind_of(test) != kind:
         raise ValueError(f"data are {kind}, but test are {kind_of(test)}; pass the same kind.")
@@ -230,8 +260,12 @@ def train(
             f"There are {len(images)} {kind}, fewer than batch_size={method_config.batch_size} for "
             f"each of {n_processes} process(es); pass more {kind}, or a smaller batch_size."
         )
+    record = _record_of(method, images, network, data, views, backdrop, fit, channels)
+    before = None if folder is None or resumed is None else previous_record(folder)
     checkpoint = None
     if folder is not None:
+        if before is not None:
+            validate_same_data(before, record, folder)
         if resumed is not None:
             checkpoint = folder / CHECKPOINT
             load_encoder_weights(learner.encoder, resumed, checkpoint)
@@ -240,7 +274,6 @@ def train(
         folder.mkdir(parents=True, exist_ok=True)
         write_yaml(folder / CONFIG, method, method_config)
     results_folder = folder if lightning_trainer.is_global_zero else None
-    record = _record_of(method, images, network, data, views, backdrop)
     if results_folder is not None:
         session = new_session(
             call,
@@ -248,8 +281,9 @@ def train(
             precision=lightning_trainer.precision,
             seed=method_config.seed,
         )
-        record.sessions = [*(previous_sessions(results_folder) if resumed else []), session]
+        record.sessions = [*(before.sessions if before else []), session]
         record.write(results_folder)
+        _write_skipped(results_folder, {"training": images, "test": test})
     batches = loader(images, method_config.batch_size, seed=method_config.seed, n_workers=n_workers)
     with warnings.catch_warnings():
         # Values are exchanged when they are logged, see `Method.log`.
@@ -292,8 +326,8 @@ def _training_and_test_images(
     data: Any,
     test: Any,
     size: int | tuple[int, int] | None,
-    read: Callable[..., Images | DatasetImages],
-) -> tuple[Images | DatasetImages, Images | DatasetImages | None]:
+    read: Callable[..., AnyImages],
+) -> tuple[AnyImages, AnyImages | None]:
     """Return the images, and make sure that both parts have the same shape and classes."""
     images = read(data, size)
     images.warn_about_labels()
@@ -389,11 +423,13 @@ def _encoder_for(
 
 def _record_of(
     method: str,
-    images: Images | DatasetImages | PreparedRows,
+    images: AnyImages | PreparedRows,
     network: dict[str, Any],
     data: Any,
     views: Any,
     backdrop: str,
+    fit: str,
+    channels: str | None,
 ) -> RunRecord:
     """Return the record of a training that begins."""
     if isinstance(images, PreparedRows):
@@ -408,6 +444,8 @@ def _record_of(
         any_range=getattr(images, "any_range", False),
         backdrop=backdrop if images.data_kind == "images" else None,
         encoder=network,
+        fit=fit,
+        channels=channels,
         data=name_of(data),
         views=None if views is None else getattr(views, "__qualname__", type(views).__qualname__),
     )
@@ -511,6 +549,17 @@ def _checkpoint_to_resume(
                 "folder."
             )
     return read_resumable(folder / CHECKPOINT)
+
+
+def _write_skipped(out: Path, data: dict[str, Any]) -> None:
+    """Write all that was left out of folders of images, and why, if there is anything."""
+    rows = [
+        (name, *file) for name, images in data.items() for file in getattr(images, "skipped", ())
+    ]
+    if rows:
+        write_csv(out / SKIPPED, ("data", "path", "reason"), rows)
+    else:
+        (out / SKIPPED).unlink(missing_ok=True)  # of an earlier call
 
 
 def _write_results(out: Path, result: TrainResult, images: Any) -> None:

@@ -20,7 +20,7 @@ class Views(nn.Module):
     size : int or (int, int)
         Height and width of a view, in pixels.
     n_channels : int, default=3
-        With 3 channels, colors change; with 1, only brightness and contrast do.
+        With 3 channels, colors change; otherwise, only brightness and contrast do.
     least_area : float, default=0.2
         Smallest area of a crop, as a share of the image.
     flip : bool, default=True

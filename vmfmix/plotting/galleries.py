@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from vmfmix.plotting.axes import axes_for
-from vmfmix.storage.image_arrays import channel_axis, white_value
+from vmfmix.storage.image_arrays import AmbiguousChannelsError, channel_axis, white_value
 
 _GAP = 0.08  # gap between images, as a fraction of their width
 _CAPTION_HEIGHT = 0.2  # height of the text below an image, as a fraction of the image's height
@@ -28,7 +28,8 @@ def cluster_gallery(
     Parameters
     ----------
     images : array-like of shape (n, height, width[, channels]) or (n, channels, height, width)
-        Bytes (uint8), numbers from 0 to 1, or numbers from 0 to 255; with 1, 3 or 4 channels.
+        Bytes (uint8), numbers from 0 to 1, or numbers from 0 to 255; with 1, 3 or 4 channels. Of
+        more channels, the first three are shown.
     groups : array-like of shape (n,)
         Group of each image. Pass ``model.labels_`` for one row per cluster, known classes for one
         row per class, or the clusters of the images of a single class to see its composition.
@@ -103,7 +104,8 @@ def label_issue_gallery(
     Parameters
     ----------
     images : array-like of shape (n, height, width[, channels]) or (n, channels, height, width)
-        Bytes (uint8), numbers from 0 to 1, or numbers from 0 to 255; with 1, 3 or 4 channels.
+        Bytes (uint8), numbers from 0 to 1, or numbers from 0 to 255; with 1, 3 or 4 channels. Of
+        more channels, the first three are shown.
     issues : DataFrame or dict of ndarray
         From `vmfmix.inspection.label_issues`.
     n_images : int, default=20
@@ -184,6 +186,10 @@ def _as_images(images: Any) -> np.ndarray:
     try:
         axis = channel_axis(values.shape[1:])
         white = white_value([(0, values)])
+    except AmbiguousChannelsError as error:
+        raise ValueError(
+            f"The images cannot be plotted: {error}; pass three of the channels."
+        ) from None
     except ValueError as error:
         raise ValueError(f"The images cannot be plotted: {error}.") from None
     if axis == 0:
@@ -193,8 +199,10 @@ def _as_images(images: Any) -> np.ndarray:
     if values.ndim == 4 and values.shape[3] == 2:
         raise ValueError(
             f"The images have the shape {np.shape(images)}, with 2 channels; pass images with 1, 3 "
-            "or 4 channels."
+            "or more channels."
         )
+    if values.ndim == 4 and values.shape[3] > 4:
+        values = values[..., :3]
     return np.clip(values / white, 0.0, 1.0)
 
 

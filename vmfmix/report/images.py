@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vmfmix.storage.image_arrays import channel_axis, read_image_file, to_bytes, white_value
+from vmfmix.storage.image_arrays import (
+    AmbiguousChannelsError,
+    channel_axis,
+    read_image_file,
+    to_bytes,
+    white_value,
+)
 from vmfmix.storage.image_folders import image_paths, ordered_like_rows
 from vmfmix.storage.image_lists import read_paths
 from vmfmix.storage.images import UnreadableImageError, as_viewed, backdrop_color, read_image
@@ -20,7 +26,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 _BLOCK_BYTES = 1 << 24
-_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # by number of channels
+_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # by number of channels; of more, three are shown
 
 
 def validate_pillow() -> None:
@@ -112,6 +118,10 @@ def pictures_of_rows(
         )
     try:
         white = _validate_arrays(items)
+    except AmbiguousChannelsError as error:
+        raise ValueError(
+            f"The images cannot be shown: {error}; pass three of the channels."
+        ) from None
     except ValueError as error:
         raise ValueError(f"The images cannot be shown: {error}.") from None
     _validate_items(items)
@@ -228,5 +238,7 @@ def _picture_of_array(values: np.ndarray, white: float, backdrop: str) -> Image.
     if axis is None:
         return Image.fromarray(values)
     values = np.moveaxis(values, axis, 2)
+    if values.shape[2] not in _MODES:
+        values = values[:, :, :3]
     bands = [Image.fromarray(np.ascontiguousarray(band)) for band in np.moveaxis(values, 2, 0)]
     return as_viewed(Image.merge(_MODES[len(bands)], bands), backdrop)

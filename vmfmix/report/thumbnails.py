@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vmfmix.storage.images import UnreadableImageError, warn_of_skipped_images
+from vmfmix.storage.fitted_images import warn_of_skipped_images
+from vmfmix.storage.images import UnreadableImageError
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -9,22 +9,30 @@ import numpy as np
 
 from vmfmix.storage import archives
 
-_MAX_CHANNELS = 4
+MAX_CHANNELS = 16
+CHANNELS = ("first", "last")
+_USUAL_CHANNELS = 4  # of gray images or images in color, with or without opacity
 # A range is recognized if some value reaches a quarter of it: darker images are more likely to
 # have another range, such as 12 bits in a type of 16.
 _LEAST_SHARE = 0.25
 OVERSHOOT = 0.1  # of the range, by which resizing may exceed it; a viewer clips such values
 
 
-def channel_axis(shape: tuple[int, ...]) -> int | None:
+class AmbiguousChannelsError(ValueError):
+    """Both the first and the last axis of an image could be that of the channels."""
+
+
+def channel_axis(shape: tuple[int, ...], channels: str | None = None) -> int | None:
     """Return the axis of the channels of an image of this shape.
 
     Parameters
     ----------
     shape : tuple of int
-        (height, width), (height, width, channels) or (channels, height, width). If both the first
-        and the last axis have up to 4 entries, the image is assumed to be the one that is closer to
-        a square.
+        (height, width), (height, width, channels) or (channels, height, width).
+    channels : {"first", "last"}, default=None
+        Which axis has the channels. None: the one with up to 16 entries. If both the first and the
+        last axis have so few, it is the one with up to 4; if both have up to 4, the image is
+        assumed to be the one that is closer to a square.
 
     Returns
     -------
@@ -33,19 +41,37 @@ def channel_axis(shape: tuple[int, ...]) -> int | None:
 
     Raises
     ------
+    AmbiguousChannelsError
+        If the channels could be the first or the last axis.
     ValueError
-        If the shape is not that of an image with up to 4 channels.
+        If the shape is not that of an image, or has more than 16 channels and `channels` is None.
     """
+    if channels not in (None, *CHANNELS):
+        raise ValueError(f"channels={channels!r} is unknown; pass 'first' or 'last'")
     if len(shape) == 2 and min(shape) > 0:
         return None
     if len(shape) == 3 and min(shape) > 0:
-        axes = [axis for axis in (2, 0) if shape[axis] <= _MAX_CHANNELS]
-        if axes:
-            return min(axes, key=lambda axis: _elongation(shape[:2] if axis == 2 else shape[1:]))
+        if channels is not None:
+            return 0 if channels == "first" else 2
+        for most in (_USUAL_CHANNELS, MAX_CHANNELS):
+            axes = [axis for axis in (2, 0) if shape[axis] <= most]
+            if axes:
+                return _closest_to_a_square(shape, axes)
     raise ValueError(
         f"an image has the shape {shape}, which is neither (height, width) nor (height, width, "
-        "channels) nor (channels, height, width) with 1 to 4 channels"
+        f"channels) nor (channels, height, width) with 1 to {MAX_CHANNELS} channels"
     )
+
+
+def _closest_to_a_square(shape: tuple[int, ...], axes: list[int]) -> int:
+    """Return the axis of the channels among the first and the last one."""
+    elongations = [_elongation(shape[:2] if axis == 2 else shape[1:]) for axis in axes]
+    n_channels = max(shape[axis] for axis in axes)
+    if len(axes) == 2 and (n_channels > _USUAL_CHANNELS or elongations[0] == elongations[1]):
+        raise AmbiguousChannelsError(
+            f"an image has the shape {shape}, whose channels could be the first or the last axis"
+        )
+    return axes[int(np.argmin(elongations))]
 
 
 def _elongation(size: tuple[int, ...]) -> float:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from vmfmix.storage.natural_order import natural_key
 
@@ -20,10 +20,24 @@ _TRAINING_FILES = ("config.yaml", "metrics.csv", "clusters.csv", "mixture.npz")
 _MAX_NAMES = 3  # of skipped files, in a message
 
 
+class SkippedFile(NamedTuple):
+    """A file or folder that was skipped, relative to the folder that was read, and the reason."""
+
+    path: str
+    reason: str
+
+
 def image_paths(
     folder: str | os.PathLike[str], exclude: str | os.PathLike[str] | None = None
 ) -> list[Path]:
-    """Return the paths of all image files in a folder and its subfolders, sorted.
+    """Return the paths of all image files in a folder, see `find_image_files`."""
+    return find_image_files(folder, exclude)[0]
+
+
+def find_image_files(
+    folder: str | os.PathLike[str], exclude: str | os.PathLike[str] | None = None
+) -> tuple[list[Path], list[SkippedFile]]:
+    """Return the paths of all image files in a folder and its subfolders, and what was skipped.
 
     Hidden files and folders, system folders such as ``__MACOSX``, folders and broken links with
     the name of an image, the results of trainings, and files with other suffixes are skipped; a
@@ -37,8 +51,9 @@ def image_paths(
 
     Returns
     -------
-    list of pathlib.Path
-        Files whose suffix is that of an image format, such as .png or .jpg.
+    paths : list of pathlib.Path
+        Files whose suffix is that of an image format, such as .png or .jpg, sorted.
+    skipped : list of SkippedFile
 
     Raises
     ------
@@ -59,7 +74,12 @@ def image_paths(
         )
     if skipped:
         warnings.warn(f"Skipped in {folder}: {skipped}.", UserWarning, stacklevel=2)
-    return sorted(scan.paths)
+    return sorted(scan.paths), scan.skipped()
+
+
+def relative_name(path: Path, folder: Path) -> str:
+    """Return a path relative to a folder as text; names of files may be any bytes."""
+    return os.fsencode(path.relative_to(folder)).decode(errors="replace")
 
 
 def ordered_like_rows(paths: list[Path], folder: Path, order: str | None = None) -> list[Path]:
@@ -109,7 +129,7 @@ class _Scan:
         self.paths: list[Path] = []
         self._root, self._exclude = root, exclude
         self._skipped: dict[str, list[str]] = {}
-        self._endings: Counter[str] = Counter()
+        self._endings: dict[str, list[str]] = {}
         self._visit(root, (root.resolve(),))
 
     def description(self) -> str:
@@ -117,8 +137,13 @@ class _Scan:
         parts = [
             f"{reason}: {len(names)} ({_listed(names)})" for reason, names in self._skipped.items()
         ]
-        parts += [f"{ending}: {n}" for ending, n in sorted(self._endings.items())]
+        parts += [f"{ending}: {len(names)}" for ending, names in sorted(self._endings.items())]
         return "; ".join(parts)
+
+    def skipped(self) -> list[SkippedFile]:
+        """Return all that was skipped, sorted by path."""
+        reasons = [*self._skipped.items(), *self._endings.items()]
+        return sorted(SkippedFile(name, reason) for reason, names in reasons for name in names)
 
     def _visit(self, folder: Path, real_folders: tuple[Path, ...]) -> None:
         """Collect the images in a folder; `real_folders` are it and its parents without links."""
@@ -137,7 +162,8 @@ class _Scan:
             elif path.is_dir():
                 self._visit_subfolder(path, is_image, real_folders)
             elif not is_image:
-                self._endings[f"suffix {path.suffix.lower()}" if path.suffix else "no suffix"] += 1
+                ending = f"suffix {path.suffix.lower()}" if path.suffix else "no suffix"
+                self._endings.setdefault(ending, []).append(relative_name(path, self._root))
             elif path.is_file():
                 self.paths.append(path)
             else:
@@ -157,10 +183,9 @@ class _Scan:
             self._visit(path, (*real_folders, real))
 
     def _skip(self, reason: str, path: Path) -> None:
-        self._skipped.setdefault(reason, []).append(path.relative_to(self._root).as_posix())
+        self._skipped.setdefault(reason, []).append(relative_name(path, self._root))
 
 
-def _listed(names: Iterable[str]) -> str:
-    names = list(names)
+def _listed(names: Sequence[str]) -> str:
     shown = ", ".join(names[:_MAX_NAMES])
     return shown if len(names) <= _MAX_NAMES else f"{shown}, …"
