@@ -5,16 +5,19 @@ import re
 from docutils import nodes
 from latex2mathml.converter import convert
 
-# latex2mathml does not know these environments, and its `split` gives the same layout.
-_ENVIRONMENTS = re.compile(r"\\(begin|end)\{(?:aligned|gathered)\}")
+# Environments that latex2mathml does not know, and those of the same layout.
+_ENVIRONMENTS = {"{aligned}": "{split}", "{gathered}": "{matrix}"}
 _ROW_SPACING = re.compile(r"\\\\\[[^]]*\]")  # such as \\[2pt], which it shows as text
+# A function such as log, unless it is the base of an index, before anything but an operator.
+_FUNCTION = re.compile(r"(?<!<msub>)(?<!<msup>)(<mi>[a-z]{3}</mi>)(?=<m(?!o>|o |space))")
 
 
 def to_mathml(latex, display):
     """Return a formula as a ``<math>`` element."""
-    latex = _ENVIRONMENTS.sub(r"\\\1{split}", latex)
+    for unknown, known in _ENVIRONMENTS.items():
+        latex = latex.replace(unknown, known)
     latex = _ROW_SPACING.sub(r"\\\\", latex)
-    return convert(latex, display=display)
+    return _FUNCTION.sub(r'\1<mspace width="0.167em" />', convert(latex, display=display))
 
 
 def visit_math(translator, node):
