@@ -1,11 +1,12 @@
 """Training on rows compared with the rows themselves, and with smoothed rows.
 
 ``VMFMIX_DATA=folder python -m benchmarks.deep_rows [--sets NAME ...] [--runs RUN ...]
-[--seeds 0 1 ...] [--output FILE]``
+[--seeds 0 1 ...] [--rows N] [--output FILE]``
 
 Each run trains on the rows of each set that is not marked as hard, without labels. Scores are those
 of a `VMFMixture` with the true number of classes on raw rows, smoothed rows, the trained
-embeddings, and the smoothed embeddings. Each (set, run, seed) is one line of the output, and lines
+embeddings, and the smoothed embeddings. With ``--rows``, a random sample of each larger set is
+used, the same for all runs and seeds. Each (set, run, seed) is one line of the output, and lines
 that are there already are not repeated.
 
 A process uses one thread; start several with different sets and outputs to use more. A run is
@@ -31,27 +32,24 @@ from vmfmix.deep.train import train
 
 OUTPUT = Path(__file__).parent / "results" / "deep_rows_runs.jsonl"
 RAW = "raw"  # no training
+BATCH = 256  # rows, or all of a smaller set
 TRUE = "true"  # the number of classes
+PULL = {"n_components": TRUE, "share": 1.0, "concentration": 20.0, "refits": 10}
 RUNS = {
     RAW: None,
-    "BYOL": ("byol", {}),
-    "SiamMM": ("siammm", {}),
-    "SiamMM, true K": ("siammm", {"n_components": TRUE}),
-    "SiamMM, true K, share=0.7": (
-        "siammm",
-        {"n_components": TRUE, "share": 0.7, "concentration": 20.0},
-    ),
-    "SiamMM, merging": (
-        "siammm",
-        {"updates": "online", "warm_up": 0.3, "ramp": 0.1, "refits": 6, "top_m": 5},
-    ),
+    "NT-Xent, one step": ("simclr", {"walk": 1.0}),
     "NT-Xent": ("simclr", {}),
-    "NT-Xent, true K, share=0.3": ("simclr", {"n_components": TRUE, "share": 0.3}),
-    "NT-Xent, true K, share=1": (
-        "simclr",
-        {"n_components": TRUE, "share": 1.0, "concentration": 20.0},
-    ),
+    "NT-Xent, drawn to clusters": ("simclr", PULL),
+    "BYOL": ("byol", {}),
+    "SiamMM, true K": ("siammm", {"n_components": TRUE}),
+    "SiamMM, merging": ("siammm", {}),
     "MIX'EM": ("mixem", {"n_components": TRUE}),
+    "MIX'EM, no component entropy": ("mixem", {"n_components": TRUE, "component_weight": 0.0}),
+    "MIX'EM, no conditional entropy": ("mixem", {"n_components": TRUE, "conditional_weight": 0.0}),
+    "MIX'EM, no pull and push": (
+        "mixem",
+        {"n_components": TRUE, "pull_weight": 0.0, "push_weight": 0.0},
+    ),
 }
 SCORES = {"ARI": adjusted_rand_score, "NMI": normalized_mutual_info_score}
 
@@ -89,7 +87,7 @@ def measure(X, y, run, seed):
         return scores_of(X, y, seed)
     method, config = run
     n_classes = len(np.unique(y))
-    config = {"batch_size": min(512, len(X)), **config}
+    config = {"batch_size": min(BATCH, len(X)), **config}
     for name in ("n_components", "n_clusters"):
         if config.get(name) in (TRUE, True):  # YAML reads "true" as a bool
             config[name] = n_classes
@@ -134,6 +132,7 @@ def main():
         "--runs", nargs="*", default=list(RUNS), help="see above; default: all named ones"
     )
     parser.add_argument("--seeds", nargs="*", type=int, default=[0, 1], help="default: 0 1")
+    parser.add_argument("--rows", type=int, help="largest number of rows of a set; default: all")
     parser.add_argument("--output", type=Path, default=OUTPUT, help="default: %(default)s")
     parser.add_argument("--summary", action="store_true", help="only print the means")
     options = parser.parse_args()
@@ -146,6 +145,9 @@ def main():
         for name, X, y in all_sets(options.sets):
             if name in HARD and not options.sets:
                 continue
+            if options.rows is not None and len(X) > options.rows:
+                sample = np.random.default_rng(0).choice(len(X), options.rows, replace=False)
+                X, y = X[np.sort(sample)], y[np.sort(sample)]
             for seed in options.seeds:
                 for run, config in runs.items():
                     if (name, run, seed) in done:

@@ -124,7 +124,7 @@ def test_second_views_are_neighbors_but_no_copies():
     rows = torch.nn.functional.normalize(rows, dim=1)
     rows[1:30] = rows[0]
     rows[40] = 0.0
-    views = NeighborViews(rows, 3)
+    views = NeighborViews(rows, 3, walk=1.0)
     batch = torch.arange(60)
     own, neighbors = views(rows, batch)
     assert torch.equal(own, rows)
@@ -234,7 +234,7 @@ def test_negatives_add_nt_xent_and_a_pull_to_centroids(data):
     one, other = (torch.nn.functional.normalize(torch.randn(7, 4, generator=rng)) for _ in "ab")
     learner.config.ramp, learner.config.warm_up = 0.0, 0.0
     r = [learner.mixture(each) for each in (one, other)]
-    contrast = losses.nt_xent_loss(one, other, 0.5)
+    contrast = losses.nt_xent_loss(one, other, learner.config.temperature)
     pull = [
         (r[1] @ learner.mixture.means * one).sum(1),
         (r[0] @ learner.mixture.means * other).sum(1),

@@ -192,13 +192,13 @@ class RowConfig(MethodConfig):
     data_kind = "rows"
 
     n_neighbors: int = config_field(
-        10,
+        15,
         "Number of nearest neighbors of a row in the graph that second views are taken from; fewer "
         "if there are fewer than 20 rows for each.",
         at_least(1),
     )
     walk: float = config_field(
-        1.0,
+        30.0,
         "Mean number of steps, of at least 1, of the random walk along this graph that leads from "
         "a row to its second view. 1: a neighbor.",
         at_least(1),
@@ -376,14 +376,14 @@ class SimCLRConfig(SiamMMConfig):
 @document_fields
 @dataclass
 @new_defaults(
-    epochs=40,
-    batch_size=512,
+    epochs=100,
     optimizer="adamw",
     learning_rate=1e-3,
     weight_decay=1e-2,
     dim=64,
     projector_layers=1,
     predictor_hidden=512,
+    temperature=0.2,
     share=0.5,
     warm_up=0.5,
     ramp=0.0,
@@ -498,7 +498,7 @@ class MixEMConfig(MixtureOfEmbeddingsConfig, ImageConfig):
 
 @document_fields
 @dataclass
-@new_defaults(epochs=40, learning_rate=1e-3, constant=0)
+@new_defaults(epochs=100, learning_rate=1e-3, constant=0, temperature=0.2)
 class RowMixEMConfig(MixtureOfEmbeddingsConfig, RowConfig):
     """Config of MIX'EM for rows; weights are those of the authors' code for images."""
 

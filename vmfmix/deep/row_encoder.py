@@ -35,11 +35,11 @@ class RowEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     ----------
     method : {"siammm", "mixem", "simclr", "byol"}, default="siammm"
         See `vmfmix.deep.train.train`.
-    n_neighbors : int, default=10
-        Number of nearest neighbors of a row, one of which is its second view.
-    epochs : int, default=40
+    n_neighbors : int, default=15
+        Number of nearest neighbors of a row in the graph on which a walk leads to its second view.
+    epochs : int, default=100
         Passes over the rows.
-    batch_size : int, default=512
+    batch_size : int, default=256
         Rows in a batch; all rows if there are fewer.
     config : dict, default=None
         Other parameters of the method, see `vmfmix.deep.method_config.RowSiamMMConfig` and
@@ -99,9 +99,9 @@ class RowEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         self,
         method: str = "siammm",
         *,
-        n_neighbors: int = 10,
-        epochs: int = 40,
-        batch_size: int = 512,
+        n_neighbors: int = 15,
+        epochs: int = 100,
+        batch_size: int = 256,
         config: dict[str, Any] | None = None,
         trainer: dict[str, Any] | None = None,
         random_state: Any = 0,
