@@ -20,6 +20,7 @@ extensions = [
     "numpydoc",
     "sphinx_gallery.gen_gallery",
     "benchmark_tables",  # docs/_ext
+    "command_reference",  # docs/_ext
     "mathml",  # docs/_ext
 ]
 
