@@ -1,5 +1,6 @@
 """What the README says: its code runs, and its numbers are those of the results files."""
 
+import importlib
 import json
 import os
 import re
@@ -133,3 +134,21 @@ def test_every_promise_names_a_test_that_is_there():
         assert f"def {test or 'test_'}" in text, f"{file}::{test}"
     for promise in page.split("\n* ")[1:]:
         assert "\n  `tests/" in promise, promise
+
+
+def test_the_cheat_sheet_names_what_exists():
+    import inspect
+
+    import vmfmix
+
+    page = (ROOT / "docs/cheat_sheet.md").read_text(encoding="utf-8")
+    model = vmfmix.VMFMixture
+    for name in set(re.findall(r"\bmodel\.(\w+)", page)) - {"npz"}:
+        assert hasattr(model, name) or f"\n    {name} : " in model.__doc__, name
+    for module, name in set(re.findall(r"`vmfmix\.(\w+)\.(\w+)", page)):
+        assert hasattr(importlib.import_module(f"vmfmix.{module}"), name), name
+    table = page.split("## Parameters that matter")[1].split("\n## ")[0]
+    defaults = inspect.signature(model).parameters
+    for names, values in re.findall(r"^\| (`\w.*?) \| (.*?) \|", table, re.MULTILINE):
+        for name, value in zip(names.split(", "), values.split(", "), strict=True):
+            assert repr(defaults[name.strip("`")].default) == value.strip("`").replace('"', "'")
