@@ -21,6 +21,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "benchmark_tables",  # docs/_ext
     "command_reference",  # docs/_ext
+    "live_report",  # docs/_ext
     "mathml",  # docs/_ext
 ]
 

@@ -40,6 +40,13 @@ def test_the_table_of_unknown_numbers_is_that_of_the_results_file():
     assert readme_table(results) in README
 
 
+def test_the_table_of_the_front_page_is_that_of_the_results_files():
+    pytest.importorskip("sklearn")
+    from benchmarks.front_page import table
+
+    assert table() in (ROOT / "docs/index.md").read_text(encoding="utf-8")
+
+
 def test_the_table_of_calibration_is_that_of_the_results_file():
     pytest.importorskip("sklearn")
     from benchmarks.membership import RESULTS, page_table
