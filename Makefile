@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CLIENTS := .venv-clients
 
-.PHONY: help demo test test-fast test-clients fuzz lint docs bench audit clean
+.PHONY: help demo test test-fast test-clients fuzz lint docs bench audit release-check clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -21,6 +21,7 @@ help:
 	@echo "make docs          build the documentation into docs/_build/html"
 	@echo "make bench         run all benchmarks but the trainings (deep_*) and rewrite benchmarks/results"
 	@echo "make audit         look up known vulnerabilities of the installed packages (pip-audit)"
+	@echo "make release-check check version and changelog, build, and test the wheel in new environments"
 	@echo "make clean         remove .venv, caches and the built documentation"
 	@echo "PYTHON=...         interpreter to make .venv with (now: $(PYTHON))"
 
@@ -59,6 +60,9 @@ bench: $(VENV)/.with-bench
 audit: $(VENV)/.with-all $(VENV)/.with-audit
 	@echo "Packages that are missing from the advisory database are listed as not audited."
 	$(BIN)/python -m pip_audit --skip-editable --progress-spinner off
+
+release-check: $(VENV)/.with-release
+	$(BIN)/python .ci/release_check.py
 
 clean:
 	rm -rf $(VENV) $(CLIENTS) build dist docs/_build docs/generated docs/gallery .mypy_cache .numba_cache .pytest_cache .ruff_cache
