@@ -41,7 +41,9 @@ def project():
 
 def check_version():
     """Return the version; end if it is not the same everywhere, or is no release."""
-    version = re.search('"(.*)"', (ROOT / "vmfmix/_version.py").read_text(encoding="utf-8"))[1]
+    version = re.search(
+        '__version__ = "(.*)"', (ROOT / "vmfmix/_version.py").read_text(encoding="utf-8")
+    )[1]
     problems = []
     if not re.fullmatch(r"\d+\.\d+\.\d+", version):
         problems.append(f"vmfmix/_version.py has {version}, which is no release such as 0.1.0.")
