@@ -193,7 +193,8 @@ def test_every_method_trains_on_rows(data, method):
 @pytest.mark.slow
 def test_clusters_of_trained_rows_are_the_true_ones(data):
     X, y = data
-    options = {"negatives": 1.0, "width": 64, "dim": 8, "batch_size": 40, "epochs": 40}
+    # Long walks leave the clusters of these rows, which overlap as those of the model do.
+    options = {"negatives": 1.0, "width": 64, "dim": 8, "batch_size": 40, "epochs": 40, "walk": 1.0}
     result = trained(X, n_components=3, **options)
     assert adjusted_rand_score(y, result.model.labels_) > 0.85
 
