@@ -27,7 +27,7 @@ from vmfmix.deep.method_config import SiamMMConfig  # noqa: E402
 from vmfmix.deep.objectives import OBJECTIVES  # noqa: E402
 from vmfmix.deep.online import OnlineVMFMixture  # noqa: E402
 from vmfmix.deep.siammm import SiamMM  # noqa: E402
-from vmfmix.deep.training import _training_and_test_images  # noqa: E402
+from vmfmix.deep.training_data import _training_and_test_images  # noqa: E402
 from vmfmix.deep.views import Views  # noqa: E402
 from vmfmix.metrics import clustering_report  # noqa: E402
 from vmfmix.storage.image_lists import read_paths  # noqa: E402

@@ -1,4 +1,4 @@
-"""The training of embeddings and clusters: data, Trainer, resuming, and the written results."""
+"""The training of embeddings and clusters, from the data to the written results."""
 
 import dataclasses
 import json
@@ -11,39 +11,25 @@ from typing import Any
 
 import numpy as np
 import torch
-from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch import Trainer
-from lightning.pytorch.callbacks import ModelCheckpoint
-from lightning.pytorch.plugins.io import CheckpointIO
-from matplotlib.figure import Figure
 from sklearn.preprocessing import normalize
 from torch import nn
 
-from vmfmix.deep.checkpoints import (
-    AtomicCheckpointIO,
-    read_resumable,
-)
+from vmfmix.deep.checkpoints import read_resumable
 from vmfmix.deep.config import read_yaml, write_yaml
 from vmfmix.deep.console import ignore_warnings_of_lightning
-from vmfmix.deep.data import Images, as_images, format_shape, loader
+from vmfmix.deep.data import as_images, loader
 from vmfmix.deep.data_kinds import kind_of, option_without_folder
 from vmfmix.deep.encoder_choice import is_callable_name, make_own_encoder, validate_encoder_name
 from vmfmix.deep.evaluate import embed, report
-from vmfmix.deep.image_files import ImageFiles
-from vmfmix.deep.items import DatasetImages
+from vmfmix.deep.lightning_trainer import create_trainer
 from vmfmix.deep.method import Method
-from vmfmix.deep.method_config import PRECISIONS, MethodConfig, config_class_of
+from vmfmix.deep.method_config import MethodConfig, config_class_of
 from vmfmix.deep.mixem import MixEM
 from vmfmix.deep.networks import make_network, normalized
-from vmfmix.deep.row_preparation import RowPreparation
-from vmfmix.deep.rows import PreparedRows, as_rows
+from vmfmix.deep.rows import PreparedRows
 from vmfmix.deep.run_folder import (
     CHECKPOINT,
     CONFIG,
-    EMBEDDINGS,
-    IMAGE_LIST,
-    MIXTURE,
-    SKIPPED,
     RunRecord,
     described_call,
     name_of,
@@ -51,15 +37,12 @@ from vmfmix.deep.run_folder import (
     previous_record,
     validate_same_data,
 )
+from vmfmix.deep.run_results import write_results, write_skipped
 from vmfmix.deep.siammm import SiamMM
+from vmfmix.deep.training_data import TrainingData, training_and_test
 from vmfmix.deep.weights import load_encoder_weights, load_start, read_weights
-from vmfmix.inspection.cluster_columns import columns_of_clusters
 from vmfmix.mixture import VMFMixture
-from vmfmix.plotting import plot_training
-from vmfmix.storage.image_lists import write_paths
-from vmfmix.storage.writing import write_csv
 
-AnyImages = Images | ImageFiles | DatasetImages
 # Parameters of the config of rows that the default encoder alone depends on.
 _OF_ROW_NETWORK = ("width", "depth", "dropout", "noise")
 METHODS: dict[str, type[Method]] = {
@@ -219,7 +202,7 @@ def train(
     method_config = _config(method, kind, config)
     _validate_encoder(encoder, start, kind, method_config)
     folder = None if out is None else Path(out)
-    lightning_trainer = _create_trainer(method_config, folder, trainer or {})
+    lightning_trainer = create_trainer(method_config, folder, trainer or {})
     resumed = _checkpoint_to_resume(folder, method, method_config)
     weights = None if start is None else read_weights(start)
     read = partial(
@@ -233,14 +216,7 @@ def train(
         backdrop=backdrop,
         exclude=out,
     )
-    images: AnyImages | PreparedRows
-    preparation = None
-    if test is not None and kind_of(test) != kind:
-        raise ValueError(f"data are {kind}, but test are {kind_of(test)}; pass the same kind.")
-    if kind == "rows":
-        images, test, preparation = _training_and_test_rows(data, test)
-    else:
-        images, test = _training_and_test_images(data, test, size, read)
+    images, test, preparation = training_and_test(data, test, size, read)
     torch.manual_seed(method_config.seed)
     encoder, network = _encoder_for(encoder, images, method_config)
     if start is not None and weights is not None:
@@ -283,7 +259,7 @@ def train(
         )
         record.sessions = [*(before.sessions if before else []), session]
         record.write(results_folder)
-        _write_skipped(results_folder, {"training": images, "test": test})
+        write_skipped(results_folder, {"training": images, "test": test})
     batches = loader(images, method_config.batch_size, seed=method_config.seed, n_workers=n_workers)
     with warnings.catch_warnings():
         # Values are exchanged when they are logged, see `Method.log`.
@@ -305,7 +281,7 @@ def train(
     model = learner.clusters(dataclasses.replace(embedded, embeddings=embeddings))
     result = TrainResult(learner, model, embeddings, learner.history)
     if results_folder is not None:
-        _write_results(results_folder, result, images)
+        write_results(results_folder, images, model, embeddings, learner.history)
         record.epochs = len(learner.history)
         session |= {
             "seconds": round(time.perf_counter() - started, 1),
@@ -320,56 +296,6 @@ def train(
             text = json.dumps(result.report, indent=1)
             (results_folder / "report.json").write_text(text + "\n", encoding="utf-8")
     return result
-
-
-def _training_and_test_images(
-    data: Any,
-    test: Any,
-    size: int | tuple[int, int] | None,
-    read: Callable[..., AnyImages],
-) -> tuple[AnyImages, AnyImages | None]:
-    """Return the images, and make sure that both parts have the same shape and classes."""
-    images = read(data, size)
-    images.warn_about_labels()
-    if test is None:
-        return images, None
-    shape = tuple(images.first.shape[1:])
-    test = read(test, (shape[1], shape[2]))
-    test_shape = tuple(test.first.shape[1:])
-    if shape != test_shape:
-        raise ValueError(
-            f"The test images have {format_shape(test_shape)}, but the training images have "
-            f"{format_shape(shape)}; convert them to the same shape."
-        )
-    if test.labels is None:
-        reason = f": {test.unusable_labels}" if test.unusable_labels else ""
-        raise ValueError(
-            f"The test images have no labels to compare with{reason}; omit test, or give the "
-            "Dataset an attribute targets with the class of each image."
-        )
-    if images.class_names != test.class_names and images.class_names and test.class_names:
-        images, test = images.with_class_names(), test.with_class_names()
-    return images, test.with_classes(images.classes or [])
-
-
-def _training_and_test_rows(
-    data: Any, test: Any
-) -> tuple[PreparedRows, PreparedRows | None, RowPreparation]:
-    """Return prepared rows, of which both parts have the same features and classes."""
-    source = as_rows(data)
-    source.warn_about_labels()
-    preparation = RowPreparation.fitted(source.rows)
-    rows = PreparedRows(source, preparation)
-    if test is None:
-        return rows, None, preparation
-    test = PreparedRows(as_rows(test), preparation)
-    if test.labels is None:
-        reason = f": {test.unusable_labels}" if test.unusable_labels else ""
-        raise ValueError(
-            f"The test rows have no labels to compare with{reason}; omit test, or pass Rows(test, "
-            "labels) or a file with a column of labels."
-        )
-    return rows, test.with_classes(rows.classes or []), preparation
 
 
 def _validate_encoder(
@@ -423,7 +349,7 @@ def _encoder_for(
 
 def _record_of(
     method: str,
-    images: AnyImages | PreparedRows,
+    images: TrainingData,
     network: dict[str, Any],
     data: Any,
     views: Any,
@@ -449,61 +375,6 @@ def _record_of(
         data=name_of(data),
         views=None if views is None else getattr(views, "__qualname__", type(views).__qualname__),
     )
-
-
-def _create_trainer(
-    config: MethodConfig, out: Path | None, user_options: dict[str, Any]
-) -> Trainer:
-    """Return Lightning's Trainer; options of the user override ours."""
-    options: dict[str, Any] = {
-        "max_epochs": config.epochs,
-        "devices": 1,
-        "logger": False,
-        "enable_model_summary": False,
-        "enable_checkpointing": out is not None,
-        "log_every_n_steps": 1,
-        "use_distributed_sampler": False,  # vmfmix.deep.data.ShuffledSampler handles processes
-        **user_options,
-    }
-    if config.has_idle_parameters and _may_use_several_processes(options["devices"]):
-        options.setdefault("strategy", "ddp_find_unused_parameters_true")
-    if out is not None:
-        saver = ModelCheckpoint(out, filename="last", enable_version_counter=False)
-        options["callbacks"] = [*options.get("callbacks", []), saver]
-        plugins = options.get("plugins") or []
-        plugins = list(plugins) if isinstance(plugins, (list, tuple)) else [plugins]
-        if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
-            options["plugins"] = [*plugins, AtomicCheckpointIO()]
-    try:
-        with warnings.catch_warnings():
-            # Lightning would choose another precision than the given one, with a warning.
-            warnings.filterwarnings("error", ".*AMP with fp16 is not supported")
-            trainer = Trainer(**options)
-    except (MisconfigurationException, RuntimeError, TypeError, ValueError, UserWarning) as error:
-        given = ", ".join(f"{name}={value!r}" for name, value in user_options.items())
-        raise ValueError(f"Lightning's Trainer refuses the options {given}: {error}") from error
-    _validate_trainer(trainer)
-    return trainer
-
-
-def _validate_trainer(trainer: Trainer) -> None:
-    """Raise ValueError for options with which no method can be trained."""
-    if trainer.precision not in PRECISIONS:
-        raise ValueError(
-            f"precision={trainer.precision!r} is not supported, since methods compute their losses "
-            f"in float32; pass one of {', '.join(PRECISIONS)}."
-        )
-    if int(trainer.accumulate_grad_batches) < 1:
-        raise ValueError(
-            f"accumulate_grad_batches={trainer.accumulate_grad_batches} is not allowed; pass an "
-            "integer of at least 1."
-        )
-
-
-def _may_use_several_processes(devices: Any) -> bool:
-    if devices in ("auto", -1, "-1"):
-        return torch.cuda.device_count() > 1
-    return len(devices) > 1 if isinstance(devices, (list, tuple)) else devices not in (1, "1")
 
 
 def _config(method: str, kind: str, config: dict[str, Any]) -> MethodConfig:
@@ -549,36 +420,3 @@ def _checkpoint_to_resume(
                 "folder."
             )
     return read_resumable(folder / CHECKPOINT)
-
-
-def _write_skipped(out: Path, data: dict[str, Any]) -> None:
-    """Write all that was left out of folders of images, and why, if there is anything."""
-    rows = [
-        (name, *file) for name, images in data.items() for file in getattr(images, "skipped", ())
-    ]
-    if rows:
-        write_csv(out / SKIPPED, ("data", "path", "reason"), rows)
-    else:
-        (out / SKIPPED).unlink(missing_ok=True)  # of an earlier call
-
-
-def _write_results(out: Path, result: TrainResult, images: Any) -> None:
-    """Write all results but the report."""
-    model = result.model
-    model.save(out / MIXTURE)
-    np.save(out / EMBEDDINGS, result.embeddings)
-    np.save(out / "labels.npy", model.labels_)
-    column = "row" if images.data_kind == "rows" else "image"
-    columns: dict[str, Any] = {column: getattr(images, "names", None) or range(len(model.labels_))}
-    columns |= columns_of_clusters(model, result.embeddings, model.labels_, model.probabilities_)
-    write_csv(out / "clusters.csv", columns, zip(*columns.values(), strict=True))
-    paths = getattr(images, "paths", None)
-    if paths is not None:
-        write_paths(out / IMAGE_LIST, paths)
-    names = list(dict.fromkeys(name for row in result.history for name in row))
-    # As text, numbers keep all digits; write_csv would round them to six.
-    rows = ([str(row[name]) if name in row else None for name in names] for row in result.history)
-    write_csv(out / "metrics.csv", names, rows)
-    figure = Figure(figsize=(12.0, 3.6), layout="constrained")
-    plot_training(result.history, figure.subplots(1, 3))
-    figure.savefig(out / "history.png", dpi=120)
