@@ -28,6 +28,9 @@ def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     files there, functions are compiled in each process, and one warning says so. Where the
     environment variable NUMBA_DISABLE_JIT is set, functions are not compiled.
 
+    A function whose name begins with an underscore can only be called by other compiled functions:
+    it gets no entry point for Python, which saves a fifth of the time of a compilation.
+
     Parameters
     ----------
     **options
@@ -41,7 +44,10 @@ def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     def decorate(function: Callable[..., Any]) -> Any:
         if numba.config.DISABLE_JIT:
             return np.errstate(all="ignore")(function)  # compiled functions do not warn, either
-        dispatcher = numba.njit(nogil=True, **options)(function)
+        is_internal = function.__name__.startswith("_")
+        dispatcher = numba.njit(
+            nogil=True, no_cfunc_wrapper=True, no_cpython_wrapper=is_internal, **options
+        )(function)
         try:
             dispatcher.enable_caching()
         except RuntimeError as error:  # there is no folder that can be written
