@@ -257,7 +257,9 @@ class CPUEngine(Engine):
         def label_lane(lane: _Lane, scratch: kernels.Scratch) -> None:
             for rows in row_blocks(lane, len(scratch.scores)):
                 out = labels[rows], probabilities[rows], log_densities[rows]
-                self._rows.assign(rows, plan, self._row_factors(rows), scratch, *out)
+                # Rows of weight 0 get a label, too.
+                factors = self._row_factors(rows)._replace(weight=np.ones(len(out[0])))
+                self._rows.assign(rows, plan, factors, scratch, *out)
 
         for _ in self._run(label_lane, plan):
             pass

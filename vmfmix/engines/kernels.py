@@ -461,7 +461,7 @@ def _store_candidates(
 
 
 @compiled(fastmath=_FASTMATH)
-def respond(X, scores, factors, every_row, mixture, lists, scratch):
+def respond(X, scores, factors, mixture, lists, scratch):
     """Turn the scores of a block into responsibilities; those below the cut-off are not computed.
 
     The scores give an upper bound on each log joint, and the largest bound of every chunk of
@@ -476,8 +476,7 @@ def respond(X, scores, factors, every_row, mixture, lists, scratch):
     scores : ndarray of shape (n, K)
         In the precision of the pass, or uint16 for approximate ones.
     factors : RowFactors
-    every_row : bool
-        Whether rows of weight 0 get responsibilities, too.
+        Rows of weight 0 get no responsibilities.
     mixture : Mixture
     lists : CandidateLists
         To be written.
@@ -503,7 +502,7 @@ def respond(X, scores, factors, every_row, mixture, lists, scratch):
     n_evaluated = 0
     indptr[0] = 0
     for i in range(scale.shape[0]):
-        if not (every_row or weight[i] > 0):
+        if not weight[i] > 0:
             log_density[i] = 0.0
             indptr[i + 1] = indptr[i]
             if stores_candidates:  # the next pass skips the row, too
@@ -674,7 +673,7 @@ def accumulate(X, factors, mixture, lists, scratch, sums):
         block = RowFactors(
             factors.scale[rows], factors.shift[rows], factors.weight[rows], factors.position[rows]
         )
-        n_evaluated += respond(scores, scores, block, False, mixture, lists, scratch)
+        n_evaluated += respond(scores, scores, block, mixture, lists, scratch)
         log_likelihood += _add(X[rows], block, mixture, scratch, sums)
     return log_likelihood, n_evaluated
 
@@ -685,7 +684,7 @@ def accumulate_approximate(X, scores, factors, mixture, lists, scratch, sums):
 
     Returns the log-likelihood of the rows and the number of log joints that were evaluated.
     """
-    n_evaluated = respond(X, scores, factors, False, mixture, lists, scratch)
+    n_evaluated = respond(X, scores, factors, mixture, lists, scratch)
     return _add(X, factors, mixture, scratch, sums), n_evaluated
 
 
@@ -827,7 +826,7 @@ def accumulate_csr(data, columns, indptr, factors, mixture, lists, scratch, sums
         )
         scores = scratch.scores[:size]
         write_scores_csr(data, columns, bounds, mixture.natural, scores)
-        respond(scores, scores, block, False, mixture, lists, scratch)
+        respond(scores, scores, block, mixture, lists, scratch)
         log_likelihood += _add_counts(size, block.weight, block.shift, scratch, sums)
         row_weight = block.weight * block.scale
         _add_rows_csr(data, columns, bounds, row_weight, scratch, sums.resultants)
@@ -836,8 +835,11 @@ def accumulate_csr(data, columns, indptr, factors, mixture, lists, scratch, sums
 
 @compiled()
 def assign(X, scores, factors, mixture, lists, scratch, labels, probabilities, log_densities):
-    """Write the most probable components, their probabilities and the log densities of a block."""
-    respond(X, scores, factors, True, mixture, lists, scratch)
+    """Write the most probable components, their probabilities and the log densities of a block.
+
+    All rows must have a weight above 0.
+    """
+    respond(X, scores, factors, mixture, lists, scratch)
     for i in range(labels.shape[0]):
         labels[i] = scratch.best[i]
         log_densities[i] = scratch.log_density[i]

@@ -119,9 +119,7 @@ class SparseRows:
             scores = scratch.scores[:size]
             self.write_scores(block, plan.mixture.natural, scores)
             block_factors = kernels.RowFactors(*(factor[part] for factor in factors))
-            kernels.respond(
-                scores, scores, block_factors, False, plan.mixture, plan.candidates, scratch
-            )
+            kernels.respond(scores, scores, block_factors, plan.mixture, plan.candidates, scratch)
             indptr = scratch.indptr[: size + 1].copy()
             entries = slice(0, indptr[-1])
             csr = scratch.values[entries].copy(), scratch.indices[entries].copy(), indptr
