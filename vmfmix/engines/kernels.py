@@ -843,4 +843,7 @@ def assign(X, scores, factors, mixture, lists, scratch, labels, probabilities, l
     for i in range(labels.shape[0]):
         labels[i] = scratch.best[i]
         log_densities[i] = scratch.log_density[i]
-        probabilities[i] = scratch.values[scratch.indptr[i] : scratch.indptr[i + 1]].max()
+        largest = 0.0  # in a loop, as the method `max` takes half a second to compile
+        for entry in range(scratch.indptr[i], scratch.indptr[i + 1]):
+            largest = max(largest, scratch.values[entry])
+        probabilities[i] = largest
