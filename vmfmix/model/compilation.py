@@ -29,7 +29,7 @@ def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     environment variable NUMBA_DISABLE_JIT is set, functions are not compiled.
 
     A function whose name begins with an underscore can only be called by other compiled functions:
-    it gets no entry point for Python, which saves a fifth of the time of a compilation.
+    it gets no entry point for Python, which saves time of the compilation.
 
     Parameters
     ----------
