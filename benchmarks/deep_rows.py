@@ -139,7 +139,8 @@ def main():
     torch.set_num_threads(1)
     runs = {name: parse_run(name) for name in options.runs}
     records = read_records(options.output)
-    done = {(each.get("set"), each.get("run"), each.get("seed")) for each in records}
+    keys = "set", "run", "seed", "rows"
+    done = {tuple(each.get(key) for key in keys) for each in records}
     if not options.summary:
         append_machine(options.output)
         for name, X, y in all_sets(options.sets):
@@ -150,9 +151,10 @@ def main():
                 X, y = X[np.sort(sample)], y[np.sort(sample)]
             for seed in options.seeds:
                 for run, config in runs.items():
-                    if (name, run, seed) in done:
+                    record = {"set": name, "run": run, "seed": seed, "rows": len(X)}
+                    if tuple(record.values()) in done:
                         continue
-                    record = {"set": name, "run": run, "seed": seed, **measure(X, y, config, seed)}
+                    record |= measure(X, y, config, seed)
                     append(options.output, record)
                     print(record, flush=True)
     print_means([each for each in read_records(options.output) if "run" in each])
