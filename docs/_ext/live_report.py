@@ -14,8 +14,6 @@ def write(app):
     if app.builder.format != "html":
         return
     path = Path(app.outdir) / FILE
-    if path.is_file():
-        return
     snips = load_snips()
     model = VMFMixture(smooth=True, random_state=0).fit(snips.data)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -65,11 +65,7 @@ def resnet18(n_channels: int = 3, small_images: bool = True) -> nn.Sequential:
     torch.Size([2, 512])
     """
     size, stride = (3, 1) if small_images else (7, 2)
-    stem: list[nn.Module] = [
-        nn.Conv2d(n_channels, 64, size, stride, padding=size // 2, bias=False),
-        nn.BatchNorm2d(64),
-        nn.ReLU(inplace=True),
-    ]
+    stem = _convolution(n_channels, 64, size, stride)
     if not small_images:
         stem.append(nn.MaxPool2d(3, 2, padding=1))
     return _residual_network(stem, width=64, n_blocks=2)
@@ -100,12 +96,16 @@ def small_resnet(n_channels: int = 3, width: int = 32, stride: int = 2) -> nn.Se
     >>> small_resnet()(torch.zeros(2, 3, 32, 32)).shape
     torch.Size([2, 256])
     """
-    stem = [
-        nn.Conv2d(n_channels, width, 3, stride, padding=1, bias=False),
-        nn.BatchNorm2d(width),
+    return _residual_network(_convolution(n_channels, width, 3, stride), width, n_blocks=1)
+
+
+def _convolution(n_in: int, n_out: int, size: int, stride: int) -> list[nn.Module]:
+    """Return a convolution of a size × size window, batch normalization, and ReLU."""
+    return [
+        nn.Conv2d(n_in, n_out, size, stride, padding=size // 2, bias=False),
+        nn.BatchNorm2d(n_out),
         nn.ReLU(inplace=True),
     ]
-    return _residual_network(stem, width, n_blocks=1)
 
 
 def _residual_network(stem: list[nn.Module], width: int, n_blocks: int) -> nn.Sequential:
@@ -148,11 +148,7 @@ def small_convnet(n_channels: int = 1, width: int = 32) -> nn.Sequential:
     widths = [n_channels, width, 2 * width, 4 * width]
     layers: list[nn.Module] = []
     for n_in, n_out in itertools.pairwise(widths):
-        layers += [
-            nn.Conv2d(n_in, n_out, 3, stride=2, padding=1, bias=False),
-            nn.BatchNorm2d(n_out),
-            nn.ReLU(inplace=True),
-        ]
+        layers += _convolution(n_in, n_out, 3, stride=2)
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten())
 
 
