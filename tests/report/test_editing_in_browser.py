@@ -249,6 +249,26 @@ def test_clusters_of_a_lasso_are_merged(opened):
     assert run(opened, "editsOf(2).clusters") == [0, 2]
 
 
+def asks_before_leaving(browser):
+    """Whether the page listens for being left, which makes leaving it slower or even stop."""
+    evaluated = browser.execute_cdp_cmd("Runtime.evaluate", {"expression": "window"})
+    window = {"objectId": evaluated["result"]["objectId"]}
+    found = browser.execute_cdp_cmd("DOMDebugger.getEventListeners", window)
+    return "beforeunload" in {each["type"] for each in found["listeners"]}
+
+
+@pytest.mark.browser
+def test_the_page_asks_before_it_is_left_only_while_edits_are_unsaved(opened):
+    assert not asks_before_leaving(opened)
+    run(opened, "edit(() => edits.merge([0, 4]))")
+    assert asks_before_leaving(opened)
+    run(opened, "edit(() => edits.undo())")
+    assert not asks_before_leaving(opened)
+    run(opened, "edit(() => edits.redo())")
+    saved_by(opened, lambda: element(opened, "save-edits").click())
+    assert not asks_before_leaving(opened)
+
+
 @pytest.mark.browser
 def test_edits_survive_a_reload_until_they_are_reset(opened):
     run(opened, "edit(() => edits.merge([0, 4]))")

@@ -102,9 +102,15 @@ const currentEdits = () => edits.isChanged ? JSON.stringify(edits) : "";
 const storageKey = "vmfmix edits " + [...JSON.stringify([data.editing, data.clusters.name ?? []])]
   .reduce((hash, character) => (Math.imul(hash, 31) + character.codePointAt(0)) | 0, 0);
 
+const askBeforeLeaving = (event) => event.preventDefault();
+
 function storeEdits() {
+  const current = currentEdits();
+  // Without unsaved edits there is no listener: it would slow down leaving the page and coming back.
+  if (current && current !== savedEdits) addEventListener("beforeunload", askBeforeLeaving);
+  else removeEventListener("beforeunload", askBeforeLeaving);
   try {
-    if (currentEdits()) localStorage.setItem(storageKey, JSON.stringify([currentEdits(), savedEdits]));
+    if (current) localStorage.setItem(storageKey, JSON.stringify([current, savedEdits]));
     else localStorage.removeItem(storageKey);
   } catch { /* such as in the frame of a notebook */ }
 }
@@ -121,9 +127,6 @@ function restoreEdits() {
 function startEditing() {
   if (canEdit) restoreEdits();
   showEdits();
-  addEventListener("beforeunload", (event) => {
-    if (currentEdits() && currentEdits() !== savedEdits) event.preventDefault();
-  });
   addEventListener("keydown", (event) => {
     if (!(event.ctrlKey || event.metaKey) || event.altKey || event.key.toLowerCase() !== "z") return;
     if (event.target.matches("input:not([type=checkbox]), textarea, select")) return;  // undoes what was typed
