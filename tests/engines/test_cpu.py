@@ -9,6 +9,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from tests import oracle
 from vmfmix.datasets import make_vmf_mixture
+from vmfmix.engines import pass_plan
 from vmfmix.engines.choice import choose_engine
 from vmfmix.model.matrices import as_array
 from vmfmix.model.statistics import MixtureParameters
@@ -48,10 +49,12 @@ def assert_same_statistics(found, expected, tolerance):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("container", ["dense", "csr"])
+@pytest.mark.parametrize("container", ["dense", "dense, as with many components", "csr"])
 @pytest.mark.parametrize("hard", [False, True])
 @pytest.mark.parametrize("variant", ["plain", "weighted", "background", "zeros"])
-def test_statistics_equal_the_oracle(dtype, container, hard, variant):
+def test_statistics_equal_the_oracle(dtype, container, hard, variant, monkeypatch):
+    if container == "dense, as with many components":
+        monkeypatch.setattr(pass_plan, "MOST_COMPONENTS", 0)
     X, parameters = overlapping_mixture(has_background=variant == "background")
     X = X.astype(dtype)
     weight = np.random.default_rng(1).uniform(0, 3, len(X)) if variant == "weighted" else None
@@ -244,8 +247,8 @@ def test_row_of_zeros_does_not_divide_the_pass_into_blocks(container):
     assert rows.n_consecutive(100, np.float32) == 3000
 
 
-def test_kernels_are_compiled_once_for_each_precision():
-    from vmfmix.engines import kernels
+def test_kernels_are_compiled_once_for_each_precision(monkeypatch):
+    from vmfmix.engines import few_components, kernels
 
     X, parameters = overlapping_mixture()
     one = parameters.selected([0])
@@ -257,7 +260,12 @@ def test_kernels_are_compiled_once_for_each_precision():
             engine = choose_engine(rows)
             engine.accumulate(mixture)
             engine.assign(mixture)
+            if rows is not wide and not sp.issparse(rows):
+                with monkeypatch.context() as many:
+                    many.setattr(pass_plan, "MOST_COMPONENTS", 0)
+                    engine.accumulate(mixture)
     choose_engine(X, center=center).accumulate(parameters)
+    assert len(few_components.accumulate_few.signatures) == 2
     assert len(kernels.accumulate.signatures) == 2
     assert len(kernels.accumulate_csr.signatures) == 2
 

@@ -180,14 +180,17 @@ def test_fit_equals_that_of_the_cpu_engine(case, planted, options):
         other = VMFMixture(random_state=0, **options).fit(X, sample_weight=weight)
     assert model.n_components_ == other.n_components_
     assert model.n_samples_seen_ == other.n_samples_seen_
-    np.testing.assert_array_equal(model.labels_, other.labels_)
-    np.testing.assert_allclose(model.means_, other.means_, atol=1e-4)
-    np.testing.assert_allclose(model.concentrations_, other.concentrations_, rtol=1e-4)
+    # Which of two merges that are equally good comes first depends on rounding, and so do numbers.
+    number = np.array([other.labels_[model.labels_ == k][0] for k in range(model.n_components_)])
+    np.testing.assert_array_equal(number[model.labels_], other.labels_)
+    np.testing.assert_allclose(model.means_, other.means_[number], atol=1e-4)
+    np.testing.assert_allclose(model.concentrations_, other.concentrations_[number], rtol=1e-4)
     for name in ("labels_", "probabilities_", "means_", "weights_", "concentrations_"):
         assert type(getattr(model, name)) is np.ndarray
     np.testing.assert_array_equal(model.predict(case.convert(X)), model.labels_)
     np.testing.assert_array_equal(model.predict(X[:50]), model.labels_[:50])
-    np.testing.assert_allclose(model.transform(case.convert(X)), other.transform(X), atol=1e-4)
+    similarities = other.transform(X)[:, number]
+    np.testing.assert_allclose(model.transform(case.convert(X)), similarities, atol=1e-4)
     assert model.score(case.convert(X)) == pytest.approx(other.score(X), abs=1e-4)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from vmfmix.engines import kernels
+from vmfmix.engines import few_components, kernels
 from vmfmix.engines.base import row_blocks
 from vmfmix.engines.bfloat16 import ApproximateScorer
 from vmfmix.engines.pass_plan import PassPlan
@@ -93,6 +93,8 @@ class DenseRows:
             Number of log joints that were evaluated exactly.
         """
         block = self._block(rows, plan.mixture.natural.dtype)
+        if plan.has_few_components:
+            return few_components.accumulate_few(block, factors, plan.mixture, sums)
         arguments = factors, plan.mixture, plan.candidates, scratch, sums
         if plan.scorer is None:
             log_likelihood, n_evaluated = kernels.accumulate(block, *arguments)

@@ -1,6 +1,7 @@
 """All numba kernels: passes over consecutive rows, dense or CSR.
 
-They are in one module because numba's cache does not notice a change to a callee in another module.
+They are in one module because numba's cache does not notice a change to a callee in another module
+(`vmfmix.engines.instructions` has no such functions but for single instructions).
 No kernel is parallel: the CPU engine runs them in its own threads, and a whole pass over the rows
 of one thread is one call, so that threads do not wait for the GIL. BLAS computes the matrix
 products.
@@ -21,12 +22,12 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from llvmlite import ir
 from numba import types
 from numba.extending import overload
 from numpy.typing import DTypeLike
 
-from vmfmix.model.compilation import compiled, intrinsic
+from vmfmix.engines.instructions import bits_as_float, float_as_bits, larger, lowest_bit
+from vmfmix.model.compilation import compiled
 
 # Sums may be reordered. X is validated to contain no NaN, but infinities do occur: the log weight
 # of an empty component is -inf.
@@ -229,50 +230,6 @@ def write_scores_csr(data, columns, indptr, natural, out):
                 row[k] += x * column[k]
 
 
-@intrinsic(in_python=max)
-def _larger(typingctx, a, b):
-    """Return the larger of two floating-point numbers; unlike Python's max, this vectorizes."""
-
-    def generate(context, builder, signature, arguments):
-        kind = arguments[0].type
-        maximum = builder.module.declare_intrinsic(
-            "llvm.maxnum", [kind], ir.FunctionType(kind, [kind, kind])
-        )
-        return builder.call(maximum, arguments, fastmath=("nnan", "nsz"))
-
-    return a(a, a), generate
-
-
-@intrinsic(in_python=lambda bits: (int(bits) & -int(bits)).bit_length() - 1)
-def _lowest_bit(typingctx, bits):
-    """Return the position of the lowest set bit; at least one bit must be set."""
-
-    def generate(context, builder, signature, arguments):
-        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
-
-    return types.uint64(types.uint64), generate
-
-
-@intrinsic(in_python=lambda bits: bits.view(np.float32))
-def _bits_as_float(typingctx, bits):
-    """Return the float32 with these 32 bits."""
-
-    def generate(context, builder, signature, arguments):
-        return builder.bitcast(arguments[0], ir.FloatType())
-
-    return types.float32(types.uint32), generate
-
-
-@intrinsic(in_python=lambda number: number.view(np.uint32))
-def _float_as_bits(typingctx, number):
-    """Return the 32 bits of a float32."""
-
-    def generate(context, builder, signature, arguments):
-        return builder.bitcast(arguments[0], ir.IntType(32))
-
-    return types.uint32(types.float32), generate
-
-
 @compiled(fastmath=_FASTMATH)
 def write_unit_rows(X, scale, shift, center, out):
     """Write unit rows in bfloat16, the upper half of a float32, rounded to nearest."""
@@ -280,7 +237,7 @@ def write_unit_rows(X, scale, shift, center, out):
         row, bits = X[i], out[i]
         a, b = X.dtype.type(scale[i]), X.dtype.type(shift[i])
         for j in range(row.shape[0]):
-            number = _float_as_bits(np.float32(a * row[j] - b * center[j]))
+            number = float_as_bits(np.float32(a * row[j] - b * center[j]))
             half = np.uint32(0x7FFF) + ((number >> np.uint32(16)) & np.uint32(1))  # ties to even
             bits[j] = np.uint16((number + half) >> np.uint32(16))
 
@@ -288,7 +245,7 @@ def write_unit_rows(X, scale, shift, center, out):
 def _upper_bound(score, a, b, center_score, offset):
     """Return an upper bound on the log joint with this score."""
     if isinstance(score, np.uint16):  # an approximate score of a unit row, in bfloat16
-        return _bits_as_float(np.uint32(score) << np.uint32(16)) + offset
+        return bits_as_float(np.uint32(score) << np.uint32(16)) + offset
     return a * score - b * center_score + offset
 
 
@@ -297,7 +254,7 @@ def _overload_upper_bound(score, a, b, center_score, offset):
     if score is types.uint16:
 
         def from_approximate(score, a, b, center_score, offset):
-            return _bits_as_float(np.uint32(score) << np.uint32(16)) + offset
+            return bits_as_float(np.uint32(score) << np.uint32(16)) + offset
 
         return from_approximate
 
@@ -348,7 +305,7 @@ def _write_peaks(row, a, b, center_scores, offsets, peaks):
         scores, c, o = row[start:stop], center_scores[start:stop], offsets[start:stop]
         peak = offsets.dtype.type(-np.inf)
         for k in range(scores.shape[0]):
-            peak = _larger(peak, _upper_bound(scores[k], a, b, c[k], o[k]))
+            peak = larger(peak, _upper_bound(scores[k], a, b, c[k], o[k]))
         peaks[chunk] = peak
         highest = chunk if peak > peaks[highest] else highest
     return highest
@@ -367,7 +324,7 @@ def _find_at_least(threshold, chunk, row, a, b, center_scores, offsets, found, n
         reached = _upper_bound(scores[k], a, b, c[k], o[k]) >= threshold
         hits |= np.uint64(reached) << np.uint64(k)
     while hits:
-        found[n_found] = start + np.int64(_lowest_bit(hits))
+        found[n_found] = start + np.int64(lowest_bit(hits))
         n_found += 1
         hits &= hits - np.uint64(1)
     return n_found

@@ -1,0 +1,70 @@
+"""The kernel for few components against the oracle, for sizes that do and do not fill its tiles."""
+
+import numpy as np
+import pytest
+
+from tests import oracle
+from tests.engines.test_cpu import TOLERANCE, assert_same_statistics
+from vmfmix.engines import few_components
+from vmfmix.engines.choice import choose_engine
+from vmfmix.engines.cpu import CPUEngine
+from vmfmix.model.statistics import MixtureParameters
+
+
+def overlapping_mixture(n_rows, n_features, n_components, dtype):
+    """Return rows of several lengths, and a mixture with low and with high concentrations."""
+    rng = np.random.default_rng(n_rows + n_features + n_components)
+    means = rng.standard_normal((n_components, n_features))
+    means /= np.linalg.norm(means, axis=1, keepdims=True)
+    X = means[rng.integers(n_components, size=n_rows)]
+    X = X + 0.7 * rng.standard_normal(X.shape) / np.sqrt(n_features)
+    concentrations = np.geomspace(0.5, 2.0 * n_features, n_components)
+    weights = rng.dirichlet(np.ones(n_components))
+    return X.astype(dtype), MixtureParameters(weights, means, concentrations)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n_components", [1, 2, 15, 16, 17, 32, 33, 48, 63, 64, 65])
+def test_numbers_of_components(dtype, n_components):
+    X, parameters = overlapping_mixture(500, 30, n_components, dtype)
+    engine = choose_engine(X)
+    plan = engine._plan_pass(parameters)
+    assert plan.has_few_components == (n_components <= few_components.MOST_COMPONENTS)
+    for hard in (False, True):
+        expected = oracle.statistics(X, parameters, hard=hard)
+        found = engine.accumulate(parameters, hard=hard)
+        assert_same_statistics(found, expected, TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize("n_rows", [1, 2, 5, 6, 7, 191, 192, 193, 197, 198, 400])
+@pytest.mark.parametrize("n_features", [2, 3, 16, 385])
+def test_numbers_of_rows_and_features(n_rows, n_features):
+    X, parameters = overlapping_mixture(n_rows, n_features, 3, np.float32)
+    found = choose_engine(X).accumulate(parameters)
+    assert_same_statistics(found, oracle.statistics(X, parameters), TOLERANCE[np.float32])
+
+
+@pytest.mark.parametrize("hard", [False, True])
+def test_components_without_weight_and_ties(hard):
+    X, parameters = overlapping_mixture(300, 10, 4, np.float64)
+    twice = MixtureParameters(
+        np.array([0.25, 0.25, 0.5, 0.0]), parameters.means[[0, 0, 1, 2]], np.full(4, 20.0)
+    )
+    found = choose_engine(X).accumulate(twice, hard=hard)
+    assert found.counts.sum() == pytest.approx(300)
+    assert found.counts[3] == 0
+    assert found.counts[1] == (0 if hard else pytest.approx(found.counts[0]))
+
+
+def test_center_weights_and_blocks_of_rows():
+    X, parameters = overlapping_mixture(1000, 20, 5, np.float32)
+    unit = X / np.linalg.norm(X, axis=1, keepdims=True)
+    center = unit.mean(axis=0).astype(np.float64)
+    centered = unit - center
+    centered /= np.linalg.norm(centered, axis=1, keepdims=True)
+    weight = np.arange(1000) % 3.0
+    expected = oracle.statistics(centered, parameters, sample_weight=weight)
+    for options in ({}, {"block_size": 7}):
+        engine = CPUEngine(X, sample_weight=weight, center=center, **options)
+        found = engine.accumulate(parameters)
+        assert_same_statistics(found, expected, TOLERANCE[np.float32])
