@@ -9,12 +9,20 @@ are made for more columns, and because the rows that follow can be prefetched me
 # mypy: allow-untyped-defs, allow-incomplete-defs
 # Jitted functions have no annotations: numba infers their types.
 
+import math
+
 import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-from vmfmix.engines.instructions import larger, lowest_bit
+from vmfmix.engines.instructions import (
+    bits_as_double,
+    count_bits,
+    double_as_bits,
+    larger,
+    lowest_bit,
+)
 from vmfmix.model.compilation import compiled, intrinsic
 
 MOST_COMPONENTS = 64  # one bit of a uint64 for each
@@ -22,25 +30,38 @@ _FASTMATH = {"nnan", "nsz", "reassoc", "contract"}
 _TILE_ROWS = 6  # 6 × 32 sums fill the registers of AVX-512, and 6 × 16 those of AVX2
 _WIDE, _NARROW = 32, 16  # components of a tile
 _PREFETCHED = 2 * _TILE_ROWS  # rows ahead
-_BLOCK_ROWS = 192  # which are summed in their own precision, and fit into an L2 cache
+# A block has at most so many rows, which are summed in their own precision, and, beyond the fewest,
+# so many numbers, which fit into an L2 cache. Its rows fill all tiles.
+_MOST_ROWS, _FEWEST_ROWS, _NUMBERS = 768, 96, 2**18
+_DENSE_SHARE = 1 / 16  # of responsibilities that matter, above which sums are products of tiles
+_LARGEST_EXPONENT = 700.0
+_HIGHEST_COEFFICIENT = 1 / math.factorial(13)
+_COEFFICIENTS = tuple(1 / math.factorial(degree) for degree in range(12, -1, -1))  # of exp
+
+# --- tiles of products ---------------------------------------------------------------------------
 
 
-def _tile_scores(n_components):
-    """Return a function that writes the scores of `_TILE_ROWS` rows and `n_components` components.
+def _on_tile(in_python, add_function, n_components):
+    """Return a function of arrays that calls an LLVM function for one tile.
 
-    It takes the rows (n, d), the transposed natural parameters (d, K'), the first row and the first
-    component, and the array of the scores with the row where to begin in it.
+    Parameters
+    ----------
+    in_python : callable
+        Does the same where functions are not compiled.
+    add_function : callable
+        Adds the LLVM function to a module.
+    n_components : int
+        Of the tile.
+
+    Returns
+    -------
+    callable
+        Takes the rows (n, d), an array of shape (d, K') and one of shape (block, K'), whose first
+        row belongs to row `start`; the first row of the tile, `start`, and its first component.
     """
 
-    def in_python(X, natural, row, component, scores, to):
-        """Write the scores of a tile."""
-        rows, columns = slice(row, row + _TILE_ROWS), slice(component, component + n_components)
-        scores[to : to + _TILE_ROWS, columns] = X[rows] @ natural[:, columns]
-
     @intrinsic(in_python)
-    def write(typingctx, X, natural, row, component, scores, to):
-        """Write the scores of a tile."""
-
+    def call(typingctx, X, by_feature, by_row, row, start, component):
         def generate(context, builder, signature, arguments):
             def element(position, i, j):
                 """Return a pointer to an element of an array, and the length of its rows."""
@@ -48,100 +69,178 @@ def _tile_scores(n_components):
                     context, builder, arguments[position]
                 )
                 n_columns = cgutils.unpack_tuple(builder, array.shape)[1]
-                place = builder.add(builder.mul(i, n_columns), j)
-                return builder.gep(array.data, [place]), n_columns
+                return builder.gep(
+                    array.data, [builder.add(builder.mul(i, n_columns), j)]
+                ), n_columns
 
             zero = ir.IntType(64)(0)
-            _, _, row, component, _, to = arguments
-            function = _tile_function(builder.module, signature.args[0].dtype, n_components)
-            parts = element(0, row, zero), element(1, zero, component), element(4, to, component)
+            row, start, component = arguments[3:]
+            parts = (
+                element(0, row, zero),
+                element(1, zero, component),
+                element(2, builder.sub(row, start), component),
+            )
+            function = _once(builder.module, add_function, signature.args[0].dtype, n_components)
             builder.call(function, [value for part in parts for value in part])
             return context.get_dummy_value()
 
-        return types.void(X, natural, row, component, scores, to), generate
+        return types.void(X, by_feature, by_row, row, start, component), generate
 
-    return write
+    return call
 
 
-def _tile_function(module, dtype, n_components):
-    """Return the LLVM function that computes one tile, which is added to the module once.
+def _once(module, add_function, dtype, n_components):
+    """Return the LLVM function of a tile, which is added to the module once.
 
-    It is not inlined, since only a function of its own keeps all sums in registers.
+    It is not inlined, since only a function of its own keeps all numbers in registers.
     """
-    i32, i64, void = ir.IntType(32), ir.IntType(64), ir.VoidType()
-    number = ir.FloatType() if dtype == types.float32 else ir.DoubleType()
-    size = dtype.bitwidth // 8
-    pointer, vector = number.as_pointer(), ir.VectorType(number, n_components)
-    name = f"vmfmix_tile_{n_components}_{dtype}"
-    if name in module.globals:
-        return module.globals[name]
-    function = ir.Function(module, ir.FunctionType(void, [pointer, i64] * 3), name)
-    function.linkage = "internal"
-    function.attributes.add("noinline")
-    rows, n_features, natural, width, scores, scores_width = function.args
-    entry, loop, end = (function.append_basic_block() for _ in range(3))
+    name = f"vmfmix{add_function.__name__}_{n_components}_{dtype}"
+    if name not in module.globals:
+        number = ir.FloatType() if dtype == types.float32 else ir.DoubleType()
+        parameters = [number.as_pointer(), ir.IntType(64)] * 3
+        function = ir.Function(module, ir.FunctionType(ir.VoidType(), parameters), name)
+        function.linkage = "internal"
+        function.attributes.add("noinline")
+        add_function(function, ir.VectorType(number, n_components), dtype.bitwidth // 8)
+    return module.globals[name]
 
+
+def _add_scores(function, vector, size):
+    """Write the scores of a tile: one sum for each row, over the features."""
+    entry, loop, end = (function.append_basic_block() for _ in range(3))
+    rows, n_features, natural, natural_width, scores, scores_width = function.args
     builder = ir.IRBuilder(entry)
-    starts = [builder.gep(rows, [builder.mul(n_features, i64(r))]) for r in range(_TILE_ROWS)]
-    ahead = builder.gep(rows, [builder.mul(n_features, i64(_PREFETCHED))])
+    starts = _first_numbers(builder, rows, n_features)
+    ahead = builder.gep(rows, [builder.mul(n_features, _I64(_PREFETCHED))])
     builder.branch(loop)
 
     builder = ir.IRBuilder(loop)
-    feature, column = builder.phi(i64), builder.phi(pointer)
+    feature, column = builder.phi(_I64), builder.phi(natural.type)
     sums = [builder.phi(vector) for _ in range(_TILE_ROWS)]
-    parameters = builder.load(builder.bitcast(column, vector.as_pointer()), align=size)
-    undefined = ir.Constant(vector, ir.Undefined)
-    everywhere = ir.Constant(ir.VectorType(i32, n_components), None)
-    added = []
-    for start, total in zip(starts, sums):
-        x = builder.load(builder.gep(start, [feature]))
-        x = builder.insert_element(undefined, x, i32(0))
-        x = builder.shuffle_vector(x, undefined, everywhere)
-        product = builder.fmul(x, parameters, flags=["contract"])
-        added.append(builder.fadd(product, total, flags=["contract"]))
-    _prefetch(builder, builder.gep(ahead, [builder.mul(feature, i64(_TILE_ROWS))]))
-    next_feature, next_column = builder.add(feature, i64(1)), builder.gep(column, [width])
-    for phi, first, following in (
-        (feature, i64(0), next_feature),
-        (column, natural, next_column),
-        *((total, ir.Constant(vector, None), sum_) for total, sum_ in zip(sums, added)),
-    ):
-        phi.add_incoming(first, entry)
-        phi.add_incoming(following, loop)
+    parameters = _load(builder, column, vector, size)
+    added = [
+        _add_product(builder, total, start, feature, parameters)
+        for start, total in zip(starts, sums)
+    ]
+    _prefetch(builder, builder.gep(ahead, [builder.mul(feature, _I64(_TILE_ROWS))]))
+    next_feature = builder.add(feature, _I64(1))
+    next_column = builder.gep(column, [natural_width])
+    _connect(feature, entry, _I64(0), loop, next_feature)
+    _connect(column, entry, natural, loop, next_column)
+    for total, following in zip(sums, added):
+        _connect(total, entry, ir.Constant(vector, None), loop, following)
     builder.cbranch(builder.icmp_signed("<", next_feature, n_features), loop, end)
 
     builder = ir.IRBuilder(end)
     for r, total in enumerate(added):
-        place = builder.gep(scores, [builder.mul(scores_width, i64(r))])
+        place = builder.gep(scores, [builder.mul(scores_width, _I64(r))])
         builder.store(total, builder.bitcast(place, vector.as_pointer()), align=size)
     builder.ret_void()
-    return function
+
+
+def _add_sums(function, vector, size):
+    """Add the sums of a tile: for each feature, those of the rows times their masses."""
+    entry, loop, end = (function.append_basic_block() for _ in range(3))
+    rows, n_features, sums, sums_width, masses, masses_width = function.args
+    builder = ir.IRBuilder(entry)
+    starts = _first_numbers(builder, rows, n_features)
+    factors = [
+        _load(builder, builder.gep(masses, [builder.mul(masses_width, _I64(r))]), vector, size)
+        for r in range(_TILE_ROWS)
+    ]
+    builder.branch(loop)
+
+    builder = ir.IRBuilder(loop)
+    feature, place = builder.phi(_I64), builder.phi(sums.type)
+    total = _load(builder, place, vector, size)
+    for start, factor in zip(starts, factors):
+        total = _add_product(builder, total, start, feature, factor)
+    builder.store(total, builder.bitcast(place, vector.as_pointer()), align=size)
+    next_feature, next_place = builder.add(feature, _I64(1)), builder.gep(place, [sums_width])
+    _connect(feature, entry, _I64(0), loop, next_feature)
+    _connect(place, entry, sums, loop, next_place)
+    builder.cbranch(builder.icmp_signed("<", next_feature, n_features), loop, end)
+    ir.IRBuilder(end).ret_void()
+
+
+_I32, _I64 = ir.IntType(32), ir.IntType(64)
+
+
+def _first_numbers(builder, rows, n_features):
+    """Return pointers to the first number of each row of a tile."""
+    return [builder.gep(rows, [builder.mul(n_features, _I64(r))]) for r in range(_TILE_ROWS)]
+
+
+def _load(builder, place, vector, size):
+    """Load a vector that begins at this number."""
+    return builder.load(builder.bitcast(place, vector.as_pointer()), align=size)
+
+
+def _add_product(builder, total, start, feature, factor):
+    """Return the total plus one number of a row times a vector."""
+    undefined = ir.Constant(total.type, ir.Undefined)
+    everywhere = ir.Constant(ir.VectorType(_I32, total.type.count), None)
+    number = builder.load(builder.gep(start, [feature]))
+    number = builder.insert_element(undefined, number, _I32(0))
+    number = builder.shuffle_vector(number, undefined, everywhere)
+    product = builder.fmul(number, factor, flags=["contract"])
+    return builder.fadd(product, total, flags=["contract"])
+
+
+def _connect(phi, entry, first, loop, following):
+    """Set the value of a variable in the first step of a loop, and in the steps that follow."""
+    phi.add_incoming(first, entry)
+    phi.add_incoming(following, loop)
 
 
 def _prefetch(builder, address):
     """Ask for the cache line of an address, which may lie outside of the array."""
-    i32, pointer, name = ir.IntType(32), ir.IntType(8).as_pointer(), "llvm.prefetch.p0i8"
+    pointer, name = ir.IntType(8).as_pointer(), "llvm.prefetch.p0i8"
     function = builder.module.globals.get(name) or ir.Function(
-        builder.module, ir.FunctionType(ir.VoidType(), [pointer, i32, i32, i32]), name
+        builder.module, ir.FunctionType(ir.VoidType(), [pointer, _I32, _I32, _I32]), name
     )
-    to_read, into_all_caches, data = i32(0), i32(3), i32(1)
+    to_read, into_all_caches, data = _I32(0), _I32(3), _I32(1)
     builder.call(function, [builder.bitcast(address, pointer), to_read, into_all_caches, data])
 
 
-_write_wide_tile, _write_narrow_tile = _tile_scores(_WIDE), _tile_scores(_NARROW)
+def _scores_in_python(n_components):
+    def write(X, natural, scores, row, start, component):
+        columns = slice(component, component + n_components)
+        scores[row - start :][:_TILE_ROWS, columns] = X[row:][:_TILE_ROWS] @ natural[:, columns]
+
+    return write
+
+
+def _sums_in_python(n_components):
+    def add(X, sums, masses, row, start, component):
+        columns = slice(component, component + n_components)
+        sums[:, columns] += X[row:][:_TILE_ROWS].T @ masses[row - start :][:_TILE_ROWS, columns]
+
+    return add
+
+
+_write_wide_scores, _write_narrow_scores = (
+    _on_tile(_scores_in_python(size), _add_scores, size) for size in (_WIDE, _NARROW)
+)
+_add_wide_sums, _add_narrow_sums = (
+    _on_tile(_sums_in_python(size), _add_sums, size) for size in (_WIDE, _NARROW)
+)
+
+
+# --- the pass ------------------------------------------------------------------------------------
 
 
 @compiled(fastmath=_FASTMATH)
-def _write_scores(X, start, stop, natural, scores):
+def _write_scores(X, natural, scores, start, stop):
     """Write x_i·η_k of the rows from start to stop; the last few are computed without tiles."""
     n_components, row = natural.shape[1], start
     while row + _TILE_ROWS <= stop:
         component = 0
         while component + _WIDE <= n_components:
-            _write_wide_tile(X, natural, row, component, scores, row - start)
+            _write_wide_scores(X, natural, scores, row, start, component)
             component += _WIDE
         if component < n_components:
-            _write_narrow_tile(X, natural, row, component, scores, row - start)
+            _write_narrow_scores(X, natural, scores, row, start, component)
         row += _TILE_ROWS
     for i in range(row, stop):
         for k in range(n_components):
@@ -149,6 +248,40 @@ def _write_scores(X, start, stop, natural, scores):
         for j in range(X.shape[1]):
             for k in range(n_components):
                 scores[i - start, k] += X[i, j] * natural[j, k]
+
+
+@compiled(fastmath=_FASTMATH)
+def _add_products(X, sums, masses, start, stop):
+    """Add Σ_i masses_ik x_i of the rows from start to stop; the last few without tiles."""
+    n_components, row = sums.shape[1], start
+    while row + _TILE_ROWS <= stop:
+        component = 0
+        while component + _WIDE <= n_components:
+            _add_wide_sums(X, sums, masses, row, start, component)
+            component += _WIDE
+        if component < n_components:
+            _add_narrow_sums(X, sums, masses, row, start, component)
+        row += _TILE_ROWS
+    for i in range(row, stop):
+        for j in range(X.shape[1]):
+            for k in range(n_components):
+                sums[j, k] += masses[i - start, k] * X[i, j]
+
+
+@compiled(fastmath={"nnan", "contract"})
+def _exp(x):
+    """Return exp(x) for x from −700 to 0, with an error of about 1e-16; unlike np.exp, vectorizes.
+
+    With n = round(x / log 2), it is 2^n times the Taylor series of exp at x − n log 2.
+    """
+    shifted = x * 1.4426950408889634 + 6755399441055744.0  # the low bits are those of n
+    n = shifted - 6755399441055744.0
+    r = (x - n * 0.6931471803691238) - n * 1.9082149292705877e-10
+    series = _HIGHEST_COEFFICIENT
+    for coefficient in _COEFFICIENTS:
+        series = series * r + coefficient
+    power = bits_as_double((double_as_bits(shifted) + np.uint64(1023)) << np.uint64(52))
+    return series * power
 
 
 @compiled(fastmath=_FASTMATH)
@@ -173,7 +306,6 @@ def accumulate_few(X, factors, mixture, sums):
     n_components, n_features = mixture.natural.shape
     if X.shape[1] != n_features:
         raise ValueError("Rows and components have different numbers of features.")
-    number = X.dtype.type
     width = (n_components + _NARROW - 1) // _NARROW * _NARROW
     natural = np.zeros((n_features, width), X.dtype)
     center_scores, offsets = np.zeros(width), np.full(width, -np.inf)
@@ -181,54 +313,75 @@ def accumulate_few(X, factors, mixture, sums):
         center_scores[k], offsets[k] = mixture.center_scores[k], mixture.offsets[k]
         for j in range(n_features):
             natural[j, k] = mixture.natural[k, j]
-    scores, joints = np.empty((_BLOCK_ROWS, width), X.dtype), np.empty(width)
-    found, responsibilities = np.empty(width, np.int64), np.empty(width)
-    resultants = np.empty((n_components, n_features), X.dtype)
-    counts, shift_sums = sums.counts, sums.shift_sums
+    n_block = min(max(_NUMBERS // n_features, _FEWEST_ROWS), _MOST_ROWS) // _TILE_ROWS * _TILE_ROWS
+    scores = np.empty((n_block, width), X.dtype)  # and, in their place, the masses
+    joints, hits = np.empty(width), np.empty(n_block, np.uint64)
+    counts, shift_sums = np.zeros(width), np.zeros(width)
+    resultants = np.zeros((n_components, n_features), X.dtype)
+    products = np.zeros((n_features, width), X.dtype)
     scale, shift, weight = factors.scale, factors.shift, factors.weight
     log_likelihood = 0.0
 
-    for start in range(0, X.shape[0], _BLOCK_ROWS):
-        stop = min(start + _BLOCK_ROWS, X.shape[0])
-        resultants[:] = 0
-        _write_scores(X, start, stop, natural, scores)
+    for start in range(0, X.shape[0], n_block):
+        stop = min(start + n_block, X.shape[0])
+        _write_scores(X, natural, scores, start, stop)
+        n_hits = 0
         for i in range(start, stop):
-            if not weight[i] > 0:
-                continue
+            row = i - start
             highest = -np.inf
             for k in range(width):
-                score = np.float64(scores[i - start, k])
+                score = np.float64(scores[row, k])
                 joints[k] = scale[i] * score - shift[i] * center_scores[k] + offsets[k]
                 highest = larger(highest, joints[k])
             least = highest - mixture.cutoff
-            hits = np.uint64(0)  # one bit for each component that matters, which vectorizes
+            found = np.uint64(0)  # one bit for each component that matters, which vectorizes
             for k in range(np.uint64(width)):
-                hits |= np.uint64(joints[k] >= least) << np.uint64(k)
-
-            # Usually a single component matters, and no exponential is needed.
-            others = hits & (hits - np.uint64(1))
-            found[0], responsibilities[0], n_found, inverse = lowest_bit(hits), 1.0, 1, 1.0
-            if others and not mixture.hard:
-                n_found, total = 0, 0.0
-                while hits:
-                    component = lowest_bit(hits)
-                    hits &= hits - np.uint64(1)
-                    found[n_found] = component
-                    responsibilities[n_found] = np.exp(joints[component] - highest)
-                    total += responsibilities[n_found]
-                    n_found += 1
+                found |= np.uint64(joints[k] >= least) << np.uint64(k)
+            best = lowest_bit(found)
+            if mixture.hard or found == np.uint64(1) << best:
+                found = np.uint64(1) << best
+                counts[best] += weight[i]
+                shift_sums[best] += weight[i] * shift[i]
+                for k in range(width):
+                    scores[row, k] = 0
+                scores[row, best] = weight[i] * scale[i]
+            else:
+                total = 0.0
+                for k in range(width):
+                    relative = larger(joints[k] - highest, -_LARGEST_EXPONENT)
+                    joints[k] = _exp(relative) if joints[k] >= least else 0.0
+                    total += joints[k]
                 highest += np.log(total)
-                inverse = 1.0 / total
+                factor = weight[i] / total
+                for k in range(width):
+                    mass = factor * joints[k]
+                    counts[k] += mass
+                    shift_sums[k] += mass * shift[i]
+                    scores[row, k] = mass * scale[i]
             log_likelihood += weight[i] * highest
+            hits[row] = found
+            n_hits += count_bits(found)
 
-            for p in range(n_found):
-                k, mass = found[p], weight[i] * responsibilities[p] * inverse
-                counts[k] += mass
-                shift_sums[k] += mass * shift[i]
-                factor = number(mass * scale[i])
+        if n_hits > _DENSE_SHARE * width * (stop - start):
+            _add_products(X, products, scores, start, stop)
+            for k in range(n_components):
                 for j in range(n_features):
-                    resultants[k, j] += factor * X[i, j]
-        for k in range(n_components):
-            for j in range(n_features):
-                sums.resultants[k, j] += resultants[k, j]
+                    sums.resultants[k, j] += products[j, k]
+            products[:] = 0
+        else:
+            for i in range(start, stop):
+                found = hits[i - start]
+                while found:
+                    k = lowest_bit(found)
+                    found &= found - np.uint64(1)
+                    mass = scores[i - start, k]
+                    for j in range(n_features):
+                        resultants[k, j] += mass * X[i, j]
+            for k in range(n_components):
+                for j in range(n_features):
+                    sums.resultants[k, j] += resultants[k, j]
+            resultants[:] = 0
+    for k in range(n_components):
+        sums.counts[k] += counts[k]
+        sums.shift_sums[k] += shift_sums[k]
     return log_likelihood, X.shape[0] * n_components

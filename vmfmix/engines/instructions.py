@@ -37,6 +37,16 @@ def lowest_bit(typingctx, bits):
     return types.uint64(types.uint64), generate
 
 
+@intrinsic(in_python=lambda bits: int(bits).bit_count())
+def count_bits(typingctx, bits):
+    """Return the number of set bits."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.ctpop(arguments[0])
+
+    return types.uint64(types.uint64), generate
+
+
 @intrinsic(in_python=lambda bits: bits.view(np.float32))
 def bits_as_float(typingctx, bits):
     """Return the float32 with these 32 bits."""
@@ -45,6 +55,26 @@ def bits_as_float(typingctx, bits):
         return builder.bitcast(arguments[0], ir.FloatType())
 
     return types.float32(types.uint32), generate
+
+
+@intrinsic(in_python=lambda bits: np.uint64(bits).view(np.float64))
+def bits_as_double(typingctx, bits):
+    """Return the float64 with these 64 bits."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.bitcast(arguments[0], ir.DoubleType())
+
+    return types.float64(types.uint64), generate
+
+
+@intrinsic(in_python=lambda number: np.float64(number).view(np.uint64))
+def double_as_bits(typingctx, number):
+    """Return the 64 bits of a float64."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.bitcast(arguments[0], ir.IntType(64))
+
+    return types.uint64(types.float64), generate
 
 
 @intrinsic(in_python=lambda number: number.view(np.uint32))
