@@ -4,8 +4,8 @@ Version, changelog and citation must agree. Wheel and sdist are built twice, com
 twine, and must contain the committed files. The wheel is then installed into a clean environment of
 every Python that is found, with the newest and, for the oldest Python, with the lowest versions of
 its dependencies, and tested there with the optional features. The extras ``torch`` and ``deep`` are
-tested where pip finds a build of torch for CPUs, so that nothing downloads CUDA. The folder ``dist``
-receives wheel, sdist and the dependencies with their licenses (SBOM).
+tested where pip finds a build of torch for CPUs, so that nothing downloads CUDA. The folder
+``dist`` receives wheel, sdist and the dependencies with their licenses (SBOM).
 """
 
 import argparse
@@ -147,7 +147,7 @@ def lowest_versions():
 
 
 def cpu_torch(pip):
-    """Return the build of torch for CPUs that constraints.txt has, or None if pip cannot find it."""
+    """Return torch for CPUs in the version of constraints.txt, or None if pip does not find it."""
     pinned = re.search("^torch==.*$", (ROOT / "constraints.txt").read_text("utf-8"), re.MULTILINE)
     build = f"{pinned[0]}+cpu"
     command = [str(part) for part in (*pip, "--dry-run", "--no-deps", build)]
@@ -196,7 +196,10 @@ def run_tests(python, folder):
 
 def write_sbom(python):
     """Write the list of the installed packages; end if the license of one is unknown."""
-    options = "--pyproject", ROOT / "pyproject.toml", "--output-reproducible"
+    options = (
+        *("--pyproject", ROOT / "pyproject.toml"),
+        *("--mc-type", "library", "--output-reproducible"),
+    )
     run(sys.executable, "-m", "cyclonedx_py", "environment", python, *options, "-o", DIST / SBOM)
     found = json.loads((DIST / SBOM).read_text(encoding="utf-8"))["components"]
     if unknown := [each["name"] for each in found if not each.get("licenses")]:
