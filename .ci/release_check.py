@@ -64,6 +64,9 @@ def check_version():
         problems.append(f"CHANGELOG.md has no heading '## {version} - YYYY-MM-DD'.")
     elif f"\ndate-released: {dated[1]}\n" not in citation:
         problems.append(f"CITATION.cff does not have the date of CHANGELOG.md, {dated[1]}.")
+    page = (ROOT / "docs/install.md").read_text(encoding="utf-8")
+    if others := set(re.findall(r"vmfmix-([\w.]+)-py3", page)) - {version}:
+        problems.append(f"docs/install.md has a wheel of the version {', '.join(others)}.")
     if run("git", "status", "--porcelain", cwd=ROOT):
         problems.append("There are changes that are not committed.")
     if problems:
@@ -171,7 +174,7 @@ def check_install(python, wheel, tests, lowest=False):
         pip = sys.executable, "-m", "pip", "--python", python, "install", "-q", "-c", constraints
         run(*pip, wheel)
         if not (DIST / SBOM).exists():
-            write_sbom(python)
+            write_sbom(python, wheel.name.split("-")[1])
         shutil.copytree(ROOT / "examples", folder / "examples")
         run(python, "examples/demo.py", cwd=folder)
         if not tests:
@@ -194,14 +197,18 @@ def run_tests(python, folder):
     return run(*test, cwd=folder).splitlines()[-1]
 
 
-def write_sbom(python):
+def write_sbom(python, version):
     """Write the list of the installed packages; end if the license of one is unknown."""
     options = (
         *("--pyproject", ROOT / "pyproject.toml"),
         *("--mc-type", "library", "--output-reproducible"),
     )
     run(sys.executable, "-m", "cyclonedx_py", "environment", python, *options, "-o", DIST / SBOM)
-    found = json.loads((DIST / SBOM).read_text(encoding="utf-8"))["components"]
+    contents = json.loads((DIST / SBOM).read_text(encoding="utf-8"))
+    # The version is dynamic in pyproject.toml, so cyclonedx_py leaves it out.
+    contents["metadata"]["component"]["version"] = version
+    (DIST / SBOM).write_text(json.dumps(contents, indent=2) + "\n", encoding="utf-8")
+    found = contents["components"]
     if unknown := [each["name"] for each in found if not each.get("licenses")]:
         sys.exit(f"{SBOM} lacks the licenses of {', '.join(unknown)}.")
 
