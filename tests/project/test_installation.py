@@ -23,7 +23,8 @@ def packages(extra):
 
 
 def test_the_table_has_the_extras_and_their_packages():
-    rows = dict(re.findall(r"^\| `(\w+)` \| .* \| (.*?) ?\|$", PAGE, re.MULTILINE))
+    rows = dict(re.findall(r"^\| (\w+) \| .* \| (.*?) ?\|$", PAGE, re.MULTILINE))
+    del rows["extra"]
     assert rows.pop("all") == ""
     for extra, names in rows.items():
         assert set(names.split(", ")) == packages(extra), extra

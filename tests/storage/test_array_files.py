@@ -109,7 +109,7 @@ def write_harm(folder, suffix):
     elif suffix == ".npy":
         np.save(path, np.array([[harm, harm]]), allow_pickle=True)
     elif suffix == ".npz":
-        np.savez(path, np.array([[harm, harm]]), allow_pickle=True)
+        np.savez(path, np.array([[harm, harm]]))  # pickles by default
     else:
         zarr = pytest.importorskip("zarr")
         pickled = pytest.importorskip("numcodecs").Pickle()
