@@ -105,6 +105,7 @@ def write_harm(folder, suffix):
     if suffix == ".pt":
         pytest.importorskip("torch").save({"rows": harm}, path)
     elif suffix == ".pth":
+        pytest.importorskip("torch")
         path.write_bytes(pickle.dumps(harm))
     elif suffix == ".npy":
         np.save(path, np.array([[harm, harm]]), allow_pickle=True)
