@@ -1,26 +1,33 @@
 """Check that a release can be published; `make release-check` runs this.
 
-Version, changelog and citation must agree. Wheel and sdist are built twice, compared, and checked
-by twine. The wheel is then installed into a clean environment of every Python that is found, with
-the newest and, for the oldest Python, with the lowest versions of its dependencies, and tested
-there. The folder ``dist`` receives wheel, sdist and the dependencies with their licenses (SBOM).
+Version, changelog and citation must agree. Wheel and sdist are built twice, compared, checked by
+twine, and must contain the committed files. The wheel is then installed into a clean environment of
+every Python that is found, with the newest and, for the oldest Python, with the lowest versions of
+its dependencies, and tested there with the optional features. The extras ``torch`` and ``deep`` are
+tested where pip finds a build of torch for CPUs, so that nothing downloads CUDA. The folder
+``dist`` receives wheel, sdist and the dependencies with their licenses (SBOM).
 """
 
 import argparse
 import hashlib
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import tomllib
+import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 DIST = ROOT / "dist"
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+WITH_TORCH = ("torch", "deep")
 TEST_PACKAGES = ("pytest", "hypothesis", "pandas")
+SBOM = "sbom.json"
 FAST = "not (slow or training or kill or browser or damage)"
 
 
@@ -47,11 +54,19 @@ def check_version():
     problems = []
     if not re.fullmatch(r"\d+\.\d+\.\d+", version):
         problems.append(f"vmfmix/_version.py has {version}, which is no release such as 0.1.0.")
-    if f"\nversion: {version}\n" not in (ROOT / "CITATION.cff").read_text(encoding="utf-8"):
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    if f"\nversion: {version}\n" not in citation:
         problems.append(f"CITATION.cff does not have the version {version}.")
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-    if not re.search(rf"^## {re.escape(version)} - \d{{4}}-\d\d-\d\d$", changelog, re.MULTILINE):
+    heading = rf"^## {re.escape(version)} - (\d{{4}}-\d\d-\d\d)$"
+    dated = re.search(heading, changelog, re.MULTILINE)
+    if dated is None:
         problems.append(f"CHANGELOG.md has no heading '## {version} - YYYY-MM-DD'.")
+    elif f"\ndate-released: {dated[1]}\n" not in citation:
+        problems.append(f"CITATION.cff does not have the date of CHANGELOG.md, {dated[1]}.")
+    page = (ROOT / "docs/install.md").read_text(encoding="utf-8")
+    if others := set(re.findall(r"vmfmix-([\w.]+)-py3", page)) - {version}:
+        problems.append(f"docs/install.md has a wheel of the version {', '.join(others)}.")
     if run("git", "status", "--porcelain", cwd=ROOT):
         problems.append("There are changes that are not committed.")
     if problems:
@@ -60,7 +75,7 @@ def check_version():
 
 
 def build():
-    """Build wheel and sdist twice, and return the path of the wheel; end if the two differ."""
+    """Build wheel and sdist twice, and return their paths; end if the two builds differ."""
     date = run("git", "log", "-1", "--format=%ct", cwd=ROOT).strip()
     digests = []
     with tempfile.TemporaryDirectory() as other:
@@ -72,12 +87,34 @@ def build():
     if digests[0] != digests[1]:
         sys.exit(f"Two builds of the same commit differ: {digests}.")
     run(sys.executable, "-m", "twine", "check", "--strict", *DIST.iterdir())
-    return next(DIST.glob("*.whl"))
+    return next(DIST.glob("*.whl")), next(DIST.glob("*.tar.gz"))
 
 
 def digest(path):
     """Return the SHA-256 of a file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def check_contents(wheel, sdist):
+    """End if the wheel lacks a file of the package, the sdist one to build from, or has others."""
+    committed = run("git", "ls-files", cwd=ROOT).splitlines()
+    package = {name for name in committed if name.startswith("vmfmix/")}
+    source = {name for name in committed if not name.startswith((".ci/", ".github/"))}
+    with zipfile.ZipFile(wheel) as archive:
+        names = {name for name in archive.namelist() if ".dist-info/" not in name}
+    compare_names(wheel, names, package)
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    compare_names(sdist, names - {"PKG-INFO"}, source)
+
+
+def compare_names(archive, names, expected):
+    """End if an archive has other files than expected."""
+    if names != expected:
+        sys.exit(
+            f"{archive.name} lacks {sorted(expected - names)}, and should not have "
+            f"{sorted(names - expected)}."
+        )
 
 
 def interpreters():
@@ -90,44 +127,90 @@ def interpreters():
     }
 
 
+def optional_features():
+    """Return the extras that are tested everywhere, and those that are tested where torch is."""
+    extras = project()["optional-dependencies"]
+    names = re.search(r"\[(.*)\]", extras["all"][0])[1].split(",")
+    return [name for name in names if name not in WITH_TORCH], names
+
+
 def lowest_versions():
-    """Return the lowest versions of the dependencies as constraints of pip."""
-    bounds = [re.match(r"([\w-]+)>=([\d.]+)", each) for each in project()["dependencies"]]
-    return "\n".join(f"{bound[1]}=={bound[2]}" for bound in bounds)
+    """Return the lowest versions of the dependencies, also of the extras, as constraints of pip.
+
+    That of torch is left out: its builds for CPUs are not on PyPI.
+    """
+    table = project()
+    extras = table["optional-dependencies"]
+    needed = table["dependencies"] + extras["test"]
+    needed += [each for name in optional_features()[1] for each in extras[name]]
+    bounds = [re.match(r"([\w-]+)(?:\[.*\])?>=([\d.]+)", each) for each in needed]
+    lowest = {bound[1]: bound[2] for bound in bounds if bound}
+    del lowest["torch"]
+    return [f"{name}=={version}" for name, version in lowest.items()]
 
 
-def check_install(python, wheel, tests, constraints=""):
-    """Install the wheel into a new environment, and run the demo and the fast tests there."""
+def cpu_torch(pip):
+    """Return torch for CPUs in the version of constraints.txt, or None if pip does not find it."""
+    pinned = re.search("^torch==.*$", (ROOT / "constraints.txt").read_text("utf-8"), re.MULTILINE)
+    build = f"{pinned[0]}+cpu"
+    command = [str(part) for part in (*pip, "--dry-run", "--no-deps", build)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode and "No matching distribution" not in done.stderr:
+        sys.exit(f"{done.stderr}\nThis failed: {' '.join(command)}")
+    return None if done.returncode else build
+
+
+def check_install(python, wheel, tests, lowest=False):
+    """Install the wheel into a new environment, run the demo and the fast tests there.
+
+    Returns what was tested, for the output.
+    """
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
-        run(python, "-m", "venv", folder / "venv")
-        binaries = folder / "venv" / ("Scripts" if os.name == "nt" else "bin")
-        (folder / "constraints.txt").write_text(constraints, encoding="utf-8")
-        pip = binaries / "python", "-m", "pip", "install", "-q", "-c", folder / "constraints.txt"
+        run(python, "-m", "venv", "--without-pip", folder / "venv")
+        python = folder / "venv" / ("Scripts" if os.name == "nt" else "bin") / "python"
+        constraints = folder / "constraints.txt"
+        constraints.write_text("\n".join(lowest_versions()) if lowest else "", encoding="utf-8")
+        pip = sys.executable, "-m", "pip", "--python", python, "install", "-q", "-c", constraints
         run(*pip, wheel)
-        if not constraints:
-            sbom(binaries / "python")
+        if not (DIST / SBOM).exists():
+            write_sbom(python, wheel.name.split("-")[1])
         shutil.copytree(ROOT / "examples", folder / "examples")
-        run(binaries / "python", "examples/demo.py", cwd=folder)
-        if tests:
-            run(*pip, *TEST_PACKAGES)
-            for name in ("tests", "benchmarks", "docs", "examples"):
-                shutil.copytree(ROOT / name, folder / "check" / name, dirs_exist_ok=True)
-            for name in (
-                "pyproject.toml",
-                "README.md",
-                "CHANGELOG.md",
-                "CONTRIBUTING.md",
-                "Makefile",
-            ):
-                shutil.copy(ROOT / name, folder / "check" / name)
-            test = binaries / "python", "-m", "pytest", "-q", "tests", "-m", FAST
-            run(*test, "--ignore=tests/project", cwd=folder / "check")
+        run(python, "examples/demo.py", cwd=folder)
+        if not tests:
+            return "the demo passed"
+        torch = cpu_torch(pip)
+        extras = ",".join(optional_features()[1 if torch else 0])
+        run(*pip, f"{wheel}[{extras}]", *TEST_PACKAGES, *([torch] if torch else []))
+        passed = run_tests(python, folder / "check")
+        without = "" if torch else ", without torch and deep: pip finds no build of torch for CPUs"
+        return f"{passed} with the extras {extras}{without}"
 
 
-def sbom(python):
-    """Write the list of the installed packages with their licenses."""
-    run(sys.executable, "-m", "cyclonedx_py", "environment", python, "-o", DIST / "sbom.json")
+def run_tests(python, folder):
+    """Run the fast tests in a folder without the package; return the last line of pytest."""
+    for name in ("tests", "benchmarks", "docs", "examples"):
+        shutil.copytree(ROOT / name, folder / name)
+    for name in ("pyproject.toml", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "Makefile"):
+        shutil.copy(ROOT / name, folder / name)
+    test = python, "-m", "pytest", "-q", "tests", "-m", FAST, "--ignore=tests/project"
+    return run(*test, cwd=folder).splitlines()[-1]
+
+
+def write_sbom(python, version):
+    """Write the list of the installed packages; end if the license of one is unknown."""
+    options = (
+        *("--pyproject", ROOT / "pyproject.toml"),
+        *("--mc-type", "library", "--output-reproducible"),
+    )
+    run(sys.executable, "-m", "cyclonedx_py", "environment", python, *options, "-o", DIST / SBOM)
+    contents = json.loads((DIST / SBOM).read_text(encoding="utf-8"))
+    # The version is dynamic in pyproject.toml, so cyclonedx_py leaves it out.
+    contents["metadata"]["component"]["version"] = version
+    (DIST / SBOM).write_text(json.dumps(contents, indent=2) + "\n", encoding="utf-8")
+    found = contents["components"]
+    if unknown := [each["name"] for each in found if not each.get("licenses")]:
+        sys.exit(f"{SBOM} lacks the licenses of {', '.join(unknown)}.")
 
 
 def main():
@@ -139,20 +222,19 @@ def main():
     options = parser.parse_args()
     version = check_version()
     print(f"Version, changelog and citation agree: {version}", flush=True)
-    wheel = build()
-    print(
-        f"Two builds are identical: {', '.join(path.name for path in DIST.iterdir())}", flush=True
-    )
+    wheel, sdist = build()
+    check_contents(wheel, sdist)
+    print(f"Two builds are identical and complete: {wheel.name}, {sdist.name}", flush=True)
     found = interpreters()
-    for name, python in found.items():
-        check_install(python, wheel, not options.no_tests)
-        print(f"Python {name}, newest dependencies: passed", flush=True)
-    oldest = next(iter(found))
-    check_install(found[oldest], wheel, not options.no_tests, lowest_versions())
-    print(f"Python {oldest}, lowest dependencies: passed", flush=True)
     if missing := [name for name in PYTHONS if name not in found]:
-        print(f"Not found, so not tested: Python {', '.join(missing)}")
-    print(f"{DIST} has what is to be published, and sbom.json")
+        print(f"Not found, so not tested: Python {', '.join(missing)}", flush=True)
+    for name, python in found.items():
+        passed = check_install(python, wheel, not options.no_tests)
+        print(f"Python {name}, newest dependencies: {passed}", flush=True)
+    oldest = next(iter(found))
+    passed = check_install(found[oldest], wheel, not options.no_tests, lowest=True)
+    print(f"Python {oldest}, lowest dependencies: {passed}", flush=True)
+    print(f"{DIST} has what is to be published, and {SBOM}")
 
 
 if __name__ == "__main__":

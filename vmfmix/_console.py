@@ -199,5 +199,7 @@ def _warnings_in_one_line(name: str, reword: Callable[[str], str]) -> Iterator[N
 
     with warnings.catch_warnings():
         warnings.filterwarnings("always", category=UserWarning)
+        # Some libraries have deprecations that are also UserWarnings; users need not act on them.
+        warnings.filterwarnings("ignore", category=DeprecationWarning)
         warnings.showwarning = show
         yield

@@ -4,6 +4,7 @@ import io
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import vmfmix
 from tests.cli.commands import FIT, FIT_FILES, PREDICT_FILES, ROOT, fails, files, read_table
 from tests.limits import HANG
 from vmfmix import VMFMixture
+from vmfmix._console import _warnings_in_one_line
 from vmfmix.cli.main import main
 from vmfmix.merging.costs import COSTS
 from vmfmix.merging.selection import RULES
@@ -160,6 +162,16 @@ def test_fit_is_reproducible(folder):
     assert main([*FIT, "--out", "two"]) == 0
     for name in FIT_FILES - {"model.npz"}:
         assert Path("one", name).read_bytes() == Path("two", name).read_bytes()
+
+
+def test_deprecations_in_other_libraries_are_not_shown(capsys):
+    class OfALibrary(UserWarning, DeprecationWarning):
+        pass
+
+    with _warnings_in_one_line("vmfmix", str):
+        warnings.warn("call another function", OfALibrary, stacklevel=1)
+        warnings.warn("few rows", UserWarning, stacklevel=1)
+    assert capsys.readouterr().err == "vmfmix: warning: few rows\n"
 
 
 def test_warnings_are_one_line_each(folder, rows, capsys):

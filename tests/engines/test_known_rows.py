@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
-import torch
 
 from tests import oracle
 from vmfmix.engines.choice import choose_engine, prepare_rows
@@ -14,7 +13,7 @@ from vmfmix.model.statistics import MixtureParameters
 KINDS = {
     "dense": np.asarray,
     "sparse": sp.csr_matrix,
-    "tensor": torch.as_tensor,
+    "tensor": lambda X: pytest.importorskip("torch").as_tensor(X),
     "blocks": lambda X: lambda: iter([X[:7], X[7:]]),
 }
 LABELS = np.array([1, -1, 0, -1, -1, 1, 0] + 13 * [-1])

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
-import torch
 
 from vmfmix.engines import row_sums
 from vmfmix.engines.choice import choose_engine, prepare_rows
@@ -12,7 +11,7 @@ from vmfmix.engines.row_sums import sums_by_number
 KINDS = {
     "dense": np.asarray,
     "sparse": sp.csr_matrix,
-    "tensor": torch.as_tensor,
+    "tensor": lambda X: pytest.importorskip("torch").as_tensor(X),
     "blocks": lambda X: lambda: iter([X[:3], X[3:]]),
 }
 

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-import torch
 
 from vmfmix.fitting.row_values import validate_groups, validate_known_labels
 
@@ -20,7 +19,6 @@ from vmfmix.fitting.row_values import validate_groups, validate_known_labels
         np.array([1.0, -1.0, 0.0]),
         np.array([1, -1, 0], object),
         np.ma.array([1, -1, 0]),
-        torch.tensor([1, -1, 0]),
         pd.Series([1, -1, 0], index=[5, 6, 7]),
         pd.array([1, -1, 0], "Int64"),
         pa.chunked_array([[1], [-1, 0]]),
@@ -30,6 +28,11 @@ from vmfmix.fitting.row_values import validate_groups, validate_known_labels
 def test_known_labels_of_any_container_become_integers(values):
     labels = validate_known_labels(values, 3, 2)
     assert labels.dtype == np.intp and labels.tolist() == [1, -1, 0]
+
+
+def test_known_labels_of_a_tensor_become_integers():
+    values = pytest.importorskip("torch").tensor([1, -1, 0])
+    assert validate_known_labels(values, 3, 2).tolist() == [1, -1, 0]
 
 
 def test_no_known_label_is_allowed():

@@ -17,8 +17,21 @@ from vmfmix.inspection import (
 )
 
 
-def test_tables_are_dicts_without_pandas(planted, monkeypatch):
-    monkeypatch.setitem(sys.modules, "pandas", None)
+@pytest.fixture
+def without_pandas(monkeypatch):
+    """Make the import of pandas fail; scikit-learn 1.6 fails if ``sys.modules`` has None for it."""
+
+    class Finder:
+        @staticmethod
+        def find_spec(name, *_):
+            if name == "pandas":
+                raise ModuleNotFoundError(name)
+
+    monkeypatch.delitem(sys.modules, "pandas", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Finder, *sys.meta_path])
+
+
+def test_tables_are_dicts_without_pandas(planted, without_pandas):
     table = describe(planted[2], planted[0])
     assert isinstance(table, dict)
     assert isinstance(table["size"], np.ndarray)
@@ -92,7 +105,7 @@ def test_a_plane_is_estimated_from_some_of_many_rows(planted, monkeypatch):
 
 @pytest.mark.parametrize("function", [compare, describe, label_issues, outliers])
 def test_tables_of_a_mapped_file_need_memory_for_blocks_only(
-    planted, tmp_path, monkeypatch, function
+    planted, tmp_path, monkeypatch, without_pandas, function
 ):
     X, y, model = planted
     np.save(tmp_path / "rows.npy", np.tile(X, (40, 1)))

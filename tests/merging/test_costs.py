@@ -67,8 +67,7 @@ def test_cosine_cost_matches_its_definition(random_statistics):
 
 
 def test_icl_cost_is_negative_for_halves_of_one_cluster():
-    rng = np.random.RandomState(0)
-    rows = distribution.sample(np.eye(1, 8)[0], 30.0, 2000, rng=rng)
+    rows = distribution.sample(np.eye(1, 8)[0], 30.0, 2000, rng=0)
     halves = statistics_of(rows, np.arange(2000) % 2)
     assert cost_of("icl", halves, 0, 1) < 0  # merging is a gain
     apart = statistics_of(np.concatenate([rows, -rows]), np.repeat([0, 1], 2000))

@@ -17,7 +17,9 @@ def rng():
 def test_isotropy_is_near_one_for_vmf_clusters(dim, rng):
     kappa = float(distribution.concentration(0.6, dim))
     means = np.eye(3, dim)
-    rows = np.concatenate([distribution.sample(mean, kappa, 700, rng=rng) for mean in means])
+    rows = np.concatenate(
+        [distribution.sample(mean, kappa, 700, rng=seed) for seed, mean in enumerate(means)]
+    )
     assert isotropy(rows, np.repeat(np.arange(3), 700), rng) > 0.93
 
 

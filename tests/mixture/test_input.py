@@ -93,8 +93,8 @@ def test_fit_rejects_sparse_indices_out_of_range():
     """scipy does not check indices on construction, and the kernels would write out of bounds."""
     wide = sp.random_array((300, 1000), density=0.02, format="csr", random_state=0)
     narrow = sp.csr_array((wide.data, wide.indices, wide.indptr), shape=(300, 800))
-    with pytest.raises(ValueError, match="indices"):
+    with pytest.raises(ValueError, match=r"ind(ex|ices)"):
         VMFMixture(5, random_state=0).fit(narrow)
     model = VMFMixture(5, random_state=0).fit(wide[:, :800])
-    with pytest.raises(ValueError, match="indices"):
+    with pytest.raises(ValueError, match=r"ind(ex|ices)"):
         model.predict(narrow)

@@ -1,6 +1,7 @@
 """Fitted attributes that a model lacks: the error says why, and what to do."""
 
 import copy
+import inspect
 import io
 import pickle
 import re
@@ -18,8 +19,9 @@ from vmfmix.datasets import make_vmf_mixture
 
 def documented(estimator):
     """Return the names of the documented fitted attributes."""
-    section = re.search(r"\n    Attributes\n.*?\n    See Also\n", estimator.__doc__, re.DOTALL)[0]
-    return re.findall(r"^    (\w+_) :", section, re.MULTILINE)
+    text = inspect.getdoc(estimator)  # without indentation, which Python 3.13 removes itself
+    section = re.search(r"\nAttributes\n.*?\nSee Also\n", text, re.DOTALL)[0]
+    return re.findall(r"^(\w+_) :", section, re.MULTILINE)
 
 
 def saved_and_loaded(model, **options):

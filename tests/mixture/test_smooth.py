@@ -5,7 +5,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
-import torch
 from sklearn.base import clone
 from sklearn.metrics import adjusted_rand_score
 from sklearn.pipeline import make_pipeline
@@ -137,7 +136,7 @@ def test_a_later_fit_without_smoothing_forgets_the_smoother(flat):
     [
         lambda X: dask.array.from_array(X, chunks=(250, -1)),
         lambda X: lambda: iter(np.array_split(X, 4)),
-        torch.from_numpy,
+        lambda X: pytest.importorskip("torch").from_numpy(X),
         lambda X: X.astype(np.float64),
         np.asfortranarray,
     ],

@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 import sklearn
-import torch
 from sklearn.base import clone
 from sklearn.metrics import adjusted_rand_score
 from sklearn.pipeline import make_pipeline
@@ -22,7 +21,7 @@ KINDS = {
     "float64": np.asarray,
     "float32": lambda X: X.astype(np.float32),
     "sparse": lambda X: sp.csr_matrix(np.maximum(X, 0.0)),
-    "tensor": torch.as_tensor,
+    "tensor": lambda X: pytest.importorskip("torch").as_tensor(X),
     "table": lambda X: pd.DataFrame(X, columns=[f"e{i}" for i in range(16)]),
     "blocks": lambda X: lambda: iter([X[:100], X[100:]]),
 }

@@ -81,8 +81,9 @@ def test_other_packages_get_a_temporary_folder(cache, monkeypatch, tmp_path):
     )
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(numba.config, "CACHE_DIR", "")
-    locators = [caching.UserProvidedCacheLocator]
-    monkeypatch.setattr(caching.CacheImpl, "_locator_classes", locators)
+    name = "UserProvidedCacheLocator"  # private in older versions
+    locator = getattr(caching, name, None) or getattr(caching, f"_{name}")
+    monkeypatch.setattr(caching.CacheImpl, "_locator_classes", [locator])
     with pytest.raises(RuntimeError, match="no locator available"):
         importlib.import_module("with_cache")
     assert compilation.import_with_cache("with_cache").triple(2.0) == 6.0

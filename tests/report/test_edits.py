@@ -3,17 +3,18 @@
 import json
 import shutil
 import subprocess
+from importlib.resources import files
 
 import numpy as np
 import pytest
 
 from tests.limits import HANG
-from tests.project.layers import PACKAGE
 from vmfmix import VMFMixture
 from vmfmix.datasets import make_vmf_mixture
 from vmfmix.storage.fingerprints import fingerprint
 
 NODE = shutil.which("node")
+SCRIPT = files("vmfmix") / "report" / "template" / "edits.js"
 pytestmark = pytest.mark.skipif(NODE is None, reason="Node.js is not installed")
 
 # Runs steps such as ["rename", 3, "name"]; returns all groups, the file, and errors by step.
@@ -62,7 +63,7 @@ def run(model, steps, cut=None):
         "steps": steps,
     }
     done = subprocess.run(
-        [NODE, "-e", RUN, str(PACKAGE / "report" / "template" / "edits.js")],
+        [NODE, "-e", RUN, str(SCRIPT)],
         input=json.dumps(given),
         capture_output=True,
         text=True,

@@ -94,7 +94,7 @@ def test_layout_of_zeros_copies_and_background():
 def test_layout_of_sparse_rows_keeps_clusters_apart():
     rng = np.random.RandomState(0)
     y = np.repeat([0, 1], 150)
-    words = sp.random_array((300, 400), density=0.05, rng=rng).tolil()
+    words = sp.random_array((300, 400), density=0.05, random_state=rng).tolil()
     words[:150, :200], words[150:, 200:] = 0.0, 0.0
     words[:, 0] = 0.01
     places = plane_layout(sp.csr_array(words), y)

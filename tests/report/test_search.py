@@ -5,13 +5,14 @@ import random
 import re
 import shutil
 import subprocess
+from importlib.resources import files
 
 import pytest
 
 from tests.limits import HANG
-from tests.project.layers import PACKAGE
 
 NODE = shutil.which("node")
+SCRIPT = files("vmfmix") / "report" / "template" / "text_search.js"
 pytestmark = pytest.mark.skipif(NODE is None, reason="Node.js is not installed")
 
 # Runs queries one after the other in one search; returns the rows of each, or null for all rows.
@@ -40,7 +41,7 @@ console.log(JSON.stringify(pairs.map(([text, query]) => {
 
 def run(script, given):
     done = subprocess.run(
-        [NODE, "-e", script, str(PACKAGE / "report" / "template" / "text_search.js")],
+        [NODE, "-e", script, str(SCRIPT)],
         input=json.dumps(given),
         capture_output=True,
         text=True,

@@ -105,11 +105,12 @@ def write_harm(folder, suffix):
     if suffix == ".pt":
         pytest.importorskip("torch").save({"rows": harm}, path)
     elif suffix == ".pth":
+        pytest.importorskip("torch")
         path.write_bytes(pickle.dumps(harm))
     elif suffix == ".npy":
         np.save(path, np.array([[harm, harm]]), allow_pickle=True)
     elif suffix == ".npz":
-        np.savez(path, np.array([[harm, harm]]), allow_pickle=True)
+        np.savez(path, np.array([[harm, harm]]))  # pickles by default
     else:
         zarr = pytest.importorskip("zarr")
         pickled = pytest.importorskip("numcodecs").Pickle()

@@ -63,7 +63,7 @@ def test_columns_of_lists_and_tensors_are_read(tmp_path):
     columns = {
         "lists": pa.array(ROWS.tolist()),
         "large": pa.array(ROWS.tolist(), pa.large_list(pa.float32())),
-        "fixed": pa.array(ROWS.tolist(), pa.list_(pa.float16(), 4)),
+        "fixed": pa.array(list(ROWS.astype(np.float16)), pa.list_(pa.float16(), 4)),
         "tensors": pa.FixedShapeTensorArray.from_numpy_ndarray(ROWS),
     }
     for suffix in (".parquet", ".feather"):
@@ -78,7 +78,12 @@ def test_columns_of_lists_and_tensors_are_read(tmp_path):
     "columns",
     [
         {"e": pa.array([[1.0, 2.0], None, [3.0, 4.0]])},
-        {"e": pa.array([[1.0, 2.0], None, [3.0, 4.0]], pa.list_(pa.float32(), 2))},
+        pytest.param(
+            {"e": pa.array([[1.0, 2.0], None, [3.0, 4.0]], pa.list_(pa.float32(), 2))},
+            marks=pytest.mark.skipif(
+                pa.__version__ < "26", reason="older pyarrow writes no nulls among fixed lists"
+            ),
+        ),
         {"e": pa.array([[1.0, 2.0], [None, 1.0], [3.0, 4.0]])},
         {"e": [1.0, None, 2.0], "f": [1.0, 2.0, 3.0]},
     ],

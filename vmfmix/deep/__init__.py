@@ -1,6 +1,6 @@
 """Joint training of embeddings and clusters; needs torch, Lightning and kornia.
 
-Install these with ``pip install ".[deep]"`` in a clone of the repository.
+The extra ``deep`` installs them.
 """
 
 from __future__ import annotations

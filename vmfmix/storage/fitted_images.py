@@ -65,9 +65,20 @@ def read_fitted_image(
     color = backdrop_color(backdrop)
     if image.mode == "L":
         if len(set(color)) == 1:
-            return ImageOps.pad(image, size, color=color[0])
+            return _pad(image, size, color[0])
         image = image.convert("RGB")
-    return ImageOps.pad(image, size, color=color)
+    return _pad(image, size, color)
+
+
+def _pad(image: Image.Image, size: tuple[int, int], color: int | tuple[int, ...]) -> Image.Image:
+    """Do as `PIL.ImageOps.pad`, which fails for very long images in Pillow 12 and older."""
+    from PIL import Image
+
+    scale = min(size[0] / image.width, size[1] / image.height)
+    inner = image.resize((max(1, round(scale * image.width)), max(1, round(scale * image.height))))
+    padded = Image.new(image.mode, size, color)
+    padded.paste(inner, ((size[0] - inner.width) // 2, (size[1] - inner.height) // 2))
+    return padded
 
 
 def read_image_array(
