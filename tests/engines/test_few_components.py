@@ -1,10 +1,13 @@
 """The kernel for few components against the oracle, for sizes that do and do not fill its tiles."""
 
+import numba
 import numpy as np
 import pytest
+from scipy.special import logsumexp, softmax
 
 from tests import oracle
 from tests.engines.test_cpu import TOLERANCE, assert_same_statistics
+from vmfmix.distribution import log_normalizer
 from vmfmix.engines import few_components
 from vmfmix.engines.choice import choose_engine
 from vmfmix.engines.cpu import CPUEngine
@@ -42,6 +45,34 @@ def test_numbers_of_rows_and_features(n_rows, n_features):
     X, parameters = overlapping_mixture(n_rows, n_features, 3, np.float32)
     found = choose_engine(X).accumulate(parameters)
     assert_same_statistics(found, oracle.statistics(X, parameters), TOLERANCE[np.float32])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n_components", [1, 16, 23, 64])
+def test_assignment_equals_that_of_the_log_joints(dtype, n_components):
+    X, parameters = overlapping_mixture(203, 30, n_components, dtype)
+    X[5] = 0
+    engine = choose_engine(X)
+    found = engine.assign(parameters)
+    joints = np.vstack([joints for _, joints in engine.log_joint(parameters)])
+    np.testing.assert_array_equal(found.labels, joints.argmax(axis=1))
+    responsibilities = softmax(joints, axis=1).max(axis=1)
+    np.testing.assert_allclose(found.probabilities, responsibilities, rtol=TOLERANCE[dtype])
+    densities = logsumexp(joints, axis=1) + log_normalizer(0.0, 30)
+    np.testing.assert_allclose(found.log_densities, densities, atol=1e-4)
+
+
+@numba.njit
+def exponentials(x, out):
+    for i in range(len(x)):
+        out[i] = few_components._exp(x[i])
+
+
+def test_exponentials_are_exact_to_rounding():
+    x = np.concatenate([-np.linspace(0.0, 40.0, 4001), [-700.0, -300.5, -1e-300]])
+    found = np.empty_like(x)
+    exponentials(x, found)
+    np.testing.assert_allclose(found, np.exp(x), rtol=4e-16)
 
 
 @pytest.mark.parametrize("hard", [False, True])

@@ -148,20 +148,13 @@ class DenseRows:
     ) -> None:
         """Write labels, probabilities and log densities of a block of rows."""
         block = self._block(rows, plan.mixture.natural.dtype)
+        out = labels, probabilities, log_densities
+        if plan.has_few_components:
+            return few_components.assign_few(block, factors, plan.mixture, *out)
         scores = _scores(block, plan.mixture, plan.scorer, factors, scratch)
         if plan.scorer is None:
             block = scores  # the kernel does not read the rows if it has exact scores
-        kernels.assign(
-            block,
-            scores,
-            factors,
-            plan.mixture,
-            plan.candidates,
-            scratch,
-            labels,
-            probabilities,
-            log_densities,
-        )
+        return kernels.assign(block, scores, factors, plan.mixture, plan.candidates, scratch, *out)
 
     def take(
         self, positions: NDArray[np.intp], scale: NDArray[np.float64], dtype: Any

@@ -10,6 +10,7 @@ are made for more columns, and because the rows that follow can be prefetched me
 # Jitted functions have no annotations: numba infers their types.
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from llvmlite import ir
@@ -284,6 +285,100 @@ def _exp(x):
     return series * power
 
 
+class _Padded(NamedTuple):
+    """A mixture whose components without weight fill the last tile."""
+
+    natural: np.ndarray  # (d, K')
+    center_scores: np.ndarray  # (K',), float64
+    offsets: np.ndarray  # (K',), float64
+
+
+@compiled(fastmath=_FASTMATH)
+def _padded(mixture):
+    """Return the parameters of a mixture with components without weight that fill the last tile."""
+    n_components, n_features = mixture.natural.shape
+    width = (n_components + _NARROW - 1) // _NARROW * _NARROW
+    natural = np.zeros((n_features, width), mixture.natural.dtype)
+    center_scores, offsets = np.zeros(width), np.full(width, -np.inf)
+    for k in range(n_components):
+        center_scores[k], offsets[k] = mixture.center_scores[k], mixture.offsets[k]
+        for j in range(n_features):
+            natural[j, k] = mixture.natural[k, j]
+    return _Padded(natural, center_scores, offsets)
+
+
+class _Block(NamedTuple):
+    """Arrays for the rows of one block."""
+
+    scores: np.ndarray  # (block, K'), replaced by the masses: responsibility × weight × scale
+    hits: np.ndarray  # (block,), uint64: one bit for each component that matters
+    best: np.ndarray  # (block,), int32: most probable component
+    highest: np.ndarray  # (block,), float64: largest responsibility
+    log_density: np.ndarray  # (block,), float64
+    joints: np.ndarray  # (K',), float64: log joints of one row
+
+
+@compiled(fastmath=_FASTMATH)
+def _new_block(X, mixture):
+    """Return the arrays for blocks of rows; all rows of a block fit into a cache with them."""
+    n_rows = min(max(_NUMBERS // X.shape[1], _FEWEST_ROWS), _MOST_ROWS) // _TILE_ROWS * _TILE_ROWS
+    width = mixture.natural.shape[1]
+    return _Block(
+        np.empty((n_rows, width), X.dtype),
+        np.empty(n_rows, np.uint64),
+        np.empty(n_rows, np.int32),
+        np.empty(n_rows),
+        np.empty(n_rows),
+        np.empty(width),
+    )
+
+
+@compiled(fastmath=_FASTMATH)
+def _respond(factors, mixture, cutoff, hard, start, stop, block, counts, shift_sums):
+    """Turn the scores of a block into masses, and add them to the counts and shift sums.
+
+    Returns the number of responsibilities that matter.
+    """
+    scores, joints, width = block.scores, block.joints, block.joints.shape[0]
+    center_scores, offsets = mixture.center_scores, mixture.offsets
+    n_hits = 0
+    for i in range(start, stop):
+        row, scale, shift, weight = i - start, factors.scale[i], factors.shift[i], factors.weight[i]
+        largest = -np.inf
+        for k in range(width):
+            joints[k] = scale * np.float64(scores[row, k]) - shift * center_scores[k] + offsets[k]
+            largest = larger(largest, joints[k])
+        least = largest - cutoff
+        hits, winners = np.uint64(0), np.uint64(0)  # one bit for each component, which vectorizes
+        for k in range(np.uint64(width)):
+            hits |= np.uint64(joints[k] >= least) << np.uint64(k)
+            winners |= np.uint64(joints[k] >= largest) << np.uint64(k)
+        best = lowest_bit(winners)
+        total = 1.0
+        if hard or hits == np.uint64(1) << best:
+            hits = np.uint64(1) << best
+            counts[best] += weight
+            shift_sums[best] += weight * shift
+            for k in range(width):
+                scores[row, k] = 0
+            scores[row, best] = weight * scale
+        else:
+            total = 0.0
+            for k in range(width):
+                relative = larger(joints[k] - largest, -_LARGEST_EXPONENT)
+                joints[k] = _exp(relative) if joints[k] >= least else 0.0
+                total += joints[k]
+            for k in range(width):
+                mass = joints[k] * (weight / total)
+                counts[k] += mass
+                shift_sums[k] += mass * shift
+                scores[row, k] = mass * scale
+        block.hits[row], block.best[row], block.highest[row] = hits, best, 1.0 / total
+        block.log_density[row] = largest + (np.log(total) if total > 1.0 else 0.0)
+        n_hits += count_bits(hits)
+    return n_hits
+
+
 @compiled(fastmath=_FASTMATH)
 def accumulate_few(X, factors, mixture, sums):
     """Add the statistics of dense rows to the sums, if there are at most `MOST_COMPONENTS`.
@@ -306,75 +401,36 @@ def accumulate_few(X, factors, mixture, sums):
     n_components, n_features = mixture.natural.shape
     if X.shape[1] != n_features:
         raise ValueError("Rows and components have different numbers of features.")
-    width = (n_components + _NARROW - 1) // _NARROW * _NARROW
-    natural = np.zeros((n_features, width), X.dtype)
-    center_scores, offsets = np.zeros(width), np.full(width, -np.inf)
-    for k in range(n_components):
-        center_scores[k], offsets[k] = mixture.center_scores[k], mixture.offsets[k]
-        for j in range(n_features):
-            natural[j, k] = mixture.natural[k, j]
-    n_block = min(max(_NUMBERS // n_features, _FEWEST_ROWS), _MOST_ROWS) // _TILE_ROWS * _TILE_ROWS
-    scores = np.empty((n_block, width), X.dtype)  # and, in their place, the masses
-    joints, hits = np.empty(width), np.empty(n_block, np.uint64)
+    padded = _padded(mixture)
+    block = _new_block(X, padded)
+    masses, width = block.scores, padded.offsets.shape[0]
     counts, shift_sums = np.zeros(width), np.zeros(width)
-    resultants = np.zeros((n_components, n_features), X.dtype)
-    products = np.zeros((n_features, width), X.dtype)
-    scale, shift, weight = factors.scale, factors.shift, factors.weight
+    resultants, products = (
+        np.zeros((n_components, n_features), X.dtype),
+        np.zeros_like(padded.natural),
+    )
     log_likelihood = 0.0
-
-    for start in range(0, X.shape[0], n_block):
-        stop = min(start + n_block, X.shape[0])
-        _write_scores(X, natural, scores, start, stop)
-        n_hits = 0
+    for start in range(0, X.shape[0], masses.shape[0]):
+        stop = min(start + masses.shape[0], X.shape[0])
+        _write_scores(X, padded.natural, block.scores, start, stop)
+        n_hits = _respond(
+            factors, padded, mixture.cutoff, mixture.hard, start, stop, block, counts, shift_sums
+        )
         for i in range(start, stop):
-            row = i - start
-            highest = -np.inf
-            for k in range(width):
-                score = np.float64(scores[row, k])
-                joints[k] = scale[i] * score - shift[i] * center_scores[k] + offsets[k]
-                highest = larger(highest, joints[k])
-            least = highest - mixture.cutoff
-            found = np.uint64(0)  # one bit for each component that matters, which vectorizes
-            for k in range(np.uint64(width)):
-                found |= np.uint64(joints[k] >= least) << np.uint64(k)
-            best = lowest_bit(found)
-            if mixture.hard or found == np.uint64(1) << best:
-                found = np.uint64(1) << best
-                counts[best] += weight[i]
-                shift_sums[best] += weight[i] * shift[i]
-                for k in range(width):
-                    scores[row, k] = 0
-                scores[row, best] = weight[i] * scale[i]
-            else:
-                total = 0.0
-                for k in range(width):
-                    relative = larger(joints[k] - highest, -_LARGEST_EXPONENT)
-                    joints[k] = _exp(relative) if joints[k] >= least else 0.0
-                    total += joints[k]
-                highest += np.log(total)
-                factor = weight[i] / total
-                for k in range(width):
-                    mass = factor * joints[k]
-                    counts[k] += mass
-                    shift_sums[k] += mass * shift[i]
-                    scores[row, k] = mass * scale[i]
-            log_likelihood += weight[i] * highest
-            hits[row] = found
-            n_hits += count_bits(found)
-
+            log_likelihood += factors.weight[i] * block.log_density[i - start]
         if n_hits > _DENSE_SHARE * width * (stop - start):
-            _add_products(X, products, scores, start, stop)
+            _add_products(X, products, masses, start, stop)
             for k in range(n_components):
                 for j in range(n_features):
                     sums.resultants[k, j] += products[j, k]
             products[:] = 0
         else:
             for i in range(start, stop):
-                found = hits[i - start]
-                while found:
-                    k = lowest_bit(found)
-                    found &= found - np.uint64(1)
-                    mass = scores[i - start, k]
+                hits = block.hits[i - start]
+                while hits:
+                    k = lowest_bit(hits)
+                    hits &= hits - np.uint64(1)
+                    mass = masses[i - start, k]
                     for j in range(n_features):
                         resultants[k, j] += mass * X[i, j]
             for k in range(n_components):
@@ -385,3 +441,22 @@ def accumulate_few(X, factors, mixture, sums):
         sums.counts[k] += counts[k]
         sums.shift_sums[k] += shift_sums[k]
     return log_likelihood, X.shape[0] * n_components
+
+
+@compiled(fastmath=_FASTMATH)
+def assign_few(X, factors, mixture, labels, probabilities, log_densities):
+    """Write the most probable components, their probabilities and the log densities of dense rows.
+
+    Does the same as `kernels.assign`, for at most `MOST_COMPONENTS`.
+    """
+    padded = _padded(mixture)
+    block = _new_block(X, padded)
+    n_rows, unused = block.best.shape[0], np.zeros(padded.offsets.shape[0])
+    for start in range(0, X.shape[0], n_rows):
+        stop = min(start + n_rows, X.shape[0])
+        _write_scores(X, padded.natural, block.scores, start, stop)
+        _respond(factors, padded, mixture.cutoff, mixture.hard, start, stop, block, unused, unused)
+        for i in range(start, stop):
+            labels[i] = block.best[i - start]
+            probabilities[i] = block.highest[i - start]
+            log_densities[i] = block.log_density[i - start]
