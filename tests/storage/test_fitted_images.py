@@ -94,6 +94,8 @@ def test_read_image_stack_needs_little_more_memory_than_its_result(tmp_path, n_g
     tracemalloc.stop()
     assert not errors
     np.testing.assert_array_equal(images, expected[:, :1] if n_gray == 30 else expected)
+    if 0 < n_gray < 30 and np.lib.NumpyVersion(np.__version__) >= "2.5.0":
+        peak -= images.nbytes // 3  # counted twice while it is resized, though it is not copied
     assert peak < 1.2 * images.nbytes + 80_000
 
 
