@@ -40,8 +40,6 @@ SHAPES = {
             Shape(200_000, 128, 8192),
             Shape(20_000, 30_000, 100, entries=100),
             Shape(100_000, 128, 64),
-            Shape(200_000, 50, 10),
-            Shape(20_000, 1536, 30),
         ],
         "fit": [
             Shape(50_000, 384, 20),
@@ -51,6 +49,15 @@ SHAPES = {
         ],
         "components": [Shape(200_000, 128, k) for k in (1000, 2000, 4000, 8192)],
         "memory": Shape(1_000_000, 128, 1000),
+    },
+    "few": {  # components
+        "pass": [
+            Shape(50_000, 384, 20),
+            Shape(100_000, 128, 64),
+            Shape(200_000, 50, 10),
+            Shape(20_000, 1536, 30),
+        ],
+        "fit": [Shape(50_000, 384, 20), Shape(100_000, 128, 64), Shape(200_000, 50, 10)],
     },
     "small": {  # checks quickly that everything runs
         "pass": [Shape(3000, 32, 20), Shape(2000, 500, 10, entries=20)],

@@ -1,7 +1,7 @@
 """Time and memory of EM passes and of whole fits, compared with other libraries.
 
 ``python -m benchmarks.engines [--parts pass fit components memory startup] [--repeats N]
-[--threads 1 2] [--shapes full small] [--output FILE]``
+[--threads 1 2] [--shapes full few small] [--output FILE]``
 
 * pass: one soft EM pass, the matrix product of the same shapes alone, and one iteration of other
   methods;
@@ -70,12 +70,16 @@ def main():
         "--shapes",
         choices=SHAPES,
         default="full",
-        help="small: to check quickly that everything runs; default: %(default)s",
+        help=(
+            "few: parts pass and fit with few components; small: to check quickly that everything "
+            "runs; default: %(default)s"
+        ),
     )
     parser.add_argument("--output", type=Path, help="default: benchmarks/results/engines.json")
     options = parser.parse_args()
-    small = options.shapes == "small"
-    output = options.output or (RESULTS.with_name("engines_small.json") if small else RESULTS)
+    is_full = options.shapes == "full"
+    name = RESULTS.name if is_full else f"engines_{options.shapes}.json"
+    output = options.output or RESULTS.with_name(name)
     facts = {
         **machine.describe("scikit-learn", "numba", "faiss-cpu", "torch"),
         "repeats": options.repeats,
@@ -85,6 +89,8 @@ def main():
         "iterations of fits when measuring memory": MEMORY_ITERATIONS,
     }
     for part in options.parts:
+        if part != "startup" and part not in SHAPES[options.shapes]:
+            continue
         for tables in PARTS[part](SHAPES[options.shapes], options):
             save(output, facts, tables, TABLES)
 

@@ -31,8 +31,8 @@ _FASTMATH = {"nnan", "nsz", "reassoc", "contract"}
 _TILE_ROWS = 6  # 6 × 32 sums fill the registers of AVX-512, and 6 × 16 those of AVX2
 _WIDE, _NARROW = 32, 16  # components of a tile
 _PREFETCHED = 2 * _TILE_ROWS  # rows ahead
-# A block has at most so many rows, which are summed in their own precision, and, beyond the fewest,
-# so many numbers, which fit into an L2 cache. Its rows fill all tiles.
+# A block has at most so many rows and, beyond the fewest, so many numbers, which fit into an L2 cache.
+# Its rows fill all tiles.
 _MOST_ROWS, _FEWEST_ROWS, _NUMBERS = 768, 96, 2**18
 _DENSE_SHARE = 1 / 16  # of responsibilities that matter, above which sums are products of tiles
 _LARGEST_EXPONENT = 700.0
@@ -81,8 +81,9 @@ def _on_tile(in_python, add_function, n_components):
                 element(1, zero, component),
                 element(2, builder.sub(row, start), component),
             )
-            function = _once(builder.module, add_function, signature.args[0].dtype, n_components)
-            builder.call(function, [value for part in parts for value in part])
+            values = [value for part in parts for value in part]
+            function = _once(builder.module, add_function, values, n_components)
+            builder.call(function, values)
             return context.get_dummy_value()
 
         return types.void(X, by_feature, by_row, row, start, component), generate
@@ -90,23 +91,23 @@ def _on_tile(in_python, add_function, n_components):
     return call
 
 
-def _once(module, add_function, dtype, n_components):
+def _once(module, add_function, arguments, n_components):
     """Return the LLVM function of a tile, which is added to the module once.
 
     It is not inlined, since only a function of its own keeps all numbers in registers.
     """
-    name = f"vmfmix{add_function.__name__}_{n_components}_{dtype}"
+    number = arguments[0].type.pointee
+    name = f"vmfmix{add_function.__name__}_{n_components}_{number}"
     if name not in module.globals:
-        number = ir.FloatType() if dtype == types.float32 else ir.DoubleType()
-        parameters = [number.as_pointer(), ir.IntType(64)] * 3
-        function = ir.Function(module, ir.FunctionType(ir.VoidType(), parameters), name)
+        kind = ir.FunctionType(ir.VoidType(), [argument.type for argument in arguments])
+        function = ir.Function(module, kind, name)
         function.linkage = "internal"
         function.attributes.add("noinline")
-        add_function(function, ir.VectorType(number, n_components), dtype.bitwidth // 8)
+        add_function(function, ir.VectorType(number, n_components))
     return module.globals[name]
 
 
-def _add_scores(function, vector, size):
+def _add_scores(function, vector):
     """Write the scores of a tile: one sum for each row, over the features."""
     entry, loop, end = (function.append_basic_block() for _ in range(3))
     rows, n_features, natural, natural_width, scores, scores_width = function.args
@@ -118,7 +119,7 @@ def _add_scores(function, vector, size):
     builder = ir.IRBuilder(loop)
     feature, column = builder.phi(_I64), builder.phi(natural.type)
     sums = [builder.phi(vector) for _ in range(_TILE_ROWS)]
-    parameters = _load(builder, column, vector, size)
+    parameters = _load(builder, column, vector)
     added = [
         _add_product(builder, total, start, feature, parameters)
         for start, total in zip(starts, sums)
@@ -135,28 +136,34 @@ def _add_scores(function, vector, size):
     builder = ir.IRBuilder(end)
     for r, total in enumerate(added):
         place = builder.gep(scores, [builder.mul(scores_width, _I64(r))])
-        builder.store(total, builder.bitcast(place, vector.as_pointer()), align=size)
+        _store(builder, total, place)
     builder.ret_void()
 
 
-def _add_sums(function, vector, size):
-    """Add the sums of a tile: for each feature, those of the rows times their masses."""
+def _add_sums(function, vector):
+    """Add the sums of a tile: for each feature, those of the rows times their masses.
+
+    The rows of the tile are summed in their own precision, and their sums in float64.
+    """
     entry, loop, end = (function.append_basic_block() for _ in range(3))
     rows, n_features, sums, sums_width, masses, masses_width = function.args
+    doubles = ir.VectorType(sums.type.pointee, vector.count)
     builder = ir.IRBuilder(entry)
     starts = _first_numbers(builder, rows, n_features)
     factors = [
-        _load(builder, builder.gep(masses, [builder.mul(masses_width, _I64(r))]), vector, size)
+        _load(builder, builder.gep(masses, [builder.mul(masses_width, _I64(r))]), vector)
         for r in range(_TILE_ROWS)
     ]
     builder.branch(loop)
 
     builder = ir.IRBuilder(loop)
     feature, place = builder.phi(_I64), builder.phi(sums.type)
-    total = _load(builder, place, vector, size)
+    total = ir.Constant(vector, None)
     for start, factor in zip(starts, factors):
         total = _add_product(builder, total, start, feature, factor)
-    builder.store(total, builder.bitcast(place, vector.as_pointer()), align=size)
+    if total.type != doubles:
+        total = builder.fpext(total, doubles)
+    _store(builder, builder.fadd(total, _load(builder, place, doubles)), place)
     next_feature, next_place = builder.add(feature, _I64(1)), builder.gep(place, [sums_width])
     _connect(feature, entry, _I64(0), loop, next_feature)
     _connect(place, entry, sums, loop, next_place)
@@ -172,9 +179,16 @@ def _first_numbers(builder, rows, n_features):
     return [builder.gep(rows, [builder.mul(n_features, _I64(r))]) for r in range(_TILE_ROWS)]
 
 
-def _load(builder, place, vector, size):
+def _load(builder, place, vector):
     """Load a vector that begins at this number."""
+    size = 4 if vector.element == ir.FloatType() else 8
     return builder.load(builder.bitcast(place, vector.as_pointer()), align=size)
+
+
+def _store(builder, values, place):
+    """Store a vector that begins at this number."""
+    size = 4 if values.type.element == ir.FloatType() else 8
+    builder.store(values, builder.bitcast(place, values.type.as_pointer()), align=size)
 
 
 def _add_product(builder, total, start, feature, factor):
@@ -333,14 +347,15 @@ def _new_block(X, mixture):
     )
 
 
-@compiled(fastmath=_FASTMATH)
-def _respond(factors, mixture, cutoff, hard, start, stop, block, counts, shift_sums):
+@compiled(fastmath=_FASTMATH, error_model="numpy")
+def _respond(factors, mixture, n_components, cutoff, hard, start, stop, block, counts, shift_sums):
     """Turn the scores of a block into masses, and add them to the counts and shift sums.
 
     Returns the number of responsibilities that matter.
     """
     scores, joints, width = block.scores, block.joints, block.joints.shape[0]
     center_scores, offsets = mixture.center_scores, mixture.offsets
+    is_component = ~np.uint64(0) >> np.uint64(MOST_COMPONENTS - n_components)
     n_hits = 0
     for i in range(start, stop):
         row, scale, shift, weight = i - start, factors.scale[i], factors.shift[i], factors.weight[i]
@@ -353,7 +368,10 @@ def _respond(factors, mixture, cutoff, hard, start, stop, block, counts, shift_s
         for k in range(np.uint64(width)):
             hits |= np.uint64(joints[k] >= least) << np.uint64(k)
             winners |= np.uint64(joints[k] >= largest) << np.uint64(k)
-        best = lowest_bit(winners)
+        if not winners & is_component:  # the row has become NaN or infinite
+            hits = winners = np.uint64(1)
+            largest = np.inf
+        best = lowest_bit(winners & is_component)
         total = 1.0
         if hard or hits == np.uint64(1) << best:
             hits = np.uint64(1) << best
@@ -405,25 +423,27 @@ def accumulate_few(X, factors, mixture, sums):
     block = _new_block(X, padded)
     masses, width = block.scores, padded.offsets.shape[0]
     counts, shift_sums = np.zeros(width), np.zeros(width)
-    resultants, products = (
-        np.zeros((n_components, n_features), X.dtype),
-        np.zeros_like(padded.natural),
-    )
+    products = np.zeros((n_features, width))
     log_likelihood = 0.0
     for start in range(0, X.shape[0], masses.shape[0]):
         stop = min(start + masses.shape[0], X.shape[0])
         _write_scores(X, padded.natural, block.scores, start, stop)
         n_hits = _respond(
-            factors, padded, mixture.cutoff, mixture.hard, start, stop, block, counts, shift_sums
+            factors,
+            padded,
+            n_components,
+            mixture.cutoff,
+            mixture.hard,
+            start,
+            stop,
+            block,
+            counts,
+            shift_sums,
         )
         for i in range(start, stop):
             log_likelihood += factors.weight[i] * block.log_density[i - start]
         if n_hits > _DENSE_SHARE * width * (stop - start):
             _add_products(X, products, masses, start, stop)
-            for k in range(n_components):
-                for j in range(n_features):
-                    sums.resultants[k, j] += products[j, k]
-            products[:] = 0
         else:
             for i in range(start, stop):
                 hits = block.hits[i - start]
@@ -432,12 +452,10 @@ def accumulate_few(X, factors, mixture, sums):
                     hits &= hits - np.uint64(1)
                     mass = masses[i - start, k]
                     for j in range(n_features):
-                        resultants[k, j] += mass * X[i, j]
-            for k in range(n_components):
-                for j in range(n_features):
-                    sums.resultants[k, j] += resultants[k, j]
-            resultants[:] = 0
+                        sums.resultants[k, j] += mass * X[i, j]
     for k in range(n_components):
+        for j in range(n_features):
+            sums.resultants[k, j] += products[j, k]
         sums.counts[k] += counts[k]
         sums.shift_sums[k] += shift_sums[k]
     return log_likelihood, X.shape[0] * n_components
@@ -449,13 +467,24 @@ def assign_few(X, factors, mixture, labels, probabilities, log_densities):
 
     Does the same as `kernels.assign`, for at most `MOST_COMPONENTS`.
     """
-    padded = _padded(mixture)
+    n_components, padded = mixture.offsets.shape[0], _padded(mixture)
     block = _new_block(X, padded)
     n_rows, unused = block.best.shape[0], np.zeros(padded.offsets.shape[0])
     for start in range(0, X.shape[0], n_rows):
         stop = min(start + n_rows, X.shape[0])
         _write_scores(X, padded.natural, block.scores, start, stop)
-        _respond(factors, padded, mixture.cutoff, mixture.hard, start, stop, block, unused, unused)
+        _respond(
+            factors,
+            padded,
+            n_components,
+            mixture.cutoff,
+            mixture.hard,
+            start,
+            stop,
+            block,
+            unused,
+            unused,
+        )
         for i in range(start, stop):
             labels[i] = block.best[i - start]
             probabilities[i] = block.highest[i - start]
