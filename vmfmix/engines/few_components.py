@@ -31,8 +31,7 @@ _FASTMATH = {"nnan", "nsz", "reassoc", "contract"}
 _TILE_ROWS = 6  # 6 × 32 sums fill the registers of AVX-512, and 6 × 16 those of AVX2
 _WIDE, _NARROW = 32, 16  # components of a tile
 _PREFETCHED = 2 * _TILE_ROWS  # rows ahead
-# A block has at most so many rows and, beyond the fewest, so many numbers, which fit into an L2 cache.
-# Its rows fill all tiles.
+# A block has at most so many rows and, beyond the fewest, so many numbers, to fit into an L2 cache.
 _MOST_ROWS, _FEWEST_ROWS, _NUMBERS = 768, 96, 2**18
 _DENSE_SHARE = 1 / 16  # of responsibilities that matter, above which sums are products of tiles
 _LARGEST_EXPONENT = 700.0
