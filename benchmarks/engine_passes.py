@@ -73,12 +73,12 @@ class Pass:
     def track_kmeans_iteration(self, shape, threads):
         return iteration_timer(ITERATIVE_METHODS["KMeans lloyd"], self.X, self.initial_means)()
 
-    def timers(self, shape, threads):
+    def timers(self, shape, threads, methods=tuple(ITERATIVE_METHODS)):
         """Return callables that return the seconds of each method: {name: callable}."""
         timers = {name: lambda call=call: seconds_of(call) for name, call in self.products.items()}
         timers["pass"] = lambda: seconds_of(self.time_soft_pass, shape, threads)
-        for name, method in ITERATIVE_METHODS.items():
-            timer = iteration_timer(method, self.X, self.initial_means)
+        for name in methods:
+            timer = iteration_timer(ITERATIVE_METHODS[name], self.X, self.initial_means)
             if timer is not None:
                 timers[name] = timer
         return timers
@@ -87,13 +87,14 @@ class Pass:
 def pass_part(shapes, options):
     """Iterate over the tables so far, after each shape and number of threads."""
     benchmark = Pass()
+    methods = shapes.get("methods", tuple(ITERATIVE_METHODS))
     times, time_ratios = [], []
     for shape in shapes["pass"]:
         benchmark.load(shape)
         for threads in options.threads:
             with limited_to(threads):
                 benchmark.time_soft_pass(shape, threads)  # compiles
-                timers = benchmark.timers(shape, threads)
+                timers = benchmark.timers(shape, threads, methods)
                 seconds = alternate(timers, options.repeats, min_turns=MIN_TURNS)
             about = {
                 "rows": shape.rows,
@@ -102,20 +103,20 @@ def pass_part(shapes, options):
                 "data": "dense" if shape.entries is None else "CSR",
                 "threads": threads,
             }
-            times.append(about | pass_times(seconds, benchmark.products))
-            time_ratios.append(about | pass_ratios(seconds, benchmark.products))
+            times.append(about | pass_times(seconds, benchmark.products, methods))
+            time_ratios.append(about | pass_ratios(seconds, benchmark.products, methods))
             print_rows(shape, times[-1], time_ratios[-1])
             yield {"soft_pass": times, "pass_ratios": time_ratios}
 
 
-def pass_times(seconds, libraries):
+def pass_times(seconds, libraries, methods):
     """Return the median times of all methods."""
     columns = {f"{name} product": name for name in libraries}
-    columns |= {name: name for name in ("pass", *ITERATIVE_METHODS)}
+    columns |= {name: name for name in ("pass", *methods)}
     return {f"{title} ms": milliseconds(seconds.get(name)) for title, name in columns.items()}
 
 
-def pass_ratios(seconds, libraries):
+def pass_ratios(seconds, libraries, methods):
     """Return ratios of the pass to the fastest product and of other methods to the pass.
 
     Ratios are taken within the same rounds.
@@ -128,7 +129,7 @@ def pass_ratios(seconds, libraries):
         "rounds": len(to_product),
         **{
             f"{name} / pass": ratio_with_quartiles(seconds.get(name), seconds["pass"])
-            for name in ITERATIVE_METHODS
+            for name in methods
         },
     }
 
