@@ -228,12 +228,20 @@ def main():
     found = interpreters()
     if missing := [name for name in PYTHONS if name not in found]:
         print(f"Not found, so not tested: Python {', '.join(missing)}", flush=True)
-    for name, python in found.items():
-        passed = check_install(python, wheel, not options.no_tests)
-        print(f"Python {name}, newest dependencies: {passed}", flush=True)
-    oldest = next(iter(found))
-    passed = check_install(found[oldest], wheel, not options.no_tests, lowest=True)
-    print(f"Python {oldest}, lowest dependencies: {passed}", flush=True)
+    environments = [(name, "newest") for name in found] + [(next(iter(found)), "lowest")]
+    failures = []
+    for name, dependencies in environments:
+        environment = f"Python {name}, {dependencies} dependencies"
+        try:
+            passed = check_install(
+                found[name], wheel, not options.no_tests, lowest=dependencies == "lowest"
+            )
+        except SystemExit as failure:
+            failures.append(f"{failure}\nThis was {environment}.")
+            passed = "failed, see below"
+        print(f"{environment}: {passed}", flush=True)
+    if failures:
+        sys.exit("\n\n".join(failures))
     print(f"{DIST} has what is to be published, and {SBOM}")
 
 
