@@ -265,7 +265,7 @@ def test_kernels_are_compiled_once_for_each_precision(monkeypatch):
                     many.setattr(pass_plan, "MOST_COMPONENTS", 0)
                     engine.accumulate(mixture)
     choose_engine(X, center=center).accumulate(parameters)
-    assert len(few_components.accumulate_few.signatures) == 2
+    assert len(few_components.process_rows.signatures) == 2
     assert len(kernels.accumulate.signatures) == 2
     assert len(kernels.accumulate_csr.signatures) == 2
 

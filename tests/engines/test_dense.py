@@ -14,7 +14,7 @@ def test_memory_orders_need_no_copy_and_no_compilation(tmp_path):
     X, parameters = overlapping_mixture()
     X = X.astype(np.float32)
     expected = choose_engine(X).accumulate(parameters)
-    n_compiled = len(few_components.accumulate_few.signatures)
+    n_compiled = len(few_components.process_rows.signatures)
     np.save(tmp_path / "rows.npy", X)
     read_only = X.copy()
     read_only.flags.writeable = False
@@ -28,7 +28,7 @@ def test_memory_orders_need_no_copy_and_no_compilation(tmp_path):
         engine = choose_engine(flavour)
         assert engine._rows._X is flavour
         assert_same_statistics(engine.accumulate(parameters), expected, 1e-7)
-    assert len(few_components.accumulate_few.signatures) == n_compiled
+    assert len(few_components.process_rows.signatures) == n_compiled
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.int8, np.uint8])

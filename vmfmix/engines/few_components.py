@@ -13,7 +13,9 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
+from vmfmix.engines import kernels
 from vmfmix.engines.instructions import (
     bits_as_double,
     count_bits,
@@ -96,30 +98,19 @@ def _exp(x):
     return series * power
 
 
-class _Padded(NamedTuple):
-    """A mixture whose components without weight fill the last tile."""
+class Mixture(NamedTuple):
+    """Parameters of a mixture, with components without weight that fill the last tile."""
 
-    natural: np.ndarray  # (d, K')
+    natural: np.ndarray  # (d, K'), in the precision of the pass
     center_scores: np.ndarray  # (K',), float64
     offsets: np.ndarray  # (K',), float64
+    is_component: np.uint64  # one bit for each component that does not only fill a tile
+    cutoff: float
+    hard: bool
 
 
-@compiled(fastmath=_FASTMATH)
-def _padded(mixture):
-    """Return the parameters of a mixture with components without weight that fill the last tile."""
-    n_components, n_features = mixture.natural.shape
-    width = (n_components + NARROW - 1) // NARROW * NARROW
-    natural = np.zeros((n_features, width), mixture.natural.dtype)
-    center_scores, offsets = np.zeros(width), np.full(width, -np.inf)
-    for k in range(n_components):
-        center_scores[k], offsets[k] = mixture.center_scores[k], mixture.offsets[k]
-        for j in range(n_features):
-            natural[j, k] = mixture.natural[k, j]
-    return _Padded(natural, center_scores, offsets)
-
-
-class _Block(NamedTuple):
-    """Arrays for the rows of one block."""
+class Scratch(NamedTuple):
+    """Arrays of one thread: those of one block of rows, and sums over all rows."""
 
     scores: np.ndarray  # (block, K'), replaced by the masses: responsibility × weight × scale
     hits: np.ndarray  # (block,), uint64: one bit for each component that matters
@@ -127,32 +118,28 @@ class _Block(NamedTuple):
     highest: np.ndarray  # (block,), float64: largest responsibility
     log_density: np.ndarray  # (block,), float64
     joints: np.ndarray  # (K',), float64: log joints of one row
+    counts: np.ndarray  # (K',), float64
+    shift_sums: np.ndarray  # (K',), float64
+    products: np.ndarray  # (d, K'), float64: sums of rows that were added by tiles
 
 
-@compiled(fastmath=_FASTMATH)
-def _new_block(X, mixture):
-    """Return the arrays for blocks of rows; all rows of a block fit into a cache with them."""
-    n_rows = min(max(_NUMBERS // X.shape[1], _FEWEST_ROWS), _MOST_ROWS) // TILE_ROWS * TILE_ROWS
-    width = mixture.natural.shape[1]
-    return _Block(
-        np.empty((n_rows, width), X.dtype),
-        np.empty(n_rows, np.uint64),
-        np.empty(n_rows, np.int32),
-        np.empty(n_rows),
-        np.empty(n_rows),
-        np.empty(width),
-    )
+class RowResults(NamedTuple):
+    """What is written for each row; arrays without rows if nothing is."""
+
+    labels: np.ndarray  # (n,), int32: most probable component
+    probabilities: np.ndarray  # (n,), float64, of that component
+    log_densities: np.ndarray  # (n,), float64
 
 
 @compiled(fastmath=_FASTMATH, error_model="numpy")
-def _respond(factors, mixture, n_components, cutoff, hard, start, stop, block, counts, shift_sums):
+def _respond(factors, mixture, start, stop, scratch):
     """Turn the scores of a block into masses, and add them to the counts and shift sums.
 
     Returns the number of responsibilities that matter.
     """
-    scores, joints, width = block.scores, block.joints, block.joints.shape[0]
+    scores, joints, width = scratch.scores, scratch.joints, scratch.joints.shape[0]
+    counts, shift_sums = scratch.counts, scratch.shift_sums
     center_scores, offsets = mixture.center_scores, mixture.offsets
-    is_component = ~np.uint64(0) >> np.uint64(MOST_COMPONENTS - n_components)
     n_hits = 0
     for i in range(start, stop):
         row, scale, shift, weight = i - start, factors.scale[i], factors.shift[i], factors.weight[i]
@@ -160,18 +147,18 @@ def _respond(factors, mixture, n_components, cutoff, hard, start, stop, block, c
         for k in range(width):
             joints[k] = scale * np.float64(scores[row, k]) - shift * center_scores[k] + offsets[k]
             largest = larger(largest, joints[k])
-        least = largest - cutoff
+        least = largest - mixture.cutoff
         hits, winners = np.uint64(0), np.uint64(0)  # one bit for each component, which vectorizes
         for k in range(np.uint64(width)):
             hits |= np.uint64(joints[k] >= least) << np.uint64(k)
             winners |= np.uint64(joints[k] >= largest) << np.uint64(k)
-        hits, winners = hits & is_component, winners & is_component
+        hits, winners = hits & mixture.is_component, winners & mixture.is_component
         if not winners:  # the row has become NaN or infinite
             hits = winners = np.uint64(1)
             largest = np.inf
         best = lowest_bit(winners)
         total = 1.0
-        if hard or hits == np.uint64(1) << best:
+        if mixture.hard or hits == np.uint64(1) << best:
             hits = np.uint64(1) << best
             counts[best] += weight
             shift_sums[best] += weight * shift
@@ -189,14 +176,67 @@ def _respond(factors, mixture, n_components, cutoff, hard, start, stop, block, c
                 counts[k] += mass
                 shift_sums[k] += mass * shift
                 scores[row, k] = mass * scale
-        block.hits[row], block.best[row], block.highest[row] = hits, best, 1.0 / total
-        block.log_density[row] = largest + (np.log(total) if total > 1.0 else 0.0)
+        scratch.hits[row], scratch.best[row], scratch.highest[row] = hits, best, 1.0 / total
+        scratch.log_density[row] = largest + (np.log(total) if total > 1.0 else 0.0)
         n_hits += count_bits(hits)
     return n_hits
 
 
 @compiled(fastmath=_FASTMATH)
-def accumulate_few(X, factors, mixture, sums):
+def process_rows(X, factors, mixture, scratch, sums, results):
+    """Add the statistics of dense rows to the sums, or write the results of each row.
+
+    One function does both, since it is compiled before the first fit in a new environment.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+    factors : kernels.RowFactors
+    mixture : Mixture
+    scratch : Scratch
+    sums : kernels.Sums
+        Without components if nothing is added.
+    results : RowResults
+
+    Returns
+    -------
+    log_likelihood : float
+    """
+    masses, products, n_features = scratch.scores, scratch.products, X.shape[1]
+    n_components, log_likelihood = sums.counts.shape[0], 0.0
+    for start in range(0, X.shape[0], masses.shape[0]):
+        stop = min(start + masses.shape[0], X.shape[0])
+        _write_scores(X, mixture.natural, masses, start, stop)
+        n_hits = _respond(factors, mixture, start, stop, scratch)
+        for i in range(start, stop):
+            log_likelihood += factors.weight[i] * scratch.log_density[i - start]
+        if n_components == 0:
+            for i in range(start, stop):
+                results.labels[i] = scratch.best[i - start]
+                results.probabilities[i] = scratch.highest[i - start]
+                results.log_densities[i] = scratch.log_density[i - start]
+        elif n_hits > _DENSE_SHARE * masses.shape[1] * (stop - start):
+            _add_products(X, products, masses, start, stop)
+        else:
+            for i in range(start, stop):
+                hits = scratch.hits[i - start]
+                while hits:
+                    k = lowest_bit(hits)
+                    hits &= hits - np.uint64(1)
+                    mass = masses[i - start, k]
+                    for j in range(n_features):
+                        sums.resultants[k, j] += mass * X[i, j]
+    for k in range(n_components):
+        for j in range(n_features):
+            sums.resultants[k, j] += products[j, k]
+        sums.counts[k] += scratch.counts[k]
+        sums.shift_sums[k] += scratch.shift_sums[k]
+    return log_likelihood
+
+
+def accumulate_few(
+    X: np.ndarray, factors: kernels.RowFactors, mixture: kernels.Mixture, sums: kernels.Sums
+) -> tuple[float, int]:
     """Add the statistics of dense rows to the sums, if there are at most `MOST_COMPONENTS`.
 
     Does the same as `kernels.accumulate`, but keeps no candidates.
@@ -214,76 +254,63 @@ def accumulate_few(X, factors, mixture, sums):
     n_evaluated : int
         Number of log joints that were evaluated.
     """
-    n_components, n_features = mixture.natural.shape
-    if X.shape[1] != n_features:
-        raise ValueError("Rows and components have different numbers of features.")
-    padded = _padded(mixture)
-    block = _new_block(X, padded)
-    masses, width = block.scores, padded.offsets.shape[0]
-    counts, shift_sums = np.zeros(width), np.zeros(width)
-    products = np.zeros((n_features, width))
-    log_likelihood = 0.0
-    for start in range(0, X.shape[0], masses.shape[0]):
-        stop = min(start + masses.shape[0], X.shape[0])
-        _write_scores(X, padded.natural, block.scores, start, stop)
-        n_hits = _respond(
-            factors,
-            padded,
-            n_components,
-            mixture.cutoff,
-            mixture.hard,
-            start,
-            stop,
-            block,
-            counts,
-            shift_sums,
-        )
-        for i in range(start, stop):
-            log_likelihood += factors.weight[i] * block.log_density[i - start]
-        if n_hits > _DENSE_SHARE * width * (stop - start):
-            _add_products(X, products, masses, start, stop)
-        else:
-            for i in range(start, stop):
-                hits = block.hits[i - start]
-                while hits:
-                    k = lowest_bit(hits)
-                    hits &= hits - np.uint64(1)
-                    mass = masses[i - start, k]
-                    for j in range(n_features):
-                        sums.resultants[k, j] += mass * X[i, j]
-    for k in range(n_components):
-        for j in range(n_features):
-            sums.resultants[k, j] += products[j, k]
-        sums.counts[k] += counts[k]
-        sums.shift_sums[k] += shift_sums[k]
-    return log_likelihood, X.shape[0] * n_components
+    nothing = RowResults(np.empty(0, np.int32), np.empty(0), np.empty(0))
+    return _process(X, factors, mixture, sums, nothing), len(X) * len(mixture.offsets)
 
 
-@compiled(fastmath=_FASTMATH)
-def assign_few(X, factors, mixture, labels, probabilities, log_densities):
+def assign_few(
+    X: np.ndarray,
+    factors: kernels.RowFactors,
+    mixture: kernels.Mixture,
+    labels: NDArray[np.int32],
+    probabilities: NDArray[np.float64],
+    log_densities: NDArray[np.float64],
+) -> None:
     """Write the most probable components, their probabilities and the log densities of dense rows.
 
     Does the same as `kernels.assign`, for at most `MOST_COMPONENTS`.
     """
-    n_components, padded = mixture.offsets.shape[0], _padded(mixture)
-    block = _new_block(X, padded)
-    n_rows, unused = block.best.shape[0], np.zeros(padded.offsets.shape[0])
-    for start in range(0, X.shape[0], n_rows):
-        stop = min(start + n_rows, X.shape[0])
-        _write_scores(X, padded.natural, block.scores, start, stop)
-        _respond(
-            factors,
-            padded,
-            n_components,
-            mixture.cutoff,
-            mixture.hard,
-            start,
-            stop,
-            block,
-            unused,
-            unused,
-        )
-        for i in range(start, stop):
-            labels[i] = block.best[i - start]
-            probabilities[i] = block.highest[i - start]
-            log_densities[i] = block.log_density[i - start]
+    results = RowResults(labels, probabilities, log_densities)
+    _process(X, factors, mixture, kernels.Sums.allocate(0, X.shape[1]), results)
+
+
+def _process(
+    X: np.ndarray,
+    factors: kernels.RowFactors,
+    mixture: kernels.Mixture,
+    sums: kernels.Sums,
+    results: RowResults,
+) -> float:
+    """Call `process_rows`; what numpy can do is done here, since it takes long to compile."""
+    n_components, n_features = mixture.natural.shape
+    if X.shape[1] != n_features:
+        raise ValueError("Rows and components have different numbers of features.")
+    width = n_components + -n_components % NARROW
+    padded = Mixture(
+        natural=_padded(mixture.natural.T, width, 0.0),
+        center_scores=_padded(mixture.center_scores, width, 0.0),
+        offsets=_padded(mixture.offsets, width, -np.inf),
+        is_component=np.uint64(2**n_components - 1),
+        cutoff=mixture.cutoff,
+        hard=mixture.hard,
+    )
+    n_rows = min(max(_NUMBERS // n_features, _FEWEST_ROWS), _MOST_ROWS) // TILE_ROWS * TILE_ROWS
+    scratch = Scratch(
+        scores=np.empty((n_rows, width), X.dtype),
+        hits=np.empty(n_rows, np.uint64),
+        best=np.empty(n_rows, np.int32),
+        highest=np.empty(n_rows),
+        log_density=np.empty(n_rows),
+        joints=np.empty(width),
+        counts=np.zeros(width),
+        shift_sums=np.zeros(width),
+        products=np.zeros((n_features, width)),
+    )
+    return float(process_rows(X, factors, padded, scratch, sums, results))
+
+
+def _padded(array: np.ndarray, width: int, value: float) -> np.ndarray:
+    """Return a C-ordered copy with so many columns; the ones that are added have this value."""
+    padded = np.full((*array.shape[:-1], width), value, array.dtype)
+    padded[..., : array.shape[-1]] = array
+    return padded
