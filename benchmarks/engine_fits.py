@@ -82,7 +82,8 @@ def fit_part(shapes, options):
     table = []
     for name, X, y in sets_to_fit(shapes["fit"]):
         with limited_to(max(options.threads)):
-            fits = {method: TimedFit(method, X, y) for method in fits_of(X)}
+            methods = shapes.get("methods of fits", fits_of(X))
+            fits = {method: TimedFit(method, X, y) for method in methods}
             costs = {method: fit.estimate() for method, fit in fits.items()}
             seconds = alternate(
                 {method: fit for method, fit in fits.items() if costs[method] <= MAX_FIT_SECONDS},

@@ -103,11 +103,16 @@ def startup_part(shapes, options):
     print_rows("startup", *imports)
     yield {"startup": imports}
     first_fits = []
-    for kind in fresh_processes.KINDS:
-        cold, warm = fresh_processes.first_fit_seconds(kind)
+    for case in fresh_processes.FIRST_FITS:
+        kind, shape, n_clusters, n_components = case
+        cold, warm = fresh_processes.first_fit_seconds(*case)
         first_fits.append(
             {
                 "first fit to": kind,
+                "rows": shape[0],
+                "features": shape[1],
+                "clusters": n_clusters,
+                "n_components": n_components,
                 "cold cache s": round(cold, 2),
                 "warm cache s": round(warm, 2),
                 "difference s": round(cold - warm, 2),

@@ -57,7 +57,19 @@ SHAPES = {
             Shape(200_000, 50, 10),
             Shape(20_000, 1536, 30),
         ],
+        "fit": [
+            Shape(50_000, 384, 20),
+            Shape(100_000, 128, 64),
+            Shape(200_000, 50, 10),
+            Shape(20_000, 1536, 30),
+        ],
         "methods": ["KMeans lloyd", "KMeans elkan", "faiss spherical"],  # instead of all
+        "methods of fits": [
+            "VMFMixture, merge=None",
+            "VMFMixture",
+            "KMeans n_init=1",
+            "KMeans elkan",
+        ],
     },
     "small": {  # checks quickly that everything runs
         "pass": [Shape(3000, 32, 20), Shape(2000, 500, 10, entries=20)],

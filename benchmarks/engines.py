@@ -71,8 +71,8 @@ def main():
         choices=SHAPES,
         default="full",
         help=(
-            "few: few components, for the part pass; small: to check quickly that everything "
-            "runs; default: %(default)s"
+            "few: few components, for the parts pass and fit; small: to check quickly that "
+            "everything runs; default: %(default)s"
         ),
     )
     parser.add_argument("--output", type=Path, help="default: benchmarks/results/engines.json")

@@ -21,7 +21,16 @@ IMPORTS = {
     "import sklearn.mixture": "import sklearn.mixture",
 }
 REFERENCE_IMPORT = "import sklearn.mixture"
-KINDS = ("float32", "float64", "CSR")
+# Kind of rows, their shape, number of clusters, and n_components of the fit.
+FIRST_FITS = (
+    ("float32", (2_000, 384), 10, 10),
+    ("float32", (2_000, 384), 10, "auto"),
+    ("float32", (30_000, 384), 30, "auto"),
+    ("float32", (30_000, 384), 200, 200),
+    ("float64", (2_000, 384), 10, "auto"),
+    ("CSR", (2_000, 384), 10, "auto"),
+)
+CONCENTRATION_PER_FEATURE = 0.8
 FORMS = ("C order", "Fortran order", "read-only", "float16")
 STATUS, CLEAR_REFS = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
@@ -146,35 +155,42 @@ def import_seconds(repeats):
     return {statement: np.array(each) for statement, each in seconds.items()}
 
 
-def first_fit_seconds(kind):
-    """Return the seconds of a process's first fit, with a cold and with a warm numba cache."""
+def first_fit_seconds(*case):
+    """Return the seconds of a process's first fit, with a cold and with a warm numba cache.
+
+    Parameters
+    ----------
+    *case
+        Of `FIRST_FITS`.
+    """
     with tempfile.TemporaryDirectory() as folder:
         cold, warm = (
-            call_function("fit_and_predict", kind, NUMBA_CACHE_DIR=folder) for _ in range(2)
+            call_function("fit_and_predict", *case, NUMBA_CACHE_DIR=folder) for _ in range(2)
         )
     return cold, warm
 
 
-def fit_and_predict(kind):
-    """Return the seconds of a small fit and predict.
+def fit_and_predict(kind, shape, n_clusters, n_components):
+    """Return the seconds of a fit and predict.
 
     Importing numba is part of this time; importing scikit-learn is not.
     """
     from vmfmix import VMFMixture
 
-    X = small_sample(kind)
+    X = sample(kind, shape, n_clusters)
     start = time.perf_counter()
-    VMFMixture(4, random_state=0).fit(X).predict(X)
+    VMFMixture(n_components, random_state=0).fit(X).predict(X)
     return time.perf_counter() - start
 
 
-def small_sample(kind):
-    """Return a few rows as float32, float64 or CSR."""
+def sample(kind, shape, n_clusters):
+    """Return rows of some shape as float32, float64 or CSR."""
     from scipy.sparse import csr_matrix
 
     from vmfmix.datasets import make_vmf_mixture
 
-    X, _ = make_vmf_mixture(400, 16, 4, random_state=0)
+    concentration = CONCENTRATION_PER_FEATURE * shape[1]
+    X, _ = make_vmf_mixture(*shape, n_clusters, concentration=concentration, random_state=0)
     if kind == "CSR":
         X = csr_matrix(np.where(np.abs(X) > 0.2, X, 0))  # both signs, and zeros in between
     return X.astype(np.float64 if kind == "float64" else np.float32)
@@ -189,15 +205,16 @@ def signatures():
         {kernel: {form: number of signatures}} for the kernels that were called.
     """
     from vmfmix import VMFMixture
-    from vmfmix.engines import kernels
+    from vmfmix.engines import few_components, kernels
 
-    X = small_sample("float32")
+    X = sample("float32", (2_000, 384), 100)
     read_only = X.copy()
     read_only.flags.writeable = False
-    compiled = {name: each for name, each in vars(kernels).items() if hasattr(each, "signatures")}
+    functions = {**vars(kernels), **vars(few_components)}
+    compiled = {name: each for name, each in functions.items() if hasattr(each, "signatures")}
     counts = {name: {} for name in compiled}
     for form, rows in zip(FORMS, (X, np.asfortranarray(X), read_only, X.astype(np.float16))):
-        VMFMixture(4, random_state=0).fit(rows).predict(rows)
+        VMFMixture(100, random_state=0).fit(rows).predict(rows)
         for name, kernel in compiled.items():
             counts[name][form] = len(kernel.signatures)
     return {name: by_form for name, by_form in counts.items() if any(by_form.values())}

@@ -3,13 +3,19 @@
 import numpy as np
 import pytest
 
-from tests.engines.test_cpu import TOLERANCE, assert_same_statistics
+from tests.engines.test_cpu import TOLERANCE, assert_same_statistics, use_general_kernels
 from vmfmix.datasets import make_vmf_mixture
 from vmfmix.engines import bfloat16, cpu, kernels
 from vmfmix.engines.choice import choose_engine
 from vmfmix.model.statistics import MixtureParameters
 
 torch = pytest.importorskip("torch")
+
+
+@pytest.fixture(autouse=True)
+def general_kernels(monkeypatch):
+    """Use approximate scores for passes of any size."""
+    use_general_kernels(monkeypatch)
 
 
 def mixture(n_rows=3000, n_features=32, n_components=200, concentration=60.0):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.engines.test_cpu import TOLERANCE, assert_same_statistics
+from tests.engines.test_cpu import TOLERANCE, assert_same_statistics, use_general_kernels
 from vmfmix.datasets import make_vmf_mixture
 from vmfmix.engines import bfloat16, candidates
 from vmfmix.engines.choice import choose_engine
@@ -17,6 +17,7 @@ from vmfmix.model.statistics import ConcentrationPrior, MixtureParameters, maxim
 @pytest.fixture(autouse=True)
 def always_use_candidates(monkeypatch):
     """Use candidates wherever it is possible, whether or not it saves work."""
+    use_general_kernels(monkeypatch)
     monkeypatch.setattr(candidates, "_FEWEST_PRODUCTS_PER_ROW", 0)
     monkeypatch.setattr(candidates, "_LARGEST_COST", np.inf)
     monkeypatch.setattr(candidates, "_LARGEST_COST_WITH_APPROXIMATE_SCORES", np.inf)

@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from tests import oracle
 from vmfmix.datasets import make_vmf_mixture
-from vmfmix.engines import pass_plan
+from vmfmix.engines import cpu
 from vmfmix.engines.choice import choose_engine
 from vmfmix.model.matrices import as_array
 from vmfmix.model.statistics import MixtureParameters
@@ -39,6 +39,12 @@ def overlapping_mixture(n_components=6, n_features=20, has_background=False, see
     )
 
 
+def use_general_kernels(monkeypatch):
+    """Use the kernels for many components for any pass."""
+    monkeypatch.setattr(cpu, "_FEW_COMPONENTS", 0)
+    monkeypatch.setattr(cpu, "_FEW_PRODUCTS", 0)
+
+
 def assert_same_statistics(found, expected, tolerance):
     scale = expected.weight
     np.testing.assert_allclose(found.counts, expected.counts, atol=tolerance * scale, rtol=0)
@@ -54,7 +60,7 @@ def assert_same_statistics(found, expected, tolerance):
 @pytest.mark.parametrize("variant", ["plain", "weighted", "background", "zeros"])
 def test_statistics_equal_the_oracle(dtype, container, hard, variant, monkeypatch):
     if container == "dense, as with many components":
-        monkeypatch.setattr(pass_plan, "MOST_COMPONENTS", 0)
+        use_general_kernels(monkeypatch)
     X, parameters = overlapping_mixture(has_background=variant == "background")
     X = X.astype(dtype)
     weight = np.random.default_rng(1).uniform(0, 3, len(X)) if variant == "weighted" else None
@@ -262,7 +268,7 @@ def test_kernels_are_compiled_once_for_each_precision(monkeypatch):
             engine.assign(mixture)
             if rows is not wide and not sp.issparse(rows):
                 with monkeypatch.context() as many:
-                    many.setattr(pass_plan, "MOST_COMPONENTS", 0)
+                    use_general_kernels(many)
                     engine.accumulate(mixture)
     choose_engine(X, center=center).accumulate(parameters)
     assert len(few_components.process_rows.signatures) == 2

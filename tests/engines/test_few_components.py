@@ -27,12 +27,11 @@ def overlapping_mixture(n_rows, n_features, n_components, dtype):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("n_components", [1, 2, 15, 16, 17, 32, 33, 48, 63, 64, 65])
+@pytest.mark.parametrize("n_components", [1, 2, 15, 16, 17, 32, 33, 63, 64, 65, 127, 128, 130])
 def test_numbers_of_components(dtype, n_components):
     X, parameters = overlapping_mixture(500, 30, n_components, dtype)
     engine = choose_engine(X)
-    plan = engine._plan_pass(parameters)
-    assert plan.has_few_components == (n_components <= few_components.MOST_COMPONENTS)
+    assert engine._plan_pass(parameters).has_few_components
     for hard in (False, True):
         expected = oracle.statistics(X, parameters, hard=hard)
         found = engine.accumulate(parameters, hard=hard)
@@ -48,7 +47,7 @@ def test_numbers_of_rows_and_features(n_rows, n_features):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("n_components", [1, 16, 23, 64])
+@pytest.mark.parametrize("n_components", [1, 16, 23, 64, 65, 200])
 def test_assignment_equals_that_of_the_log_joints(dtype, n_components):
     X, parameters = overlapping_mixture(203, 30, n_components, dtype)
     X[5] = 0
@@ -99,3 +98,28 @@ def test_center_weights_and_blocks_of_rows():
         engine = CPUEngine(X, sample_weight=weight, center=center, **options)
         found = engine.accumulate(parameters)
         assert_same_statistics(found, expected, TOLERANCE[np.float32])
+
+
+def test_small_fits_need_no_other_kernel(monkeypatch):
+    """The general kernels take long to compile, which the first fit has to wait for."""
+    from vmfmix import VMFMixture
+    from vmfmix.engines import kernels
+
+    def fail(*arguments):
+        raise AssertionError("A small fit calls the general kernels.")
+
+    for name in ("accumulate", "accumulate_from_candidates", "assign"):
+        monkeypatch.setattr(kernels, name, fail)
+    X, _ = overlapping_mixture(2000, 30, 4, np.float32)
+    for options in ({}, {"n_components": 4}, {"n_components": 100}):
+        VMFMixture(random_state=0, **options).fit(X).predict(X)
+
+
+def test_kernel_by_size_of_the_pass():
+    X, parameters = overlapping_mixture(200_000, 30, 100, np.float32)
+    few = parameters.selected(range(64))
+    expected = {(True, 64): True, (True, 100): False, (False, 64): True, (False, 100): True}
+    for (keeps_candidates, n_components), has_few in expected.items():
+        engine = choose_engine(X, keeps_candidates=keeps_candidates)
+        plan = engine._plan_pass(few if n_components == 64 else parameters)
+        assert plan.has_few_components == has_few

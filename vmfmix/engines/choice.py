@@ -64,6 +64,7 @@ def choose_engine(
     device: Any = None,
     report: Callable[..., None] | None = None,
     lengths: NDArray[np.float64] | None = None,
+    keeps_candidates: bool = True,
 ) -> Engine:
     """Return the engine for validated rows.
 
@@ -84,6 +85,10 @@ def choose_engine(
     lengths : ndarray of shape (n_rows,), default=None
         Lengths of the rows of an array or CSR matrix, if they are known from
         `vmfmix.engines.cpu.lengths_of`.
+    keeps_candidates : bool, default=True
+        Whether passes over an array keep the components that matter for each row, from which the
+        next pass profits if it has nearly the same mixture. Fits of few passes are as fast without,
+        and the kernel without is compiled sooner.
 
     Returns
     -------
@@ -134,7 +139,12 @@ def choose_engine(
     from vmfmix.engines.cpu import CPUEngine  # here, as it imports numba
 
     return CPUEngine(
-        X, sample_weight=sample_weight, center=center, block_size=block_size, lengths=lengths
+        X,
+        sample_weight=sample_weight,
+        center=center,
+        block_size=block_size,
+        lengths=lengths,
+        keeps_candidates=keeps_candidates,
     )
 
 

@@ -4,6 +4,9 @@ With few components, a pass takes its time for reading the rows and for the work
 besides the product. Rows are therefore read once: their scores, responsibilities and sums follow
 each other while they are in the cache. The product is computed here, too, because BLAS libraries
 are made for more columns, and because the rows that follow can be prefetched meanwhile.
+
+Short passes with more components use this kernel, too: it is compiled in a third of the time that
+`vmfmix.engines.kernels` takes, which is most of the time of the first fit in a new environment.
 """
 
 # mypy: allow-untyped-defs, allow-incomplete-defs
@@ -34,7 +37,7 @@ from vmfmix.engines.tiles import (
 )
 from vmfmix.model.compilation import compiled
 
-MOST_COMPONENTS = 64  # one bit of a uint64 for each
+_BITS = 64  # of a word
 _FASTMATH = {"nnan", "nsz", "reassoc", "contract"}
 # A block has at most so many rows and, beyond the fewest, so many numbers, to fit into an L2 cache.
 _MOST_ROWS, _FEWEST_ROWS, _NUMBERS = 768, 96, 2**18
@@ -104,7 +107,7 @@ class Mixture(NamedTuple):
     natural: np.ndarray  # (d, K'), in the precision of the pass
     center_scores: np.ndarray  # (K',), float64
     offsets: np.ndarray  # (K',), float64
-    is_component: np.uint64  # one bit for each component that does not only fill a tile
+    is_component: np.ndarray  # (words,), uint64: one bit for each that does not only fill a tile
     cutoff: float
     hard: bool
 
@@ -113,7 +116,7 @@ class Scratch(NamedTuple):
     """Arrays of one thread: those of one block of rows, and sums over all rows."""
 
     scores: np.ndarray  # (block, K'), replaced by the masses: responsibility × weight × scale
-    hits: np.ndarray  # (block,), uint64: one bit for each component that matters
+    hits: np.ndarray  # (block, words), uint64: one bit for each component that matters
     best: np.ndarray  # (block,), int32: most probable component
     highest: np.ndarray  # (block,), float64: largest responsibility
     log_density: np.ndarray  # (block,), float64
@@ -139,7 +142,7 @@ def _respond(factors, mixture, start, stop, scratch):
     """
     scores, joints, width = scratch.scores, scratch.joints, scratch.joints.shape[0]
     counts, shift_sums = scratch.counts, scratch.shift_sums
-    center_scores, offsets = mixture.center_scores, mixture.offsets
+    center_scores, offsets, n_words = mixture.center_scores, mixture.offsets, scratch.hits.shape[1]
     n_hits = 0
     for i in range(start, stop):
         row, scale, shift, weight = i - start, factors.scale[i], factors.shift[i], factors.weight[i]
@@ -148,18 +151,25 @@ def _respond(factors, mixture, start, stop, scratch):
             joints[k] = scale * np.float64(scores[row, k]) - shift * center_scores[k] + offsets[k]
             largest = larger(largest, joints[k])
         least = largest - mixture.cutoff
-        hits, winners = np.uint64(0), np.uint64(0)  # one bit for each component, which vectorizes
-        for k in range(np.uint64(width)):
-            hits |= np.uint64(joints[k] >= least) << np.uint64(k)
-            winners |= np.uint64(joints[k] >= largest) << np.uint64(k)
-        hits, winners = hits & mixture.is_component, winners & mixture.is_component
-        if not winners:  # the row has become NaN or infinite
-            hits = winners = np.uint64(1)
-            largest = np.inf
-        best = lowest_bit(winners)
+        best, n_row_hits = -1, 0
+        for word in range(n_words):
+            hits, winners, first = np.uint64(0), np.uint64(0), _BITS * word
+            for k in range(np.uint64(min(_BITS, width - first))):  # as bits, which vectorizes
+                hits |= np.uint64(joints[first + k] >= least) << np.uint64(k)
+                winners |= np.uint64(joints[first + k] >= largest) << np.uint64(k)
+            scratch.hits[row, word] = hits & mixture.is_component[word]
+            n_row_hits += count_bits(scratch.hits[row, word])
+            winners &= mixture.is_component[word]
+            if winners and best < 0:
+                best = first + np.int64(lowest_bit(winners))
+        if best < 0:  # the row has become NaN or infinite
+            best, largest, n_row_hits = 0, np.inf, 1
         total = 1.0
-        if mixture.hard or hits == np.uint64(1) << best:
-            hits = np.uint64(1) << best
+        if mixture.hard or n_row_hits == 1:
+            n_row_hits = 1
+            for word in range(n_words):
+                scratch.hits[row, word] = 0
+            scratch.hits[row, best // _BITS] = np.uint64(1) << np.uint64(best % _BITS)
             counts[best] += weight
             shift_sums[best] += weight * shift
             for k in range(width):
@@ -176,9 +186,9 @@ def _respond(factors, mixture, start, stop, scratch):
                 counts[k] += mass
                 shift_sums[k] += mass * shift
                 scores[row, k] = mass * scale
-        scratch.hits[row], scratch.best[row], scratch.highest[row] = hits, best, 1.0 / total
+        scratch.best[row], scratch.highest[row] = best, 1.0 / total
         scratch.log_density[row] = largest + (np.log(total) if total > 1.0 else 0.0)
-        n_hits += count_bits(hits)
+        n_hits += n_row_hits
     return n_hits
 
 
@@ -219,13 +229,14 @@ def process_rows(X, factors, mixture, scratch, sums, results):
             _add_products(X, products, masses, start, stop)
         else:
             for i in range(start, stop):
-                hits = scratch.hits[i - start]
-                while hits:
-                    k = lowest_bit(hits)
-                    hits &= hits - np.uint64(1)
-                    mass = masses[i - start, k]
-                    for j in range(n_features):
-                        sums.resultants[k, j] += mass * X[i, j]
+                for word in range(scratch.hits.shape[1]):
+                    hits = scratch.hits[i - start, word]
+                    while hits:
+                        k = _BITS * word + np.int64(lowest_bit(hits))
+                        hits &= hits - np.uint64(1)
+                        mass = masses[i - start, k]
+                        for j in range(n_features):
+                            sums.resultants[k, j] += mass * X[i, j]
     for k in range(n_components):
         for j in range(n_features):
             sums.resultants[k, j] += products[j, k]
@@ -237,7 +248,7 @@ def process_rows(X, factors, mixture, scratch, sums, results):
 def accumulate_few(
     X: np.ndarray, factors: kernels.RowFactors, mixture: kernels.Mixture, sums: kernels.Sums
 ) -> tuple[float, int]:
-    """Add the statistics of dense rows to the sums, if there are at most `MOST_COMPONENTS`.
+    """Add the statistics of dense rows to the sums.
 
     Does the same as `kernels.accumulate`, but keeps no candidates.
 
@@ -268,7 +279,7 @@ def assign_few(
 ) -> None:
     """Write the most probable components, their probabilities and the log densities of dense rows.
 
-    Does the same as `kernels.assign`, for at most `MOST_COMPONENTS`.
+    Does the same as `kernels.assign`.
     """
     results = RowResults(labels, probabilities, log_densities)
     _process(X, factors, mixture, kernels.Sums.allocate(0, X.shape[1]), results)
@@ -290,14 +301,15 @@ def _process(
         natural=_padded(mixture.natural.T, width, 0.0),
         center_scores=_padded(mixture.center_scores, width, 0.0),
         offsets=_padded(mixture.offsets, width, -np.inf),
-        is_component=np.uint64(2**n_components - 1),
+        is_component=_first_bits(n_components),
         cutoff=mixture.cutoff,
         hard=mixture.hard,
     )
-    n_rows = min(max(_NUMBERS // n_features, _FEWEST_ROWS), _MOST_ROWS) // TILE_ROWS * TILE_ROWS
+    n_rows = min(max(_NUMBERS // max(n_features, width), _FEWEST_ROWS), _MOST_ROWS)
+    n_rows = n_rows // TILE_ROWS * TILE_ROWS
     scratch = Scratch(
         scores=np.empty((n_rows, width), X.dtype),
-        hits=np.empty(n_rows, np.uint64),
+        hits=np.empty((n_rows, len(padded.is_component)), np.uint64),
         best=np.empty(n_rows, np.int32),
         highest=np.empty(n_rows),
         log_density=np.empty(n_rows),
@@ -314,3 +326,9 @@ def _padded(array: np.ndarray, width: int, value: float) -> np.ndarray:
     padded = np.full((*array.shape[:-1], width), value, array.dtype)
     padded[..., : array.shape[-1]] = array
     return padded
+
+
+def _first_bits(n_bits: int) -> NDArray[np.uint64]:
+    """Return words in which the first bits are set."""
+    words = range(0, n_bits, _BITS)
+    return np.array([2 ** min(n_bits - first, _BITS) - 1 for first in words], np.uint64)

@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from vmfmix.engines import kernels
 from vmfmix.engines.bfloat16 import ApproximateScorer
-from vmfmix.engines.few_components import MOST_COMPONENTS
 
 # Mass of the responsibilities that a row may lose to the cut-off, by precision.
 LOST_MASS = {np.dtype(np.float32): 1e-6, np.dtype(np.float64): 1e-12}
@@ -32,6 +31,8 @@ class PassPlan(NamedTuple):
         The components that have moved most, which are scored for every row.
     mover_scorer : ApproximateScorer or None
         For approximate scores of the movers.
+    has_few_components : bool
+        Whether the kernel for few components does the pass, which takes no shortcuts.
     """
 
     mixture: kernels.Mixture
@@ -41,17 +42,12 @@ class PassPlan(NamedTuple):
     drift: kernels.Drift | None = None
     movers: Any = None
     mover_scorer: ApproximateScorer | None = None
+    has_few_components: bool = False
 
     @property
     def n_components(self) -> int:
         """Number of components of the mixture."""
         return len(self.mixture.offsets)
-
-    @property
-    def has_few_components(self) -> bool:
-        """Whether the kernel for few components does the pass: it takes no shortcuts."""
-        takes_shortcuts = self.scorer is not None or self.natural is not None
-        return self.n_components <= MOST_COMPONENTS and not takes_shortcuts
 
 
 def kernel_mixture(

@@ -318,7 +318,9 @@ def merged_start(
     n_init = min(n_init, n_rows)
     # Weights are scaled to mean 1, so that copying all rows changes nothing.
     scale = float(weights.mean())
-    sample_engine = choose_engine(rows, sample_weight=weights / scale)
+    sample_engine = choose_engine(
+        rows, sample_weight=weights / scale, keeps_candidates=n_components != "auto"
+    )
     n_end = 1 if isinstance(n_components, str) else n_components
 
     def new_path() -> list[Partition]:

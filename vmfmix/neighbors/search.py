@@ -129,10 +129,11 @@ def _exact(rows: Any, n_neighbors: int, queries: Any, report: Report | None) -> 
             keep_largest(cosines, 0, first_query, *found_in_block)
             return
         block = np.ascontiguousarray(block, np.float32)
-        scratch = np.empty((len(block), min(tile_size, len(rows))), np.float32)
+        scratch = np.empty(len(block) * min(tile_size, len(rows)), np.float32)
         for first_row in range(0, len(rows), tile_size):
             tile = rows[first_row : first_row + tile_size]
-            cosines = scratch[:, : len(tile)]
+            # C-ordered for the last, smaller tile, too: numba would compile another function.
+            cosines = scratch[: len(block) * len(tile)].reshape(len(block), len(tile))
             np.matmul(block, tile.T, out=cosines)
             keep_largest(cosines, first_row, first_query, *found_in_block)
 
