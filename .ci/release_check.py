@@ -155,7 +155,9 @@ def cpu_torch(pip):
     build = f"{pinned[0]}+cpu"
     command = [str(part) for part in (*pip, "--dry-run", "--no-deps", build)]
     done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode and "No matching distribution" not in done.stderr:
+    # The second is said if other constraints, such as those in PIP_CONSTRAINT, name a file.
+    not_found = "No matching distribution", "ResolutionImpossible"
+    if done.returncode and not any(each in done.stderr for each in not_found):
         sys.exit(f"{done.stderr}\nThis failed: {' '.join(command)}")
     return None if done.returncode else build
 

@@ -151,7 +151,7 @@ def _respond(factors, mixture, start, stop, scratch):
             joints[k] = scale * np.float64(scores[row, k]) - shift * center_scores[k] + offsets[k]
             largest = larger(largest, joints[k])
         least = largest - mixture.cutoff
-        best, n_row_hits = -1, 0
+        best, n_row_hits = np.int64(-1), 0
         for word in range(n_words):
             hits, winners, first = np.uint64(0), np.uint64(0), _BITS * word
             for k in range(np.uint64(min(_BITS, width - first))):  # as bits, which vectorizes
@@ -163,7 +163,7 @@ def _respond(factors, mixture, start, stop, scratch):
             if winners and best < 0:
                 best = first + np.int64(lowest_bit(winners))
         if best < 0:  # the row has become NaN or infinite
-            best, largest, n_row_hits = 0, np.inf, 1
+            best, largest, n_row_hits = np.int64(0), np.inf, 1
         total = 1.0
         if mixture.hard or n_row_hits == 1:
             n_row_hits = 1
@@ -232,11 +232,11 @@ def process_rows(X, factors, mixture, scratch, sums, results):
                 for word in range(scratch.hits.shape[1]):
                     hits = scratch.hits[i - start, word]
                     while hits:
-                        k = _BITS * word + np.int64(lowest_bit(hits))
+                        component = _BITS * word + np.int64(lowest_bit(hits))
                         hits &= hits - np.uint64(1)
-                        mass = masses[i - start, k]
+                        mass = masses[i - start, component]
                         for j in range(n_features):
-                            sums.resultants[k, j] += mass * X[i, j]
+                            sums.resultants[component, j] += mass * X[i, j]
     for k in range(n_components):
         for j in range(n_features):
             sums.resultants[k, j] += products[j, k]
