@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from lightning.pytorch import Trainer
 from sklearn.preprocessing import normalize
 from torch import nn
 
@@ -20,7 +21,7 @@ from vmfmix.deep.console import ignore_warnings_of_lightning
 from vmfmix.deep.data import as_images, loader
 from vmfmix.deep.data_kinds import kind_of, option_without_folder
 from vmfmix.deep.encoder_choice import is_callable_name, make_own_encoder, validate_encoder_name
-from vmfmix.deep.evaluate import embed, report
+from vmfmix.deep.evaluate import Embedded, embed, report
 from vmfmix.deep.lightning_trainer import create_trainer
 from vmfmix.deep.method import Method
 from vmfmix.deep.method_config import MethodConfig, config_class_of
@@ -237,13 +238,12 @@ def train(
             f"each of {n_processes} process(es); pass more {kind}, or a smaller batch_size."
         )
     record = _record_of(method, images, network, data, views, backdrop, fit, channels)
-    before = None if folder is None or resumed is None else previous_record(folder)
-    checkpoint = None
+    before, checkpoint = None, None
     if folder is not None:
-        if before is not None:
-            validate_same_data(before, record, folder)
         if resumed is not None:
-            checkpoint = folder / CHECKPOINT
+            before, checkpoint = previous_record(folder), folder / CHECKPOINT
+            if before is not None:
+                validate_same_data(before, record, folder)
             load_encoder_weights(learner.encoder, resumed, checkpoint)
             learner.trainer = lightning_trainer
             learner.validate_resumable(resumed)
@@ -261,23 +261,10 @@ def train(
         record.write(results_folder)
         write_skipped(results_folder, {"training": images, "test": test})
     batches = loader(images, method_config.batch_size, seed=method_config.seed, n_workers=n_workers)
-    with warnings.catch_warnings():
-        # Values are exchanged when they are logged, see `Method.log`.
-        warnings.filterwarnings("ignore", "It is recommended to use `self.log")
-        ignore_warnings_of_lightning()
-        if method_config.freeze:
-            warnings.filterwarnings("ignore", r".*module\(s\) in eval mode")
-        lightning_trainer.fit(learner, batches, ckpt_path=checkpoint, weights_only=True)
-    # Lightning leaves the module on the CPU.
-    learner.to(lightning_trainer.strategy.root_device).eval()
+    _fit(lightning_trainer, learner, batches, checkpoint)
 
     embedded = embed(learner, images, n_workers=n_workers)
-    if not np.isfinite(embedded.embeddings).all():
-        raise ValueError(
-            "The embeddings have values that are NaN or infinite: training diverged; lower "
-            "learning_rate, or train from scratch in another folder."
-        )
-    embeddings = normalize(embedded.embeddings)
+    embeddings = _unit_rows(embedded)
     model = learner.clusters(dataclasses.replace(embedded, embeddings=embeddings))
     result = TrainResult(learner, model, embeddings, learner.history)
     if results_folder is not None:
@@ -375,6 +362,29 @@ def _record_of(
         data=name_of(data),
         views=None if views is None else getattr(views, "__qualname__", type(views).__qualname__),
     )
+
+
+def _fit(trainer: Trainer, learner: Method, batches: Any, checkpoint: Path | None) -> None:
+    """Train, from a checkpoint if there is one, and leave the method in evaluation mode."""
+    with warnings.catch_warnings():
+        # Values are exchanged when they are logged, see `Method.log`.
+        warnings.filterwarnings("ignore", "It is recommended to use `self.log")
+        ignore_warnings_of_lightning()
+        if learner.config.freeze:
+            warnings.filterwarnings("ignore", r".*module\(s\) in eval mode")
+        trainer.fit(learner, batches, ckpt_path=checkpoint, weights_only=True)
+    # Lightning leaves the module on the CPU.
+    learner.to(trainer.strategy.root_device).eval()
+
+
+def _unit_rows(embedded: Embedded) -> np.ndarray:
+    """Return the embeddings, scaled to unit length; raise ValueError if they are not finite."""
+    if not np.isfinite(embedded.embeddings).all():
+        raise ValueError(
+            "The embeddings have values that are NaN or infinite: training diverged; lower "
+            "learning_rate, or train from scratch in another folder."
+        )
+    return normalize(embedded.embeddings)
 
 
 def _config(method: str, kind: str, config: dict[str, Any]) -> MethodConfig:
