@@ -4,8 +4,9 @@ import warnings
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
-from vmfmix import VMFMixture
+from vmfmix import NeighborSmoother, VMFMixture
 from vmfmix.datasets import make_vmf_mixture
 from vmfmix.inspection import outliers
 
@@ -59,3 +60,19 @@ def test_rows_of_the_background_are_no_outliers():
     noise = X[model.labels_ == -1]
     assert len(noise) > 10
     assert len(outliers(model, noise)["row"]) == 0
+
+
+@pytest.mark.parametrize("kind", ["dense", "CSR", "table"])
+def test_rows_of_a_smoothed_fit_are_compared_before_smoothing(kind):
+    """Smoothed rows are so close together that hundreds of them would seem to be outliers."""
+    X, _ = make_vmf_mixture(1500, 24, 3, concentration=80.0, random_state=0)
+    X[:10] = np.random.default_rng(0).normal(size=(10, 24))
+    if kind == "CSR":
+        X = sp.csr_array(X)
+    elif kind == "table":
+        X = pytest.importorskip("pandas").DataFrame(X, index=np.arange(1500)[::-1])
+    model = VMFMixture(3, smooth=NeighborSmoother(restart=0.1), random_state=0).fit(X)
+    found = outliers(model, X, share=0.001)
+    assert set(range(10)) <= set(np.asarray(found["row"]).tolist())
+    assert len(found["row"]) < 20
+    assert len(outliers(model, X, share=0.02)["row"]) == pytest.approx(40, abs=20)

@@ -9,6 +9,7 @@ import numpy as np
 
 from vmfmix._notebook import html
 from vmfmix.inspection.cluster_names import given_names
+from vmfmix.inspection.fitted_model import smoother_of
 
 _MAX_CLUSTERS = 20
 
@@ -79,8 +80,7 @@ def _origin_of_number(model: Any) -> str:
 
 def _rows(model: Any) -> str:
     parts = [f"{model.n_samples_seen_:,} with {html.counted(model.n_features_in_, 'feature')}"]
-    smoother = getattr(model, "smoother_", None)
-    if smoother is not None and smoother.restart_ < 1:
+    if (smoother := smoother_of(model)) is not None:
         parts.append(f"averaged with {html.counted(smoother.n_neighbors_, 'neighbor')}")
     if hasattr(model, "center_"):
         parts.append("centered")

@@ -13,6 +13,7 @@ import numpy as np
 
 from vmfmix.inspection.cluster_names import given_names, given_noise, given_notes
 from vmfmix.inspection.clusters import nearest_means
+from vmfmix.inspection.fitted_model import smoother_of
 from vmfmix.metrics import clustering_report
 
 __all__ = ["Cluster", "levels", "scores", "summarize", "table", "wrapped"]
@@ -251,8 +252,7 @@ def _title(model: Any, clusters: Sequence[Cluster]) -> str:
     n_rows = sum(each["size"] for each in clusters)
     sentence = f"{_counted(model.n_components_, 'cluster')}{_origin(model)} in "
     sentence += f"{_counted(n_rows, 'row')} of {_counted(model.n_features_in_, 'number')}"
-    smoother = getattr(model, "smoother_", None)
-    if smoother is not None and smoother.restart_ < 1:
+    if (smoother := smoother_of(model)) is not None:
         sentence += f", averaged with {smoother.n_neighbors_} neighbors"
     sentences = [sentence]
     levels = [level.n_components for level in getattr(model, "levels_", [])]

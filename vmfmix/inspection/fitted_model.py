@@ -76,6 +76,10 @@ class FittedMixture(Protocol):
         """Unit mean directions, an array or CSR array of shape (n_components_, n_features_in_)."""
 
     @property
+    def unsmoothed_means_(self) -> np.ndarray:
+        """Mean directions before smoothing, of the shape of `means_`, if the model smooths rows."""
+
+    @property
     def concentrations_(self) -> np.ndarray:
         """Concentrations of the components, shape (n_components_,)."""
 
@@ -97,3 +101,9 @@ class FittedMixture(Protocol):
 
     def merge_to(self, n_components: int) -> "FittedMixture":
         """Return the model at another number of components on its merge path."""
+
+
+def smoother_of(model: FittedMixture) -> Any:
+    """Return the smoother of a model that smooths rows, otherwise None."""
+    smoother = getattr(model, "smoother_", None)
+    return smoother if smoother is not None and smoother.restart_ < 1 else None

@@ -1,15 +1,17 @@
 """Detection of rows that are too far from the mean direction of their cluster."""
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.ndimage import median
 from scipy.special import gammaincinv
 from sklearn.utils.validation import check_is_fitted
 
 from vmfmix.inspection.clusters import cosines_of_rows
-from vmfmix.inspection.fitted_model import FittedMixture, RowsLike
+from vmfmix.inspection.fitted_model import FittedMixture, RowsLike, smoother_of
 from vmfmix.inspection.gamma_distribution import log_upper_tail, shape_of
-from vmfmix.inspection.rows import as_rows, take_rows
+from vmfmix.inspection.rows import as_rows, blocks_of, take_rows, unit_rows
 from vmfmix.inspection.tables import Table, as_table
+from vmfmix.model.matrices import row_products
 
 _LOW_QUANTILE = 0.1  # of the distances; its ratio to the median gives the shape of the gamma
 _USUAL_RATIO = 0.5  # if no cluster scatters
@@ -24,6 +26,9 @@ def outliers(model: FittedMixture, X: RowsLike, share: float = 0.01) -> Table:
     cluster, and one shape for all clusters to the ratio of the lowest decile to the median, so
     that outliers hardly influence either. In clusters without outliers, about this `share` of the
     rows is returned as well.
+
+    If the model smooths rows, they are compared as they were before smoothing, with their mean
+    direction in the cluster (`unsmoothed_means_`).
 
     Parameters
     ----------
@@ -72,7 +77,7 @@ def outliers(model: FittedMixture, X: RowsLike, share: float = 0.01) -> Table:
     if not 0.0 < share < 1.0:
         raise ValueError(f"share={share} is not allowed; pass a number between 0 and 1.")
     labels = model.predict(X)
-    cosines, _ = cosines_of_rows(model, X, labels)
+    cosines = _cosines(model, X, labels)
     in_clusters = np.flatnonzero(labels >= 0)
     clusters, members = np.unique(labels[in_clusters], return_inverse=True)
     distances = np.maximum(1.0 - cosines[in_clusters], 0.0)
@@ -94,6 +99,19 @@ def outliers(model: FittedMixture, X: RowsLike, share: float = 0.01) -> Table:
         p_value=np.exp(logs[found]),
         minus_log10_p=-logs[found] / np.log(10.0),
     )
+
+
+def _cosines(model: FittedMixture, X: RowsLike, labels: np.ndarray) -> NDArray[np.float64]:
+    """Return the cosine of each row with the mean direction of its cluster, before smoothing."""
+    if smoother_of(model) is None:
+        return cosines_of_rows(model, X, labels)[0]
+    X, means = as_rows(X), model.unsmoothed_means_
+    cosines = np.full(len(labels), np.nan)
+    for block in blocks_of(X, model.n_features_in_):
+        in_clusters = np.flatnonzero(labels[block] >= 0)
+        rows, members = unit_rows(take_rows(X, block)), labels[block][in_clusters]
+        cosines[block][in_clusters] = row_products(rows[in_clusters], means[members])
+    return cosines
 
 
 def _rounding_error(model: FittedMixture, X: RowsLike) -> float:

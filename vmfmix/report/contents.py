@@ -8,7 +8,7 @@ import numpy as np
 from vmfmix.inspection import neighbors
 from vmfmix.inspection.cluster_names import given_noise
 from vmfmix.inspection.clusters import nearest_rows
-from vmfmix.inspection.fitted_model import FittedMixture, RowsLike
+from vmfmix.inspection.fitted_model import FittedMixture, RowsLike, smoother_of
 from vmfmix.inspection.row_membership import membership_columns
 from vmfmix.inspection.rows import evenly_spaced, take_rows
 from vmfmix.metrics import clustering_report
@@ -157,8 +157,7 @@ def _summary(
     if model.n_components == "auto":
         found += " (number of clusters estimated)"
     summary = [f"{len(clusters):,} rows", f"{model.n_features_in_:,} features", found]
-    smoother = getattr(model, "smoother_", None)
-    if smoother is not None and smoother.restart_ < 1:
+    if (smoother := smoother_of(model)) is not None:
         summary.append(f"rows averaged with {smoother.n_neighbors_} neighbors")
     n_background, n_noise = int((members < 0).sum()), int((clusters != members).sum())
     if n_background:

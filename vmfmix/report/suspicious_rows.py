@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from vmfmix.inspection import label_issues, outliers
-from vmfmix.inspection.fitted_model import FittedMixture, RowsLike
+from vmfmix.inspection.fitted_model import FittedMixture, RowsLike, smoother_of
 from vmfmix.inspection.labels import encode_labels
 from vmfmix.report.json_values import rounded, significant
 
@@ -33,10 +33,10 @@ def outlier_columns(
     dict
         Columns ``row``, ``cluster``, ``cosine`` and ``minus_log10_p`` of the most extreme rows;
         ``count``, the number of outliers, and ``expected``, the number that would be found in
-        clusters without outliers; ``smoothed``, whether the model smooths rows, which makes
-        p-values too small.
+        clusters without outliers; ``smoothed``, whether the model smooths rows: cosines are of the
+        rows before smoothing, unlike those of all other parts of the report.
     """
-    table, smoother = outliers(model, X, _OUTLIER_SHARE), getattr(model, "smoother_", None)
+    table = outliers(model, X, _OUTLIER_SHARE)
     row, cluster, cosine, surprise = (
         np.asarray(table[name])[:max_found]
         for name in ("row", "cluster", "cosine", "minus_log10_p")
@@ -48,7 +48,7 @@ def outlier_columns(
         "minus_log10_p": rounded(surprise),
         "count": len(table["row"]),
         "expected": round(_OUTLIER_SHARE * n_samples),
-        "smoothed": smoother is not None and smoother.restart_ < 1,
+        "smoothed": smoother_of(model) is not None,
     }
 
 

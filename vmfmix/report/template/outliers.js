@@ -1,12 +1,11 @@
 function addOutliers() {
-  const o = data.outliers, usualOf = (i) => data.clusters.radius[o.cluster[i]];
+  const o = data.outliers, usualOf = (i) => o.smoothed ? null : data.clusters.radius[o.cluster[i]];
   const section = addSection("outliers", "Outliers", o.row.length
     ? `${integer(o.count)} of ${integer(data.n_rows)} rows are unexpectedly far from the mean direction of their `
       + "cluster"
-      + (o.smoothed ? ". Rows of this fit were averaged with their neighbors, which makes chances too small: trust their "
-        + "order, not their values or this count. "
-        : `; about ${integer(o.expected)} would be in data without outliers`
-        + (o.count <= 1.5 * o.expected ? ", so that there are hardly any. " : ". "))
+      + `; about ${integer(o.expected)} would be in data without outliers`
+      + (o.count <= 1.5 * o.expected ? ", so that there are hardly any. " : ". ")
+      + (o.smoothed ? "Rows are compared as they were before they were averaged with their neighbors. " : "")
       + "Chance: how often a row of such a cluster is as far away. Begin with the smallest: such rows are "
       + "often damaged, mixed or on topics too rare for a cluster. Correct them, remove them, or ignore them."
       + (o.count > o.row.length ? ` The first ${o.row.length} are listed.` : "")
