@@ -24,7 +24,7 @@ from sphinx.util.docutils import SphinxDirective
 
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 _MACHINE = ("python", "blas_kernels")  # the first and the last key from benchmarks/machine.py
-_MANY_COLUMNS = 6
+_MANY_COLUMNS = 10
 _MANY_TABLES = 10
 
 
@@ -165,12 +165,12 @@ class BenchmarkTables(SphinxDirective):
         return shown
 
     def _parse(self, lines):
-        """Return the nodes of Markdown, with a class for wide tables."""
+        """Return the nodes of Markdown, with a class for tables of many columns."""
         parsed = self.parse_text_to_nodes("\n".join(lines))
         for part in parsed:
             for table in part.findall(nodes.table):
                 columns = len(next(iter(table.findall(nodes.row))))
-                table["classes"] += ["figures"] + ["many-columns"] * (columns > _MANY_COLUMNS)
+                table["classes"] += ["many-columns"] * (columns > _MANY_COLUMNS)
         return parsed
 
 
