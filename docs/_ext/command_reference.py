@@ -1,4 +1,4 @@
-"""Sphinx directive ``{command-reference}``: all commands of `vmfmix` and their options.
+"""Sphinx directive ``{command-reference}``: a list of the commands of `vmfmix`, and their options.
 
 sphinx-argparse is not used: it reads help texts as reStructuredText, which they are not.
 """
@@ -24,7 +24,16 @@ class CommandReference(SphinxDirective):
         commands = next(
             action for action in parser._actions if isinstance(action, argparse._SubParsersAction)
         )
-        return [_section(name, command) for name, command in commands.choices.items()]
+        links = [_link(action.dest, action.help) for action in commands._choices_actions]
+        sections = [_section(name, command) for name, command in commands.choices.items()]
+        return [nodes.bullet_list("", *links), *sections]
+
+
+def _link(name, purpose):
+    """Return an item of the list of commands, which leads to the section of the command."""
+    title = f"vmfmix {name}"
+    link = nodes.reference("", "", nodes.literal(title, title), refid=nodes.make_id(title))
+    return nodes.list_item("", nodes.paragraph("", "", link, nodes.Text(f": {purpose}")))
 
 
 def _section(name, parser):

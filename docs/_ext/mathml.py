@@ -7,6 +7,8 @@ from latex2mathml.converter import convert
 
 # Environments that latex2mathml does not know, and those of the same layout.
 _ENVIRONMENTS = {"{aligned}": "{split}", "{gathered}": "{matrix}"}
+# Symbols that it writes as LaTeX or without spaces around them.
+_SYMBOLS = {r"<mi>\arg</mi>": "<mi>arg</mi>", "<mi>&#x0007E;</mi>": "<mo>&#x0223C;</mo>"}
 _ROW_SPACING = re.compile(r"\\\\\[[^]]*\]")  # such as \\[2pt], which it shows as text
 # A function such as log, unless it is the base of an index, before anything but an operator.
 _FUNCTION = re.compile(r"(?<!<msub>)(?<!<msup>)(<mi>[a-z]{3}</mi>)(?=<m(?!o>|o |space))")
@@ -17,7 +19,10 @@ def to_mathml(latex, display):
     for unknown, known in _ENVIRONMENTS.items():
         latex = latex.replace(unknown, known)
     latex = _ROW_SPACING.sub(r"\\\\", latex)
-    return _FUNCTION.sub(r'\1<mspace width="0.167em" />', convert(latex, display=display))
+    formula = convert(latex, display=display)
+    for wrong, right in _SYMBOLS.items():
+        formula = formula.replace(wrong, right)
+    return _FUNCTION.sub(r'\1<mspace width="0.167em" />', formula)
 
 
 def visit_math(translator, node):

@@ -16,7 +16,6 @@ from sklearn.mixture import GaussianMixture
 
 from vmfmix import VMFMixture
 from vmfmix.datasets import make_vmf_mixture
-from vmfmix.plotting.axes import COLORS
 
 few, many = np.arange(1.0, 11.0), np.arange(1.0, 21.0)
 shuffled = np.random.default_rng(0).permutation(many)
@@ -60,7 +59,7 @@ for i, case in enumerate(cases.values()):
 
 fig, ax = plt.subplots(figsize=(7.5, 4.5), layout="constrained")
 shift = np.linspace(-0.27, 0.27, len(methods))
-styles = zip("sD^o", (*COLORS[1:4], COLORS[0]))
+styles = zip("sD^o", ("C1", "C2", "C3", "C0"))
 for j, (name, (marker, color)) in enumerate(zip(methods, styles)):
     positions = np.arange(len(cases))[:, None] + shift[j] + np.zeros(5)
     ax.plot(positions.ravel(), scores[:, j].ravel(), marker, color=color, alpha=0.7)

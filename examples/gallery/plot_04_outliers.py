@@ -12,7 +12,6 @@ import numpy as np
 from vmfmix import VMFMixture
 from vmfmix.datasets import load_snips, make_vmf_mixture
 from vmfmix.inspection import outliers
-from vmfmix.plotting.axes import BLUE, ORANGE
 
 snips = load_snips()
 X = snips.data
@@ -82,7 +81,7 @@ known, unknown = six.score_samples(X[~weather & ~even]), six.score_samples(X[wea
 
 fig, ax = plt.subplots(figsize=(7.0, 4.0), layout="constrained")
 bins = np.linspace(min(known.min(), unknown.min()), max(known.max(), unknown.max()), 50)
-for values, color, name in ((known, BLUE, "known intents"), (unknown, ORANGE, "weather")):
+for values, color, name in ((known, "C0", "known intents"), (unknown, "C1", "weather")):
     ax.hist(values, bins, color=color, alpha=0.6, density=True, label=f"held-out rows, {name}")
 limit = np.quantile(known, 0.05)
 ax.axvline(limit, color="black", ls="dashed", lw=1.0, label="5% of the known intents are below")

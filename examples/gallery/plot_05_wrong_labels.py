@@ -15,7 +15,6 @@ from sklearn.datasets import load_digits
 from vmfmix import VMFMixture
 from vmfmix.inspection import label_issues
 from vmfmix.plotting import label_issue_gallery
-from vmfmix.plotting.axes import BLUE, name_axes
 
 digits = load_digits()
 rng = np.random.default_rng(0)
@@ -36,9 +35,9 @@ issues.sort_values("rank").iloc[:160:20].round(3)
 order = np.argsort(issues["rank"])
 seen = np.cumsum(wrong[order])
 fig, ax = plt.subplots(figsize=(6.4, 3.8), layout="constrained")
-ax.plot(np.arange(1, 301), seen[:300], color=BLUE, label="rows sorted by rank")
+ax.plot(np.arange(1, 301), seen[:300], color="C0", label="rows sorted by rank")
 ax.plot([0, 90, 300], [0, 90, 90], color="black", ls="dotted", label="best possible")
-name_axes(ax, "rows inspected", "label errors found")
+ax.set(xlabel="rows inspected", ylabel="label errors found")
 ax.legend(frameon=False, loc="lower right")
 print(f"{seen[89]} of the first 90 rows are errors; the first 135 rows contain {seen[134]} of 90")
 

@@ -10,7 +10,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from vmfmix import distribution
-from vmfmix.plotting.axes import COLORS, name_axes
 
 angles = np.linspace(1e-3, np.pi - 1e-3, 2000)
 
@@ -35,7 +34,7 @@ def density_of_angle(kappa, dim):
 
 fig, axes = plt.subplots(1, 3, figsize=(10.0, 3.6), layout="constrained")
 for ax, dim in zip(axes, (3, 32, 384)):
-    for ratio, color in zip((0.0, 0.3, 1.0, 3.0), COLORS):
+    for ratio, color in zip((0.0, 0.3, 1.0, 3.0), ("C0", "C1", "C2", "C3")):
         kappa = ratio * dim
         ax.plot(
             np.degrees(angles), density_of_angle(kappa, dim), color=color, label=f"κ = {kappa:g}"
@@ -44,7 +43,7 @@ for ax, dim in zip(axes, (3, 32, 384)):
     ax.set_xlim(0.0, 180.0)
     ax.set_xticks([0, 45, 90, 135, 180])
     ax.set_ylim(bottom=0.0)
-    name_axes(ax, "angle to the mean in degrees", "density per degree" if dim == 3 else "")
+    ax.set(xlabel="angle to the mean in degrees", ylabel="density per degree" if dim == 3 else "")
     ax.legend(frameon=False, loc="upper right")
 
 # %%
@@ -68,7 +67,7 @@ for ax, dim in zip(axes, (3, 32, 384)):
 
 kappas = np.geomspace(0.1, 1000.0, 60)
 fig, ax = plt.subplots(figsize=(6.4, 3.8), layout="constrained")
-for dim, color in zip((3, 32, 384), COLORS):
+for dim, color in zip((3, 32, 384), ("C0", "C1", "C2")):
     below = np.cumsum(density_of_angle(0.0, dim)) * np.degrees(angles[1] - angles[0])
     near = below < 1e-3
     shares = [
@@ -77,7 +76,7 @@ for dim, color in zip((3, 32, 384), COLORS):
     ]
     ax.plot(kappas, shares, color=color, label=f"{dim} dimensions")
 ax.set_xscale("log")
-name_axes(ax, "concentration κ", "share of rows separated")
+ax.set(xlabel="concentration κ", ylabel="share of rows separated")
 ax.legend(frameon=False)
 
 # %%

@@ -15,7 +15,6 @@ from sklearn.metrics import adjusted_rand_score
 
 from vmfmix import VMFMixture
 from vmfmix.datasets import make_vmf_mixture
-from vmfmix.plotting.axes import BLUE, name_axes
 
 X, y = make_vmf_mixture(
     20_000, n_features=64, n_components=60, concentration=40.0, dtype=np.float32, random_state=0
@@ -64,10 +63,10 @@ for start in range(0, 18_000, 250):
     scores.append(adjusted_rand_score(known, stream.predict(held_out)))
 
 fig, ax = plt.subplots(figsize=(6.4, 3.8), layout="constrained")
-ax.plot(seen, scores, color=BLUE, marker=".", label="stream")
+ax.plot(seen, scores, color="C0", marker=".", label="stream")
 whole = adjusted_rand_score(known, in_memory.predict(held_out))
 ax.axhline(whole, color="black", ls="dotted", label="fit to all rows in memory")
-name_axes(ax, "rows seen", "adjusted Rand index of held-out rows")
+ax.set(xlabel="rows seen", ylabel="adjusted Rand index of held-out rows")
 ax.legend(frameon=False, loc="lower right")
 
 # %%

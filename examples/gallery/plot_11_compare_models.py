@@ -13,7 +13,6 @@ from sklearn.model_selection import GridSearchCV, KFold
 
 from vmfmix import VMFMixture
 from vmfmix.datasets import load_snips, make_vmf_mixture
-from vmfmix.plotting.axes import BLUE, GRAY, ORANGE, name_axes
 
 # %%
 # Choose the concentration parameter
@@ -44,10 +43,13 @@ fig, axes = plt.subplots(1, 2, figsize=(8.5, 3.8), layout="constrained")
 for ax, (name, scores) in zip(axes, results.items()):
     gains = scores - scores[0]
     for fold in range(5):
-        ax.plot(choices, gains[:, fold], color=GRAY, lw=0.8, marker=".", alpha=0.7)
-    ax.plot(choices, gains.mean(axis=1), color=BLUE, marker="o", lw=2.0, label="mean")
+        ax.plot(choices, gains[:, fold], color="gray", lw=0.8, marker=".", alpha=0.7)
+    ax.plot(choices, gains.mean(axis=1), color="C0", marker="o", lw=2.0, label="mean")
     ax.set_title(name)
-    name_axes(ax, "concentration", "log-likelihood relative to 'tied',\nin nats per held-out row")
+    ax.set(
+        xlabel="concentration",
+        ylabel="log-likelihood relative to 'tied',\nin nats per held-out row",
+    )
     ax.legend(frameon=False)
 
 # %%
@@ -75,8 +77,8 @@ train, test = next(folds.split(snips.data))
 models = [VMFMixture(k, random_state=0).fit(snips.data[train]) for k in numbers]
 likelihood = [model.score(snips.data[test]) for model in models]
 fig, ax = plt.subplots(figsize=(6.4, 3.6), layout="constrained")
-ax.plot(numbers, likelihood, color=ORANGE, marker="o")
-name_axes(ax, "number of clusters", "log-likelihood in nats per held-out row")
+ax.plot(numbers, likelihood, color="C1", marker="o")
+ax.set(xlabel="number of clusters", ylabel="log-likelihood in nats per held-out row")
 
 # %%
 # Use the held-out likelihood to choose a density model, for example for outlier detection or

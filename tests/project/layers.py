@@ -2,8 +2,8 @@
 
     python -m tests.project.layers
 
-rewrites the table of modules in CONTRIBUTING.md. `tests/project/test_layers.py` compares the
-imports with `LAYERS` and the table with the imports.
+rewrites the table of parts and the lists of files in CONTRIBUTING.md.
+`tests/project/test_layers.py` compares the imports with `LAYERS` and the table with the imports.
 """
 
 from __future__ import annotations
@@ -177,21 +177,28 @@ def imports_of_parts() -> dict[str, list[str]]:
 
 
 def table() -> str:
-    """Return the table of all files for CONTRIBUTING.md."""
-    lines = ["| module | contents | imports |", "|---|---|---|"]
+    """Return the table of the parts for CONTRIBUTING.md, and a closed list of the files of each."""
+    lines = ["| part | contents | imports |", "|---|---|---|"]
+    lists = []
     imports = imports_of_parts()
     for part in LAYERS:
         if part in ("", "_version", "__main__"):
             continue
-        files = {name: path for name, path in modules().items() if part_of(name) == part}
+        files = {
+            path.relative_to(PACKAGE).as_posix(): summary_of(path)
+            for name, path in modules().items()
+            if part_of(name) == part
+        }
+        first, *others = files
+        name = first.removesuffix("__init__.py")
         names = ", ".join(f"`{target}`" for target in imports[part] if target) or "nothing"
-        for name, path in files.items():
-            file = path.relative_to(PACKAGE).as_posix()
-            is_first = name == part
-            if is_first and path.name == "__init__.py":
-                file = f"**{file.removesuffix('__init__.py')}**"
-            lines.append(f"| {file} | {summary_of(path)} | {names if is_first else ''} |")
-    return "\n".join(lines)
+        lines.append(f"| {name} | {files[first]} | {names} |")
+        if others:
+            count = f"{len(others)} file{'s' * (len(others) > 1)}"
+            lists += ["", f"<details><summary>{name} ({count})</summary>", ""]
+            lists += [f"- `{file.removeprefix(name)}`: {files[file]}" for file in others]
+            lists += ["", "</details>"]
+    return "\n".join([*lines, *lists])
 
 
 def page_with_table() -> str:
