@@ -26,7 +26,7 @@ def strengths():
     Sets that are not hard are counted, with the levels of the first seed.
     """
     sets = [each for each in _results("number_of_clusters")["labeled"] if not each["hard"]]
-    table = [{"strength of the first number": name} for name in RANGES]
+    table = [{"strength": name} for name in RANGES]
     for variant, method in VARIANTS.items():
         runs = [each for each in sets if each["method"] == method]
         for row, (low, high) in zip(table, RANGES.values(), strict=True):
@@ -60,37 +60,37 @@ def sizes():
     assert gpu["rows"] == 10**6
     rows = [
         (
-            "[100,000](#up-to-100000-rows), smoothed",
-            "`VMFMixture(smooth=True)`",
+            "[100,000](#up-to-100000-rows)",
+            "`smooth=True`",
             f"{small['seconds']:.0f} s",
             _gib(small["peak memory beyond rows MiB"]),
         ),
         (
-            "[1 million](#a-million-rows), in memory, smoothed",
-            "`VMFMixture(smooth=True)`",
+            "[1 million](#a-million-rows)",
+            "`smooth=True`",
             _seconds_of_stages(stages),
             _gib(max(each["peak memory MiB"] for each in stages)),
         ),
         (
-            "[5 million](#rows-on-disk), in memory or on disk, not smoothed",
-            "`VMFMixture(100)`",
+            "[10 million](#a-million-rows), estimated",
+            "`smooth=True`",
+            _seconds_of_stages(estimates),
+            _gib(max(each["peak memory MiB"] for each in estimates)),
+        ),
+        (
+            "[5 million](#rows-on-disk), in memory or on disk",
+            f"`{disk['components']}`",
             f"{disk['seconds']:.0f} s",
             _gib(disk["peak private memory MiB"]),
         ),
         (
-            "[10 million](#a-million-rows), in memory, smoothed",
-            "`VMFMixture(smooth=True)`",
-            _seconds_of_stages(estimates) + ", estimated",
-            _gib(max(each["peak memory MiB"] for each in estimates)) + ", estimated",
-        ),
-        (
-            f"[1 million](#gpus) of {gpu['features']} features, on a GPU, not smoothed",
-            f'`VMFMixture({gpu["components"]}, device="cuda")`',
+            f"[1 million](#gpus) of {gpu['features']} features, on a GPU",
+            f"`{gpu['components']}`",
             f"{gpu['seconds']:.0f} s",
             "",
         ),
     ]
-    titles = "rows", "call", "time of a fit", "memory beside the rows"
+    titles = "rows", "`VMFMixture(…)`", "time of a fit", "memory beside the rows"
     lines = ["| " + " | ".join(titles) + " |", "|---|---|---:|---:|"]
     return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
 
