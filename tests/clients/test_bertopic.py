@@ -23,7 +23,8 @@ def topics_of(labels, topic_model):
 
 
 def test_bertopic_topics_equal_clusters(page):
-    model, topic_model = page["model"], page["topic_model"]
+    topic_model = page["topic_model"]
+    model = VMFMixture(smooth=True, random_state=0).fit(page["X"])
     np.testing.assert_array_equal(topic_model.hdbscan_model.labels_, model.labels_)
     np.testing.assert_array_equal(page["topics"], topics_of(model.labels_, topic_model))
     np.testing.assert_array_equal(page["probabilities"], model.probabilities_)

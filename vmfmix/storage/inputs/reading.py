@@ -200,6 +200,8 @@ def read_input(
     Returns
     -------
     Input
+        An object with the attributes `rows` (the embeddings), and `texts`, `labels`, `ids` and
+        `images`, which are lists with one string for each row, or None without such a column.
 
     Raises
     ------
@@ -218,12 +220,12 @@ def read_input(
     >>> from vmfmix.storage.inputs import read_input
     >>> path = Path(tempfile.mkdtemp(), "x.csv")
     >>> _ = path.write_text("id,text,e0,e1\n7,one,0.5,0.25\n8,two,0.1,0.3\n")
-    >>> found = read_input(path, report=print)
+    >>> data = read_input(path, report=print)
     embeddings: 2 float columns e0…e1; texts: text; ids: id
-    >>> found.rows
+    >>> data.rows
     array([[0.5 , 0.25],
            [0.1 , 0.3 ]])
-    >>> found.texts
+    >>> data.texts
     ['one', 'two']
     """
     listed_paths = [paths] if isinstance(paths, (str, os.PathLike)) else paths
