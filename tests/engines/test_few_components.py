@@ -116,10 +116,9 @@ def test_small_fits_need_no_other_kernel(monkeypatch):
 
 
 def test_kernel_by_size_of_the_pass():
-    X, parameters = overlapping_mixture(200_000, 30, 100, np.float32)
-    few = parameters.selected(range(64))
-    expected = {(True, 64): True, (True, 100): False, (False, 64): True, (False, 100): True}
-    for (keeps_candidates, n_components), has_few in expected.items():
-        engine = choose_engine(X, keeps_candidates=keeps_candidates)
-        plan = engine._plan_pass(few if n_components == 64 else parameters)
-        assert plan.has_few_components == has_few
+    X, parameters = overlapping_mixture(200_000, 30, 720, np.float32)
+    for for_few_passes, most in ((False, 89), (True, 715)):  # n K d is about 2^29, and 2^32
+        engine = choose_engine(X, for_few_passes=for_few_passes)
+        for n_components in (64, most, most + 1):
+            plan = engine._plan_pass(parameters.selected(range(n_components)))
+            assert plan.has_few_components == (n_components <= most)

@@ -64,7 +64,7 @@ def choose_engine(
     device: Any = None,
     report: Callable[..., None] | None = None,
     lengths: NDArray[np.float64] | None = None,
-    keeps_candidates: bool = True,
+    for_few_passes: bool = False,
 ) -> Engine:
     """Return the engine for validated rows.
 
@@ -85,10 +85,9 @@ def choose_engine(
     lengths : ndarray of shape (n_rows,), default=None
         Lengths of the rows of an array or CSR matrix, if they are known from
         `vmfmix.engines.cpu.lengths_of`.
-    keeps_candidates : bool, default=True
-        Whether passes over an array keep the components that matter for each row, from which the
-        next pass profits if it has nearly the same mixture. Fits of few passes are as fast without,
-        and the kernel without is compiled sooner.
+    for_few_passes : bool, default=False
+        Whether only few passes over an array have nearly the same mixture. Larger passes then use
+        the kernel that is compiled sooner, and keep nothing for the next pass.
 
     Returns
     -------
@@ -144,7 +143,7 @@ def choose_engine(
         center=center,
         block_size=block_size,
         lengths=lengths,
-        keeps_candidates=keeps_candidates,
+        for_few_passes=for_few_passes,
     )
 
 

@@ -47,8 +47,9 @@ _LARGEST_EVALUATED_SHARE = 1 / 16
 _LARGEST_SHIFT_OF_APPROXIMATE_SCORES = 100.0
 _FEWEST_MOVERS_TO_APPROXIMATE = 128  # the exact product with fewer is as fast
 
-# One kernel does passes with up to so many components, or products n K d, without shortcuts.
-_FEW_COMPONENTS, _FEW_PRODUCTS = 64, 2**29
+# One kernel does passes with up to so many components, or products n K d, without shortcuts. It is
+# compiled in a third of the time of the others, which are faster for more products.
+_FEW_COMPONENTS, _FEW_PRODUCTS, _FEW_PRODUCTS_OF_FEW_PASSES = 64, 2**29, 2**32
 
 _ROWS_PER_BLOCK = 1024
 _FEWEST_ROWS_PER_BLOCK = 256
@@ -88,7 +89,7 @@ class CPUEngine(Engine):
     X : ndarray or CSR matrix of shape (n_rows, n_features)
         Finite. Dense rows are never copied as a whole: blocks that are not C-contiguous, or not in
         the precision of the pass, are converted one at a time.
-    sample_weight, center, block_size, lengths, keeps_candidates
+    sample_weight, center, block_size, lengths, for_few_passes
         See `vmfmix.engines.choice.choose_engine`.
     """
 
@@ -100,13 +101,13 @@ class CPUEngine(Engine):
         center: NDArray[np.float64] | None = None,
         block_size: int | None = None,
         lengths: NDArray[np.float64] | None = None,
-        keeps_candidates: bool = True,
+        for_few_passes: bool = False,
     ) -> None:
         self.n_rows, self.n_features = X.shape
         self.dtype = working_dtype(X.dtype)
         self._block_size = block_size
         self._may_approximate_again = True
-        self._keeps_candidates = keeps_candidates
+        self._for_few_passes = for_few_passes
         self._candidates = candidates.CandidateCache(self.n_rows)
         self._workspace = Workspace()
         self._pool = WorkerThreads()  # starts its threads when a pass needs them
@@ -384,19 +385,18 @@ class CPUEngine(Engine):
             )
             return mixture, scorer
 
-        is_short = self.n_rows * n_components * self.n_features <= _FEW_PRODUCTS
+        limit = _FEW_PRODUCTS_OF_FEW_PASSES if self._for_few_passes else _FEW_PRODUCTS
+        is_short = self.n_rows * n_components * self.n_features <= limit
         may_approximate = may_approximate and not is_short
-        keeps_candidates = self._keeps_candidates and not is_short
         is_approximate = may_approximate and self._is_approximation_worthwhile(n_components)
         mixture, scorer = prepare(slice(None), is_approximate)
         largest_concentration = float(parameters.concentrations.max(initial=0.0))
         if not (
-            (may_keep_candidates and keeps_candidates)
+            (may_keep_candidates and not is_short)
             and self._rows.is_dense
             and candidates.is_worthwhile(n_components, self.n_features, largest_concentration)
         ):
-            has_few = n_components <= _FEW_COMPONENTS or not keeps_candidates
-            has_few = has_few and scorer is None
+            has_few = (is_short or n_components <= _FEW_COMPONENTS) and scorer is None
             return PassPlan(mixture, scorer, candidates.NO_CANDIDATES, has_few_components=has_few)
         drift = self._candidates.plan(natural, offsets, cutoff, is_approximate=is_approximate)
         lists = self._candidates.lists()

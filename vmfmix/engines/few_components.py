@@ -50,16 +50,15 @@ _COEFFICIENTS = tuple(1 / math.factorial(degree) for degree in range(12, -1, -1)
 @compiled(fastmath=_FASTMATH)
 def _write_scores(X, natural, scores, start, stop):
     """Write x_i·η_k of the rows from start to stop; the last few are computed without tiles."""
-    n_components, row = natural.shape[1], start
-    while row + TILE_ROWS <= stop:
-        component = 0
-        while component + WIDE <= n_components:
-            write_wide_scores(X, natural, scores, row, start, component)
-            component += WIDE
-        if component < n_components:
-            write_narrow_scores(X, natural, scores, row, start, component)
-        row += TILE_ROWS
-    for i in range(row, stop):
+    n_components = natural.shape[1]
+    end = stop - (stop - start) % TILE_ROWS
+    for component in range(0, n_components, WIDE):  # these parameters stay in the cache
+        for row in range(start, end, TILE_ROWS):
+            if component + WIDE <= n_components:
+                write_wide_scores(X, natural, scores, row, start, component)
+            else:
+                write_narrow_scores(X, natural, scores, row, start, component)
+    for i in range(end, stop):
         for k in range(n_components):
             scores[i - start, k] = 0
         for j in range(X.shape[1]):
@@ -70,16 +69,15 @@ def _write_scores(X, natural, scores, start, stop):
 @compiled(fastmath=_FASTMATH)
 def _add_products(X, sums, masses, start, stop):
     """Add Σ_i masses_ik x_i of the rows from start to stop; the last few without tiles."""
-    n_components, row = sums.shape[1], start
-    while row + TILE_ROWS <= stop:
-        component = 0
-        while component + WIDE <= n_components:
-            add_wide_sums(X, sums, masses, row, start, component)
-            component += WIDE
-        if component < n_components:
-            add_narrow_sums(X, sums, masses, row, start, component)
-        row += TILE_ROWS
-    for i in range(row, stop):
+    n_components = sums.shape[1]
+    end = stop - (stop - start) % TILE_ROWS
+    for component in range(0, n_components, WIDE):  # these sums stay in the cache
+        for row in range(start, end, TILE_ROWS):
+            if component + WIDE <= n_components:
+                add_wide_sums(X, sums, masses, row, start, component)
+            else:
+                add_narrow_sums(X, sums, masses, row, start, component)
+    for i in range(end, stop):
         for j in range(X.shape[1]):
             for k in range(n_components):
                 sums[j, k] += masses[i - start, k] * X[i, j]

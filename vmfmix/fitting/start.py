@@ -319,7 +319,7 @@ def merged_start(
     # Weights are scaled to mean 1, so that copying all rows changes nothing.
     scale = float(weights.mean())
     sample_engine = choose_engine(
-        rows, sample_weight=weights / scale, keeps_candidates=n_components != "auto"
+        rows, sample_weight=weights / scale, for_few_passes=n_components == "auto"
     )
     n_end = 1 if isinstance(n_components, str) else n_components
 
