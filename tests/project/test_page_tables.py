@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks import page_tables
 from tests.project.layers import ROOT
+from vmfmix import VMFMixture
 from vmfmix.datasets import load_snips
 
 
@@ -54,3 +55,17 @@ def test_the_code_about_large_data_runs(tmp_path, monkeypatch):
             np.save("embeddings.npy", rows)
     assert len(names["smoothed"]) == len(rows)
     assert names["again"].n_components_ > 1
+
+
+def test_numbers_of_clusters_by_resolution_are_those_of_the_page():
+    columns = [
+        [cell.strip() for cell in line.split("|")[2:-1]]
+        for line in page("faq").splitlines()
+        if line.startswith(("| `resolution` |", "| clusters |"))
+    ]
+    assert len(columns[0]) == len(columns[1]) > 4
+    X = load_snips().data
+    for resolution, expected in zip(*columns, strict=True):
+        resolution = float(resolution.removesuffix(" (default)"))
+        model = VMFMixture(smooth=True, resolution=resolution, random_state=0).fit(X)
+        assert model.n_components_ == int(expected)

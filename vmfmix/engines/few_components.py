@@ -99,7 +99,7 @@ def _exp(x):
     return series * power
 
 
-class Mixture(NamedTuple):
+class PaddedMixture(NamedTuple):
     """Parameters of a mixture, with components without weight that fill the last tile."""
 
     natural: np.ndarray  # (d, K'), in the precision of the pass
@@ -200,7 +200,7 @@ def process_rows(X, factors, mixture, scratch, sums, results):
     ----------
     X : ndarray of shape (n, d)
     factors : kernels.RowFactors
-    mixture : Mixture
+    mixture : PaddedMixture
     scratch : Scratch
     sums : kernels.Sums
         Without components if nothing is added.
@@ -295,7 +295,7 @@ def _process(
     if X.shape[1] != n_features:
         raise ValueError("Rows and components have different numbers of features.")
     width = n_components + -n_components % NARROW
-    padded = Mixture(
+    padded = PaddedMixture(
         natural=_padded(mixture.natural.T, width, 0.0),
         center_scores=_padded(mixture.center_scores, width, 0.0),
         offsets=_padded(mixture.offsets, width, -np.inf),
